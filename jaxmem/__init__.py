@@ -1,0 +1,3 @@
+"""A differentiable model of the halide perovskite memristor."""
+
+from jaxmem.devices import *  # noqa: F403

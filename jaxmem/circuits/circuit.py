@@ -1,0 +1,114 @@
+"""A device closed by a drive: the differential equation that the integrator sees."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxmem.circuits.drive import AbstractDrive, VoltageDrive
+from jaxmem.devices.branch import Scalar, States
+from jaxmem.devices.device import AbstractDevice
+
+
+class Circuit(eqx.Module):
+    """`Circuit(device, drive)`: an ODE with a diagonal mass matrix, M y' = F(t, y).
+
+    Under current drive y = (u, z), with z the states of the branches in their charts:
+
+        u' = (I(t) - i(u, z))/C_m
+
+    Under voltage drive y = (I, z) with u = V - R_s I, because I in terms of V - u loses its
+    digits at small R_s. It holds down to R_s = 0, where it is algebraic:
+
+        R_s C_m I' = C_m V'(t) - I + i(u, z)
+
+    y is in units of the device's own (`scale`), so that tolerances mean the same in any unit.
+    """
+
+    device: AbstractDevice
+    drive: AbstractDrive
+
+    def __check_init__(self):
+        if not isinstance(self.device, AbstractDevice):
+            raise ValueError(f"Circuit: wants a device first, got {type(self.device).__name__}")
+        if not isinstance(self.drive, AbstractDrive):
+            raise ValueError(
+                f"Circuit: wants CurrentDrive(wave) or VoltageDrive(wave), "
+                f"got {type(self.drive).__name__}"
+            )
+
+    @property
+    def is_voltage(self) -> bool:
+        """Whether the voltage is imposed."""
+        return isinstance(self.drive, VoltageDrive)
+
+    def in_time(self) -> "Circuit":
+        """The circuit with constant-phase elements as ladders."""
+        return Circuit(self.device.in_time(), self.drive)
+
+    def scale(self, amplitude: Scalar) -> Scalar:
+        """The unit of the first state: V_m or what the drive reaches [V]; a current [A]."""
+        device = self.device
+        zero = jnp.zeros_like(amplitude)
+        slope = jnp.abs(jax.grad(device.steady_current)(zero)) + jnp.finfo(zero.dtype).tiny
+        widths = [w for _, w in device.windows()]
+        if self.is_voltage:
+            reach = amplitude
+        else:
+            reach = amplitude / slope
+        reach = jnp.where(reach > 0, reach, 1.0)
+        volt = jnp.min(jnp.stack(widths)) if widths else reach
+        if not self.is_voltage:
+            return jax.lax.stop_gradient(volt)
+        own = [b.scale_current() for b in device.branches.values()]
+        own = [c for c in own if c is not None]
+        current = jnp.max(jnp.stack(own)) if own else slope * volt
+        return jax.lax.stop_gradient(jnp.where(current > 0, current, 1.0))
+
+    def mass(self) -> Float[Array, "n"]:
+        """The diagonal of M [s for the current's row, else 1]."""
+        first = self.device.R_s * self.device.C_m if self.is_voltage else jnp.ones(())
+        ones = jnp.ones((self.device.size,), first.dtype)
+        return jnp.concatenate([first[None], ones])
+
+    def field(self, t: Scalar, y: States, at: Scalar, scale: Scalar) -> States:
+        """F(t, y), on the piece of the drive to which the time `at` belongs."""
+        device = self.device
+        wave = lambda s: self.drive.wave.value(s, at)
+        z = y[1:]
+        if self.is_voltage:
+            V, dV = jax.jvp(wave, (t,), (jnp.ones_like(t),))
+            I = y[0] * scale
+            u = V - device.R_s * I
+            first = (device.C_m * dV - I + device.current(u, device.unchart(z))) / scale
+        else:
+            u = y[0] * scale
+            first = (wave(t) - device.current(u, device.unchart(z))) / (device.C_m * scale)
+        return jnp.concatenate([first[None], device.chart_rates(u, z)])
+
+    def edge(self, y: States, V_old: Scalar, t: Scalar, at: Scalar, scale: Scalar) -> States:
+        """y just after an edge at the time t, from y just before it and the voltage there.
+
+        Under voltage drive a jump of V passes C_m at once and adds dV/R_s to the current.
+        Without R_s the current restarts from I = C_m V' + i(V, z), and the charge C_m dV passes
+        as an impulse that no sample shows.
+        """
+        if not self.is_voltage:
+            return y
+        device = self.device
+        wave = lambda s: self.drive.wave.value(s, at)
+        V, dV = jax.jvp(wave, (t,), (jnp.ones_like(t),))
+        R_s = jnp.where(device.R_s > 0, device.R_s, 1.0)
+        behind = y[0] + (V - V_old) / (R_s * scale)
+        ideal = (device.C_m * dV + device.current(V, device.unchart(y[1:]))) / scale
+        return y.at[0].set(jnp.where(device.R_s > 0, behind, ideal))
+
+    def observe(self, t: Scalar, y: States, at: Scalar, scale: Scalar):
+        """u [V], I [A], V [V] and the branches' states x at the time t."""
+        value = self.drive.wave.value(t, at)
+        x = self.device.unchart(y[1:])
+        if self.is_voltage:
+            I = y[0] * scale
+            return value - self.device.R_s * I, I, value, x
+        u = y[0] * scale
+        return u, value, self.device.R_s * value + u, x

@@ -1,0 +1,264 @@
+"""What is applied: waveforms of current [A] or voltage [V] against time [s]."""
+
+import abc
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxmem.quantity import is_concrete, quantity, require
+
+Scalar = Float[Array, ""]
+
+
+class AbstractWaveform(eqx.Module):
+    """A drive against time, made of smooth pieces between `edges`.
+
+    Called with a time (any shape) it gives the value there, at a jump the value after it.
+    Waveforms add: `Triangle(...) + Sine(...)`.
+    """
+
+    @abc.abstractmethod
+    def value(self, t: Scalar, at: Scalar) -> Scalar:
+        """The value at `t` of the piece to which the time `at` belongs.
+
+        The integrator evaluates a piece at both of its ends, where a jump would make the value
+        ambiguous; `at` is a time inside.
+        """
+
+    @abc.abstractmethod
+    def edges(self) -> Float[Array, "k"]:
+        """Times of jumps and kinks [s], ascending; unused places hold infinity."""
+
+    @abc.abstractmethod
+    def before(self) -> Scalar:
+        """The value long before the first edge, at which the circuit has rested."""
+
+    def __call__(self, t: Float[Array, "..."]) -> Float[Array, "..."]:
+        t = jnp.asarray(t, dtype=jnp.result_type(float))
+        return jnp.vectorize(lambda s: self.value(s, s))(t)
+
+    def __add__(self, other: "AbstractWaveform") -> "Sum":
+        return Sum((self, other))
+
+
+class Constant(AbstractWaveform):
+    """The same value always."""
+
+    level: Scalar = quantity("A or V", "value", positive=False)
+
+    def value(self, t, at):
+        del t, at
+        return self.level
+
+    def edges(self):
+        return jnp.zeros((0,))
+
+    def before(self):
+        return self.level
+
+
+class Step(AbstractWaveform):
+    """`low` before the time `start`, `high` from it on."""
+
+    high: Scalar = quantity("A or V", "value after the step", positive=False)
+    low: Scalar = quantity("A or V", "value before the step", positive=False, default=0.0)
+    start: Scalar = quantity("s", "time of the step", positive=False, default=0.0)
+
+    def value(self, t, at):
+        del t
+        return jnp.where(at >= self.start, self.high, self.low)
+
+    def edges(self):
+        return self.start[None]
+
+    def before(self):
+        return self.low
+
+
+class Pulse(AbstractWaveform):
+    """`high` for a time `width` from `start` on, `low` before and after."""
+
+    high: Scalar = quantity("A or V", "value during the pulse", positive=False)
+    width: Scalar = quantity("s", "duration of the pulse")
+    start: Scalar = quantity("s", "time of the first edge", positive=False, default=0.0)
+    low: Scalar = quantity("A or V", "value outside the pulse", positive=False, default=0.0)
+
+    def value(self, t, at):
+        del t
+        on = (at >= self.start) & (at < self.start + self.width)
+        return jnp.where(on, self.high, self.low)
+
+    def edges(self):
+        return jnp.stack([self.start, self.start + self.width])
+
+    def before(self):
+        return self.low
+
+
+class PulseTrain(AbstractWaveform):
+    """`count` pulses of `high`, each `width` long, one every `period`.
+
+    Trains of up to `capacity` pulses share one compiled program; the capacity is the next
+    power of two from 64 on, if it is not given.
+    """
+
+    high: Scalar = quantity("A or V", "value during a pulse", positive=False)
+    width: Scalar = quantity("s", "duration of a pulse")
+    period: Scalar = quantity("s", "time from pulse to pulse")
+    count: Array = eqx.field(converter=jnp.asarray, default=1)
+    start: Scalar = quantity("s", "time of the first edge", positive=False, default=0.0)
+    low: Scalar = quantity("A or V", "value between pulses", positive=False, default=0.0)
+    capacity: int = eqx.field(static=True, default=0)
+
+    def __post_init__(self):
+        if self.capacity == 0:
+            if not is_concrete(self.count):
+                raise ValueError("PulseTrain: under jit or vmap over count, give capacity=")
+            most = int(np.max(np.asarray(self.count)))
+            self.capacity = 64 if most <= 64 else 1 << (most - 1).bit_length()
+
+    def __check_init__(self):
+        require(self.count <= self.capacity, lambda: "PulseTrain: count exceeds the capacity")
+        require(self.count >= 1, lambda: "PulseTrain: count must be at least 1")
+        require(
+            self.width < self.period,
+            lambda: (
+                f"PulseTrain: a pulse of {self.width} s does not fit the period {self.period} s"
+            ),
+        )
+
+    def value(self, t, at):
+        del t
+        k = jnp.clip(jnp.floor((at - self.start) / self.period), 0, self.count - 1)
+        since = at - self.start - k * self.period
+        return jnp.where((since >= 0) & (since < self.width), self.high, self.low)
+
+    def edges(self):
+        k = jnp.arange(self.capacity)
+        first = self.start + k * self.period
+        pairs = jnp.stack([first, first + self.width], axis=-1)
+        return jnp.where((k < self.count)[:, None], pairs, jnp.inf).ravel()
+
+    def before(self):
+        return self.low
+
+
+class Triangle(AbstractWaveform):
+    """Cyclic voltammetry: straight lines through `vertices` at `rate`, over `cycles` cycles.
+
+    From the first vertex through the others and back to the first, each leg at |dV/dt| = rate;
+    `Triangle([0, 1, -1], rate)` scans 0, 1, -1, 0. Afterwards the first vertex holds.
+    """
+
+    vertices: Float[Array, "k"] = quantity("A or V", "turning values", positive=False)
+    rate: Scalar = quantity("V/s or A/s", "scan rate")
+    cycles: int = eqx.field(static=True, default=1)
+    start: Scalar = quantity("s", "time of the start", positive=False, default=0.0)
+
+    def __check_init__(self):
+        if self.vertices.ndim != 1 or self.vertices.shape[0] < 2:
+            raise ValueError(
+                f"Triangle: give at least two vertices, got shape {self.vertices.shape}"
+            )
+        if self.cycles < 1:
+            raise ValueError(f"Triangle: cycles must be at least 1, got {self.cycles}")
+
+    def _corners(self):
+        values = jnp.concatenate([jnp.tile(self.vertices, self.cycles), self.vertices[:1]])
+        legs = jnp.abs(jnp.diff(values)) / self.rate
+        times = self.start + jnp.concatenate([jnp.zeros(1), jnp.cumsum(legs)])
+        return times, values
+
+    @property
+    def period(self) -> Scalar:
+        """Duration of one cycle [s]."""
+        return jnp.sum(jnp.abs(jnp.diff(self.vertices, append=self.vertices[:1]))) / self.rate
+
+    def value(self, t, at):
+        return _polyline(*self._corners(), t, at)
+
+    def edges(self):
+        return self._corners()[0]
+
+    def before(self):
+        return self.vertices[0]
+
+
+class Sine(AbstractWaveform):
+    """`offset + amplitude sin(2 pi freq (t - start) + phase)` from `start` on; offset before."""
+
+    amplitude: Scalar = quantity("A or V", "amplitude", positive=False)
+    freq: Scalar = quantity("Hz", "frequency")
+    offset: Scalar = quantity("A or V", "mean value", positive=False, default=0.0)
+    phase: Scalar = quantity("rad", "phase at the start", positive=False, default=0.0)
+    start: Scalar = quantity("s", "time of the start", positive=False, default=0.0)
+
+    @property
+    def period(self) -> Scalar:
+        """1/freq [s]."""
+        return 1 / self.freq
+
+    def value(self, t, at):
+        angle = 2 * jnp.pi * self.freq * (t - self.start) + self.phase
+        return self.offset + jnp.where(at >= self.start, self.amplitude * jnp.sin(angle), 0.0)
+
+    def edges(self):
+        return self.start[None]
+
+    def before(self):
+        return self.offset
+
+
+class Sampled(AbstractWaveform):
+    """Samples joined by straight lines; the first and the last value hold outside.
+
+    Two samples at the same time are a jump.
+    """
+
+    t: Float[Array, "k"] = quantity("s", "times of the samples", positive=False)
+    values: Float[Array, "k"] = quantity("A or V", "samples", positive=False)
+
+    def __check_init__(self):
+        if self.t.ndim != 1 or self.t.shape != self.values.shape or self.t.shape[0] < 2:
+            raise ValueError(
+                "Sampled: t and values must be vectors of one length, at least 2, got shapes "
+                f"{self.t.shape} and {self.values.shape}"
+            )
+        require(jnp.diff(self.t) >= 0, lambda: "Sampled: times must ascend")
+
+    def value(self, t, at):
+        return _polyline(self.t, self.values, t, at)
+
+    def edges(self):
+        return self.t
+
+    def before(self):
+        return self.values[0]
+
+
+class Sum(AbstractWaveform):
+    """Several waveforms added."""
+
+    parts: tuple[AbstractWaveform, ...]
+
+    def value(self, t, at):
+        return sum(part.value(t, at) for part in self.parts)
+
+    def edges(self):
+        return jnp.sort(jnp.concatenate([part.edges() for part in self.parts]))
+
+    def before(self):
+        return sum(part.before() for part in self.parts)
+
+
+def _polyline(times, values, t, at):
+    """Straight lines between corners, constant outside; the leg is the one that holds `at`."""
+    k = jnp.searchsorted(times, at, side="right") - 1
+    inside = (k >= 0) & (k < times.shape[0] - 1)
+    k = jnp.clip(k, 0, times.shape[0] - 2)
+    span = times[k + 1] - times[k]
+    slope = (values[k + 1] - values[k]) / jnp.where(span > 0, span, 1.0)
+    line = values[k] + slope * (t - times[k])
+    return jnp.where(inside, line, jnp.where(at < times[0], values[0], values[-1]))

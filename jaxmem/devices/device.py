@@ -1,0 +1,240 @@
+"""A device: a capacitor in parallel with branches, behind a series resistance and a lead."""
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Complex
+
+from jaxmem.devices.branch import AbstractBranch, Scalar, States
+from jaxmem.devices.perovskite import ActivatedConduction, DelayedConduction, Leak
+from jaxmem.quantity import as_array, check_positive, is_concrete, quantity
+
+
+class AbstractDevice(eqx.Module):
+    """Two terminals: R_s and L_s in series with C_m parallel to the `branches`.
+
+        C_m du/dt = I - sum of i(u, x),    V_app = R_s I + L_s dI/dt + u          (1, 10)
+
+    A device's state vector x is the states of its branches, one after the other in the order
+    of the dictionary.
+    """
+
+    C_m: eqx.AbstractVar[Scalar]
+    R_s: eqx.AbstractVar[Scalar]
+    L_s: eqx.AbstractVar[Scalar]
+
+    branches: eqx.AbstractVar[dict[str, AbstractBranch]]
+
+    def __check_init__(self):
+        check_positive(self)
+        if is_concrete(self.C_m) and bool(jnp.any(self.C_m == 0)):
+            if not any(isinstance_cpe(b) for b in self.branches.values()):
+                raise ValueError(
+                    f"{type(self).__name__}: C_m = 0 leaves the voltage without dynamics; "
+                    "give C_m > 0 or a ConstantPhase branch"
+                )
+
+    @property
+    def state_names(self) -> tuple[str, ...]:
+        """Names of the states, `branch.state`."""
+        return tuple(f"{k}.{s}" for k, b in self.branches.items() for s in b.states)
+
+    @property
+    def state_units(self) -> tuple[str, ...]:
+        """Units of the states, in the order of `state_names`."""
+        return tuple(unit for b in self.branches.values() for unit in b.units)
+
+    @property
+    def size(self) -> int:
+        """How many states the branches have together."""
+        return sum(b.size for b in self.branches.values())
+
+    def split(self, x: States):
+        """Pairs of branch and its part of the state vector."""
+        start = 0
+        for branch in self.branches.values():
+            yield branch, x[start : start + branch.size]
+            start += branch.size
+
+    def _join(self, method: str, u: Scalar, x: States | None = None) -> States:
+        u = jnp.asarray(u)
+        if x is None:
+            parts = [getattr(b, method)(u) for b in self.branches.values() if b.size]
+        else:
+            parts = [getattr(b, method)(u, part) for b, part in self.split(x) if b.size]
+        return jnp.concatenate(parts) if parts else jnp.zeros((0,), jnp.result_type(u, float))
+
+    def current(self, u: Scalar, x: States) -> Scalar:
+        """Current through all branches together [A], without the capacitor's."""
+        return sum((b.current(u, part) for b, part in self.split(x)), jnp.zeros_like(u))
+
+    def rates(self, u: Scalar, x: States) -> States:
+        """dx/dt."""
+        return self._join("rates", u, x)
+
+    def rest(self, u: Scalar) -> States:
+        """The states at equilibrium at the constant voltage u."""
+        return self._join("rest", u)
+
+    def steady_current(self, u: Scalar) -> Scalar:
+        """The dc current I(u) [A]; `I(u) = u/R_b + i_c0 f_ss(u)` for the paper's device (5)."""
+        u = jnp.asarray(u, dtype=jnp.result_type(u, float))
+        return self.current(u, self.rest(u))
+
+    def admittance(self, s: Complex[Array, "..."], u: Scalar) -> Complex[Array, "..."]:
+        """Y(s) of C_m and the branches at the voltage u [S]; R_s and L_s are not in it."""
+        s = jnp.asarray(s, dtype=jnp.result_type(s, jnp.complex64))
+        u = jnp.asarray(u, dtype=jnp.result_type(u, float))
+        return sum((b.admittance(s, u) for b in self.branches.values()), s * self.C_m)
+
+    def impedance(self, s: Complex[Array, "..."], u: Scalar) -> Complex[Array, "..."]:
+        """Z(s) = R_s + L_s s + 1/Y(s) at the terminals [ohm]."""
+        return self.R_s + self.L_s * s + 1 / self.admittance(s, u)
+
+    def chart(self, x: States) -> States:
+        """States to the integrator's coordinates (see `AbstractBranch.chart`)."""
+        parts = [b.chart(part) for b, part in self.split(x) if b.size]
+        return jnp.concatenate(parts) if parts else x
+
+    def unchart(self, z: States) -> States:
+        """The integrator's coordinates to states."""
+        parts = [b.unchart(part) for b, part in self.split(z) if b.size]
+        return jnp.concatenate(parts) if parts else z
+
+    def chart_rates(self, u: Scalar, z: States) -> States:
+        """dz/dt."""
+        return self._join("chart_rates", u, z)
+
+    def chart_rest(self, u: Scalar) -> States:
+        """The integrator's coordinates at equilibrium at u."""
+        return self._join("chart_rest", u)
+
+    def windows(self) -> list[tuple[Scalar, Scalar]]:
+        """Centre and width [V] of every branch that is steep somewhere."""
+        found = [b.window() for b in self.branches.values()]
+        return [w for w in found if w is not None]
+
+    def in_time(self) -> "AbstractDevice":
+        """The device as transients see it: constant-phase elements become ladders."""
+        if not any(isinstance_cpe(b) for b in self.branches.values()):
+            return self
+        C_m, branches = self.C_m, {}
+        for name, branch in self.branches.items():
+            if isinstance_cpe(branch):
+                C_fast, branch = branch.in_time()  # pyright: ignore[reportAttributeAccessIssue]
+                C_m = C_m + C_fast
+            branches[name] = branch
+        return Device(C_m, branches, self.R_s, self.L_s)
+
+
+def isinstance_cpe(branch: AbstractBranch) -> bool:
+    """Whether a branch has no finite number of states and needs `in_time`."""
+    return getattr(branch, "exact_only_in_frequency", False)
+
+
+def _capacitance():
+    return quantity("F", "capacitance of the layer", zero_allowed=True)
+
+
+def _series_resistance():
+    return quantity("ohm", "series resistance", zero_allowed=True, default=0.0)
+
+
+def _lead_inductance():
+    return quantity("H", "lead inductance", zero_allowed=True, default=0.0)
+
+
+class Device(AbstractDevice):
+    """Any device: `Device(C_m, {"leak": Leak(1e4), ...}, R_s, L_s)`."""
+
+    C_m: Scalar = _capacitance()
+    branches: dict[str, AbstractBranch] = eqx.field()  # pyright: ignore
+    R_s: Scalar = _series_resistance()
+    L_s: Scalar = _lead_inductance()
+
+    def __init__(self, C_m, branches, R_s=0.0, L_s=0.0):
+        self.C_m = as_array(C_m)
+        self.branches = dict(branches)
+        self.R_s = as_array(R_s)
+        self.L_s = as_array(L_s)
+
+
+class _Memristor(AbstractDevice):
+    extra: eqx.AbstractVar[dict[str, AbstractBranch]]
+
+    def _with_extra(self, own: dict[str, AbstractBranch]) -> dict[str, AbstractBranch]:
+        clash = own.keys() & self.extra.keys()
+        if clash:
+            raise ValueError(
+                f"{type(self).__name__}: extra branch {sorted(clash)} has the name of one of the "
+                "device's own; choose another"
+            )
+        return own | self.extra
+
+
+class Memristor2D(_Memristor):
+    """The paper's 2D model, eqs 1, 2, 4, 10: leak and delayed conduction.
+
+    `extra` holds further branches by name, beside its own `leak` and `conduction`.
+    """
+
+    R_b: Scalar = quantity("ohm", "parallel resistance")
+    C_m: Scalar = _capacitance()
+    i_c0: Scalar = quantity("A", "saturated slow current")
+    V_T: Scalar = quantity("V", "threshold voltage", positive=False)
+    V_m: Scalar = quantity("V", "ideality voltage, steepness of the onset")
+    tau_d: Scalar = quantity("s", "delay of the slow current")
+    R_s: Scalar = _series_resistance()
+    L_s: Scalar = _lead_inductance()
+    extra: dict[str, AbstractBranch] = eqx.field(default_factory=dict)
+
+    @property
+    def branches(self) -> dict[str, AbstractBranch]:
+        conduction = DelayedConduction(self.i_c0, self.V_T, self.V_m, self.tau_d)
+        return self._with_extra({"leak": Leak(self.R_b), "conduction": conduction})
+
+    @property
+    def tau_m(self) -> Scalar:
+        """R_b C_m [s]."""
+        return self.R_b * self.C_m
+
+
+class Memristor3D(_Memristor):
+    """The paper's 3D model, eqs 1, 10, 11, 12: leak and activated conduction.
+
+    `extra` holds further branches by name, beside its own `leak` and `conduction`.
+    """
+
+    R_b: Scalar = quantity("ohm", "parallel resistance")
+    C_m: Scalar = _capacitance()
+    i_c0: Scalar = quantity("A", "saturated slow current")
+    V_T: Scalar = quantity("V", "threshold voltage", positive=False)
+    V_m: Scalar = quantity("V", "ideality voltage, steepness of the onset")
+    tau_d: Scalar = quantity("s", "delay of the slow current")
+    tau_k: Scalar = quantity("s", "activation time of the occupation")
+    R_s: Scalar = _series_resistance()
+    L_s: Scalar = _lead_inductance()
+    extra: dict[str, AbstractBranch] = eqx.field(default_factory=dict)
+
+    @property
+    def branches(self) -> dict[str, AbstractBranch]:
+        conduction = ActivatedConduction(self.i_c0, self.V_T, self.V_m, self.tau_d, self.tau_k)
+        return self._with_extra({"leak": Leak(self.R_b), "conduction": conduction})
+
+    @property
+    def tau_m(self) -> Scalar:
+        """R_b C_m [s]."""
+        return self.R_b * self.C_m
+
+
+def paper_device(tau_m=1.0, tau_d=1.0, tau_k=None, **fields) -> Memristor2D | Memristor3D:
+    """A device in the paper's units: R_b = 1, i_c0 = 10, V_T = 1, V_m = 0.05; 3D with `tau_k`."""
+    values = dict(R_b=1.0, C_m=tau_m, i_c0=10.0, V_T=1.0, V_m=0.05, tau_d=tau_d) | fields
+    if tau_k is None:
+        return Memristor2D(**values)
+    return Memristor3D(tau_k=tau_k, **values)
+
+
+def si_device(**fields) -> Memristor3D:
+    """A plausible device in SI units, chosen to spike (not measured, and not the paper's)."""
+    values = dict(R_b=1e4, C_m=1e-7, i_c0=5e-4, V_T=0.8, V_m=0.04, tau_d=2e-3, tau_k=5e-3)
+    return Memristor3D(**(values | fields))

@@ -1,0 +1,70 @@
+"""A physical field of a device: its unit, its meaning, and whether it is positive."""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def as_array(value: Any) -> Any:
+    """A floating-point array of `value`; what is no number (a tracer's stand-in) passes as it is.
+
+    Python floats would trace separately from arrays and a scalar default would break `vmap`
+    over a batch made by `tree_at`, so fields are converted on construction.
+    """
+    if isinstance(value, bool | int | float | np.ndarray | np.generic | list | tuple):
+        return jnp.asarray(value, dtype=jnp.result_type(float))
+    return value
+
+
+def quantity(
+    unit: str, meaning: str, *, positive: bool = True, default: Any = None, **extra: Any
+) -> Any:
+    """An Equinox field that knows its SI `unit` and its `meaning`.
+
+    `positive` quantities are searched in their logarithm; a device refuses negative values
+    of them. With a `default` the field may be left out.
+    """
+    metadata = {"unit": unit, "meaning": meaning, "positive": positive, **extra}
+    if default is None:
+        return eqx.field(converter=as_array, metadata=metadata)
+    return eqx.field(converter=as_array, metadata=metadata, default=default)
+
+
+def quantities(module: eqx.Module) -> dict[str, dict[str, Any]]:
+    """The declared quantities of a module, name to `{"unit", "meaning", "positive"}`."""
+    fields = module.__dataclass_fields__
+    return {name: dict(f.metadata) for name, f in fields.items() if "unit" in f.metadata}
+
+
+def is_concrete(*values: Any) -> bool:
+    """Whether all arrays in `values` are known now (nothing is being traced)."""
+    return not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(values))
+
+
+def require(holds: Any, message: Callable[[], str]) -> None:
+    """Raise `ValueError(message())` if a condition on known values fails.
+
+    Under a transformation the values are unknown; there the kernels carry result codes.
+    """
+    if is_concrete(holds) and not bool(jnp.all(holds)):
+        raise ValueError(message())
+
+
+def check_positive(module: eqx.Module) -> None:
+    """Refuse a module whose positive quantities are not (zero is refused too, unless declared)."""
+    for name, meta in quantities(module).items():
+        value = getattr(module, name)
+        if not meta["positive"] or not is_concrete(value) or not eqx.is_array(value):
+            continue
+        least = 0.0
+        fine = (value >= least) if meta.get("zero_allowed") else (value > least)
+        if not bool(jnp.all(fine & jnp.isfinite(value))):
+            want = "non-negative" if meta.get("zero_allowed") else "positive"
+            raise ValueError(
+                f"{type(module).__name__}: {name} ({meta['meaning']}) must be {want} and finite, "
+                f"got {value} {meta['unit']}"
+            )

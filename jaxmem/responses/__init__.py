@@ -1,0 +1,10 @@
+"""What a device answers: steady states, transients and small signals."""
+
+from jaxmem.responses.rosenbrock import Rodas5P as Rodas5P
+from jaxmem.responses.steady import OperatingPoint as OperatingPoint
+from jaxmem.responses.steady import SteadyCurve as SteadyCurve
+from jaxmem.responses.steady import operating_point as operating_point
+from jaxmem.responses.steady import operating_points as operating_points
+from jaxmem.responses.steady import steady_curve as steady_curve
+from jaxmem.responses.transient import Transient as Transient
+from jaxmem.responses.transient import solve as solve

@@ -1,0 +1,331 @@
+"""Transients: what a circuit does in time."""
+
+from typing import Any
+
+import diffrax
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from diffrax import RESULTS
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float, Int
+
+from jaxmem.circuits.circuit import Circuit
+from jaxmem.circuits.drive import VoltageDrive
+from jaxmem.quantity import is_concrete
+from jaxmem.responses.rosenbrock import Rodas5P, tolerances
+from jaxmem.responses.steady import OperatingPoint, operating_point
+
+# Above this many perturbed numbers, forward mode takes the direction asked for and no more.
+MOST_COLUMNS = 64
+
+
+class Transient(eqx.Module):
+    """What `solve` found, sampled at `t`; every array has the time as its first axis.
+
+    `u` voltage over the memristor [V], `x` the branches' states (physical units, in the order
+    of `state_names`), `I` terminal current [A], `V` applied voltage [V]. At a jump the values
+    are those after it. `steps` counts accepted steps, `result` is diffrax's code, and `notes`
+    says in words what was approximated.
+    """
+
+    t: Float[Array, "t"]
+    u: Float[Array, "t"]
+    x: Float[Array, "t n"]
+    I: Float[Array, "t"]
+    V: Float[Array, "t"]
+    steps: Int[Array, ""]
+    result: Any
+    state_names: tuple[str, ...] = eqx.field(static=True)
+    notes: tuple[str, ...] = eqx.field(static=True)
+
+    def state(self, name: str) -> Float[Array, "t"]:
+        """One state by its name, `"conduction.f"` or, where that is enough, `"f"`."""
+        hits = [i for i, s in enumerate(self.state_names) if name in (s, s.split(".")[-1])]
+        if len(hits) != 1:
+            raise ValueError(
+                f"state {name!r} names {len(hits)} states; there are {', '.join(self.state_names)}"
+            )
+        return self.x[:, hits[0]]
+
+    @property
+    def successful(self) -> Array:
+        """Whether the integration reached the last time."""
+        return self.result == RESULTS.successful
+
+
+def solve(
+    circuit: Circuit,
+    t: Float[Array, "t"],
+    *,
+    start: OperatingPoint | tuple[Any, Any] | None = None,
+    solver: diffrax.AbstractSolver | None = None,
+    rtol: float | None = None,
+    atol: float | None = None,
+    max_steps: int = 100_000,
+    adjoint: diffrax.AbstractAdjoint | None = None,
+    throw: bool = True,
+) -> Transient:
+    """Integrate a circuit from t[0] and sample it at the ascending times t [s].
+
+    **Arguments:**
+
+    - `start`: where it starts, an operating point or `(u, x)`. By default it has rested at the
+      value that the drive has before its first edge.
+    - `solver`: any diffrax solver; Rodas5P by default. Explicit ones need C_m > 0 and, under
+      voltage drive, R_s > 0, and are wrong or slow where the device is stiff.
+    - `rtol`, `atol`: in the device's own units (V_m, i_c0, logit f); 1e-7, or 1e-4 in float32.
+    - `max_steps`: the most steps between two edges of the drive.
+    - `adjoint`: how to differentiate. By default all derivatives are made in forward mode,
+      which serves `jvp`, `jacfwd` and, for up to 64 perturbed numbers, `grad`. Give
+      `diffrax.RecursiveCheckpointAdjoint()` for reverse mode with more of them.
+    - `throw`: raise if the integration fails; otherwise see `result` (values are NaN).
+
+    **Returns:** a `Transient`. Constant-phase elements act as ladders and the lead inductance
+    is left out: `notes` says so.
+
+    **Raises:** `ValueError` on times that do not ascend; `RuntimeError` if the integration
+    fails. Under `jit` or `vmap` failures are NaN and a code in `result`.
+    """
+    if not isinstance(circuit, Circuit):
+        raise ValueError(f"solve: wants a Circuit first, got {type(circuit).__name__}")
+    t = jnp.asarray(t, dtype=jnp.result_type(float))
+    if t.ndim != 1 or t.shape[0] < 2:
+        raise ValueError(f"solve: t must be a vector of at least 2 times, got shape {t.shape}")
+    if is_concrete(t) and not bool(jnp.all(jnp.diff(t) >= 0) & jnp.all(jnp.isfinite(t))):
+        raise ValueError("solve: the times t must be finite and ascend")
+    notes = _notes(circuit, t)
+    circuit = circuit.in_time()
+    default_r, default_a = tolerances(t.dtype)
+    rtol = default_r if rtol is None else rtol
+    atol = default_a if atol is None else atol
+    begin = None if start is None else _start(circuit, start)
+    edges = circuit.drive.wave.edges()
+    window = _window(t, edges)
+    primal = (circuit, t, begin, jnp.asarray(rtol, t.dtype), jnp.asarray(atol, t.dtype))
+    settings = (solver, max_steps, window)
+    if adjoint is None:
+        out, steps, result = _forward(primal, settings)
+    else:
+        out, steps, result = _run(primal, settings, adjoint)
+    u, I, V, x = out
+    if throw and is_concrete(u, result) and not bool(result == RESULTS.successful):
+        raise RuntimeError(
+            f"solve: the integration stopped early ({RESULTS[result]}). "
+            "Raise max_steps or loosen rtol, or pass throw=False to see how far it came"
+        )
+    names = circuit.device.state_names
+    return Transient(t, u, x, I, V, steps, result, names, notes)
+
+
+def _notes(circuit, t):
+    notes = []
+    for name, branch in circuit.device.branches.items():
+        if getattr(branch, "exact_only_in_frequency", False):
+            _, ladder = branch.in_time()  # pyright: ignore[reportAttributeAccessIssue]
+            notes.append(
+                f"{name}: constant-phase element as a ladder of {ladder.size} branches, "
+                f"{branch.accuracy:g} over {branch.band[0]:g} to {branch.band[1]:g} Hz"  # pyright: ignore
+            )
+    device = circuit.device
+    if is_concrete(device.L_s, device.R_s, t) and bool(jnp.any(device.L_s > 0)):
+        fastest = float(jnp.min(jnp.where(jnp.diff(t) > 0, jnp.diff(t), jnp.inf)))
+        lag = float(device.L_s / device.R_s) if float(device.R_s) > 0 else np.inf
+        small = "far below" if lag < 0.1 * fastest else "NOT far below"
+        notes.append(
+            f"lead inductance left out: L_s/R_s = {lag:.3g} s is {small} the fastest sample "
+            f"interval, {fastest:.3g} s"
+        )
+    if circuit.is_voltage and is_concrete(device.R_s) and bool(jnp.all(device.R_s == 0)):
+        notes.append("R_s = 0: the charge C_m dV at a jump of V passes as an impulse, not shown")
+    return tuple(notes)
+
+
+def _start(circuit, start):
+    u, x = (start.u, start.x) if isinstance(start, OperatingPoint) else start
+    x = jnp.asarray(x, dtype=jnp.result_type(float))
+    size = circuit.device.size
+    if x.shape != (size,):
+        raise ValueError(
+            f"solve: start wants (u, x) with {size} states "
+            f"{circuit.device.state_names}, got x of shape {x.shape}"
+        )
+    return jnp.asarray(u, dtype=jnp.result_type(float)), x
+
+
+def _window(t, edges):
+    """The most samples between two edges, up to the next power of two.
+
+    It is a static shape: each segment samples only a window of the times.
+    """
+    n = t.shape[0]
+    if edges.shape[0] == 0 or not is_concrete(t, edges):
+        return n
+    places = np.searchsorted(np.asarray(t), np.asarray(edges), side="left")
+    most = int(np.max(np.diff(np.concatenate([[0], np.clip(places, 0, n), [n]]))))
+    return min(n, 1 << max(0, most - 1).bit_length())
+
+
+def _run(primal, settings, adjoint):
+    return _integrate(primal, settings, adjoint)
+
+
+@eqx.filter_jit
+def _forward(primal, settings):
+    return _columns(primal, settings)
+
+
+@eqx.filter_custom_jvp
+def _columns(primal, settings):
+    return _integrate(primal, settings, diffrax.ForwardMode())
+
+
+@_columns.def_jvp
+def _columns_jvp(primals, tangents):
+    """All columns of the derivative in forward mode, then the combination asked for.
+
+    The combination is linear and can be transposed, so that `grad` works as well, at a cost
+    that grows with the number of perturbed numbers.
+    """
+    primal, settings = primals
+    tangent, _ = tangents
+    moved = jax.tree.map(lambda _: True, tangent)
+    moved = jax.tree.map(
+        lambda p, v: v is not None, primal, tangent, is_leaf=lambda leaf: leaf is None
+    )
+    active, rest = eqx.partition(primal, moved)
+    flat, unravel = ravel_pytree(active)
+
+    def outputs(vector):
+        result = _integrate(eqx.combine(unravel(vector), rest), settings, diffrax.ForwardMode())
+        return result[0], result
+
+    direction, _ = ravel_pytree(tangent)
+    if flat.size > MOST_COLUMNS:
+        _, change, result = jax.jvp(outputs, (flat,), (direction,), has_aux=True)
+    else:
+        jacobian, result = jax.jacfwd(outputs, has_aux=True)(flat)
+        change = jax.tree.map(lambda J: J @ direction, jacobian)
+    empty = jax.tree.map(lambda _: None, result[1:])
+    return result, (change, *empty)
+
+
+@eqx.filter_jit
+def _integrate(primal, settings, adjoint):
+    """Scan over the segments between edges; each is one `diffeqsolve`."""
+    circuit, t, begin, rtol, atol = primal
+    solver, max_steps, window = settings
+    device, wave = circuit.device, circuit.drive.wave
+    edges = jnp.clip(wave.edges().astype(t.dtype), t[0], t[-1])
+    bounds = jnp.concatenate([t[:1], edges, t[-1:]])
+    amplitude = _amplitude(wave, bounds)
+    scale = circuit.scale(amplitude)
+    y, V_old = _initial(circuit, begin, scale)
+    mass = circuit.mass()
+    if solver is None:
+        solver = Rodas5P()
+    implicit = isinstance(solver, Rodas5P)
+    if implicit:
+        solver = eqx.tree_at(lambda s: s.mass, solver, mass, is_leaf=lambda m: m is None)
+    controller = diffrax.PIDController(
+        rtol=rtol,
+        atol=atol,
+        norm=lambda e: jnp.max(jnp.abs(e)),
+        error_order=5 if implicit else None,
+    )
+
+    def field(s, y, at):
+        F = circuit.field(s, y, at, scale)
+        return F if implicit else F / mass
+
+    def segment(carry, ends):
+        y, V_old, first, bad = carry
+        a, b = ends
+        at = a + (b - a) / 2
+        # The last segment owns its end, the others leave it to the next (right limits).
+        last = b >= t[-1]
+        here = (t >= a) & (last | (t < b))
+        times = jax.lax.dynamic_slice(
+            jnp.concatenate([t, jnp.full((window,), t[-1])]), (first,), (window,)
+        )
+        times = jnp.clip(times, a, b)
+        y = circuit.edge(y, V_old, a, at, scale)
+
+        def run(y):
+            term = diffrax.ODETerm(field)
+            solution = diffrax.diffeqsolve(
+                term,
+                solver,
+                a,
+                b,
+                _first_step(field, a, b, y, at, mass if implicit else jnp.ones_like(mass)),
+                y,
+                args=at,
+                saveat=diffrax.SaveAt(
+                    subs=(diffrax.SubSaveAt(ts=times), diffrax.SubSaveAt(t1=True))
+                ),
+                stepsize_controller=controller,
+                adjoint=adjoint,
+                max_steps=max_steps,
+                throw=False,
+            )
+            samples, end = solution.ys
+            return samples, end[0], solution.stats["num_accepted_steps"], solution.result
+
+        def skip(y):
+            return jnp.broadcast_to(y, (window, y.shape[0])), y, 0, RESULTS.successful
+
+        samples, y_end, steps, result = jax.lax.cond((b > a) & ~bad, run, skip, y)
+        seen = jax.vmap(lambda s, v: circuit.observe(s, v, at, scale))(times, samples)
+        failed = bad | (result != RESULTS.successful)
+        carry = (y_end, wave.value(b, at), first + jnp.sum(here & (b > a)), failed)
+        return carry, (seen, steps, result, first, failed)
+
+    carry = (y, V_old, jnp.asarray(0), jnp.asarray(False))
+    ends = (bounds[:-1], bounds[1:])
+    _, (seen, steps, results, firsts, failed) = jax.lax.scan(segment, carry, ends)
+    # Sample j lies in the last segment whose first sample is j or earlier.
+    k = jnp.searchsorted(firsts, jnp.arange(t.shape[0]), side="right") - 1
+    place = jnp.arange(t.shape[0]) - firsts[k]
+    lost = failed[k]
+
+    def pick(array):
+        value = array[k, place]
+        return jnp.where(lost.reshape((-1,) + (1,) * (value.ndim - 1)), jnp.nan, value)
+
+    out = jax.tree.map(pick, seen)
+    worst = jax.tree.map(lambda r: r[jnp.argmax(failed)], results)
+    return out, jnp.sum(steps), worst
+
+
+def _amplitude(wave, bounds):
+    """The largest value of the drive: at rest, and at both ends and inside of each piece."""
+    middles = bounds[:-1] + jnp.diff(bounds) * jnp.linspace(0, 1, 9)[:, None]
+    at = bounds[:-1] + jnp.diff(bounds) / 2
+    values = jax.vmap(jax.vmap(wave.value), in_axes=(0, None))(middles, at)
+    top = jnp.maximum(jnp.max(jnp.abs(values)), jnp.abs(wave.before()))
+    return jax.lax.stop_gradient(top)
+
+
+def _initial(circuit, begin, scale):
+    """y and the drive's value before t[0]."""
+    device, before = circuit.device, circuit.drive.wave.before()
+    voltage = isinstance(circuit.drive, VoltageDrive)
+    if begin is None:
+        point = operating_point(device, **({"V": before} if voltage else {"I": before}))
+        z, u, I = device.chart_rest(point.u), point.u, point.I
+    else:
+        u, x = begin
+        z, I = device.chart(x), jnp.zeros_like(u)
+    if not voltage:
+        return jnp.concatenate([(u / scale)[None], z]), before
+    # From here `edge` makes the current that the first piece asks for.
+    return jnp.concatenate([(I / scale)[None], z]), device.R_s * I + u
+
+
+def _first_step(field, a, b, y, at, mass):
+    """A first step in which no state moves by more than a hundredth of its unit."""
+    rate = jnp.max(jnp.where(mass > 0, jnp.abs(field(a, y, at)) / jnp.where(mass > 0, mass, 1), 0))
+    step = 0.01 / jnp.maximum(rate, 0.01 / jnp.where(b > a, b - a, 1.0))
+    return jax.lax.stop_gradient(jnp.clip(step, 1e-12 * (b - a), b - a))

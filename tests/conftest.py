@@ -1,0 +1,34 @@
+"""What all tests share: double precision, a quiet profile for hypothesis, shared data."""
+
+import os
+from pathlib import Path
+
+import jax
+import pytest
+from hypothesis import HealthCheck, settings
+
+jax.config.update("jax_enable_x64", True)
+
+settings.register_profile(
+    "default", deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=500)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The folder of measured data and reference values; tests skip where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip(f"no folder {SHARED.name}/ beside the checkout")
+    return SHARED
+
+
+def pytest_collection_modifyitems(items):
+    if jax.default_backend() == "cpu":
+        skip = pytest.mark.skip(reason="no GPU that JAX can see")
+        for item in items:
+            if "gpu" in item.keywords:
+                item.add_marker(skip)
