@@ -45,13 +45,18 @@ def is_concrete(*values: Any) -> bool:
     return not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(values))
 
 
-def require(holds: Any, message: Callable[[], str]) -> None:
-    """Raise `ValueError(message())` if a condition on known values fails.
+def require(condition: Callable[..., Any], *values: Any, message: str) -> None:
+    """Raise `ValueError` if a condition on known values fails.
 
-    Under a transformation the values are unknown; there the kernels carry result codes.
+    `condition` gets the values as NumPy arrays, because JAX would stage a comparison of known
+    values inside a trace. If one of them is traced nothing is checked; there the kernels carry
+    result codes. `message` may show the values: `"{0}"`.
     """
-    if is_concrete(holds) and not bool(jnp.all(holds)):
-        raise ValueError(message())
+    if not is_concrete(*values):
+        return
+    arrays = [np.asarray(value) for value in values]
+    if not np.all(condition(*arrays)):
+        raise ValueError(message.format(*arrays))
 
 
 def check_positive(module: eqx.Module) -> None:
@@ -60,9 +65,10 @@ def check_positive(module: eqx.Module) -> None:
         value = getattr(module, name)
         if not meta["positive"] or not is_concrete(value) or not eqx.is_array(value):
             continue
-        least = 0.0
-        fine = (value >= least) if meta.get("zero_allowed") else (value > least)
-        if not bool(jnp.all(fine & jnp.isfinite(value))):
+        # NumPy, because JAX would stage the comparison of known values inside a trace.
+        known = np.asarray(value)
+        fine = (known >= 0) if meta.get("zero_allowed") else (known > 0)
+        if not np.all(fine & np.isfinite(known)):
             want = "non-negative" if meta.get("zero_allowed") else "positive"
             raise ValueError(
                 f"{type(module).__name__}: {name} ({meta['meaning']}) must be {want} and finite, "

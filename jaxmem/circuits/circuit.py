@@ -9,6 +9,14 @@ from jaxmem.circuits.drive import AbstractDrive, VoltageDrive
 from jaxmem.devices.branch import Scalar, States
 from jaxmem.devices.device import AbstractDevice
 
+# A slow current spends much of its time far below what it reaches, and is asked for by itself:
+# the absolute tolerance of such a state is this share of what it reaches.
+SHARE = 1e-4
+
+
+def _tiny(x):
+    return jnp.finfo(x.dtype).tiny
+
 
 class Circuit(eqx.Module):
     """`Circuit(device, drive)`: an ODE with a diagonal mass matrix, M y' = F(t, y).
@@ -50,7 +58,7 @@ class Circuit(eqx.Module):
         """The unit of the first state: V_m or what the drive reaches [V]; a current [A]."""
         device = self.device
         zero = jnp.zeros_like(amplitude)
-        slope = jnp.abs(jax.grad(device.steady_current)(zero)) + jnp.finfo(zero.dtype).tiny
+        slope = jnp.abs(jax.grad(device.steady_current)(zero)) + _tiny(zero)
         widths = [w for _, w in device.windows()]
         if self.is_voltage:
             reach = amplitude
@@ -65,6 +73,33 @@ class Circuit(eqx.Module):
         current = jnp.max(jnp.stack(own)) if own else slope * volt
         return jax.lax.stop_gradient(jnp.where(current > 0, current, 1.0))
 
+    def weights(self, amplitude: Scalar) -> tuple[Float[Array, "n"], Float[Array, "n"]]:
+        """Factors of the relative and of the absolute tolerance, for each state of y.
+
+        They follow from how far a state's equilibrium moves under the drive. One that moves by
+        less than its unit is held to its own size: a slow conductance may carry microamperes, a
+        device below threshold a billionth of i_c0. One that moves by more (the voltage in V_m, a
+        logit) is held to its unit, however large it is: an error of a thousandth of V_m, small
+        beside a peak of hundreds, shifts the occupation by a thousandth when u comes back.
+        """
+        device = self.device
+        zero = jnp.zeros_like(amplitude)
+        u = amplitude
+        if not self.is_voltage:
+            u = amplitude / (jnp.abs(jax.grad(device.steady_current)(zero)) + _tiny(zero))
+        moved = jnp.abs(device.chart_rest(u) - device.chart_rest(zero))
+        moved = jnp.where(jnp.isfinite(moved), jnp.maximum(moved, 1e-12), 1.0)
+        small = jnp.where(moved > 1, 1.0, SHARE * moved)
+        first = u
+        if self.is_voltage:
+            first = device.steady_current(u) - device.steady_current(zero)
+        first = jnp.maximum(jnp.abs(first) / self.scale(amplitude), 1e-12)
+        # The current that charges C_m may exceed the steady one by any factor.
+        large = jnp.ones_like(first) if self.is_voltage else jnp.maximum(first, 1.0)
+        relative = 1 / jnp.append(large, jnp.maximum(moved, 1.0))
+        absolute = jnp.append(jnp.minimum(first, 1.0), small)
+        return jax.lax.stop_gradient((relative, absolute))
+
     def mass(self) -> Float[Array, "n"]:
         """The diagonal of M [s for the current's row, else 1]."""
         first = self.device.R_s * self.device.C_m if self.is_voltage else jnp.ones(())
@@ -74,16 +109,17 @@ class Circuit(eqx.Module):
     def field(self, t: Scalar, y: States, at: Scalar, scale: Scalar) -> States:
         """F(t, y), on the piece of the drive to which the time `at` belongs."""
         device = self.device
-        wave = lambda s: self.drive.wave.value(s, at)
         z = y[1:]
         if self.is_voltage:
-            V, dV = jax.jvp(wave, (t,), (jnp.ones_like(t),))
+            V, dV = self._wave(t, at)
             I = y[0] * scale
             u = V - device.R_s * I
             first = (device.C_m * dV - I + device.current(u, device.unchart(z))) / scale
         else:
             u = y[0] * scale
-            first = (wave(t) - device.current(u, device.unchart(z))) / (device.C_m * scale)
+            first = (self.drive.wave.value(t, at) - device.current(u, device.unchart(z))) / (
+                device.C_m * scale
+            )
         return jnp.concatenate([first[None], device.chart_rates(u, z)])
 
     def edge(self, y: States, V_old: Scalar, t: Scalar, at: Scalar, scale: Scalar) -> States:
@@ -95,20 +131,27 @@ class Circuit(eqx.Module):
         """
         if not self.is_voltage:
             return y
-        device = self.device
-        wave = lambda s: self.drive.wave.value(s, at)
-        V, dV = jax.jvp(wave, (t,), (jnp.ones_like(t),))
-        R_s = jnp.where(device.R_s > 0, device.R_s, 1.0)
+        V, _ = self._wave(t, at)
+        R_s = jnp.where(self.device.R_s > 0, self.device.R_s, 1.0)
         behind = y[0] + (V - V_old) / (R_s * scale)
-        ideal = (device.C_m * dV + device.current(V, device.unchart(y[1:]))) / scale
-        return y.at[0].set(jnp.where(device.R_s > 0, behind, ideal))
+        return y.at[0].set(self._unless_ideal(behind * scale, t, y, at) / scale)
+
+    def _wave(self, t, at):
+        return jax.jvp(lambda s: self.drive.wave.value(s, at), (t,), (jnp.ones_like(t),))
+
+    def _unless_ideal(self, I, t, y, at):
+        """The current; without R_s what follows from the voltage, to its last digit."""
+        device = self.device
+        V, dV = self._wave(t, at)
+        ideal = device.C_m * dV + device.current(V, device.unchart(y[1:]))
+        return jnp.where(device.R_s > 0, I, ideal)
 
     def observe(self, t: Scalar, y: States, at: Scalar, scale: Scalar):
         """u [V], I [A], V [V] and the branches' states x at the time t."""
         value = self.drive.wave.value(t, at)
         x = self.device.unchart(y[1:])
         if self.is_voltage:
-            I = y[0] * scale
+            I = self._unless_ideal(y[0] * scale, t, y, at)
             return value - self.device.R_s * I, I, value, x
         u = y[0] * scale
         return u, value, self.device.R_s * value + u, x

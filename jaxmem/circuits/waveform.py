@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxmem.quantity import is_concrete, quantity, require
+from jaxmem.quantity import check_positive, is_concrete, quantity, require
 
 Scalar = Float[Array, ""]
 
@@ -18,6 +18,9 @@ class AbstractWaveform(eqx.Module):
     Called with a time (any shape) it gives the value there, at a jump the value after it.
     Waveforms add: `Triangle(...) + Sine(...)`.
     """
+
+    def __check_init__(self):
+        check_positive(self)
 
     @abc.abstractmethod
     def value(self, t: Scalar, at: Scalar) -> Scalar:
@@ -120,13 +123,16 @@ class PulseTrain(AbstractWaveform):
             self.capacity = 64 if most <= 64 else 1 << (most - 1).bit_length()
 
     def __check_init__(self):
-        require(self.count <= self.capacity, lambda: "PulseTrain: count exceeds the capacity")
-        require(self.count >= 1, lambda: "PulseTrain: count must be at least 1")
         require(
-            self.width < self.period,
-            lambda: (
-                f"PulseTrain: a pulse of {self.width} s does not fit the period {self.period} s"
-            ),
+            lambda count: (count >= 1) & (count <= self.capacity),
+            self.count,
+            message=f"PulseTrain: count must lie in 1 to {self.capacity} (capacity), got {{0}}",
+        )
+        require(
+            lambda width, period: width < period,
+            self.width,
+            self.period,
+            message="PulseTrain: a pulse of {0} s does not fit the period of {1} s",
         )
 
     def value(self, t, at):
@@ -226,7 +232,7 @@ class Sampled(AbstractWaveform):
                 "Sampled: t and values must be vectors of one length, at least 2, got shapes "
                 f"{self.t.shape} and {self.values.shape}"
             )
-        require(jnp.diff(self.t) >= 0, lambda: "Sampled: times must ascend")
+        require(lambda t: np.diff(t) >= 0, self.t, message="Sampled: times must ascend")
 
     def value(self, t, at):
         return _polyline(self.t, self.values, t, at)

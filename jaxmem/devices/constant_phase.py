@@ -61,8 +61,9 @@ class ConstantPhase(AbstractBranch):
 
     def __check_init__(self):
         require(
-            (self.n > 0) & (self.n <= 1),
-            lambda: f"ConstantPhase: n must lie in (0, 1], got {self.n}",
+            lambda n: (n > 0) & (n <= 1),
+            self.n,
+            message="ConstantPhase: n must lie in (0, 1], got {0}",
         )
         if not 0 < self.band[0] < self.band[1]:
             raise ValueError(f"ConstantPhase: band must rise, in Hz, got {self.band}")

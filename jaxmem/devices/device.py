@@ -2,6 +2,7 @@
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Complex
 
 from jaxmem.devices.branch import AbstractBranch, Scalar, States
@@ -26,7 +27,7 @@ class AbstractDevice(eqx.Module):
 
     def __check_init__(self):
         check_positive(self)
-        if is_concrete(self.C_m) and bool(jnp.any(self.C_m == 0)):
+        if is_concrete(self.C_m) and np.any(np.asarray(self.C_m) == 0):
             if not any(isinstance_cpe(b) for b in self.branches.values()):
                 raise ValueError(
                     f"{type(self).__name__}: C_m = 0 leaves the voltage without dynamics; "

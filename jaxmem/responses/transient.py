@@ -12,13 +12,16 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int
 
 from jaxmem.circuits.circuit import Circuit
-from jaxmem.circuits.drive import VoltageDrive
-from jaxmem.quantity import is_concrete
+from jaxmem.quantity import is_concrete, require
 from jaxmem.responses.rosenbrock import Rodas5P, tolerances
 from jaxmem.responses.steady import OperatingPoint, operating_point
 
+SPLIT = (diffrax.KenCarp3, diffrax.KenCarp4, diffrax.KenCarp5, diffrax.Sil3)
+
 # Above this many perturbed numbers, forward mode takes the direction asked for and no more.
 MOST_COLUMNS = 64
+# Up to this many samples a program does not depend on how they lie between the edges.
+LEAST_WINDOW = 256
 
 
 class Transient(eqx.Module):
@@ -93,14 +96,21 @@ def solve(
     t = jnp.asarray(t, dtype=jnp.result_type(float))
     if t.ndim != 1 or t.shape[0] < 2:
         raise ValueError(f"solve: t must be a vector of at least 2 times, got shape {t.shape}")
-    if is_concrete(t) and not bool(jnp.all(jnp.diff(t) >= 0) & jnp.all(jnp.isfinite(t))):
-        raise ValueError("solve: the times t must be finite and ascend")
+    require(
+        lambda t: np.all(np.isfinite(t)) and np.all(np.diff(t) >= 0),
+        t,
+        message="solve: the times t must be finite and ascend",
+    )
     notes = _notes(circuit, t)
     circuit = circuit.in_time()
     default_r, default_a = tolerances(t.dtype)
     rtol = default_r if rtol is None else rtol
     atol = default_a if atol is None else atol
-    begin = None if start is None else _start(circuit, start)
+    if start is not None:
+        begin = _start(circuit, start)
+    else:
+        # Known now, it is found by a program of its own, which all drives of a device share.
+        begin = _rest(circuit) if is_concrete(circuit) else None
     edges = circuit.drive.wave.edges()
     window = _window(t, edges)
     primal = (circuit, t, begin, jnp.asarray(rtol, t.dtype), jnp.asarray(atol, t.dtype))
@@ -129,15 +139,17 @@ def _notes(circuit, t):
                 f"{branch.accuracy:g} over {branch.band[0]:g} to {branch.band[1]:g} Hz"  # pyright: ignore
             )
     device = circuit.device
-    if is_concrete(device.L_s, device.R_s, t) and bool(jnp.any(device.L_s > 0)):
-        fastest = float(jnp.min(jnp.where(jnp.diff(t) > 0, jnp.diff(t), jnp.inf)))
-        lag = float(device.L_s / device.R_s) if float(device.R_s) > 0 else np.inf
+    if is_concrete(device.L_s, device.R_s, t) and np.any(np.asarray(device.L_s) > 0):
+        gaps = np.diff(np.asarray(t))
+        fastest = float(np.min(gaps[gaps > 0], initial=np.inf))
+        L_s, R_s = np.max(np.asarray(device.L_s)), np.min(np.asarray(device.R_s))
+        lag = float(L_s / R_s) if R_s > 0 else np.inf
         small = "far below" if lag < 0.1 * fastest else "NOT far below"
         notes.append(
             f"lead inductance left out: L_s/R_s = {lag:.3g} s is {small} the fastest sample "
             f"interval, {fastest:.3g} s"
         )
-    if circuit.is_voltage and is_concrete(device.R_s) and bool(jnp.all(device.R_s == 0)):
+    if circuit.is_voltage and is_concrete(device.R_s) and np.all(np.asarray(device.R_s) == 0):
         notes.append("R_s = 0: the charge C_m dV at a jump of V passes as an impulse, not shown")
     return tuple(notes)
 
@@ -151,20 +163,37 @@ def _start(circuit, start):
             f"solve: start wants (u, x) with {size} states "
             f"{circuit.device.state_names}, got x of shape {x.shape}"
         )
-    return jnp.asarray(u, dtype=jnp.result_type(float)), x
+    u = jnp.asarray(u, dtype=jnp.result_type(float))
+    return u, circuit.device.chart(x), jnp.zeros_like(u)
+
+
+def _rest(circuit):
+    """Voltage, states in their charts and current before the drive's first edge."""
+    before = circuit.drive.wave.before()
+    bias = {"V" if circuit.is_voltage else "I": before}
+    return _at_rest(circuit.device, bias)
+
+
+@eqx.filter_jit
+def _at_rest(device, bias):
+    point = operating_point(device, **bias)
+    return point.u, device.chart_rest(point.u), point.I
 
 
 def _window(t, edges):
-    """The most samples between two edges, up to the next power of two.
+    """How many samples a segment between two edges may hold, a static shape.
 
-    It is a static shape: each segment samples only a window of the times.
+    Each segment looks at a window of the times and no more. It is all of them, so that a train
+    of any length is one program, unless there are many samples and many edges.
     """
-    n = t.shape[0]
-    if edges.shape[0] == 0 or not is_concrete(t, edges):
+    n, window = t.shape[0], LEAST_WINDOW
+    if n <= window or edges.shape[0] == 0 or not is_concrete(t, edges):
         return n
     places = np.searchsorted(np.asarray(t), np.asarray(edges), side="left")
     most = int(np.max(np.diff(np.concatenate([[0], np.clip(places, 0, n), [n]]))))
-    return min(n, 1 << max(0, most - 1).bit_length())
+    while window < most:
+        window *= 8
+    return min(n, window)
 
 
 def _run(primal, settings, adjoint):
@@ -216,9 +245,8 @@ def _integrate(primal, settings, adjoint):
     """Scan over the segments between edges; each is one `diffeqsolve`."""
     circuit, t, begin, rtol, atol = primal
     solver, max_steps, window = settings
-    device, wave = circuit.device, circuit.drive.wave
-    edges = jnp.clip(wave.edges().astype(t.dtype), t[0], t[-1])
-    bounds = jnp.concatenate([t[:1], edges, t[-1:]])
+    wave = circuit.drive.wave
+    bounds = _bounds(t, wave.edges())
     amplitude = _amplitude(wave, bounds)
     scale = circuit.scale(amplitude)
     y, V_old = _initial(circuit, begin, scale)
@@ -228,9 +256,11 @@ def _integrate(primal, settings, adjoint):
     implicit = isinstance(solver, Rodas5P)
     if implicit:
         solver = eqx.tree_at(lambda s: s.mass, solver, mass, is_leaf=lambda m: m is None)
+    relative, absolute = circuit.weights(amplitude)
     controller = diffrax.PIDController(
-        rtol=rtol,
-        atol=atol,
+        # Below some digits' worth of rounding no step would be accepted.
+        rtol=jnp.maximum(rtol * relative, 100 * jnp.finfo(t.dtype).eps),
+        atol=atol * absolute,
         norm=lambda e: jnp.max(jnp.abs(e)),
         error_order=5 if implicit else None,
     )
@@ -239,21 +269,24 @@ def _integrate(primal, settings, adjoint):
         F = circuit.field(s, y, at, scale)
         return F if implicit else F / mass
 
+    # A segment looks at the samples from its start on, and a sample is seen by the last segment
+    # that starts at it or earlier: at a jump that is the value after it.
+    starts = bounds[:-1]
+    firsts = jnp.searchsorted(t, starts, side="left")
+    padded = jnp.concatenate([t, jnp.full((window,), t[-1])])
+
     def segment(carry, ends):
-        y, V_old, first, bad = carry
-        a, b = ends
+        y, V_old, bad = carry
+        a, b, first = ends
         at = a + (b - a) / 2
-        # The last segment owns its end, the others leave it to the next (right limits).
-        last = b >= t[-1]
-        here = (t >= a) & (last | (t < b))
-        times = jax.lax.dynamic_slice(
-            jnp.concatenate([t, jnp.full((window,), t[-1])]), (first,), (window,)
-        )
-        times = jnp.clip(times, a, b)
+        times = jnp.clip(jax.lax.dynamic_slice(padded, (first,), (window,)), a, b)
         y = circuit.edge(y, V_old, a, at, scale)
 
         def run(y):
             term = diffrax.ODETerm(field)
+            if isinstance(solver, SPLIT):
+                # Implicit-explicit methods: all of it is their implicit part.
+                term = diffrax.MultiTerm(diffrax.ODETerm(lambda s, y, at: jnp.zeros_like(y)), term)
             solution = diffrax.diffeqsolve(
                 term,
                 solver,
@@ -279,14 +312,11 @@ def _integrate(primal, settings, adjoint):
         samples, y_end, steps, result = jax.lax.cond((b > a) & ~bad, run, skip, y)
         seen = jax.vmap(lambda s, v: circuit.observe(s, v, at, scale))(times, samples)
         failed = bad | (result != RESULTS.successful)
-        carry = (y_end, wave.value(b, at), first + jnp.sum(here & (b > a)), failed)
-        return carry, (seen, steps, result, first, failed)
+        return (y_end, wave.value(b, at), failed), (seen, steps, result, failed)
 
-    carry = (y, V_old, jnp.asarray(0), jnp.asarray(False))
-    ends = (bounds[:-1], bounds[1:])
-    _, (seen, steps, results, firsts, failed) = jax.lax.scan(segment, carry, ends)
-    # Sample j lies in the last segment whose first sample is j or earlier.
-    k = jnp.searchsorted(firsts, jnp.arange(t.shape[0]), side="right") - 1
+    carry = (y, V_old, jnp.asarray(False))
+    _, (seen, steps, results, failed) = jax.lax.scan(segment, carry, (starts, bounds[1:], firsts))
+    k = jnp.searchsorted(starts, t, side="right") - 1
     place = jnp.arange(t.shape[0]) - firsts[k]
     lost = failed[k]
 
@@ -297,6 +327,20 @@ def _integrate(primal, settings, adjoint):
     out = jax.tree.map(pick, seen)
     worst = jax.tree.map(lambda r: r[jnp.argmax(failed)], results)
     return out, jnp.sum(steps), worst
+
+
+def _bounds(t, edges):
+    """Ends of the segments: the drive's edges between the first and the last sample.
+
+    Edges that differ by rounding only (the last corner of a triangle and the last sample) are
+    one: no step fits between them.
+    """
+    near = 16 * jnp.finfo(t.dtype).eps * jnp.max(jnp.abs(t))
+    edges = jnp.clip(edges.astype(t.dtype), t[0], t[-1])
+    edges = jnp.where(edges > t[-1] - near, t[-1], edges)
+    before = jnp.concatenate([t[:1], edges[:-1]])
+    edges = jnp.where(edges - before < near, before, edges)
+    return jnp.concatenate([t[:1], edges, t[-1:]])
 
 
 def _amplitude(wave, bounds):
@@ -311,14 +355,8 @@ def _amplitude(wave, bounds):
 def _initial(circuit, begin, scale):
     """y and the drive's value before t[0]."""
     device, before = circuit.device, circuit.drive.wave.before()
-    voltage = isinstance(circuit.drive, VoltageDrive)
-    if begin is None:
-        point = operating_point(device, **({"V": before} if voltage else {"I": before}))
-        z, u, I = device.chart_rest(point.u), point.u, point.I
-    else:
-        u, x = begin
-        z, I = device.chart(x), jnp.zeros_like(u)
-    if not voltage:
+    u, z, I = _rest(circuit) if begin is None else begin
+    if not circuit.is_voltage:
         return jnp.concatenate([(u / scale)[None], z]), before
     # From here `edge` makes the current that the first piece asks for.
     return jnp.concatenate([(I / scale)[None], z]), device.R_s * I + u

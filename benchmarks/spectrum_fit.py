@@ -1,0 +1,313 @@
+"""Does the spectrum fit reach the optimum, are its intervals honest, and what does it cost?
+
+    python benchmarks/spectrum_fit.py --seed 0
+
+writes `benchmarks/results/spectrum_fit.json`. Truths and counts are those of the project's
+first issue. Frequencies: 60, log-spaced, from 1/100 of the circuit's lowest characteristic
+frequency to 100 times its highest, of 1/(R_b C), 1/(R_a C), R_a/L, (R_a + R_b)/L, 1/sqrt(L C).
+The measured spectra lie beside the checkout; without them that part is left out.
+"""
+
+import argparse
+import json
+import platform
+import time
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import jax
+
+jax.config.update("jax_enable_x64", True)
+
+import numpy as np
+from scipy.optimize import least_squares
+
+from fitting import (
+    Descent,
+    Free,
+    LeastSquares,
+    MultiStart,
+    Space,
+    Spectrum,
+    element_model,
+    fit,
+    fit_series,
+)
+from fitting.fit import begin_fit
+from jaxmem.devices import Device, Leak, SlowConductance
+
+TRUTHS = {
+    "10 nF, 100 kohm, 20 kohm, 2 kH": (1e-8, 1e5, 2e4, 2e3),
+    "10 mF, 1 ohm, 0.5 ohm, 0.5 H": (1e-2, 1.0, 0.5, 0.5),
+    "10 nF, 100 kohm, 1 Mohm, 100 kH": (1e-8, 1e5, 1e6, 1e5),
+}
+NOISE = 0.005
+# Relative rms residual, per cent, as independent scipy fits gave them.
+MODELS = {"rc": ("rc", ()), "2d": ("2d", ()), "2d+cpe": ("2d", ("cpe",)),
+          "2d+cpe+polarisation": ("2d", ("cpe", "polarisation"))}  # fmt: skip
+TABLE = {
+    ("l300", 0): (7.6, 5.3, 3.1, 2.6),
+    ("l300", 24): (7.3, 6.8, 2.4, 1.9),
+    ("d300", 0): (5.0, 4.0, 2.4, 2.1),
+}
+SPACE = Space(
+    Free(lambda d: d.C_m, name="C"),
+    Free(lambda d: d.branches["leak"].R_b, name="R_b"),
+    Free(lambda d: d.branches["slow"].g, name="g", log=True),
+    Free(lambda d: d.branches["slow"].tau, name="tau"),
+)
+
+
+def impedance(freq, C, R_b, R_a, L):
+    """The circuit by hand: C, R_b and R_a-L in parallel."""
+    s = 2j * np.pi * freq
+    return 1 / (s * C + 1 / R_b + 1 / (R_a + s * L))
+
+
+def frequencies(C, R_b, R_a, L, n=60):
+    corners = [1 / (R_b * C), 1 / (R_a * C), R_a / L, (R_a + R_b) / L, 1 / np.sqrt(L * C)]
+    return np.geomspace(min(corners) / 100, max(corners) * 100, n) / (2 * np.pi)
+
+
+def device(C, R_b, R_a, L):
+    return Device(C, {"leak": Leak(R_b), "slow": SlowConductance(1 / R_a, L / R_a)})
+
+
+def noisy(truth, rng, n=60):
+    freq = frequencies(*truth, n)
+    Z = impedance(freq, *truth)
+    size = NOISE * np.abs(Z)
+    return Spectrum(freq, Z + size * (rng.normal(size=n) + 1j * rng.normal(size=n)))
+
+
+def in_search(values):
+    """(C, R_b, R_a, L) to the search vector ln(C, R_b, g, tau)."""
+    C, R_b, R_a, L = np.log(values).T
+    return np.stack([C, R_b, -R_a, L - R_a], axis=-1)
+
+
+def single_starts(seed, count):
+    """Share of single searches, drawn within two decades, that reach the optimum."""
+    found = {}
+    for name, truth in TRUTHS.items():
+        rng = np.random.default_rng([seed, 1])
+        spectrum = noisy(truth, rng)
+        begin = np.asarray(truth) * 10 ** rng.uniform(-2, 2, size=(count, 4))
+        problem, best, limit = begin_fit(spectrum, device(*truth), SPACE, MultiStart(0), seed)
+        least = float(problem.search(LeastSquares(), best, limit).chi2[0])
+        problem.search(LeastSquares(), in_search(begin), limit)
+        start = time.perf_counter()
+        ends = problem.search(LeastSquares(), in_search(begin), limit)
+        seconds = time.perf_counter() - start
+        reached = int(np.sum(ends.chi2 <= least * 1.001))
+        lower = int(np.sum(ends.chi2 < least * 0.999))
+        found[name] = dict(
+            reached=reached, of=count, lower_than_from_truth=lower,
+            microseconds_a_start=1e6 * seconds / count, mean_steps=float(ends.steps.mean()),
+        )  # fmt: skip
+    return found
+
+
+def multi_start(seed, draws):
+    """Whether the default search, from the data alone, reaches the optimum found from the truth."""
+    found = {}
+    for name, truth in TRUTHS.items():
+        rng = np.random.default_rng([seed, 2])
+        reached, seconds = 0, []
+        for k in range(draws):
+            spectrum = noisy(truth, rng)
+            least = fit(spectrum, device(*truth), SPACE, starts=MultiStart(0)).chi2
+            model, space, box = element_model("2d", spectrum=spectrum, lead=False, series=False)
+            start = time.perf_counter()
+            result = fit(spectrum, model, space, starts=MultiStart(box=box), seed=seed + k)
+            seconds.append(time.perf_counter() - start)
+            reached += result.chi2 <= least * (1 + 1e-4)
+        found[name] = dict(reached=reached, of=draws, median_seconds=float(np.median(seconds)))
+    return found
+
+
+def descent(seed, draws):
+    """chi2 of optax's Adam over chi2 of Levenberg-Marquardt, the worst of some draws."""
+    found = {}
+    for name, truth in TRUTHS.items():
+        rng = np.random.default_rng([seed, 3])
+        ratios = []
+        for k in range(draws):
+            spectrum = noisy(truth, rng)
+            model, space, box = element_model("2d", spectrum=spectrum, lead=False, series=False)
+            both = [
+                fit(spectrum, model, space, estimator=e, starts=MultiStart(box=box), seed=seed + k)
+                for e in (LeastSquares(), Descent())
+            ]
+            ratios.append(both[1].chi2 / both[0].chi2)
+        found[name] = dict(worst_ratio=float(max(ratios)), of=draws)
+    return found
+
+
+def coverage(seed, draws):
+    """Share of 68 % intervals that hold the truth, for each parameter and derived element."""
+    found = {}
+    for name, truth in TRUTHS.items():
+        rng = np.random.default_rng([seed, 4])
+        C, R_b, R_a, L = truth
+        want = dict(C=C, R_b=R_b, g=1 / R_a, tau=L / R_a)
+        inside = dict.fromkeys([*want, "R_a", "L_d"], 0)
+        for _ in range(draws):
+            result = fit(noisy(truth, rng), device(*truth), SPACE, starts=MultiStart(0))
+            for k, key in enumerate(result.names):
+                inside[key] += bool(result.low[k] <= want[key] <= result.high[k])
+            for key, value in (("R_a", R_a), ("L_d", L)):
+                d = result.derived[key]
+                inside[key] += bool(d.low <= value <= d.high)
+        found[name] = {key: count / draws for key, count in inside.items()}
+    return found
+
+
+def measured(folder):
+    """The table of residuals, and both series with the 2D circuit and a constant-phase element."""
+    data = {cell: np.load(folder / f"pero_{cell}.npz") for cell in ("l300", "d300")}
+
+    def spectrum(cell, k):
+        d = data[cell]
+        return Spectrum(d["freqs"], d["Re"][:, k] + 1j * d["Im"][:, k], label=f"{cell}[{k}]")
+
+    table = []
+    for (cell, k), wanted in TABLE.items():
+        for (name, (kind, add)), want in zip(MODELS.items(), wanted, strict=True):
+            row = {"spectrum": f"{cell}[{k}]", "model": name, "table_percent": want}
+            for key, s in (
+                ("percent", spectrum(cell, k).within(high=6e6)),
+                ("percent_all_points", spectrum(cell, k)),
+            ):
+                model, space, box = element_model(kind, add, spectrum=s)
+                result = fit(s, model, space, starts=MultiStart(box=box), throw=False)
+                row[key] = round(100 * result.relative_rms_residual, 4)
+                if key == "percent":
+                    row["not_identifiable"] = [
+                        n for n, fine in zip(result.names, result.identifiable, strict=True)
+                        if not fine
+                    ]  # fmt: skip
+                    row["bic"] = round(result.bic, 2)
+            row["met"] = row["percent"] <= want + 0.05
+            table.append(row)
+    series = {}
+    for cell in data:
+        spectra = [spectrum(cell, k).within(high=6e6) for k in range(48)]
+        start = time.perf_counter()
+        result = fit_series(spectra, partial(element_model, "2d", ("cpe",)))
+        series[cell] = dict(
+            seconds=time.perf_counter() - start,
+            R_a_kohm=" ".join(f"{f['R_a'] / 1e3:.1f}" for f in result.fits),
+            outliers=np.flatnonzero(result.outlier).tolist(),
+            not_converged=[k for k, f in enumerate(result.fits) if not f.ok],
+        )
+    return dict(table=table, series=series)
+
+
+def speed(seed, count, starts=16):
+    """Time of our searches and of scipy's, same spectra, starts and residuals; both warm.
+
+    scipy: MINPACK's Levenberg-Marquardt and the trust region method on logarithms, with the
+    analytic Jacobian and with finite differences, on the circuit written by hand. Starts within
+    a decade of the truth; the best of one, and of `starts`.
+    """
+    truth = TRUTHS["10 nF, 100 kohm, 20 kohm, 2 kH"]
+    rng = np.random.default_rng([seed, 5])
+    spectra = [noisy(truth, rng) for _ in range(count)]
+    begins = np.asarray(truth) * 10 ** rng.uniform(-1, 1, size=(count, starts, 4))
+    jobs = [begin_fit(s, device(*truth), SPACE, MultiStart(0), 0) for s in spectra]
+    least = [float(p.search(LeastSquares(), b, limit).chi2[0]) for p, b, limit in jobs]
+
+    def ours(n):
+        return [
+            float(p.search(LeastSquares(), in_search(b[:n]), limit).chi2.min())
+            for (p, _, limit), b in zip(jobs, begins, strict=True)
+        ]
+
+    def residual(y, s, Z):
+        C, R_b, R_a, L = np.exp(y)
+        r = (1 / (s * C + 1 / R_b + 1 / (R_a + s * L)) - Z) / np.abs(Z)
+        return np.concatenate([r.real, r.imag])
+
+    def jacobian(y, s, Z):
+        C, R_b, R_a, L = np.exp(y)
+        branch = R_a + s * L
+        model = 1 / (s * C + 1 / R_b + 1 / branch)
+        d = -(model**2) * np.array([s * C, -1 / R_b + 0 * s, -R_a / branch**2, -s * L / branch**2])
+        d = d / np.abs(Z)
+        return np.concatenate([d.real, d.imag], axis=1).T
+
+    def scipys(method, jac, n):
+        def one(s, begin):
+            return 2 * least_squares(
+                residual, np.log(begin), jac, method=method, args=(2j * np.pi * s.freq, s.Z),
+                ftol=1e-9, xtol=1e-9, gtol=1e-9,
+            ).cost  # fmt: skip
+
+        with np.errstate(all="ignore"):
+            return [
+                min(one(s, b) for b in rows[:n]) for s, rows in zip(spectra, begins, strict=True)
+            ]
+
+    runs = {
+        "ours": ours,
+        "scipy lm, analytic": partial(scipys, "lm", jacobian),
+        "scipy lm, 2-point": partial(scipys, "lm", "2-point"),
+        "scipy trf, analytic": partial(scipys, "trf", jacobian),
+    }
+    found = {}
+    for n in (1, starts):
+        ours(n)
+        table = {}
+        for name, run in runs.items():
+            start = time.perf_counter()
+            chi2 = np.array(run(n))
+            ms = 1e3 * (time.perf_counter() - start) / count
+            reached = float(np.mean(chi2 <= np.array(least) * 1.001))
+            table[name] = dict(milliseconds_a_spectrum=ms, reached=reached)
+        base = table["ours"]["milliseconds_a_spectrum"]
+        for row in table.values():
+            row["times_ours"] = row["milliseconds_a_spectrum"] / base
+        found[f"{n} start{'s' * (n > 1)}"] = table
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--quick", action="store_true", help="a tenth of the counts, not written")
+    parser.add_argument("--data", type=Path, help="folder of the measured spectra")
+    options = parser.parse_args()
+    here = Path(__file__).resolve()
+    folder = options.data or here.parents[2] / "shared/data/perovskite_eis"
+    share = 10 if options.quick else 1
+    result = {
+        "command": f"benchmarks/spectrum_fit.py --seed {options.seed}",
+        "machine": f"{platform.machine()}, {platform.system()}, python {platform.python_version()}",
+        "device": str(jax.devices()[0]),
+        "versions": {n: version(n) for n in ("jax", "equinox", "optax", "numpy", "scipy")},
+    }
+    parts = {
+        "single_starts": lambda: single_starts(options.seed, 1000 // share),
+        "multi_start": lambda: multi_start(options.seed, 200 // share),
+        "descent": lambda: descent(options.seed, 10 // min(share, 5)),
+        "coverage": lambda: coverage(options.seed, 500 // share),
+        "speed": lambda: speed(options.seed, 200 // share),
+    }
+    if folder.is_dir():
+        parts["measured"] = lambda: measured(folder)
+    for name, part in parts.items():
+        start = time.perf_counter()
+        result[name] = part()
+        result[name]["seconds_in_all"] = round(time.perf_counter() - start, 2)
+        print(name, json.dumps(result[name], indent=1), flush=True)
+    if not options.quick:
+        out = here.parent / "results/spectrum_fit.json"
+        out.parent.mkdir(exist_ok=True)
+        out.write_text(json.dumps(result, indent=1) + "\n")
+        print(f"wrote {out.relative_to(here.parents[1])}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""What meets the laboratory: reading, checking and fitting measurements."""
+
+from fitting.data import Spectrum as Spectrum
+from fitting.derived import Derived as Derived
+from fitting.elements import Setup as Setup
+from fitting.elements import element_model as element_model
+from fitting.elements import memristor_model as memristor_model
+from fitting.estimators import Code as Code
+from fitting.estimators import Descent as Descent
+from fitting.estimators import LeastSquares as LeastSquares
+from fitting.fit import Fit as Fit
+from fitting.fit import fit as fit
+from fitting.identifiability import Identifiability as Identifiability
+from fitting.identifiability import identifiability as identifiability
+from fitting.kramers_kronig import KramersKronig as KramersKronig
+from fitting.kramers_kronig import kramers_kronig as kramers_kronig
+from fitting.minima import Minimum as Minimum
+from fitting.readers import ReadError as ReadError
+from fitting.readers import read_spectra as read_spectra
+from fitting.readers import write_spectra_csv as write_spectra_csv
+from fitting.series import Series as Series
+from fitting.series import fit_series as fit_series
+from fitting.space import Free as Free
+from fitting.space import MultiStart as MultiStart
+from fitting.space import Space as Space
+from fitting.terms import Goal as Goal
+from fitting.terms import On as On
+from fitting.terms import Prior as Prior
+from fitting.terms import absolute as absolute
+from fitting.terms import proportional as proportional

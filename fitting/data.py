@@ -1,0 +1,218 @@
+"""Measurements as the fits see them: an impedance spectrum and where it was taken."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from fitting.terms import Noise
+from jaxmem.devices import AbstractDevice
+from jaxmem.responses.steady import operating_point
+
+# Spectra are padded to a multiple of this many points, so that near lengths share a program.
+BUCKET = 16
+
+
+class Spectrum(eqx.Module):
+    """An impedance spectrum Z(freq) at one bias.
+
+    **Arguments:**
+
+    - `freq`: frequencies [Hz], positive, shape `(n,)`. Repeated values are replicates.
+    - `Z`: complex impedance [ohm], shape `(n,)`, Im Z < 0 where the device is capacitive.
+    - `u`, `I`, `V`: the bias, at most one of: voltage over the memristor [V], terminal
+      current [A], applied voltage [V]. None of them: the bias is unknown.
+    - `sigma`: standard deviation of Re Z and of Im Z [ohm], a number or shape `(n,)`, or a
+      noise model, `proportional(0.005)` or `absolute(2.0)`; None: proportional to |Z| with a
+      factor that the fit estimates.
+    - `label`, `source`: what to call it and the file it came from.
+    - `temperature` [K], `time` [s since the first spectrum]: kept where the file has them.
+
+    **Raises:** `ValueError` if the shapes differ, a value is not finite, a frequency is not
+    positive, sigma is not positive, or more than one bias is given.
+    """
+
+    freq: np.ndarray
+    Z: np.ndarray
+    u: float | None = None
+    I: float | None = None
+    V: float | None = None
+    sigma: np.ndarray | None = None
+    label: str = eqx.field(static=True, default="")
+    source: str = eqx.field(static=True, default="")
+    temperature: float | None = None
+    time: float | None = None
+
+    def __init__(
+        self,
+        freq,
+        Z,
+        *,
+        u=None,
+        I=None,
+        V=None,
+        sigma=None,
+        label="",
+        source="",
+        temperature=None,
+        time=None,
+    ):
+        self.freq = np.asarray(freq, dtype=float)
+        self.Z = np.asarray(Z, dtype=complex)
+        self.u, self.I, self.V = u, I, V
+        if isinstance(sigma, Noise):
+            sigma = sigma.sigma(self.Z)
+        self.sigma = None if sigma is None else np.asarray(sigma, dtype=float)
+        self.label, self.source = label, source
+        self.temperature, self.time = temperature, time
+
+    def __check_init__(self):
+        name = self.name
+        if self.freq.ndim != 1 or self.freq.shape != self.Z.shape:
+            raise ValueError(
+                f"{name}: freq and Z must be vectors of one length, "
+                f"got shapes {self.freq.shape} and {self.Z.shape}"
+            )
+        bad = ~(np.isfinite(self.freq) & np.isfinite(self.Z))
+        if bad.any():
+            raise ValueError(f"{name}: point {int(np.argmax(bad))} is not finite; remove it")
+        if (self.freq <= 0).any():
+            at = int(np.argmax(self.freq <= 0))
+            raise ValueError(
+                f"{name}: point {at} has frequency {self.freq[at]:g} Hz; it must be positive"
+            )
+        if sum(b is not None for b in (self.u, self.I, self.V)) > 1:
+            raise ValueError(f"{name}: give the bias once, as u, I or V")
+        if self.sigma is not None:
+            if self.sigma.ndim and self.sigma.shape != self.freq.shape:
+                raise ValueError(
+                    f"{name}: sigma must be a number or of shape {self.freq.shape}, "
+                    f"got {self.sigma.shape}"
+                )
+            if not (np.isfinite(self.sigma) & (self.sigma > 0)).all():
+                raise ValueError(f"{name}: sigma must be positive and finite everywhere")
+
+    @property
+    def name(self) -> str:
+        """The label, or else the source."""
+        return self.label or self.source or "spectrum"
+
+    @property
+    def omega(self) -> np.ndarray:
+        """Angular frequency, 2 pi freq [rad/s]."""
+        return 2 * np.pi * self.freq
+
+    @property
+    def bias(self) -> tuple[str | None, float]:
+        """Which bias is given, `"u"`, `"I"`, `"V"` or None, and its value."""
+        for kind in ("u", "I", "V"):
+            value = getattr(self, kind)
+            if value is not None:
+                return kind, value
+        return None, 0.0
+
+    def within(self, low: float = 0.0, high: float = np.inf) -> "Spectrum":
+        """The points with `low <= freq <= high` [Hz]."""
+        keep = (self.freq >= low) & (self.freq <= high)
+        sigma = self.sigma[keep] if self.sigma is not None and self.sigma.ndim else self.sigma
+        where = lambda s: (s.freq, s.Z, s.sigma)
+        return eqx.tree_at(
+            where, self, (self.freq[keep], self.Z[keep], sigma), is_leaf=lambda x: x is None
+        )
+
+    def impedance(self, model: AbstractDevice) -> np.ndarray:
+        """The model's Z at the frequencies and the bias of this spectrum [ohm], shape `(n,)`."""
+        kind, value = self.bias
+        u = bias_voltage(model, kind, jnp.asarray(value, dtype=jnp.result_type(float)))
+        return np.asarray(model.impedance(jnp.asarray(1j * self.omega), u))
+
+    def residual(self, model: AbstractDevice) -> Float[Array, "2*n"]:
+        """(Z_model - Z)/sigma, the real parts and then the imaginary parts; shape `(2n,)`.
+
+        Without a sigma the weight is the modulus of the measured Z.
+
+        **Raises:** `ValueError` if the spectrum has no bias and the device needs one.
+        """
+        n = len(self.freq)
+        padded = SpectrumBatch.of([self], bucket=1).residual(model)
+        return padded.reshape(2, -1)[:, :n].ravel()
+
+
+class SpectrumBatch(eqx.Module):
+    """Spectra of one kind of bias, padded to one length with points of no weight.
+
+    What the compiled programs get: one trace serves any number of biases, and spectra whose
+    lengths fall into one bucket share a program.
+    """
+
+    omega: Float[Array, "k n"]
+    Z_re: Float[Array, "k n"]
+    Z_im: Float[Array, "k n"]
+    weight: Float[Array, "k n"]
+    value: Float[Array, "k"]
+    kind: str | None = eqx.field(static=True)
+
+    @classmethod
+    def of(
+        cls, spectra: Sequence[Spectrum], *, bucket: int = BUCKET, scale: float = 1.0
+    ) -> "SpectrumBatch":
+        """Stack spectra; the weights of those without sigma are 1/(scale |Z|)."""
+        n = max(1, -(-max(len(s.freq) for s in spectra) // bucket)) * bucket
+        shape = (len(spectra), n)
+        omega, weight = np.ones(shape), np.zeros(shape)
+        Z: Any = np.ones(shape, complex)
+        for k, s in enumerate(spectra):
+            m = len(s.freq)
+            # Padding repeats a frequency of the spectrum: no model is asked where it is singular.
+            omega[k] = s.omega[0] if m else 1.0
+            omega[k, :m], Z[k, :m] = s.omega, s.Z
+            sigma = scale * np.abs(s.Z) if s.sigma is None else s.sigma
+            if np.any(sigma == 0):
+                raise ValueError(f"{s.name}: |Z| = 0 has no relative weight; give sigma")
+            weight[k, :m] = 1 / sigma
+        kinds = {s.bias[0] for s in spectra}
+        if len(kinds) != 1:
+            raise ValueError(f"spectra of one batch must have one kind of bias, got {kinds}")
+        real = lambda a: jnp.asarray(a, dtype=jnp.result_type(float))
+        value = real([s.bias[1] for s in spectra])
+        return cls(real(omega), real(Z.real), real(Z.imag), real(weight), value, kinds.pop())
+
+    def residual(self, model: AbstractDevice) -> Float[Array, "k*2*n"]:
+        """All residuals, spectrum by spectrum, (real parts, imaginary parts) in each."""
+        re, im = self._impedance(model)
+        parts = jnp.stack([(re - self.Z_re) * self.weight, (im - self.Z_im) * self.weight], axis=1)
+        return parts.ravel()
+
+    def _impedance(self, model):
+        def one(omega, value):
+            u = bias_voltage(model, self.kind, value)
+            # Y's reciprocal in real arithmetic: XLA's complex division is slow on CPU.
+            Y = model.admittance(1j * omega, u)
+            size = Y.real**2 + Y.imag**2
+            return model.R_s + Y.real / size, model.L_s * omega - Y.imag / size
+
+        if self.omega.shape[0] == 1:
+            re, im = one(self.omega[0], self.value[0])
+            return re[None], im[None]
+        return jax.vmap(one)(self.omega, self.value)
+
+
+def bias_voltage(model: AbstractDevice, kind: str | None, value: Any) -> Any:
+    """The voltage over the memristor [V] at a bias of the given kind.
+
+    **Raises:** `ValueError` if there is no bias and the device has a branch that needs one.
+    """
+    if kind == "u":
+        return value
+    if not model.windows():
+        return jnp.zeros_like(value)
+    if kind is None:
+        raise ValueError(
+            "a spectrum without a bias determines elements (R_a, L_d, tau), not i_c0, V_T, V_m; "
+            "give u=, V= or I=, or fit elements"
+        )
+    return operating_point(model, **{kind: value}).u

@@ -1,0 +1,301 @@
+"""The fit: search from many starts, keep every minimum, and say what the data determine."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+
+from fitting.derived import Derived, derive
+from fitting.estimators import AbstractEstimator, Code, LeastSquares, Search
+from fitting.minima import EQUAL, Minimum, alternatives, distinct, exchanges, verdicts
+from fitting.problem import Problem
+from fitting.space import MultiStart, Space
+from fitting.uncertainty import DECADE, in_words, uncertainty
+
+
+class Fit(eqx.Module):
+    """The result of `fit`.
+
+    - `model`: at the optimum; `values`, `low`, `high`: the parameters in their `units` and
+      the ends of their 68 % intervals, shape `(p,)`. An interval is symmetric in the search
+      coordinate `z`, so by ratio for a parameter searched in its logarithm (`log`).
+    - `covariance`: full, in search coordinates, infinite where undetermined.
+    - `identifiable`, `reasons`: for each parameter whether the data determine it to a factor of
+      ten each way, and if not, why.
+    - `chi2`: sum of squared residuals. With `noise_known` they are in standard deviations, else
+      relative to |Z|. `noise`: the standard deviation of a residual, 1 if known, else estimated
+      as sqrt(chi2/(points - p)): the relative noise of Z. `points`: how many real numbers.
+    - `relative_rms_residual`: sqrt(sum(|dZ|^2/|Z|^2)/(2N)) over the N points of all spectra,
+      a fraction; NaN without spectra.
+    - `bic`: points ln(chi2/points) + p ln(points), or chi2 + p ln(points) with known noise;
+      comparable between models of one set of data.
+    - `minima`: the distinct local minima, the best first. `starts`, `converged`: how many
+      searches there were and how many converged. `code`: how the best one ended.
+    - `rank`, `singular_values`, `null_directions`, `weak_directions`: see `Uncertainty`, the
+      directions in words. `exchanges`: pairs whose exchange leaves every residual as it is.
+    - `at_bound`: parameters whose optimum lies at the end of their range.
+    - `derived`: name to `Derived`.
+    """
+
+    model: Any
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+    meanings: tuple[str, ...]
+    log: tuple[bool, ...]
+    values: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    z: np.ndarray
+    covariance: np.ndarray
+    identifiable: np.ndarray
+    reasons: tuple[tuple[str, ...], ...]
+    chi2: float
+    points: int
+    noise: float
+    noise_known: bool
+    relative_rms_residual: float
+    bic: float
+    minima: tuple[Minimum, ...]
+    starts: int
+    converged: int
+    code: Code
+    rank: int
+    singular_values: np.ndarray
+    null_directions: tuple[str, ...]
+    weak_directions: tuple[str, ...]
+    exchanges: tuple[tuple[str, str], ...]
+    at_bound: tuple[str, ...]
+    derived: dict[str, Derived]
+
+    def __getitem__(self, name: str) -> float:
+        """The value of a parameter or of a derived quantity."""
+        if name in self.names:
+            return float(self.values[self.names.index(name)])
+        if name in self.derived:
+            return self.derived[name].value
+        raise KeyError(f"{name}; there are {', '.join((*self.names, *self.derived))}")
+
+    @property
+    def standard_errors(self) -> np.ndarray:
+        """In search coordinates: e-folds of a logarithm, else the unit; shape `(p,)`."""
+        return np.sqrt(np.diag(self.covariance))
+
+    @property
+    def ok(self) -> bool:
+        """Whether the best search converged."""
+        return self.code == Code.CONVERGED
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One dictionary a parameter, then one a derived quantity, for tables and JSON.
+
+        Keys: name, unit, meaning, value, low, high (None where infinite), identifiable, reasons.
+        """
+        finite = lambda x: float(x) if math.isfinite(x) else None
+        keys = ("name", "unit", "meaning", "value", "low", "high", "identifiable", "reasons")
+        columns = (self.names, self.units, self.meanings, self.values, self.low, self.high)
+        rows: list[dict[str, Any]] = [
+            dict(
+                zip(
+                    keys,
+                    (*row[:3], *map(finite, row[3:6]), bool(row[6]), list(row[7])),
+                    strict=True,
+                )
+            )
+            for row in zip(*columns, self.identifiable, self.reasons, strict=True)
+        ]
+        for name, d in self.derived.items():
+            numbers = map(finite, (d.value, d.low, d.high))
+            rows.append(
+                dict(
+                    zip(keys, (name, d.unit, "derived", *numbers, d.identifiable, []), strict=True)
+                )
+            )
+        return rows
+
+    def statements(self) -> list[str]:
+        """What the fit can and cannot say, in plain sentences."""
+        lines = []
+        if not self.ok:
+            lines.append(f"The best search did not converge: {self.code.meaning}.")
+        best = self.minima[0]
+        lines.append(
+            f"{self.converged} of {self.starts} starts converged, {best.starts} of them to the "
+            f"best of {len(self.minima)} distinct minima."
+        )
+        if len(self.minima) > 1 and self.minima[1].chi2 - best.chi2 < EQUAL * self.noise**2:
+            lines.append("Another minimum explains the data as well; the optimum is not unique.")
+        for a, b in self.exchanges:
+            lines.append(
+                f"Exchanging {a} and {b} leaves the model's impedance unchanged: "
+                "the data cannot say which is which."
+            )
+        for name in self.at_bound:
+            lines.append(f"{name} lies at the end of its range; its interval is cut there.")
+        if self.rank < len(self.names):
+            lines.append(
+                f"The data feel {self.rank} of {len(self.names)} directions; free: "
+                f"{'; '.join(self.null_directions)}."
+            )
+        hidden = [text for text in self.weak_directions if text not in self.null_directions]
+        if hidden:
+            lines.append(f"A factor of ten hides in the noise along: {'; '.join(hidden)}.")
+        if self.identifiable.all():
+            lines.append(f"All {len(self.names)} parameters are identifiable.")
+        else:
+            bad = [n for n, fine in zip(self.names, self.identifiable, strict=True) if not fine]
+            lines.append(f"Not identifiable from these data: {', '.join(bad)}.")
+            for name, why in zip(self.names, self.reasons, strict=True):
+                lines.extend(f"{name}: {reason}." for reason in why)
+        return lines
+
+    def against(self, other: "Fit", name: str = "this model", rival: str = "the other") -> str:
+        """A sentence that compares two models of the same data by BIC."""
+        if self.points != other.points or self.noise_known != other.noise_known:
+            raise ValueError("only fits of the same data with the same weights compare by BIC")
+        gain = other.bic - self.bic
+        tail = f"(BIC difference {abs(gain):.1f}, {len(self.names)} and {len(other.names)} params)"
+        if gain > 6:
+            return f"{name} is better than {rival} by BIC {tail}."
+        if gain < -6:
+            return f"{name} is worse than {rival} by BIC {tail}."
+        return f"{name} is no better than {rival} by BIC: the data do not tell them apart {tail}."
+
+
+def fit(
+    terms: Any | Sequence[Any],
+    model: Any,
+    space: Space,
+    *,
+    estimator: AbstractEstimator | None = None,
+    starts: MultiStart | int | None = None,
+    seed: int = 0,
+    derived: Mapping[str, tuple[str, Callable[[Any], Any]]] | None = None,
+    progress: Callable[[str], None] | None = None,
+    lanes: bool | None = None,
+    throw: bool = True,
+) -> Fit:
+    """Least squares of the sum of all terms over a space, from many starts.
+
+    **Arguments:**
+
+    - `terms`: a `Spectrum`, or a list of anything with `residual(model)`.
+    - `model`: holds what is fixed, and the middle of the start box where none is given.
+    - `space`: what is free.
+    - `estimator`: `LeastSquares()` (default) or `Descent(...)`.
+    - `starts`: a `MultiStart`, or how many; default 24.
+    - `seed`: of the starts.
+    - `derived`: name to (unit, function of the model), reported with intervals beside the
+      parameters; the elements R_a and L_d of slow conductances are always there.
+    - `progress`: called with a line at each stage.
+    - `lanes`: all starts side by side; default on an accelerator.
+    - `throw`: raise if the best search did not converge; else the `code` says so.
+
+    Without a sigma, spectra are weighted by |Z| and the noise is estimated from what is left;
+    beside terms of known noise (priors, goals), by a few rounds.
+
+    **Raises:** `ValueError` for a wrong call (see `Problem.of`); `RuntimeError` if no search
+    converged or the residual is nowhere finite.
+    """
+    estimator = LeastSquares() if estimator is None else estimator
+    starts = MultiStart() if starts is None else starts
+    starts = MultiStart(starts) if isinstance(starts, int) else starts
+    say = progress or (lambda line: None)
+    problem, begin, limit = begin_fit(terms, model, space, starts, seed)
+    c = problem.coordinates
+    unknown = sum(s.sigma is None for s in problem.spectra)
+    mixed = 0 < unknown < len(problem.terms)
+    scale = 1.0
+    say(f"{len(begin)} starts, {len(c.names)} parameters, {problem.points} numbers")
+    for _ in range(4 if mixed else 1):
+        found = problem.search(estimator, begin, limit, lanes)
+        best = best_of(found)
+        if mixed:
+            size = 2 * sum(len(s.freq) for s in problem.spectra if s.sigma is None)
+            rest = problem.relative_rms(found.z[best], known=False)
+            scale = max(rest * math.sqrt(size / max(size - len(c.names), 1)), 1e-12)
+            problem = problem.rescaled(scale)
+            begin = np.concatenate([found.z[best : best + 1], begin])[: len(begin)]
+    code = Code(int(found.code[best]))
+    if throw and code != Code.CONVERGED:
+        raise RuntimeError(
+            f"fit: the best of {len(begin)} searches ended {code.meaning} "
+            f"(chi2 {found.chi2[best]:.6g}); give more starts or steps, or throw=False to look"
+        )
+    say(f"chi2 {found.chi2[best]:.6g}, {int(np.sum(found.code == 0))} of {len(begin)} converged")
+    return finish_fit(problem, found, limit, scale if mixed else None, derived)
+
+
+def begin_fit(terms, model, space, starts: MultiStart, seed: int):
+    """The problem, where its searches start, and the natural length of each coordinate."""
+    problem = Problem.of(terms, model, space)
+    begin = starts.draw(problem.coordinates, model, seed)
+    low, high = starts.ranges(problem.coordinates, model)
+    return problem, begin, problem.natural_lengths(begin[0], high - low)
+
+
+def best_of(found: Search) -> int:
+    """Which search ended lowest.
+
+    **Raises:** `RuntimeError` if the residual is finite at none of the starts.
+    """
+    usable = np.isfinite(found.chi2) & (found.code != Code.NOT_FINITE)
+    if not usable.any():
+        raise RuntimeError(
+            f"fit: the residual is not finite at any of {len(found.chi2)} starts; check units, "
+            "the start box and the data"
+        )
+    return int(np.argmin(np.where(usable, found.chi2, np.inf)))
+
+
+def finish_fit(problem: Problem, found: Search, limit, scale=None, derived=None) -> Fit:
+    """Everything that follows from the searches.
+
+    `scale` is the noise found beside terms of known noise, None where there is one kind only.
+    """
+    best = best_of(found)
+    c = problem.coordinates
+    z, chi2, n, p = np.array(found.z[best]), float(found.chi2[best]), problem.points, len(c.names)
+    pairs = exchanges(problem)
+    for one, two in pairs:
+        # Of two that the data cannot tell apart the first is the larger, in every spectrum.
+        a, b = c.names.index(one), c.names.index(two)
+        z[[a, b]] = max(z[a], z[b]), min(z[a], z[b])
+    known = all(s.sigma is not None for s in problem.spectra)
+    noise = 1.0 if known or scale else math.sqrt(chi2 / max(n - p, 1))
+    u = uncertainty(problem.jacobian(z), noise, np.where(c.log, DECADE, limit))
+    minima = distinct(problem, found, limit, noise)
+    others = alternatives(c, z, minima, pairs, noise)
+    identifiable, reasons = verdicts(c, z, u, limit, others)
+    error = np.sqrt(np.diag(u.covariance))
+    ends = np.stack([np.clip(z - error, c.low, c.high), np.clip(z + error, c.low, c.high)])
+    ends = np.sort(c.to_values(ends), axis=0)
+    if known:
+        bic = chi2
+    elif scale:
+        bic = chi2 + 2 * math.log(scale) * sum(
+            2 * len(s.freq) for s in problem.spectra if s.sigma is None
+        )
+    else:
+        bic = n * math.log(max(chi2, 1e-300) / n)
+    return Fit(
+        model=c.unpack(jnp.asarray(z), problem.model), names=c.names, units=c.units,
+        meanings=c.meanings, log=c.log, values=c.to_values(z), low=ends[0], high=ends[1], z=z,
+        covariance=u.covariance, identifiable=identifiable, reasons=reasons, chi2=chi2,
+        points=n, noise=scale or noise, noise_known=known,
+        relative_rms_residual=problem.relative_rms(z), bic=bic + p * math.log(n), minima=minima,
+        starts=len(found.chi2), converged=int(np.sum(found.code == Code.CONVERGED)),
+        code=Code(int(found.code[best])), rank=u.rank, singular_values=u.singular_values,
+        null_directions=tuple(in_words(v, c.names) for v in u.null_directions),
+        weak_directions=tuple(in_words(v, c.names) for v in u.weak_directions),
+        exchanges=pairs, at_bound=_at_bound(c, z),
+        derived=derive(problem, z, u.covariance, others, derived),
+    )  # fmt: skip
+
+
+def _at_bound(c, z):
+    return tuple(
+        n for n, x, a, b in zip(c.names, z, c.low, c.high, strict=True) if x <= a or x >= b
+    )

@@ -1,0 +1,71 @@
+"""BioLogic EC-Lab: the text export .mpt, and the binary .mpr through galvani."""
+
+import importlib
+import io
+import re
+from typing import Any
+
+import numpy as np
+
+from fitting.data import Spectrum
+from fitting.readers.assemble import spectra_of
+from fitting.readers.headerless import require_spectrum
+from fitting.readers.layout import body_of, split
+from fitting.readers.source import Source
+from fitting.readers.table import Table
+from fitting.readers.text import lines_of
+
+MPT_MARKS = ("EC-Lab ASCII FILE", "BT-Lab ASCII FILE")
+MPR_MARK = b"BIO-LOGIC MODULAR FILE"
+
+
+def read_mpt(source: Source, text: str) -> list[Spectrum]:
+    """The spectra of an .mpt: the line `Nb header lines : n` says where the names stand."""
+    lines = lines_of(text)
+    count = re.search(r"header lines\s*:\s*([0-9]{1,6})", "\n".join(lines[:10]))
+    if count is None:
+        raise source.error("the line `Nb header lines : n` is missing; export the file again", 2)
+    at = int(count[1]) - 1
+    if not 0 < at < len(lines) or not lines[at].strip():
+        raise source.error(
+            f"the header should have {at + 1} lines, but no column names stand in the last; "
+            "export the file again",
+            min(at + 1, len(lines)),
+        )
+    names = split(lines[at], "\t")
+    require_spectrum(source, names, at + 1)
+    table = Table(names)
+    for line, content in body_of(lines, at + 1):
+        table.add(split(content, "\t"), line)
+    if not table.rows:
+        raise source.error("the file has a header and no data; export it again", at + 1)
+    table.find_decimal()
+    return spectra_of(source, table, instrument=True)
+
+
+def read_mpr(source: Source, data: bytes) -> list[Spectrum]:
+    """The spectra of an .mpr, with the optional package galvani."""
+    try:
+        reader: Any = importlib.import_module("galvani.BioLogic")
+    except ImportError:
+        raise source.error(
+            "BioLogic's binary .mpr needs the package galvani: pip install jaxmem[formats], or "
+            "export the file as text (.mpt)"
+        ) from None
+    try:
+        record = reader.MPRfile(io.BytesIO(data)).data
+        names = [str(name) for name in record.dtype.names]
+        values = [[repr(float(v)) for v in np.ravel(record[name])] for name in names]
+    # Whatever another package does with broken bytes: the user gets one sentence.
+    except Exception as e:
+        raise source.error(
+            f"galvani could not read the file ({type(e).__name__}); export it as text (.mpt)"
+        ) from e
+    require_spectrum(source, names, None)
+    source.row_word = "point"
+    table = Table(names)
+    for k, row in enumerate(zip(*values, strict=True)):
+        table.add(list(row), k + 1)
+    if not table.rows:
+        raise source.error("the file has no points; measure or export it again")
+    return spectra_of(source, table, instrument=True)

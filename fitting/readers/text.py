@@ -1,0 +1,67 @@
+"""From bytes to lines and from cells to numbers."""
+
+import re
+
+from fitting.readers.source import Source
+
+# Some instruments end a line with CR CR LF, old Macintoshes with CR alone. `str.splitlines`
+# would also break at form feeds and the like, and the line numbers would be wrong.
+_LINE_END = re.compile(r"\r*\n|\r")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?", re.ASCII)
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eEdD][+-]?\d+)?", re.ASCII)
+_NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.ASCII | re.IGNORECASE)
+# Control characters that no text has; tab, line ends, form feed and the DOS end mark may occur.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x19\x1b-\x1f\x7f-\x9f]")
+
+
+def decode(source: Source, data: bytes) -> str:
+    """The text of a file in UTF-8, UTF-16 (with a mark or not), Windows-1252 or Latin-1."""
+    if not data.strip():
+        raise source.error("the file is empty; export the spectrum again")
+    text = _decode(data)
+    if len(_CONTROL.findall(text)) > 0.01 * len(text):
+        raise source.error("this is a binary file and no spectrum; export it as text (CSV) first")
+    return text
+
+
+def _decode(data: bytes) -> str:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", errors="replace")
+    half = max(1, len(data) // 2)
+    # In UTF-16 every other byte of plain text is zero.
+    if data[1::2].count(0) > 0.4 * half:
+        return data.decode("utf-16-le", errors="replace")
+    if data[0::2].count(0) > 0.4 * half:
+        return data.decode("utf-16-be", errors="replace")
+    for encoding in ("utf-8-sig", "cp1252"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            pass
+    return data.decode("latin-1")
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a text, whatever ends them."""
+    return _LINE_END.split(text)
+
+
+def number(cell: str, decimal: str = ".") -> float | None:
+    """The number in a cell, NaN and infinities included, or None if it is no number.
+
+    With a decimal comma a point is no number: it may be one or group thousands.
+    """
+    cell = cell.strip().replace("\u2212", "-")
+    if decimal == ",":
+        if "." in cell:
+            return None
+        if _DECIMAL_COMMA.fullmatch(cell):
+            cell = cell.replace(",", ".")
+    if _NUMBER.fullmatch(cell):
+        return float(cell.replace("d", "e").replace("D", "e"))
+    return float(cell) if _NOT_FINITE.fullmatch(cell) else None
+
+
+def has_decimal_comma(cell: str) -> bool:
+    """Whether a cell is a number written with a decimal comma."""
+    return bool(_DECIMAL_COMMA.fullmatch(cell.strip().replace("\u2212", "-")))

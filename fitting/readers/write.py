@@ -1,0 +1,73 @@
+"""Spectra to a CSV that `read_spectra` reads back exactly."""
+
+import csv
+import os
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fitting.data import Spectrum
+
+# column: field of the Spectrum
+_OPTIONAL = {
+    "u_V": "u",
+    "V_V": "V",
+    "I_A": "I",
+    "label": "label",
+    "time_s": "time",
+    "temperature_K": "temperature",
+    "sigma_ohm": "sigma",
+}
+
+
+def write_spectra_csv(path: str | os.PathLike, spectra: Sequence[Spectrum]) -> None:
+    """Write spectra to one CSV in UTF-8, with all digits.
+
+    The columns are freq_Hz, Re_Z_ohm and Im_Z_ohm; for several spectra `spectrum`, which counts
+    them from 0; and u_V, V_V, I_A, label, time_s, temperature_K and sigma_ohm where any spectrum
+    has them. A cell is empty where its spectrum has no value.
+
+    **Arguments:**
+
+    - `path`: the file to write; one that exists is replaced.
+    - `spectra`: at least one, each with a point; `source` is not written. `read_spectra` refuses
+      those with fewer than four distinct frequencies.
+
+    **Raises:** `ValueError` if there is no spectrum or point, or if a label has control
+    characters or half of a surrogate pair, which no text file holds.
+    """
+    spectra = list(spectra)
+    if not spectra or not all(len(s.freq) for s in spectra):
+        raise ValueError("there is no spectrum, or one without points: nothing to write")
+    for s in spectra:
+        if any(unicodedata.category(c) in ("Cc", "Cs") for c in s.label):
+            raise ValueError(f"the label {s.label!r} has characters that no CSV cell can hold")
+    empty = lambda value: value is None or (isinstance(value, str) and not value)
+    kept = {
+        name: field
+        for name, field in _OPTIONAL.items()
+        if not all(empty(getattr(s, field)) for s in spectra)
+    }
+    counted = ["spectrum"] if len(spectra) > 1 else []
+    with Path(path).open("w", newline="", encoding="utf-8") as file:
+        file.write(",".join(["freq_Hz", "Re_Z_ohm", "Im_Z_ohm", *counted, *kept]) + "\n")
+        # Text is quoted, so that blanks around a label survive.
+        rows = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+        for k, s in enumerate(spectra):
+            extra = [_column(s, field) for field in kept.values()]
+            for j in range(len(s.freq)):
+                point = [float(s.freq[j]), float(s.Z[j].real), float(s.Z[j].imag)]
+                number = [k] if counted else []
+                rows.writerow([*point, *number, *(values[j] for values in extra)])
+
+
+def _column(s: Spectrum, field: str) -> list:
+    """The cells of one optional column for one spectrum."""
+    value = getattr(s, field)
+    if value is None:
+        return [""] * len(s.freq)
+    if field == "label":
+        return [value] * len(s.freq)
+    return np.broadcast_to(np.asarray(value, float), s.freq.shape).tolist()

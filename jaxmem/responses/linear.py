@@ -1,0 +1,83 @@
+"""Small signals: a device linearised at an operating point."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Complex, Float
+
+from jaxmem.devices.branch import Scalar, States
+from jaxmem.devices.device import AbstractDevice
+from jaxmem.responses.steady import OperatingPoint, operating_point
+
+
+class Linearised(eqx.Module):
+    """A device near an operating point; what `linearize` returns.
+
+    `jacobian` is the matrix of the states (u, x) at constant terminal current, eq. 18 for the
+    3D device; constant-phase elements are ladders in it. `impedance` is exact.
+    """
+
+    device: AbstractDevice
+    point: OperatingPoint
+    jacobian: Float[Array, "n n"]
+
+    def admittance(self, omega: Float[Array, "..."]) -> Complex[Array, "..."]:
+        """Y(j omega) = j omega C_m + sum of the branches' Y [S], omega in rad/s."""
+        omega = jnp.asarray(omega, dtype=jnp.result_type(float))
+        return self.device.admittance(1j * omega, self.point.u)
+
+    def impedance(self, omega: Float[Array, "..."]) -> Complex[Array, "..."]:
+        """Z(j omega) = R_s + j omega L_s + 1/Y at the terminals [ohm] (eqs 6, 13)."""
+        omega = jnp.asarray(omega, dtype=jnp.result_type(float))
+        return self.device.impedance(1j * omega, self.point.u)
+
+    def eigenvalues(self, drive: str = "current") -> Complex[Array, "n"]:
+        """Eigenvalues lambda [1/s] under constant `"current"`, or `"voltage"` through R_s > 0."""
+        return jnp.linalg.eigvals(self._matrix(drive))
+
+    def polynomial(self, drive: str = "current") -> Float[Array, "n_plus_1"]:
+        """Characteristic polynomial, highest power first: lambda^n + c_{n-1} lambda^{n-1} + ...
+
+        By the Faddeev-LeVerrier recursion, which is differentiable and needs no eigensolver.
+        For the 3D device c2, c1, c0 are those of eqs 21, 22 and the corrected 20.
+        """
+        A = self._matrix(drive)
+        n = A.shape[0]
+        # The recursion subtracts, so time is measured in units of the geometric mean rate.
+        rate = jax.lax.stop_gradient(jnp.exp(jnp.mean(jnp.log(jnp.abs(jnp.diag(A)) + 1e-300))))
+        A = A / rate
+        M, coefficients = jnp.zeros_like(A), [jnp.ones((), A.dtype)]
+        for k in range(1, n + 1):
+            M = A @ M + coefficients[-1] * jnp.eye(n, dtype=A.dtype)
+            coefficients.append(-jnp.trace(A @ M) / k)
+        return jnp.stack([c * rate**k for k, c in enumerate(coefficients)])
+
+    def _matrix(self, drive):
+        if drive == "current":
+            return self.jacobian
+        if drive == "voltage":
+            device = self.device.in_time()
+            return self.jacobian.at[0, 0].add(-1 / (device.R_s * device.C_m))
+        raise ValueError(f'linearize: drive is "current" or "voltage", got {drive!r}')
+
+
+def linearize(
+    device: AbstractDevice, point: OperatingPoint | None = None, *, u=None, I=None, V=None
+) -> Linearised:
+    """Linearise a device at an operating point, or at a bias u [V], I [A] or V [V].
+
+    The Jacobian comes by automatic differentiation of the branches' currents and rates.
+    """
+    if point is None:
+        point = operating_point(device, u=u, I=I, V=V)
+    return Linearised(device, point, _jacobian(device.in_time(), point.u))
+
+
+def _jacobian(device: AbstractDevice, u: Scalar) -> Float[Array, "n n"]:
+    x = device.rest(u)
+
+    def field(y: States) -> States:
+        du = -device.current(y[0], y[1:]) / device.C_m
+        return jnp.concatenate([du[None], device.rates(y[0], y[1:])])
+
+    return jax.jacfwd(field)(jnp.concatenate([u[None], x]))
