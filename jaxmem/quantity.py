@@ -7,6 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 
 def as_array(value: Any) -> Any:
@@ -42,7 +43,7 @@ def quantities(module: eqx.Module) -> dict[str, dict[str, Any]]:
 
 def is_concrete(*values: Any) -> bool:
     """Whether all arrays in `values` are known now (nothing is being traced)."""
-    return not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(values))
+    return not any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(values))
 
 
 def require(condition: Callable[..., Any], *values: Any, message: str) -> None:

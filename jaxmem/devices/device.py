@@ -1,5 +1,7 @@
 """A device: a capacitor in parallel with branches, behind a series resistance and a lead."""
 
+from typing import Any
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -152,7 +154,7 @@ class Device(AbstractDevice):
     R_s: Scalar = _series_resistance()
     L_s: Scalar = _lead_inductance()
 
-    def __init__(self, C_m, branches, R_s=0.0, L_s=0.0):
+    def __init__(self, C_m: Any, branches: dict, R_s: Any = 0.0, L_s: Any = 0.0):
         self.C_m = as_array(C_m)
         self.branches = dict(branches)
         self.R_s = as_array(R_s)
@@ -229,7 +231,9 @@ class Memristor3D(_Memristor):
 
 def paper_device(tau_m=1.0, tau_d=1.0, tau_k=None, **fields) -> Memristor2D | Memristor3D:
     """A device in the paper's units: R_b = 1, i_c0 = 10, V_T = 1, V_m = 0.05; 3D with `tau_k`."""
-    values = dict(R_b=1.0, C_m=tau_m, i_c0=10.0, V_T=1.0, V_m=0.05, tau_d=tau_d) | fields
+    values: dict[str, Any] = (
+        dict(R_b=1.0, C_m=tau_m, i_c0=10.0, V_T=1.0, V_m=0.05, tau_d=tau_d) | fields
+    )
     if tau_k is None:
         return Memristor2D(**values)
     return Memristor3D(tau_k=tau_k, **values)
@@ -237,5 +241,7 @@ def paper_device(tau_m=1.0, tau_d=1.0, tau_k=None, **fields) -> Memristor2D | Me
 
 def si_device(**fields) -> Memristor3D:
     """A plausible device in SI units, chosen to spike (not measured, and not the paper's)."""
-    values = dict(R_b=1e4, C_m=1e-7, i_c0=5e-4, V_T=0.8, V_m=0.04, tau_d=2e-3, tau_k=5e-3)
+    values: dict[str, Any] = dict(
+        R_b=1e4, C_m=1e-7, i_c0=5e-4, V_T=0.8, V_m=0.04, tau_d=2e-3, tau_k=5e-3
+    )
     return Memristor3D(**(values | fields))

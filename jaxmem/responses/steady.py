@@ -5,6 +5,7 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jaxmem.devices.branch import Scalar, States
@@ -64,7 +65,7 @@ def operating_point(device: AbstractDevice, *, u=None, I=None, V=None) -> Operat
         name, value = ("I", I) if V is None else ("V", V)
         found = ", ".join(f"{float(r):.6g}" for r in roots if jnp.isfinite(r))
         raise ValueError(
-            f"operating_point: {int(count)} equilibria at {name} = {float(value):.6g}"
+            f"operating_point: {int(count)} equilibria at {name} = {float(np.asarray(value)):.6g}"
             + (f", u = {found} V; give u= to choose one" if int(count) else "")
         )
     return _at(device, jnp.where(count == 1, roots[0], jnp.nan), count)

@@ -141,9 +141,10 @@ def _notes(circuit, t):
     device = circuit.device
     if is_concrete(device.L_s, device.R_s, t) and np.any(np.asarray(device.L_s) > 0):
         gaps = np.diff(np.asarray(t))
-        fastest = float(np.min(gaps[gaps > 0], initial=np.inf))
-        L_s, R_s = np.max(np.asarray(device.L_s)), np.min(np.asarray(device.R_s))
-        lag = float(L_s / R_s) if R_s > 0 else np.inf
+        fastest = min((float(gap) for gap in gaps if gap > 0), default=np.inf)
+        L_s = float(np.max(np.asarray(device.L_s, dtype=float)))
+        R_s = float(np.min(np.asarray(device.R_s, dtype=float)))
+        lag = L_s / R_s if R_s > 0 else np.inf
         small = "far below" if lag < 0.1 * fastest else "NOT far below"
         notes.append(
             f"lead inductance left out: L_s/R_s = {lag:.3g} s is {small} the fastest sample "
@@ -303,7 +304,7 @@ def _integrate(primal, settings, adjoint):
                 max_steps=max_steps,
                 throw=False,
             )
-            samples, end = solution.ys
+            samples, end = solution.ys  # pyright: ignore[reportGeneralTypeIssues]
             return samples, end[0], solution.stats["num_accepted_steps"], solution.result
 
         def skip(y):
