@@ -1,0 +1,19 @@
+"""The README's examples run as they are written."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parents[1] / "README.md"
+EXAMPLES = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+
+
+def test_there_are_three():
+    assert len(EXAMPLES) == 3
+
+
+@pytest.mark.parametrize("code", EXAMPLES)
+def test_example_runs(code, capsys):
+    exec(compile(code, "README.md", "exec"), {})
+    assert "nan" not in capsys.readouterr().out
