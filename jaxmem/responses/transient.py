@@ -79,6 +79,7 @@ def solve(
     - `solver`: any diffrax solver; Rodas5P by default. Explicit ones need C_m > 0 and, under
       voltage drive, R_s > 0, and are wrong or slow where the device is stiff.
     - `rtol`, `atol`: in the device's own units (V_m, i_c0, logit f); 1e-7, or 1e-4 in float32.
+      `Circuit.weights` says how each state uses them. For small signals on a bias take 1e-9.
     - `max_steps`: the most steps between two edges of the drive.
     - `adjoint`: how to differentiate. By default all derivatives are made in forward mode,
       which serves `jvp`, `jacfwd` and, for up to 64 perturbed numbers, `grad`. Give
@@ -170,15 +171,17 @@ def _start(circuit, start):
 
 def _rest(circuit):
     """Voltage, states in their charts and current before the drive's first edge."""
-    before = circuit.drive.wave.before()
-    bias = {"V" if circuit.is_voltage else "I": before}
-    return _at_rest(circuit.device, bias)
+    bias = {"V" if circuit.is_voltage else "I": circuit.drive.wave.before()}
+    begin, count = _at_rest(circuit.device, bias)
+    if is_concrete(count) and np.any(np.asarray(count) != 1):
+        operating_point(circuit.device, **bias)  # says in words that there is none, or several
+    return begin
 
 
 @eqx.filter_jit
 def _at_rest(device, bias):
     point = operating_point(device, **bias)
-    return point.u, device.chart_rest(point.u), point.I
+    return (point.u, device.chart_rest(point.u), point.I), point.count
 
 
 def _window(t, edges):
@@ -253,7 +256,7 @@ def _integrate(primal, settings, adjoint):
     y, V_old = _initial(circuit, begin, scale)
     mass = circuit.mass()
     if solver is None:
-        solver = Rodas5P()
+        solver = Rodas5P(middle_check=1.0 if circuit.is_voltage else 0.0)
     implicit = isinstance(solver, Rodas5P)
     if implicit:
         solver = eqx.tree_at(lambda s: s.mass, solver, mass, is_leaf=lambda m: m is None)
@@ -286,7 +289,8 @@ def _integrate(primal, settings, adjoint):
         def run(y):
             term = diffrax.ODETerm(field)
             if isinstance(solver, SPLIT):
-                # Implicit-explicit methods: all of it is their implicit part.
+                # Implicit-explicit methods: all of it is their implicit part. (In diffrax 0.7
+                # they then stall, and say so by a code, on problems as mild as y' = -y.)
                 term = diffrax.MultiTerm(diffrax.ODETerm(lambda s, y, at: jnp.zeros_like(y)), term)
             solution = diffrax.diffeqsolve(
                 term,
@@ -315,7 +319,8 @@ def _integrate(primal, settings, adjoint):
         failed = bad | (result != RESULTS.successful)
         return (y_end, wave.value(b, at), failed), (seen, steps, result, failed)
 
-    carry = (y, V_old, jnp.asarray(False))
+    lost_at_start = ~jnp.all(jnp.isfinite(y))
+    carry = (y, V_old, lost_at_start)
     _, (seen, steps, results, failed) = jax.lax.scan(segment, carry, (starts, bounds[1:], firsts))
     k = jnp.searchsorted(starts, t, side="right") - 1
     place = jnp.arange(t.shape[0]) - firsts[k]
@@ -327,6 +332,8 @@ def _integrate(primal, settings, adjoint):
 
     out = jax.tree.map(pick, seen)
     worst = jax.tree.map(lambda r: r[jnp.argmax(failed)], results)
+    diverged: Any = RESULTS.nonlinear_divergence
+    worst = RESULTS.where(lost_at_start, diverged, worst)
     return out, jnp.sum(steps), worst
 
 
