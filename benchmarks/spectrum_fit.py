@@ -11,6 +11,7 @@ The measured spectra lie beside the checkout; without them that part is left out
 import argparse
 import json
 import platform
+import sys
 import time
 from functools import partial
 from importlib.metadata import version
@@ -25,24 +26,24 @@ from scipy.optimize import least_squares
 
 from fitting import (
     Descent,
-    Free,
     LeastSquares,
     MultiStart,
-    Space,
     Spectrum,
     element_model,
     fit,
     fit_series,
 )
 from fitting.fit import begin_fit
-from jaxmem.devices import Device, Leak, SlowConductance
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from circuits_by_hand import SPACE, device, noisy
 
 TRUTHS = {
     "10 nF, 100 kohm, 20 kohm, 2 kH": (1e-8, 1e5, 2e4, 2e3),
     "10 mF, 1 ohm, 0.5 ohm, 0.5 H": (1e-2, 1.0, 0.5, 0.5),
     "10 nF, 100 kohm, 1 Mohm, 100 kH": (1e-8, 1e5, 1e6, 1e5),
 }
-NOISE = 0.005
 # Relative rms residual, per cent, as independent scipy fits gave them.
 MODELS = {"rc": ("rc", ()), "2d": ("2d", ()), "2d+cpe": ("2d", ("cpe",)),
           "2d+cpe+polarisation": ("2d", ("cpe", "polarisation"))}  # fmt: skip
@@ -51,34 +52,6 @@ TABLE = {
     ("l300", 24): (7.3, 6.8, 2.4, 1.9),
     ("d300", 0): (5.0, 4.0, 2.4, 2.1),
 }
-SPACE = Space(
-    Free(lambda d: d.C_m, name="C"),
-    Free(lambda d: d.branches["leak"].R_b, name="R_b"),
-    Free(lambda d: d.branches["slow"].g, name="g", log=True),
-    Free(lambda d: d.branches["slow"].tau, name="tau"),
-)
-
-
-def impedance(freq, C, R_b, R_a, L):
-    """The circuit by hand: C, R_b and R_a-L in parallel."""
-    s = 2j * np.pi * freq
-    return 1 / (s * C + 1 / R_b + 1 / (R_a + s * L))
-
-
-def frequencies(C, R_b, R_a, L, n=60):
-    corners = [1 / (R_b * C), 1 / (R_a * C), R_a / L, (R_a + R_b) / L, 1 / np.sqrt(L * C)]
-    return np.geomspace(min(corners) / 100, max(corners) * 100, n) / (2 * np.pi)
-
-
-def device(C, R_b, R_a, L):
-    return Device(C, {"leak": Leak(R_b), "slow": SlowConductance(1 / R_a, L / R_a)})
-
-
-def noisy(truth, rng, n=60):
-    freq = frequencies(*truth, n)
-    Z = impedance(freq, *truth)
-    size = NOISE * np.abs(Z)
-    return Spectrum(freq, Z + size * (rng.normal(size=n) + 1j * rng.normal(size=n)))
 
 
 def in_search(values):

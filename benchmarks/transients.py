@@ -24,7 +24,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
 from oracles import ranges, reference
-from strategies import draw_case, solve_case
+from strategies import draw_case, solve_case, true_current
 
 STEEP = dict(gain=(1e2, 1e4), steep=(0.01, 0.03), waves=("step", "pulse"))
 GROUPS = {
@@ -41,29 +41,12 @@ GROUPS = {
 LIMITS = {1e-7: (1e-5, 1e-6), 1e-9: (1e-7, 2e-8)}
 
 
-def true_current(case, times, truth):
-    """The terminal current from an oracle's states, and its peak."""
-    from oracles import pieces
-
-    corners, _ = pieces(case["wave"], case["T"])
-    k = np.searchsorted(corners[:, 0], times, side="right") - 1
-    V = corners[k, 1] + corners[k, 2] * (times - corners[k, 0])
-    slope = corners[k, 2]
-    if case["wave"][0] == "sine":
-        _, _, A, freq = case["wave"]
-        w = 2 * np.pi * freq
-        V, slope = V + A * np.sin(w * times), A * w * np.cos(w * times)
-    if case["R_s"] > 0:
-        return (V - truth["u"]) / case["R_s"]
-    return case["C_m"] * slope + V / case["R_b"] + truth["i_c"]
-
-
 def errors_of(case, times, truth, span, rtol, solver=None):
     """The largest error of each quantity in units of its range (the current: of its peak)."""
     values, code, steps = solve_case(case, times, rtol, solver)
     found = {q: float(np.max(np.abs(values[q] - truth[q])) / span[q]) for q in truth}
     if case["drive"] == "V":
-        I = true_current(case, times, truth)
+        I = true_current(case, times, truth["u"], truth["i_c"])
         # Without the end, where the drive may have its last kink.
         found["I"] = float(np.max(np.abs(values["I"] - I)[:-1]) / np.max(np.abs(I)))
         if case["R_s"] == 0:

@@ -68,15 +68,11 @@ class LeastSquares(AbstractEstimator):
     - `damping`: the first one, relative to the mean squared sensitivity.
     """
 
-    # Of 2,000 starts within two decades of three chemical inductors, single searches that reach
-    # the optimum (and steps, median of the three means):
-    #   Marquardt's damping (by diag A), no clip         0.62 0.56 0.37 (19)
-    #   Marquardt's damping, whole step shortened        0.71 0.65 0.50 (38)
-    #   Marquardt's damping, coordinates clipped at 1    0.965 1.00 1.00 (17)
-    #   Levenberg's damping (identity), no clip          0.968 0.986 0.996 (19)
-    #   Levenberg's damping, coordinates clipped at 1    0.986 1.00 1.00 (16)   <- this
-    # The same from optimistix (a clipped DampedNewtonDescent in a ClassicalTrustRegion) reaches
-    # 0.989 1.00 1.00 in 330 us a start; this takes 110 us, and holds bounds.
+    # Levenberg's damping (the identity, in logarithms) with each coordinate clipped reached the
+    # optimum of the chemical inductors of benchmarks/spectrum_fit.py most often; Marquardt's
+    # (by diag A) without a clip lost about half of the starts. A clipped DampedNewtonDescent in
+    # a ClassicalTrustRegion of optimistix reaches it as often, in about three times the time,
+    # and holds no bounds.
     max_steps: int = eqx.field(static=True, default=300)
     tolerance: float = eqx.field(static=True, default=1e-9)
     clip: float = eqx.field(static=True, default=1.0)
@@ -199,9 +195,9 @@ def value_and_jacobian(residual: Residual, z: Vector):
     """r, shape `(residuals,)`, and dr/dz transposed, shape `(parameters, residuals)`."""
     r, push = jax.linearize(residual, z)
     axes = jnp.eye(z.shape[0], dtype=z.dtype)
-    # Tangents side by side are fastest for small models (6.5 us a step for four parameters).
-    # Beyond, XLA on CPU fuses the impedance into every tangent and computes it again in each
-    # (240 us for nine, against 70 us one after the other).
+    # Tangents side by side are fastest for small models.
+    # Beyond, XLA on CPU fuses the impedance into every tangent and computes it again in each,
+    # which is slower than one after the other.
     if jax.default_backend() == "cpu" and z.shape[0] > 6:
         return r, jax.lax.map(push, axes)
     return r, jax.vmap(push)(axes)

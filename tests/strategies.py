@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from hypothesis import strategies as st
+from oracles import pieces
 
 import jaxmem as jm
 
@@ -120,6 +121,21 @@ def solve_case(case, times, rtol=1e-7, solver=None):
         values["f"] = out.x[:, 1]
     values |= {"I": out.I, "V": out.V}
     return {k: np.asarray(v)[1:] for k, v in values.items()}, int(out.result._value), int(out.steps)
+
+
+def true_current(case, times, u, i_c):
+    """The terminal current that goes with an oracle's states."""
+    corners, _ = pieces(case["wave"], case["T"])
+    k = np.searchsorted(corners[:, 0], times, side="right") - 1
+    V = corners[k, 1] + corners[k, 2] * (times - corners[k, 0])
+    slope = corners[k, 2]
+    if case["wave"][0] == "sine":
+        _, _, A, freq = case["wave"]
+        w = 2 * np.pi * freq
+        V, slope = V + A * np.sin(w * times), A * w * np.cos(w * times)
+    if case["R_s"] > 0:
+        return (V - u) / case["R_s"]
+    return case["C_m"] * slope + V / case["R_b"] + i_c
 
 
 def letters(three=True, gain=(1.0, 1e4), decades=6.0):

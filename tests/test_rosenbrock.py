@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jaxmem as jm
 from jaxmem.responses.rosenbrock import ALPHA, GAMMA, GAMMA_I, A, C, H, Rodas5P, _factorise
 
 
@@ -125,3 +126,39 @@ def test_the_step_is_differentiable():
     f = lambda h: steps(turn, START, h, 8)[0]
     slope = jax.jacfwd(f)(2.0)
     np.testing.assert_allclose(slope, turn(2.0, f(2.0), None), rtol=1e-3)
+
+
+class RawActivation(jm.AbstractBranch):
+    """The 3D branch as a user writes one: no chart, so that f itself is integrated."""
+
+    own: jm.ActivatedConduction
+    states = ("i_c", "f")
+    units = ("A", "1")
+
+    def current(self, u, x):
+        return self.own.current(u, x)
+
+    def rates(self, u, x):
+        return self.own.rates(u, x)
+
+    def rest(self, u):
+        return self.own.rest(u)
+
+    def window(self):
+        return self.own.window()
+
+
+def test_the_end_check_keeps_a_branch_without_a_chart_right():
+    """From rest the gate relaxes at 1/(f tau_k): without the check the peak is passed wrongly."""
+    own = jm.ActivatedConduction(20.0, 1.0, 0.01, 1.0, 0.2)
+    device = jm.Device(1.0, {"leak": jm.Leak(1.0), "raw": RawActivation(own)})
+    t = np.linspace(0.7, 0.8, 1001)
+    t = np.concatenate([[0.0], t, np.linspace(0.801, 3.0, 1000)])
+    circuit = jm.Circuit(device, jm.CurrentDrive(jm.Step(11.685)))
+    right = np.asarray(jm.solve(circuit, t).u)
+    assert right.max() == pytest.approx(4.4028, abs=1e-4)
+    assert t[right.argmax()] == pytest.approx(0.7466, abs=2e-4)
+    fine = np.asarray(jm.solve(circuit, t, rtol=1e-9, atol=1e-9).u)
+    assert np.max(np.abs(right - fine)) <= 1e-5 * np.ptp(fine)
+    without = np.asarray(jm.solve(circuit, t, solver=Rodas5P(end_check=0.0)).u)
+    assert np.max(np.abs(without - fine)) > 1e-3 * np.ptp(fine)

@@ -4,27 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from oracles import pieces, ranges, reference
-from strategies import draw_case, solve_case
+from oracles import ranges, reference
+from strategies import draw_case, solve_case, true_current
 
 import jaxmem as jm
 
 SEED = 4
-
-
-def true_current(case, times, u, i_c):
-    """The terminal current that goes with an oracle's states."""
-    corners, _ = pieces(case["wave"], case["T"])
-    k = np.searchsorted(corners[:, 0], times, side="right") - 1
-    V = corners[k, 1] + corners[k, 2] * (times - corners[k, 0])
-    slope = corners[k, 2]
-    if case["wave"][0] == "sine":
-        _, _, A, freq = case["wave"]
-        w = 2 * np.pi * freq
-        V, slope = V + A * np.sin(w * times), A * w * np.cos(w * times)
-    if case["R_s"] > 0:
-        return (V - u) / case["R_s"]
-    return case["C_m"] * slope + V / case["R_b"] + i_c
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import optimistix as optx
 from jaxtyping import Array, Float
 
 from jaxmem.circuits.circuit import Circuit
-from jaxmem.quantity import is_concrete
+from jaxmem.quantity import is_concrete, require
 from jaxmem.responses.steady import operating_point
 from jaxmem.responses.transient import Transient, solve
 
@@ -57,8 +57,11 @@ def response_to_periodic(
     edges = wave.edges()
     t0 = jnp.min(edges) if edges.shape[0] else jnp.zeros(())
     period = jnp.asarray(period, dtype=jnp.result_type(float))
-    if is_concrete(period) and not bool(period > 0):
-        raise ValueError(f"response_to_periodic: the period must be positive, got {period} s")
+    require(
+        lambda T: T > 0,
+        period,
+        message="response_to_periodic: the period must be positive, got {0} s",
+    )
     ends = jnp.stack([t0, t0 + period])
     before = {"V" if circuit.is_voltage else "I": wave.before()}
     rest = operating_point(device, **before)
