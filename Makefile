@@ -1,15 +1,13 @@
-# Two commands that do all their own set-up: a virtual environment in the checkout, then the run.
+# Commands that do all their own set-up: a virtual environment in the checkout, then the run.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+EXAMPLE := fitting/examples/three_biases.csv
 
-.PHONY: test slow lint clean
+.PHONY: demo test slow lint gpu picture clean
 
-$(VENV)/installed: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable . --group dev
-	touch $@
+demo: $(VENV)/installed
+	$(BIN)/jaxmem fit $(EXAMPLE) --device 3d --together --out out/demo --force
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" tests
@@ -21,6 +19,20 @@ lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
+
+# CUDA's libraries are gigabytes: they are installed where there is a GPU to use them.
+gpu: $(VENV)/installed
+	if command -v nvidia-smi >/dev/null; then $(BIN)/python -m pip install --quiet --editable ".[cuda12]"; fi
+	$(BIN)/python benchmarks/gpu.py
+
+picture: $(VENV)/installed
+	$(BIN)/python notebooks/picture.py
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	touch $@
 
 clean:
 	rm -rf $(VENV)

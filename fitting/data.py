@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from numpy.typing import NDArray
 
 from fitting.terms import Noise
 from jaxmem.devices import AbstractDevice
@@ -37,7 +38,7 @@ class Spectrum(eqx.Module):
     """
 
     freq: np.ndarray
-    Z: np.ndarray
+    Z: NDArray[np.complex128]
     u: float | None = None
     I: float | None = None
     V: float | None = None
@@ -124,7 +125,7 @@ class Spectrum(eqx.Module):
             where, self, (self.freq[keep], self.Z[keep], sigma), is_leaf=lambda x: x is None
         )
 
-    def impedance(self, model: AbstractDevice) -> np.ndarray:
+    def impedance(self, model: AbstractDevice) -> NDArray[np.complex128]:
         """The model's Z at the frequencies and the bias of this spectrum [ohm], shape `(n,)`."""
         kind, value = self.bias
         u = bias_voltage(model, kind, jnp.asarray(value, dtype=jnp.result_type(float)))

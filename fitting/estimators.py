@@ -160,6 +160,8 @@ class Descent(AbstractEstimator):
         optimiser = self.optimiser
         if optimiser is None:
             optimiser = optax.adam(optax.cosine_decay_schedule(0.3, self.steps))
+        # Some want more than the slope: line searches, Polyak's step.
+        optimiser = optax.with_extra_args_support(optimiser)
         first = jnp.sum(residual(z) ** 2)
 
         # In coordinates of natural length, and relative to the start, so that one schedule
@@ -173,7 +175,9 @@ class Descent(AbstractEstimator):
             better = value < least
             best, least = jnp.where(better, y, best), jnp.where(better, value, least)
             slope = jnp.where(jnp.isfinite(slope), slope, 0.0)
-            update, state = optimiser.update(slope, state, y)
+            update, state = optimiser.update(
+                slope, state, y, value=value, grad=slope, value_fn=loss
+            )
             y = jnp.clip(y + update, low / limit, high / limit)
             return (y, state, best, least), None
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,6 +35,7 @@ def fit_series(
     starts: int = 24,
     seed: int = 0,
     passes: int = 1,
+    groups: Sequence[Any] | None = None,
     progress: Progress | None = None,
 ) -> Series:
     """Fit every spectrum of a series with one model.
@@ -47,6 +48,8 @@ def fit_series(
     - `recipe`: called as `recipe(spectrum=s)`, gives model, space and start box:
       `functools.partial(element_model, "2d", ("cpe",))`.
     - `starts`, `estimator`, `seed`: as in `fit`.
+    - `groups`: which series each spectrum belongs to, if there are several: neighbours and
+      outliers are those of one group. Default: all are one.
     - `progress`: called with how many steps are done and how many there are.
 
     **Raises:** `ValueError` as `fit` does, and for an empty series.
@@ -64,8 +67,10 @@ def fit_series(
         found.append(problem.search(estimator, begin, limit))
         done += 1
         tell(done, total)
-    ahead = [(k, k - 1) for k in range(1, len(found))]
-    back = [(k, k + 1) for k in reversed(range(len(found) - 1))]
+    groups = [0] * len(spectra) if groups is None else list(groups)
+    members = [[k for k, g in enumerate(groups) if g == group] for group in dict.fromkeys(groups)]
+    ahead = [pair for m in members for pair in zip(m[1:], m[:-1], strict=True)]
+    back = [(a, b) for b, a in reversed(ahead)]
     for k, neighbour in (ahead + back) * passes:
         problem, limit = problems[k]
         near = found[neighbour].z[best_of(found[neighbour])]
@@ -77,8 +82,13 @@ def fit_series(
         finish_fit(problem, f, limit) for (problem, limit), f in zip(problems, found, strict=True)
     ]
     tell(total, total)
-    outlier, reasons = outliers(spectra, fits)
-    return Series(tuple(fits), outlier, reasons)
+    outlier = np.zeros(len(fits), bool)
+    reasons: list[tuple[str, ...]] = [()] * len(fits)
+    for m in members:
+        outlier[m], why = outliers([spectra[k] for k in m], [fits[k] for k in m])
+        for k, words in zip(m, why, strict=True):
+            reasons[k] = words
+    return Series(tuple(fits), outlier, tuple(reasons))
 
 
 def outliers(

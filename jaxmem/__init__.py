@@ -7,6 +7,8 @@ Computations are meant for double precision: put
 `jax.config.update("jax_enable_x64", True)` in the first line of a program.
 """
 
-from jaxmem.circuits import *  # noqa: F403
-from jaxmem.devices import *  # noqa: F403
-from jaxmem.responses import *  # noqa: F403
+import lazy_loader
+
+# What is at the door stands in __init__.pyi. It is imported when it is first used, so that
+# `jaxmem --help` does not wait for JAX.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

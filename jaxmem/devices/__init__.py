@@ -9,6 +9,11 @@ from jaxmem.devices.device import Memristor2D as Memristor2D
 from jaxmem.devices.device import Memristor3D as Memristor3D
 from jaxmem.devices.device import paper_device as paper_device
 from jaxmem.devices.device import si_device as si_device
+from jaxmem.devices.file import DeviceFileError as DeviceFileError
+from jaxmem.devices.file import device_from_toml as device_from_toml
+from jaxmem.devices.file import device_to_toml as device_to_toml
+from jaxmem.devices.file import read_device as read_device
+from jaxmem.devices.file import write_device as write_device
 from jaxmem.devices.perovskite import ActivatedConduction as ActivatedConduction
 from jaxmem.devices.perovskite import DelayedConduction as DelayedConduction
 from jaxmem.devices.perovskite import Leak as Leak

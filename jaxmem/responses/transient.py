@@ -27,8 +27,8 @@ LEAST_WINDOW = 256
 class Transient(eqx.Module):
     """What `solve` found, sampled at `t`; every array has the time as its first axis.
 
-    `u` voltage over the memristor [V], `x` the branches' states (physical units, in the order
-    of `state_names`), `I` terminal current [A], `V` applied voltage [V]. At a jump the values
+    `u` voltage over the memristor [V], `x` the branches' states (in the order of `state_names`,
+    in `state_units`), `I` terminal current [A], `V` applied voltage [V]. At a jump the values
     are those after it. `steps` counts accepted steps, `result` is diffrax's code, and `notes`
     says in words what was approximated.
     """
@@ -41,6 +41,7 @@ class Transient(eqx.Module):
     steps: Int[Array, ""]
     result: Any
     state_names: tuple[str, ...] = eqx.field(static=True)
+    state_units: tuple[str, ...] = eqx.field(static=True)
     notes: tuple[str, ...] = eqx.field(static=True)
 
     def state(self, name: str) -> Float[Array, "t"]:
@@ -126,8 +127,8 @@ def solve(
             f"solve: the integration stopped early ({RESULTS[result]}). "
             "Raise max_steps or loosen rtol, or pass throw=False to see how far it came"
         )
-    names = circuit.device.state_names
-    return Transient(t, u, x, I, V, steps, result, names, notes)
+    names, units = circuit.device.state_names, circuit.device.state_units
+    return Transient(t, u, x, I, V, steps, result, names, units, notes)
 
 
 def _notes(circuit, t):

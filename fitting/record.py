@@ -1,0 +1,122 @@
+"""A fit as plain data for JSON, and spectra with their fit as a CSV."""
+
+import csv
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+
+from fitting.data import Spectrum, bias_voltage
+from fitting.fit import Fit
+from fitting.kramers_kronig import KramersKronig
+from jaxmem.devices import AbstractDevice, device_to_toml
+from jaxmem.responses import equivalent_circuit, operating_point
+
+
+def fit_record(fit: Fit, spectra: Sequence[Spectrum], checks: Sequence[KramersKronig]) -> dict:
+    """Everything that a fit found, as dictionaries, lists and numbers.
+
+    `parameters` has for each its name, unit, meaning, value, `interval_68`, whether it is
+    `identifiable` and if not the `reasons`; `derived` likewise. Residuals are fractions
+    (`relative_rms_residual` = sqrt(sum |dZ|^2/|Z|^2 / (2N))). Infinities and what is not a
+    number are None, because JSON has no word for them.
+    """
+    rows = [
+        {k: v for k, v in row.items() if k not in ("low", "high")}
+        | {"interval_68": [row["low"], row["high"]]}
+        for row in fit.rows()
+    ]
+    n = len(fit.names)
+    best = fit.minima[0]
+    return {
+        "parameters": rows[:n],
+        "derived": rows[n:],
+        "converged": fit.ok,
+        "code": fit.code.meaning,
+        "statements": fit.statements(),
+        "relative_rms_residual": _plain(fit.relative_rms_residual),
+        "chi2": _plain(fit.chi2),
+        "noise": _plain(fit.noise),
+        "noise_known": fit.noise_known,
+        "bic": _plain(fit.bic),
+        "numbers": fit.points,
+        "starts": fit.starts,
+        "starts_converged": fit.converged,
+        "starts_at_best": best.starts,
+        "minima": [
+            {"chi2": _plain(m.chi2), "starts": m.starts, "values": [_plain(v) for v in m.values]}
+            for m in fit.minima
+        ],
+        "rank": fit.rank,
+        "null_directions": list(fit.null_directions),
+        "weak_directions": list(fit.weak_directions),
+        "exchanges": [list(pair) for pair in fit.exchanges],
+        "at_bound": list(fit.at_bound),
+        "spectra": [
+            spectrum_record(s, fit.model, check) for s, check in zip(spectra, checks, strict=True)
+        ],
+        "device": device_to_toml(fit.model),
+    }
+
+
+def spectrum_record(s: Spectrum, model: AbstractDevice, check: KramersKronig) -> dict:
+    """One spectrum: where it is from, its bias, its residual and its Kramers-Kronig check."""
+    kind, value = s.bias
+    return {
+        "name": s.name,
+        "file": s.source,
+        "points": len(s.freq),
+        "freq_Hz": [float(s.freq.min()), float(s.freq.max())],
+        "bias": None if kind is None else {"kind": kind, "value": value},
+        "time_s": s.time,
+        "temperature_K": s.temperature,
+        "relative_rms_residual": relative_rms(s, model),
+        "kramers_kronig": {
+            "passed": check.passed,
+            "noise": _plain(check.noise),
+            "relative_rms_residual": float(np.sqrt(np.mean(np.abs(check.residuals) ** 2) / 2)),
+            "violation": check.violation,
+            "outliers": check.outliers.tolist(),
+            "reason": check.reason,
+        },
+        "elements": elements_at(s, model),
+    }
+
+
+def relative_rms(s: Spectrum, model: AbstractDevice) -> float:
+    """sqrt(sum(|dZ|^2/|Z|^2)/(2N)) of one spectrum, a fraction."""
+    off = np.abs(s.impedance(model) - s.Z) / np.abs(s.Z)
+    return float(np.sqrt(np.mean(off**2) / 2))
+
+
+def elements_at(s: Spectrum, model: AbstractDevice) -> dict[str, float] | None:
+    """u [V] and the elements of the equivalent circuit at a spectrum's bias, if it has one."""
+    kind, value = s.bias
+    if kind is None:
+        return None
+    u = bias_voltage(model, kind, jnp.asarray(value, dtype=float))
+    elements = equivalent_circuit(model, operating_point(model, u=u))._asdict()
+    numbers = {"u": float(u)} | {name: float(x) for name, x in elements.items()}
+    return {name: x for name, x in numbers.items() if math.isfinite(x)}
+
+
+def write_data(
+    path: Path, spectra: Sequence[Spectrum], model: AbstractDevice, used: Sequence[np.ndarray]
+) -> None:
+    """Data and fit as CSV: freq_Hz, Re and Im of both [ohm], whether the point was fitted."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        names = ["freq_Hz", "Re_Z_ohm", "Im_Z_ohm", "Re_fit_ohm", "Im_fit_ohm", "used", "spectrum"]
+        rows.writerow([*names, "label"])
+        for k, (s, keep) in enumerate(zip(spectra, used, strict=True)):
+            Z = s.impedance(model)
+            for j in range(len(s.freq)):
+                numbers = (s.freq[j], s.Z[j].real, s.Z[j].imag, Z[j].real, Z[j].imag)
+                rows.writerow([*map(float, numbers), int(keep[j]), k, s.name])
+
+
+def _plain(x: float) -> float | None:
+    x = float(x)
+    return x if math.isfinite(x) else None

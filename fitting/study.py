@@ -1,0 +1,215 @@
+"""The main job: files of impedance spectra in, a folder with report and numbers out."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from fitting.data import Spectrum
+from fitting.elements import Setup, element_model, memristor_model
+from fitting.estimators import AbstractEstimator, LeastSquares
+from fitting.fit import Fit
+from fitting.fit import fit as fit_terms
+from fitting.kramers_kronig import kramers_kronig
+from fitting.readers import ReadError, read_spectra
+from fitting.report import Measured, flags_of, write_fit, write_series
+from fitting.series import fit_series
+from fitting.space import MultiStart
+from fitting.verdict import about_3d
+from jaxmem.folder import check_folder, new_folder
+from jaxmem.provenance import provenance
+
+Progress = Callable[[str, int, int], None]
+FEWEST = 4
+LEFT_OUT = {"lead": "L_s", "series": "R_s"}
+
+
+class Outcome(NamedTuple):
+    """What a study wrote: the page, its findings in words, whether every fit converged."""
+
+    report: Path
+    lines: list[str]
+    ok: bool
+    fits: tuple[Fit, ...]
+
+
+@dataclass(frozen=True)
+class Study:
+    """How spectra are fitted.
+
+    **Arguments:**
+
+    - `kind`, `add`, `without`: the model, see `element_model`; `without` names `"lead"` (L_s)
+      or `"series"` (R_s).
+    - `together`: one device with the paper's parameters for all spectra, see `memristor_model`;
+      else each spectrum gets the elements of its circuit.
+    - `min_freq`, `max_freq`: points outside are shown, but not fitted [Hz].
+    - `estimator`, `starts`, `seed`: see `fit`.
+    """
+
+    kind: str = "2d"
+    add: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    together: bool = False
+    min_freq: float = 0.0
+    max_freq: float = np.inf
+    estimator: AbstractEstimator = field(default_factory=LeastSquares)
+    starts: int = 24
+    seed: int = 0
+
+    def __post_init__(self):
+        unknown = set(self.without) - set(LEFT_OUT)
+        if unknown:
+            raise ValueError(f"cannot go without {sorted(unknown)}; there are {list(LEFT_OUT)}")
+        if not 0 <= self.min_freq < self.max_freq:
+            raise ValueError(f"no frequencies from {self.min_freq:g} to {self.max_freq:g} Hz")
+        if self.starts < 1:
+            raise ValueError(f"starts must be at least 1, got {self.starts}")
+        # A dry run says what is wrong with kind or add.
+        self._elements(self.kind)(spectrum=Spectrum([1.0, 10.0], [2.0 - 1j, 1.0 - 1j]))
+
+    @property
+    def words(self) -> str:
+        """The model, in words."""
+        name = {"rc": "R-C circuit", "2d": "2D model", "3d": "3D model"}.get(self.kind, self.kind)
+        parts = [f"with {', '.join(self.add)}" if self.add else ""]
+        parts += [f"without {', '.join(LEFT_OUT[w] for w in self.without)}"] if self.without else []
+        return " ".join([name, *filter(None, parts)])
+
+    def run(
+        self,
+        files: Sequence[str | Path],
+        out: str | Path,
+        *,
+        bias: float | None = None,
+        force: bool = False,
+        command: str = "",
+        say: Callable[[str], None] = lambda line: None,
+        progress: Progress = lambda stage, done, total: None,
+    ) -> Outcome:
+        """Read, check, fit, and write the folder `out`, whole or not at all.
+
+        `bias` is the applied voltage of all spectra [V]; `force` replaces earlier results.
+
+        **Raises:** `ReadError`, `FolderError`, `ValueError` for input that cannot be used;
+        `RuntimeError` if no search gave a finite residual.
+        """
+        check_folder(out, force=force)
+        measured, notes = self._read(files, bias, progress)
+        for note in notes:
+            say(f"note: {note}")
+        origin = provenance(command, files, self.seed)
+        with new_folder(out, force=force) as folder:
+            if self.together or len(measured) == 1:
+                lines, fits = self._one(folder, measured, notes, origin, progress)
+            else:
+                lines, fits = self._each(folder, measured, notes, origin, progress)
+        if not self.together and _biases(measured) >= 3:
+            lines.append(
+                f"These spectra have {_biases(measured)} biases: --together fits one device to all."
+            )
+        return Outcome(Path(out) / "report.html", lines, all(f.ok for f in fits), tuple(fits))
+
+    def _read(self, files, bias, progress) -> tuple[list[Measured], list[str]]:
+        spectra, notes = [], []
+        for path in files:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                found = read_spectra(path, bias=bias)
+            notes += [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
+            spectra += [_named(s, Path(path), k, len(found)) for k, s in enumerate(found)]
+        measured = []
+        for k, s in enumerate(spectra):
+            progress("checking", k, len(spectra))
+            used = (s.freq >= self.min_freq) & (s.freq <= self.max_freq)
+            fitted = s.within(self.min_freq, self.max_freq)
+            left = np.unique(fitted.freq).size
+            if left < FEWEST:
+                raise ReadError(
+                    f"{s.name}: {left} frequencies lie between {self.min_freq:g} and "
+                    f"{self.max_freq:g} Hz, and at least {FEWEST} are needed; widen the limits"
+                )
+            measured.append(Measured(s, used, fitted, kramers_kronig(fitted)))
+        progress("checking", len(spectra), len(spectra))
+        return measured, notes
+
+    @property
+    def _parts(self) -> dict[str, bool]:
+        return dict(lead="lead" not in self.without, series="series" not in self.without)
+
+    def _elements(self, kind: str) -> Callable[..., Setup]:
+        """What makes model, space and start box of one spectrum."""
+        return partial(element_model, kind, self.add, **self._parts)
+
+    def _fit(self, kind: str, spectra: Sequence[Spectrum]) -> Fit:
+        if self.together:
+            setup = memristor_model(kind, spectra, self.add, **self._parts)
+        else:
+            setup = self._elements(kind)(spectrum=spectra[0])
+        return fit_terms(
+            list(spectra), setup.model, setup.space, estimator=self.estimator,
+            starts=MultiStart(self.starts, setup.box), seed=self.seed, throw=False,
+        )  # fmt: skip
+
+    def _one(self, folder, measured, notes, origin, progress):
+        """One fit to all spectra, and the other of the paper's models to judge by."""
+        spectra = [m.fitted for m in measured]
+        progress("fitting", 0, 2)
+        found = self._fit(self.kind, spectra)
+        progress("fitting", 1, 2)
+        verdict = ""
+        if self.kind != "rc":
+            rival = self._fit("2d" if self.kind == "3d" else "3d", spectra)
+            verdict = about_3d(*((found, rival) if self.kind == "3d" else (rival, found)))
+        progress("fitting", 2, 2)
+        write_fit(
+            folder, found, measured, words=self.words, provenance=origin, verdict=verdict,
+            remarks=notes,
+        )  # fmt: skip
+        lines = [
+            f"{self.words}: relative rms residual {100 * found.relative_rms_residual:.3g} %",
+            *flags_of(found, measured),
+        ]
+        return [*lines, verdict] if verdict else lines, [found]
+
+    def _each(self, folder, measured, notes, origin, progress):
+        """Each spectrum by itself, also from its neighbours' optimum."""
+        spectra = [m.fitted for m in measured]
+        series = fit_series(
+            spectra, self._elements(self.kind), estimator=self.estimator, starts=self.starts,
+            seed=self.seed, groups=_series(spectra), progress=partial(progress, "fitting"),
+        )  # fmt: skip
+        width = len(str(len(spectra) - 1))
+        names = [f"spectra/{k:0{width}d}" for k in range(len(spectra))]
+        for k, (m, f, name) in enumerate(zip(measured, series.fits, names, strict=True)):
+            progress("writing", k, len(names))
+            write_fit(
+                folder / name, f, [m], words=self.words, provenance=origin,
+                remarks=[f"Outlier of its series: {r}." for r in series.reasons[k]], images=False,
+            )  # fmt: skip
+        flags = write_series(
+            folder, series, measured, names, words=self.words, provenance=origin, remarks=notes
+        )
+        progress("writing", len(names), len(names))
+        return [f"{self.words}, {len(spectra)} spectra", *flags], list(series.fits)
+
+
+def _series(spectra: Sequence[Spectrum]) -> list[str] | None:
+    """Files that hold several spectra are a series each; files of one are a series together."""
+    files = [s.source for s in spectra]
+    return None if len(set(files)) == len(files) else files
+
+
+def _biases(measured: Sequence[Measured]) -> int:
+    return len({m.fitted.bias for m in measured if m.fitted.bias[0] is not None})
+
+
+def _named(s: Spectrum, path: Path, k: int, count: int) -> Spectrum:
+    """The spectrum with a name that is its own among all files."""
+    own = s.label or (str(k) if count > 1 else "")
+    label = own if own.startswith(path.stem) else f"{path.stem} {own}".strip()
+    return replace(s, label=label, source=str(path))

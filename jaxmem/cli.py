@@ -1,0 +1,226 @@
+"""The command line: `jaxmem simulate`, `jaxmem fit`, `jaxmem device`.
+
+What is slow to import is imported by the command that needs it.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="A differentiable model of the halide perovskite memristor: simulate it, and fit it to "
+    "what was measured.",
+)
+screen = Console(stderr=True, highlight=False)
+
+BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
+
+Out = Annotated[Path, typer.Option(help="Folder for the results.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace the results of an earlier run.")]
+
+
+class Kind(StrEnum):
+    """What is fitted."""
+
+    rc = "rc"
+    two = "2d"
+    three = "3d"
+
+
+class Estimator(StrEnum):
+    """How it is searched."""
+
+    lm = "lm"
+    descent = "descent"
+
+
+class Preset(StrEnum):
+    """A device to start from."""
+
+    si = "si"
+    paper_2d = "paper-2d"
+    paper_3d = "paper-3d"
+
+
+@app.command()
+def device(
+    preset: Annotated[Preset, typer.Argument(help="si spikes; paper-* are in the paper's units.")],
+) -> None:
+    """Print the TOML form of a device to start from: `jaxmem device si > device.toml`."""
+    with _guard():
+        from jaxmem.devices import device_to_toml, paper_device, si_device
+
+        made = {
+            Preset.si: si_device,
+            Preset.paper_2d: paper_device,
+            Preset.paper_3d: lambda: paper_device(tau_k=1.0),
+        }[preset]()
+        print(device_to_toml(made), end="")
+
+
+@app.command()
+def simulate(
+    device: Annotated[Path, typer.Argument(metavar="DEVICE.toml")],
+    drive: Annotated[str, typer.Option(help='"I = Step(3.3e-4)", "V = Triangle([0, 1], rate=1)"')],
+    out: Out = Path("simulation"),
+    until: Annotated[float | None, typer.Option(help="End time [s].")] = None,
+    points: Annotated[int, typer.Option(help="How many samples.")] = 2001,
+    rtol: Annotated[float | None, typer.Option(help="Relative tolerance; 1e-7.")] = None,
+    force: Force = False,
+) -> None:
+    """Solve a device under a drive from rest: transient.csv and figures."""
+    with _guard():
+        from jaxmem.plots import engineering
+        from jaxmem.provenance import command_line
+        from jaxmem.simulate import simulate as run_simulation
+
+        run, notes = run_simulation(
+            device, drive, out, until=until, points=points, rtol=rtol, force=force,
+            command=command_line(),
+        )  # fmt: skip
+        for note in notes:
+            _say(f"note: {note}")
+        low, high, end = (engineering(float(x), u) for x, u in
+                          ((run.u.min(), "V"), (run.u.max(), "V"), (run.t[-1], "s")))  # fmt: skip
+        _say(f"u from {low} to {high} over {end}, {int(run.steps)} steps")
+        print(out / "transient.csv")
+
+
+@app.command()
+def fit(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Impedance spectra.")],
+    device: Annotated[Kind, typer.Option(help="Circuit to fit.")] = Kind.two,
+    add: Annotated[
+        list[str] | None, typer.Option(help="cpe, polarisation or slow; may be repeated.")
+    ] = None,
+    without: Annotated[
+        list[str] | None, typer.Option(help="lead or series: leave out L_s or R_s.")
+    ] = None,
+    bias: Annotated[float | None, typer.Option(help="Applied voltage of all spectra [V].")] = None,
+    together: Annotated[
+        bool,
+        typer.Option(
+            "--together", help="One device for all spectra, at their biases: i_c0, V_T, V_m, ..."
+        ),
+    ] = False,
+    min_freq: Annotated[float, typer.Option(help="Leave out points below [Hz].")] = 0.0,
+    max_freq: Annotated[float, typer.Option(help="Leave out points above [Hz].")] = float("inf"),
+    estimator: Annotated[
+        Estimator, typer.Option(help="Least squares, or an optax optimiser.")
+    ] = Estimator.lm,
+    optimiser: Annotated[str, typer.Option(help="For descent: any of optax.")] = "adam",
+    schedule: Annotated[
+        str, typer.Option(help="For descent: a schedule of optax, or constant.")
+    ] = "cosine_decay_schedule",
+    rate: Annotated[float, typer.Option(help="For descent: the first learning rate.")] = 0.3,
+    steps: Annotated[int | None, typer.Option(help="Most steps from one start.")] = None,
+    starts: Annotated[int, typer.Option(help="How many starts are drawn.")] = 24,
+    seed: Annotated[int, typer.Option(help="Of the starts.")] = 0,
+    out: Out = Path("fit"),
+    force: Force = False,
+) -> None:
+    """Fit impedance spectra from many starts: a report, fit.json, data and fit as CSV."""
+    with _guard():
+        from fitting.estimators import LeastSquares
+        from fitting.optimisers import descent
+        from fitting.study import Study
+        from jaxmem.provenance import command_line
+
+        if estimator is Estimator.descent:
+            search = descent(optimiser, schedule, rate, steps or 3000)
+        else:
+            search = LeastSquares(max_steps=steps or 300)
+
+        study = Study(
+            kind=str(device), add=_listed(add), without=_listed(without), together=together,
+            min_freq=min_freq, max_freq=max_freq, starts=starts, seed=seed,
+            estimator=search,
+        )  # fmt: skip
+        with _progress() as progress:
+            outcome = study.run(
+                files, out, bias=bias, force=force, command=command_line(),
+                say=_say, progress=progress,
+            )  # fmt: skip
+        for line in outcome.lines:
+            _say(line)
+        print(outcome.report)
+        if not outcome.ok:
+            raise typer.Exit(FAILED)
+
+
+def _say(line: str) -> None:
+    screen.print(line, markup=False, soft_wrap=True)
+
+
+def _listed(values: list[str] | None) -> tuple[str, ...]:
+    """`--add cpe --add slow` and `--add cpe,slow` are the same."""
+    return tuple(part.strip() for value in values or [] for part in value.split(",") if part)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar for each stage, where there is a terminal."""
+    with Progress(
+        TextColumn("{task.description:>9}"), BarColumn(), MofNCompleteColumn(),
+        TimeRemainingColumn(), console=screen, transient=True, disable=not screen.is_terminal,
+    ) as bars:  # fmt: skip
+        tasks: dict[str, TaskID] = {}
+
+        def tell(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield tell
+
+
+@contextmanager
+def _guard() -> Iterator[None]:
+    """Errors as one sentence and an exit status: 2 for bad input, 1 for what failed."""
+    try:
+        yield
+    except typer.Exit:
+        raise
+    except KeyboardInterrupt:
+        _say("interrupted; nothing was written")
+        raise typer.Exit(INTERRUPTED) from None
+    except Exception as error:
+        if os.environ.get("JAXMEM_DEBUG"):
+            raise
+        known = isinstance(error, ValueError | RuntimeError | OSError)
+        text = str(error) if known else f"unexpected {type(error).__name__}: {error}"
+        _say(f"jaxmem: {text}")
+        if not known:
+            _say("This is a bug; JAXMEM_DEBUG=1 shows where it happened.")
+        code = BAD_INPUT if isinstance(error, ValueError | OSError) else FAILED
+        raise typer.Exit(code) from None
+
+
+def main() -> None:
+    """The entry point of the console script."""
+    # Read by JAX and Equinox when they are imported, which is later.
+    os.environ.setdefault("JAX_ENABLE_X64", "1")
+    # Error checks that raise are callbacks, and programs with callbacks are not kept on disk.
+    os.environ.setdefault("EQX_ON_ERROR", "nan")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxmem"
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    app()

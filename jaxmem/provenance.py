@@ -1,0 +1,49 @@
+"""How a result came about: versions, machine, command, data, so that it can be made again."""
+
+import hashlib
+import platform
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("jaxmem", "jax", "jaxlib", "equinox", "diffrax", "optax", "numpy", "scipy")
+
+
+def provenance(
+    command: str, files: Sequence[str | Path] = (), seed: int | None = None
+) -> dict[str, Any]:
+    """Command, seed, SHA-256 of each file, versions, platform and time, ready for JSON."""
+    import jax
+
+    return {
+        "command": command,
+        "seed": seed,
+        "data": [{"file": str(f), "sha256": _hash(Path(f))} for f in files],
+        "versions": {name: v for name in PACKAGES if (v := _version(name))}
+        | {"python": platform.python_version()},
+        "platform": f"{platform.system()} {platform.machine()}",
+        "backend": jax.default_backend(),
+        "float64": bool(jax.config.jax_enable_x64),  # pyright: ignore[reportAttributeAccessIssue]
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def command_line() -> str:
+    """The command that is running, as it would be typed."""
+    import shlex
+
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
