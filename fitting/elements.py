@@ -1,6 +1,7 @@
 """Models for a fit, and ranges to start from that are read off the data alone."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -9,6 +10,7 @@ import numpy as np
 from fitting.data import Spectrum
 from fitting.space import Free, Space
 from jaxmem.devices import (
+    AbstractDevice,
     ConstantPhase,
     Device,
     Leak,
@@ -18,6 +20,7 @@ from jaxmem.devices import (
     SlowConductance,
     TwoLagConductance,
 )
+from jaxmem.quantity import quantities
 
 KINDS = ("rc", "2d", "3d")
 ADDITIONS = ("cpe", "polarisation", "slow")
@@ -135,6 +138,37 @@ def memristor_model(
     )  # fmt: skip
     own = [Free(lenses[n]) for n in names if n in lenses]
     return Setup(device, Space(*own, *frees), box)
+
+
+def device_model(device: AbstractDevice) -> Setup:
+    """Any device as the start of a fit: every quantity of it is free, but those that are zero.
+
+    The start box is two decades to each side of the device's own values.
+    """
+    frees = []
+    for home, module in (("", device), *_branches(device)):
+        for field in quantities(module):
+            if np.ndim(getattr(module, field)) == 0 and float(getattr(module, field)) != 0:
+                name = f"{home}.{field}".lstrip(".")
+                frees.append(Free(_at(home, field), name=name))
+    return Setup(device, Space(*frees), {})
+
+
+def _branches(device):
+    """Path and branch of what a device holds as fields, not of what it derives."""
+    for home in ("branches", "extra"):
+        if home in type(device).__dataclass_fields__ and home in vars(device):
+            for name, branch in getattr(device, home).items():
+                yield f"{home}.{name}", branch
+
+
+@lru_cache(maxsize=1024)
+def _at(home: str, field: str):
+    # Cached, because a new function would compile anew.
+    if not home:
+        return lambda d: getattr(d, field)
+    holder, name = home.split(".", 1)
+    return lambda d: getattr(getattr(d, holder)[name], field)
 
 
 class _Scales(NamedTuple):

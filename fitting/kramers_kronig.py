@@ -20,7 +20,7 @@ from fitting.data import Spectrum
 BEYOND, NARROWEST = 10.0, 0.4
 # Least gain in BIC that makes a violation the better explanation. 99 of 100 valid spectra stay
 # below 4, 5 and 1; 99 of 100 of the benchmark's violations gain more than 13, 89 and 51.
-GAIN = {"outliers": 6.0, "drift": 15.0, "sign": 25.0}
+GAIN = {"outliers": 5.0, "drift": 15.0, "sign": 25.0}
 # Chance that white residuals are called structured.
 LEVEL = 1e-4
 # Relative residuals below FLOOR are not told apart; those above SCATTER are no measurement.

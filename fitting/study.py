@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fitting.data import Spectrum
-from fitting.elements import Setup, element_model, memristor_model
+from fitting.elements import Setup, device_model, element_model, memristor_model
 from fitting.estimators import AbstractEstimator, LeastSquares
 from fitting.fit import Fit
 from fitting.fit import fit as fit_terms
@@ -20,6 +20,7 @@ from fitting.report import Measured, flags_of, write_fit, write_series
 from fitting.series import fit_series
 from fitting.space import MultiStart
 from fitting.verdict import about_3d
+from jaxmem.devices import AbstractDevice
 from jaxmem.folder import check_folder, new_folder
 from jaxmem.provenance import provenance
 
@@ -45,6 +46,7 @@ class Study:
 
     - `kind`, `add`, `without`: the model, see `element_model`; `without` names `"lead"` (L_s)
       or `"series"` (R_s).
+    - `device`: a device to start from, in their place: see `device_model`.
     - `together`: one device with the paper's parameters for all spectra, see `memristor_model`;
       else each spectrum gets the elements of its circuit.
     - `min_freq`, `max_freq`: points outside are shown, but not fitted [Hz].
@@ -60,6 +62,7 @@ class Study:
     estimator: AbstractEstimator = field(default_factory=LeastSquares)
     starts: int = 24
     seed: int = 0
+    device: AbstractDevice | None = None
 
     def __post_init__(self):
         unknown = set(self.without) - set(LEFT_OUT)
@@ -69,12 +72,18 @@ class Study:
             raise ValueError(f"no frequencies from {self.min_freq:g} to {self.max_freq:g} Hz")
         if self.starts < 1:
             raise ValueError(f"starts must be at least 1, got {self.starts}")
+        if self.device is not None:
+            if self.add or self.without:
+                raise ValueError("a device from a file is fitted as it is: no --add, no --without")
+            return
         # A dry run says what is wrong with kind or add.
         self._elements(self.kind)(spectrum=Spectrum([1.0, 10.0], [2.0 - 1j, 1.0 - 1j]))
 
     @property
     def words(self) -> str:
         """The model, in words."""
+        if self.device is not None:
+            return f"{type(self.device).__name__} of a file"
         name = {"rc": "R-C circuit", "2d": "2D model", "3d": "3D model"}.get(self.kind, self.kind)
         parts = [f"with {', '.join(self.add)}" if self.add else ""]
         parts += [f"without {', '.join(LEFT_OUT[w] for w in self.without)}"] if self.without else []
@@ -143,10 +152,13 @@ class Study:
 
     def _elements(self, kind: str) -> Callable[..., Setup]:
         """What makes model, space and start box of one spectrum."""
+        if self.device is not None:
+            setup = device_model(self.device)
+            return lambda spectrum: setup
         return partial(element_model, kind, self.add, **self._parts)
 
     def _fit(self, kind: str, spectra: Sequence[Spectrum]) -> Fit:
-        if self.together:
+        if self.together and self.device is None:
             setup = memristor_model(kind, spectra, self.add, **self._parts)
         else:
             setup = self._elements(kind)(spectrum=spectra[0])
@@ -162,7 +174,7 @@ class Study:
         found = self._fit(self.kind, spectra)
         progress("fitting", 1, 2)
         verdict = ""
-        if self.kind != "rc":
+        if self.kind != "rc" and self.device is None:
             rival = self._fit("2d" if self.kind == "3d" else "3d", spectra)
             verdict = about_3d(*((found, rival) if self.kind == "3d" else (rival, found)))
         progress("fitting", 2, 2)

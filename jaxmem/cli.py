@@ -37,14 +37,6 @@ Out = Annotated[Path, typer.Option(help="Folder for the results.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the results of an earlier run.")]
 
 
-class Kind(StrEnum):
-    """What is fitted."""
-
-    rc = "rc"
-    two = "2d"
-    three = "3d"
-
-
 class Estimator(StrEnum):
     """How it is searched."""
 
@@ -107,7 +99,9 @@ def simulate(
 @app.command()
 def fit(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Impedance spectra.")],
-    device: Annotated[Kind, typer.Option(help="Circuit to fit.")] = Kind.two,
+    device: Annotated[
+        str, typer.Option(help="rc, 2d, 3d, or DEVICE.toml: that device, from its values.")
+    ] = "2d",
     add: Annotated[
         list[str] | None, typer.Option(help="cpe, polarisation or slow; may be repeated.")
     ] = None,
@@ -142,15 +136,18 @@ def fit(
         from fitting.estimators import LeastSquares
         from fitting.optimisers import descent
         from fitting.study import Study
+        from jaxmem.devices import read_device
         from jaxmem.provenance import command_line
 
+        model = read_device(device) if Path(device).suffix == ".toml" else None
         if estimator is Estimator.descent:
             search = descent(optimiser, schedule, rate, steps or 3000)
         else:
             search = LeastSquares(max_steps=steps or 300)
 
         study = Study(
-            kind=str(device), add=_listed(add), without=_listed(without), together=together,
+            kind="2d" if model else device, device=model, add=_listed(add),
+            without=_listed(without), together=together,
             min_freq=min_freq, max_freq=max_freq, starts=starts, seed=seed,
             estimator=search,
         )  # fmt: skip

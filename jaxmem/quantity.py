@@ -35,7 +35,7 @@ def quantity(
     return eqx.field(converter=as_array, metadata=metadata, default=default)
 
 
-def quantities(module: eqx.Module) -> dict[str, dict[str, Any]]:
+def quantities(module: eqx.Module | type[eqx.Module]) -> dict[str, dict[str, Any]]:
     """The declared quantities of a module, name to `{"unit", "meaning", "positive"}`."""
     fields = module.__dataclass_fields__
     return {name: dict(f.metadata) for name, f in fields.items() if "unit" in f.metadata}

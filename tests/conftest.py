@@ -4,8 +4,13 @@ import os
 from pathlib import Path
 
 import jax
+import jaxtyping
 import pytest
 from hypothesis import HealthCheck, settings
+from jaxtyping import install_import_hook
+
+# Shapes and types in the package's signatures are checked wherever a test calls them.
+install_import_hook("jaxmem", "typecheck.check")
 
 jax.config.update("jax_enable_x64", True)
 
@@ -24,6 +29,12 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"no folder {SHARED.name}/ beside the checkout")
     return SHARED
+
+
+@pytest.fixture
+def as_users_call(monkeypatch):
+    """Without the checks of types that only tests have: what a user sees of a wrong call."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 def pytest_collection_modifyitems(items):

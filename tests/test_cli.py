@@ -211,6 +211,7 @@ def test_bad_files_get_one_sentence(name, tmp_path):
 BAD_OPTIONS = [
     (("--add", "capacitor"), "cpe"),
     (("--without", "wires"), "lead"),
+    (("--device", "4d"), "rc, 2d, 3d"),
     (("--min-freq", "1e9"), "frequencies"),
     (("--min-freq", "10", "--max-freq", "1"), "no frequencies"),
     (("--starts", "0"), "starts"),
@@ -230,6 +231,22 @@ def test_bad_options_get_one_sentence(options, word, inductor, tmp_path):
     assert ran.exit_code == 2, ran.output
     assert word in ran.output and "This is a bug" not in ran.output
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_device_of_a_file_is_fitted(inductor, tmp_path):
+    C, R_b, R_a, L = TRUTHS[0]
+    near = jm.Device(
+        3 * C, {"leak": jm.Leak(R_b / 2), "own": jm.SlowConductance(0.5 / R_a, 2 * L / R_a)}
+    )
+    jm.write_device(tmp_path / "near.toml", near)
+    ran = run("fit", inductor, "--device", tmp_path / "near.toml", "--out", tmp_path / "out")
+    assert ran.exit_code == 0, ran.output
+    fitted = jm.read_device(tmp_path / "out/device.toml")
+    assert float(fitted.branches["own"].R_a) == pytest.approx(R_a, rel=0.03)
+    assert float(fitted.R_s) == 0.0
+    assert "branches.own.tau" in (tmp_path / "out/report.html").read_text()
+    refused = run("fit", inductor, "--device", "none.toml", "--out", tmp_path / "no")
+    assert refused.exit_code == 2 and "no such file" in refused.output
 
 
 def test_replicates_are_kept(inductor, tmp_path):

@@ -369,11 +369,13 @@ def _python(code, **environment):
         (1.0, "vector"),
     ],
 )
+@pytest.mark.usefixtures("as_users_call")
 def test_wrong_times_are_refused(t, words):
     with pytest.raises(ValueError, match=words):
         jm.solve(CIRCUIT, t)
 
 
+@pytest.mark.usefixtures("as_users_call")
 def test_a_circuit_is_wanted():
     with pytest.raises(ValueError, match="Circuit"):
         jm.solve(CIRCUIT.device, TIMES)  # pyright: ignore

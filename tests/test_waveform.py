@@ -96,6 +96,7 @@ def test_numbers_become_constant_drives():
         (lambda: jm.Circuit(jm.paper_device(), 1.0), "CurrentDrive"),
     ],
 )
+@pytest.mark.usefixtures("as_users_call")
 def test_a_wrong_wave_is_refused_in_words(make, words):
     with pytest.raises(ValueError, match=words):
         make()

@@ -5,7 +5,8 @@ import abc
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, Real
 
 from jaxmem.quantity import check_positive, is_concrete, quantity, require
 
@@ -38,7 +39,7 @@ class AbstractWaveform(eqx.Module):
     def before(self) -> Scalar:
         """The value long before the first edge, at which the circuit has rested."""
 
-    def __call__(self, t: Float[Array, "..."]) -> Float[Array, "..."]:
+    def __call__(self, t: Real[ArrayLike, "..."]) -> Float[Array, "..."]:
         t = jnp.asarray(t, dtype=jnp.result_type(float))
         return jnp.vectorize(lambda s: self.value(s, s))(t)
 

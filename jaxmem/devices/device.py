@@ -5,7 +5,8 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex
+from jax.typing import ArrayLike
+from jaxtyping import Array, Complex, Inexact, Real
 
 from jaxmem.devices.branch import AbstractBranch, Scalar, States
 from jaxmem.devices.perovskite import ActivatedConduction, DelayedConduction, Leak
@@ -78,18 +79,22 @@ class AbstractDevice(eqx.Module):
         """The states at equilibrium at the constant voltage u."""
         return self._join("rest", u)
 
-    def steady_current(self, u: Scalar) -> Scalar:
+    def steady_current(self, u: Real[ArrayLike, ""]) -> Scalar:
         """The dc current I(u) [A]; `I(u) = u/R_b + i_c0 f_ss(u)` for the paper's device (5)."""
         u = jnp.asarray(u, dtype=jnp.result_type(u, float))
         return self.current(u, self.rest(u))
 
-    def admittance(self, s: Complex[Array, "..."], u: Scalar) -> Complex[Array, "..."]:
+    def admittance(
+        self, s: Inexact[ArrayLike, "..."], u: Real[ArrayLike, ""]
+    ) -> Complex[Array, "..."]:
         """Y(s) of C_m and the branches at the voltage u [S]; R_s and L_s are not in it."""
         s = jnp.asarray(s, dtype=jnp.result_type(s, jnp.complex64))
         u = jnp.asarray(u, dtype=jnp.result_type(u, float))
         return sum((b.admittance(s, u) for b in self.branches.values()), s * self.C_m)
 
-    def impedance(self, s: Complex[Array, "..."], u: Scalar) -> Complex[Array, "..."]:
+    def impedance(
+        self, s: Inexact[ArrayLike, "..."], u: Real[ArrayLike, ""]
+    ) -> Complex[Array, "..."]:
         """Z(s) = R_s + L_s s + 1/Y(s) at the terminals [ohm]."""
         return self.R_s + self.L_s * s + 1 / self.admittance(s, u)
 

@@ -3,7 +3,8 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Complex, Float
+from jax.typing import ArrayLike
+from jaxtyping import Array, Complex, Float, Real
 
 from jaxmem.devices.branch import Scalar, States
 from jaxmem.devices.device import AbstractDevice
@@ -21,12 +22,12 @@ class Linearised(eqx.Module):
     point: OperatingPoint
     jacobian: Float[Array, "n n"]
 
-    def admittance(self, omega: Float[Array, "..."]) -> Complex[Array, "..."]:
+    def admittance(self, omega: Real[ArrayLike, "..."]) -> Complex[Array, "..."]:
         """Y(j omega) = j omega C_m + sum of the branches' Y [S], omega in rad/s."""
         omega = jnp.asarray(omega, dtype=jnp.result_type(float))
         return self.device.admittance(1j * omega, self.point.u)
 
-    def impedance(self, omega: Float[Array, "..."]) -> Complex[Array, "..."]:
+    def impedance(self, omega: Real[ArrayLike, "..."]) -> Complex[Array, "..."]:
         """Z(j omega) = R_s + j omega L_s + 1/Y at the terminals [ohm] (eqs 6, 13)."""
         omega = jnp.asarray(omega, dtype=jnp.result_type(float))
         return self.device.impedance(1j * omega, self.point.u)

@@ -4,7 +4,8 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optimistix as optx
-from jaxtyping import Array, Float
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, Real
 
 from jaxmem.circuits.circuit import Circuit
 from jaxmem.quantity import is_concrete, require
@@ -28,10 +29,10 @@ class PeriodicResponse(eqx.Module):
 
 def response_to_periodic(
     circuit: Circuit,
-    period: Float[Array, ""],
+    period: Real[ArrayLike, ""],
     *,
     samples: int = 401,
-    rtol: float | None = None,
+    rtol: Real[ArrayLike, ""] | None = None,
     tol: float = 1e-8,
     max_iterations: int = 30,
     throw: bool = True,

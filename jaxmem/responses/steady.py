@@ -6,7 +6,8 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, Int, Real
 
 from jaxmem.devices.branch import Scalar, States
 from jaxmem.devices.device import AbstractDevice
@@ -38,7 +39,7 @@ class SteadyCurve(NamedTuple):
     V: Float[Array, "n"]
 
 
-def steady_curve(device: AbstractDevice, u: Float[Array, "n"]) -> SteadyCurve:
+def steady_curve(device: AbstractDevice, u: Real[ArrayLike, "n"]) -> SteadyCurve:
     """I(u) = u/R_b + i_c0 f_ss(u) (eq. 5), for any device, at the voltages u [V]."""
     u = jnp.asarray(u, dtype=jnp.result_type(float))
     I = jax.vmap(device.steady_current)(u)

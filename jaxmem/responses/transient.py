@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from diffrax import RESULTS
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float, Int
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, Int, Real
 
 from jaxmem.circuits.circuit import Circuit
 from jaxmem.quantity import is_concrete, require
@@ -61,12 +62,12 @@ class Transient(eqx.Module):
 
 def solve(
     circuit: Circuit,
-    t: Float[Array, "t"],
+    t: Real[ArrayLike, "t"],
     *,
     start: OperatingPoint | tuple[Any, Any] | None = None,
     solver: diffrax.AbstractSolver | None = None,
-    rtol: float | None = None,
-    atol: float | None = None,
+    rtol: Real[ArrayLike, ""] | None = None,
+    atol: Real[ArrayLike, ""] | None = None,
     max_steps: int = 100_000,
     adjoint: diffrax.AbstractAdjoint | None = None,
     throw: bool = True,
