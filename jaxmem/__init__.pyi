@@ -49,3 +49,7 @@ from .responses import operating_points as operating_points
 from .responses import response_to_periodic as response_to_periodic
 from .responses import solve as solve
 from .responses import steady_curve as steady_curve
+from .stability import HopfPoints as HopfPoints
+from .stability import hopf_margin as hopf_margin
+from .stability import hopf_points as hopf_points
+from .stability import unstable_count as unstable_count

@@ -12,9 +12,10 @@ from fitting import Goal, On, Prior, Spectrum
 
 OMEGA = jnp.array([0.3, 5.0, 200.0])
 TIMES = jnp.linspace(0.0, 2.0, 9)
-# Text and files have no derivative.
+# Text, files and counts have no derivative.
 NOT_NUMERIC = {
-    "parse_drive", "read_device", "write_device", "device_from_toml", "device_to_toml", "quantity",
+    "unstable_count", "parse_drive", "quantity", "read_device",
+    "write_device", "device_from_toml", "device_to_toml",
 }  # fmt: skip
 
 
@@ -25,6 +26,11 @@ def device(p):
         R_b=d.R_b * p, C_m=d.C_m, i_c0=d.i_c0 / p, V_T=d.V_T, V_m=d.V_m, tau_d=d.tau_d,
         tau_k=0.5, R_s=0.1 * p,
     )  # fmt: skip
+
+
+def spiking(p):
+    """A device with two Hopf points."""
+    return jm.paper_device(tau_m=1.0, tau_d=1.0 * p, tau_k=1.0 * p**2)
 
 
 def _periodic(p):
@@ -68,6 +74,10 @@ FUNCTIONS = {
     ),
     "paper_device": lambda p: jm.paper_device(tau_m=p, tau_d=p).tau_m,
     "si_device": lambda p: 1e3 * jm.si_device(R_b=1e4 * p).tau_m,
+    "hopf_points": lambda p: jnp.stack(
+        [(h := jm.hopf_points(spiking(p))).I[:2], h.omega[:2], h.l1[:2], h.period_slope[:2]]
+    ).ravel(),
+    "hopf_margin": lambda p: jm.hopf_margin(device(p), 0.95),
     "Spectrum.residual": lambda p: spectrum.residual(device(p)),
     "Prior.residual": lambda p: Prior(lambda d: d.R_b, 0.7, factor=2.0).residual(device(p)),
     "Goal.residual": lambda p: Goal(lambda d: d.tau_m, 0.02, 0.1).residual(device(p)),

@@ -42,24 +42,11 @@ class Linearised(eqx.Module):
         By the Faddeev-LeVerrier recursion, which is differentiable and needs no eigensolver.
         For the 3D device c2, c1, c0 are those of eqs 21, 22 and the corrected 20.
         """
-        A = self._matrix(drive)
-        n = A.shape[0]
-        # The recursion subtracts, so time is measured in units of the geometric mean rate.
-        rate = jax.lax.stop_gradient(jnp.exp(jnp.mean(jnp.log(jnp.abs(jnp.diag(A)) + 1e-300))))
-        A = A / rate
-        M, coefficients = jnp.zeros_like(A), [jnp.ones((), A.dtype)]
-        for k in range(1, n + 1):
-            M = A @ M + coefficients[-1] * jnp.eye(n, dtype=A.dtype)
-            coefficients.append(-jnp.trace(A @ M) / k)
-        return jnp.stack([c * rate**k for k, c in enumerate(coefficients)])
+        c, rate = faddeev_leverrier(self._matrix(drive))
+        return c * rate ** jnp.arange(c.shape[0])
 
     def _matrix(self, drive):
-        if drive == "current":
-            return self.jacobian
-        if drive == "voltage":
-            device = self.device.in_time()
-            return self.jacobian.at[0, 0].add(-1 / (device.R_s * device.C_m))
-        raise ValueError(f'linearize: drive is "current" or "voltage", got {drive!r}')
+        return _driven(self.device.in_time(), self.jacobian, drive)
 
 
 def linearize(
@@ -72,6 +59,33 @@ def linearize(
     if point is None:
         point = operating_point(device, u=u, I=I, V=V)
     return Linearised(device, point, _jacobian(device.in_time(), point.u))
+
+
+def circuit_matrix(device: AbstractDevice, u: Scalar, drive: str) -> Float[Array, "n n"]:
+    """The Jacobian of (u, x) at rest at u under a constant drive."""
+    device = device.in_time()
+    return _driven(device, _jacobian(device, u), drive)
+
+
+def _driven(device, jacobian, drive):
+    if drive == "current":
+        return jacobian
+    if drive == "voltage":
+        return jacobian.at[0, 0].add(-1 / (device.R_s * device.C_m))
+    raise ValueError(f'drive is "current" or "voltage", got {drive!r}')
+
+
+def faddeev_leverrier(A: Float[Array, "n n"]) -> tuple[Float[Array, "m"], Scalar]:
+    """Coefficients of det(lambda - A), highest power first, in units of a rate, and that rate."""
+    n = A.shape[0]
+    # The recursion subtracts, so time is measured in units of the geometric mean rate.
+    rate = jax.lax.stop_gradient(jnp.exp(jnp.mean(jnp.log(jnp.abs(jnp.diag(A)) + 1e-300))))
+    A = A / rate
+    M, coefficients = jnp.zeros_like(A), [jnp.ones((), A.dtype)]
+    for k in range(1, n + 1):
+        M = A @ M + coefficients[-1] * jnp.eye(n, dtype=A.dtype)
+        coefficients.append(-jnp.trace(A @ M) / k)
+    return jnp.stack(coefficients), rate
 
 
 def _jacobian(device: AbstractDevice, u: Scalar) -> Float[Array, "n n"]:

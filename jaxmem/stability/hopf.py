@@ -1,0 +1,184 @@
+"""Hopf points: where a device at rest begins to oscillate."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from jaxmem.devices import AbstractDevice
+from jaxmem.quantity import is_concrete
+from jaxmem.responses.linear import circuit_matrix
+from jaxmem.stability.normal_form import normal_form
+from jaxmem.stability.polynomial import (
+    DriveKind,
+    coefficients,
+    crossing_frequency2,
+    margin_of,
+)
+
+# How many are kept, and how finely the voltages are scanned: so many values over so many widths
+# of each branch's window, to both sides.
+MOST, SCAN, REACH = 8, 96, 24.0
+
+
+class HopfPoints(eqx.Module):
+    """Hopf points in the order of u; arrays of shape `(8,)`, padded with NaN.
+
+    - `u`, `I`, `V`: voltage over the memristor [V], current [A], applied voltage [V].
+    - `omega`: angular frequency there [rad/s]; `period` = 2 pi/omega [s].
+    - `l1`: Re c1/omega with q_u = 1 [1/V^2], negative where the onset is soft (supercritical);
+      `l1_kuznetsov`: in raw states, for comparison only.
+    - `amplitude2_slope`, `period_slope`: derivatives of the cycle's squared amplitude of u [V^2]
+      and period [s] by the drive, I or V, at the onset.
+    - `found`: how many there are; more than 8 are counted, but not kept.
+    """
+
+    u: Float[Array, "8"]
+    I: Float[Array, "8"]
+    V: Float[Array, "8"]
+    omega: Float[Array, "8"]
+    l1: Float[Array, "8"]
+    l1_kuznetsov: Float[Array, "8"]
+    amplitude2_slope: Float[Array, "8"]
+    period_slope: Float[Array, "8"]
+    found: Int[Array, ""]
+
+    @property
+    def period(self) -> Float[Array, "8"]:
+        """2 pi/omega [s]."""
+        return 2 * jnp.pi / self.omega
+
+
+def hopf_points(
+    device: AbstractDevice,
+    *,
+    drive: DriveKind = "current",
+    u_range: tuple[float, float] | None = None,
+) -> HopfPoints:
+    """All Hopf points of a device under a constant drive, with criticality and derivatives.
+
+    The normalised Hurwitz margin is sampled in u with its derivative; extrema between samples of
+    one sign are found too, so that a narrow window is not lost. Points with omega^2 <= 0 are
+    neutral saddles and are left out. Derivatives follow from the implicit function theorem.
+    Works under `jit`, `vmap` and `grad`.
+
+    **Arguments:**
+
+    - `drive`: `"current"`, or `"voltage"` through R_s > 0.
+    - `u_range`: voltages to look in [V]; by default 24 widths to each side of where the branches
+      are steep (their `window`).
+
+    **Raises:** `ValueError` if there is neither a window nor a range, or for voltage drive with
+    R_s = 0 (the voltage is then imposed and cannot oscillate).
+    """
+    if drive == "voltage" and is_concrete(device.R_s) and not float(device.R_s) > 0:
+        raise ValueError(
+            "hopf_points: under an ideal voltage, R_s = 0, u is imposed and cannot oscillate; "
+            'give R_s > 0, or drive="current"'
+        )
+    if u_range is None and not device.windows():
+        raise ValueError(
+            "hopf_points: no branch says where it is steep (`window`); give u_range=(low, high)"
+        )
+    return _hopf_points(device, drive, u_range)
+
+
+@eqx.filter_jit
+def _hopf_points(device, drive, u_range):
+    device = device.in_time()
+    if device.size == 0:
+        nan = jnp.full((MOST,), jnp.nan)
+        return HopfPoints(*[nan] * 8, found=jnp.zeros((), int))
+    fixed = jax.lax.stop_gradient(device)
+    margin = lambda u: margin_of(circuit_matrix(fixed, u, drive))
+    roots = _roots(margin, _grid(fixed, u_range))
+
+    def inform(u):
+        # One Newton step from the root carries the derivative and changes nothing else.
+        value = margin_of(circuit_matrix(device, u, drive))
+        u = u - value / jax.lax.stop_gradient(_with_slope(margin)(u)[1])
+        c, rate = coefficients(circuit_matrix(device, u, drive))
+        omega2 = crossing_frequency2(c)
+        good = (omega2 > 0) & jnp.isfinite(u)
+        omega = jnp.sqrt(jnp.where(good, omega2, 1.0)) * rate
+        return u, omega, good
+
+    safe = jnp.where(jnp.isfinite(roots), roots, roots[0])
+    safe = jnp.where(jnp.isfinite(safe), safe, _grid(fixed, u_range)[0])
+    u, omega, good = jax.vmap(inform)(safe)
+    good = good & jnp.isfinite(roots)
+    order = jnp.argsort(jnp.where(good, jax.lax.stop_gradient(u), jnp.inf))
+    u, omega, good = u[order], omega[order], good[order]
+
+    def describe(u, omega):
+        form = normal_form(device, u, omega, drive)
+        I, slope = _with_slope(device.steady_current)(u)
+        V = device.R_s * I + u
+        by_drive = slope if drive == "current" else 1 + device.R_s * slope
+        lean = form.slope_lambda / by_drive
+        size2 = -lean.real / form.c1.real
+        turn = lean.imag + form.c1.imag * size2
+        return (
+            I, V, form.l1, form.l1_kuznetsov, 4 * size2, -2 * jnp.pi / omega**2 * turn,
+        )  # fmt: skip
+
+    rows = jax.vmap(describe)(u, omega)
+    I, V, l1, l1_kuznetsov, amplitude2, period = (jnp.where(good, r, jnp.nan) for r in rows)
+    hide = lambda x: jnp.where(good, x, jnp.nan)
+    return HopfPoints(
+        hide(u), I, V, hide(omega), l1, l1_kuznetsov, amplitude2, period, jnp.sum(good)
+    )
+
+
+def _with_slope(fn):
+    """A function of one number, with its derivative."""
+    return lambda u: jax.jvp(fn, (u,), (jnp.ones_like(u),))
+
+
+def _grid(device, u_range):
+    if u_range is not None:
+        low, high = (jnp.asarray(end, dtype=jnp.result_type(float)) for end in u_range)
+        return low + (high - low) * jnp.linspace(0, 1, 2 * SCAN + 1)
+    x = jnp.linspace(-REACH, REACH, SCAN + 1)
+    return jnp.sort(jnp.concatenate([centre + width * x for centre, width in device.windows()]))
+
+
+def _roots(margin, grid):
+    """Zeros of a function between the first and the last value of a grid, padded with NaN."""
+    both = jax.vmap(_with_slope(margin))
+    h, slope = both(grid)
+    low, high = grid[:-1], grid[1:]
+    # Between two values of one sign there may be two zeros where the function turns back.
+    turns = (h[:-1] * h[1:] > 0) & (h[:-1] * slope[:-1] < 0) & (h[1:] * slope[1:] > 0)
+
+    def halve(_, ends):
+        low, high = ends
+        middle = (low + high) / 2
+        falling = both(middle)[1] * h[:-1] < 0
+        return jnp.where(falling, middle, low), jnp.where(falling, high, middle)
+
+    bottom = sum(jax.lax.fori_loop(0, 50, halve, (low, high))) / 2
+    inner = jnp.where(turns, bottom, (low + high) / 2)
+    u = jnp.concatenate([grid[:1], jnp.stack([inner, high], axis=1).ravel()])
+    value = both(u)[0]
+    change = jnp.sign(value[:-1]) * jnp.sign(value[1:]) < 0
+    at = jnp.nonzero(change, size=MOST, fill_value=-1)[0]
+    return jnp.where(
+        at >= 0, jax.vmap(lambda a, b: _bracketed(margin, a, b))(u[at], u[at + 1]), jnp.nan
+    )
+
+
+def _bracketed(margin, low, high):
+    """Newton's method kept between two values of opposite sign."""
+    sign = jnp.sign(margin(high))
+
+    def step(_, state):
+        low, high, u = state
+        h, slope = _with_slope(margin)(u)
+        up = h * sign > 0
+        low, high = jnp.where(up, low, u), jnp.where(up, u, high)
+        new = u - h / slope
+        inside = (new > low) & (new < high)
+        return low, high, jnp.where(inside, new, (low + high) / 2)
+
+    return jax.lax.fori_loop(0, 80, step, (low, high, (low + high) / 2))[2]

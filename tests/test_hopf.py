@@ -1,0 +1,248 @@
+"""Hopf points against 40-digit references, the cubic in f, eigenvalues and closed forms."""
+
+import json
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from strategies import draw_device, letters
+
+import jaxmem as jm
+
+NAMES = dict(Rb="R_b", ic0="i_c0", VT="V_T", Vm="V_m", Cm="C_m", td="tau_d", tk="tau_k")
+
+
+@pytest.fixture(scope="module")
+def reference():
+    from conftest import SHARED
+
+    path = SHARED / "reference/bifurcation.json"
+    if not path.is_file():
+        pytest.skip("no reference values beside the checkout")
+    return json.loads(path.read_text())
+
+
+def device_of(parameters):
+    return jm.Memristor3D(**{ours: float(parameters[n]) for n, ours in NAMES.items()})
+
+
+def cubic_roots(R_b, C_m, i_c0, V_T, V_m, tau_d, tau_k, **_):
+    """f at the Hopf points of the 3D device: c1 c2 = c0, written out (eqs 20, corrected, to 22)."""
+    G, tau_m = R_b * i_c0 / V_m, R_b * C_m
+    S, P = tau_m + tau_d, 1 / tau_m + 1 / tau_d
+    f = np.roots([G, -(G - tau_k * P), S * P, S / tau_k])
+    f = np.sort(f[np.abs(f.imag) < 1e-12 * np.abs(f)].real)
+    return f[(f > 0) & (f < 1)]
+
+
+@pytest.mark.parametrize("name", ["A", "SI", "N1"])
+def test_reference_values(reference, name):
+    entry = reference["hopf_points"][name]
+    found = jm.hopf_points(device_of(entry["parameters"]))
+    assert int(found.found) == len(entry["hopf"])
+    for k, want in enumerate(entry["hopf"]):
+        for ours, theirs, rel in (
+            (found.I, want["I"], 1e-12), (found.u, want["u"], 1e-12),
+            (found.omega, want["omega"], 1e-12), (found.period, want["period"], 1e-12),
+            (found.l1, float(want["c1_nf_q_u_eq_1"][0]) / float(want["omega"]), 1e-10),
+            (found.l1_kuznetsov, want["l1"], 1e-10),
+            (found.amplitude2_slope, want["d_uamp2_dI"], 1e-10),
+            (found.period_slope, want["dT_dI_on_cycle"], 1e-10),
+        ):  # fmt: skip
+            assert float(ours[k]) == pytest.approx(float(theirs), rel=rel)
+    assert np.isnan(found.u[len(entry["hopf"]) :]).all()
+
+
+@pytest.mark.parametrize("name", ["A", "SI"])
+def test_reference_gradients(reference, name):
+    d = device_of(reference["hopf_points"][name]["parameters"])
+
+    def numbers(d):
+        h = jm.hopf_points(d)
+        return jnp.stack([h.I, h.u, h.omega])
+
+    point = jax.jacfwd(numbers)(d)
+    l1 = jax.jacfwd(lambda d: jm.hopf_points(d).l1_kuznetsov)(d)
+    here = jm.hopf_points(d)
+    for k, want in enumerate(reference["hopf_gradients"][name]):
+        for theirs, ours in NAMES.items():
+            size = abs(float(getattr(d, ours)))
+            for i, q in enumerate(("I", "u", "omega")):
+                value = abs(float(getattr(here, q)[k]))
+                got = float(getattr(point, ours)[i, k])
+                assert abs(got - float(want[theirs][q])) * size <= 1e-8 * value, (ours, q)
+            got = float(getattr(l1, ours)[k])
+            scale = abs(float(here.l1_kuznetsov[k]))
+            assert abs(got - float(want[theirs]["l1_qunit"])) * size <= 1e-7 * scale, ours
+    assert float(point.V_T[0, 0]) == pytest.approx(1 / float(d.R_b), rel=1e-8)
+
+
+def test_random_devices_have_the_roots_of_the_cubic():
+    rng = np.random.default_rng(7)
+    cases = [draw_device(rng, True, gain=(10.0, 1e4), spread=4.0) for _ in range(400)]
+    stack = {n: jnp.array([c[n] for c in cases]) for n in NAMES.values()}
+    found = jax.vmap(lambda p: jm.hopf_points(jm.Memristor3D(**p)))(stack)
+    narrow = 0
+    for k, case in enumerate(cases):
+        f = cubic_roots(**case)
+        assert int(found.found[k]) == f.size, case
+        u = case["V_T"] + case["V_m"] * np.log(f / (1 - f))
+        np.testing.assert_allclose(found.u[k, : f.size], u, atol=1e-8 * case["V_m"], rtol=1e-9)
+        narrow += f.size == 2 and u[1] - u[0] < case["V_m"]
+    assert 100 < int(np.sum(np.asarray(found.found) > 0)) < 400 and narrow > 2
+
+
+@given(letters(gain=(1.0, 1e4), decades=6.0))
+def test_the_count_is_that_of_eigenvalues(case):
+    d = jm.Memristor3D(**case)
+    for x in (-3.0, -1.0, 0.0, 2.0):
+        u = case["V_T"] + x * case["V_m"]
+        real = np.linalg.eigvals(np.asarray(jm.linearize(d, u=u).jacobian)).real
+        sure = np.abs(real) > 1e-9 * np.abs(real).max()
+        if sure.all():
+            assert int(jm.unstable_count(d, u)) == int(np.sum(real > 0))
+            assert (float(jm.hopf_margin(d, u)) > 0) == (np.sum(real > 0) == 0)
+
+
+def test_units_change_nothing_but_units():
+    d = jm.si_device()
+    volt, ampere, second = 1e3, 1e9, 1e6  # mV, nA, us
+    scaled = jm.Memristor3D(
+        R_b=d.R_b * volt / ampere, C_m=d.C_m * ampere * second / volt, i_c0=d.i_c0 * ampere,
+        V_T=d.V_T * volt, V_m=d.V_m * volt, tau_d=d.tau_d * second, tau_k=d.tau_k * second,
+    )  # fmt: skip
+    one, two = jm.hopf_points(d), jm.hopf_points(scaled)
+    assert int(one.found) == int(two.found) == 2
+    for a, b in (
+        (one.u * volt, two.u), (one.I * ampere, two.I), (one.omega / second, two.omega),
+        (one.l1 / volt**2, two.l1), (one.period_slope * second / ampere, two.period_slope),
+    ):  # fmt: skip
+        np.testing.assert_allclose(a[:2], b[:2], rtol=1e-12)
+
+
+def test_a_voltage_behind_a_resistance_is_a_current_beside_one():
+    """Under voltage drive R_b R_s/(R_b + R_s) takes the place of R_b."""
+    d = jm.paper_device(tau_m=1.0, tau_d=1.0, tau_k=1.0, R_s=0.5)
+    beside = jm.paper_device(tau_m=1.0, tau_d=1.0, tau_k=1.0, R_b=1.0 / 3, C_m=1.0)
+    one, two = jm.hopf_points(d, drive="voltage"), jm.hopf_points(beside)
+    assert int(one.found) == int(two.found) == 2
+    for name in ("u", "omega", "l1"):
+        np.testing.assert_allclose(getattr(one, name)[:2], getattr(two, name)[:2], rtol=1e-11)
+    np.testing.assert_allclose(one.V, 0.5 * one.I + one.u)
+    assert int(jm.hopf_points(jm.paper_device(tau_k=1.0, R_s=0.1), drive="voltage").found) == 0
+    with pytest.raises(ValueError, match="cannot oscillate"):
+        jm.hopf_points(jm.paper_device(tau_k=1.0), drive="voltage")
+
+
+@given(letters(three=False))
+def test_2d_has_none(case):
+    assert int(jm.hopf_points(jm.Memristor2D(**case)).found) == 0
+
+
+class FitzHughNagumo(jm.AbstractBranch):
+    """i = u^3/3 - u + w, dw/dt = eps (u + a - b w)."""
+
+    states: ClassVar = ("w",)
+    units: ClassVar = ("A",)
+    a: jax.Array = jm.quantity("V", "offset")
+    b: jax.Array = jm.quantity("V/A", "slope")
+    eps: jax.Array = jm.quantity("A/(V s)", "rate")
+
+    def current(self, u, x):
+        return u**3 / 3 - u + x[0]
+
+    def rates(self, u, x):
+        return self.eps * (u + self.a - self.b * x)
+
+    def rest(self, u):
+        return ((u + self.a) / self.b)[None]
+
+
+@pytest.mark.parametrize("b, eps", [(0.8, 0.08), (0.5, 0.3), (1.2, 0.02)])
+def test_fitzhugh_nagumo_in_closed_form(b, eps):
+    d = jm.Device(1.0, {"fhn": FitzHughNagumo(0.7, b, eps)})
+    found = jm.hopf_points(d, u_range=(-3.0, 3.0))
+    u = np.sqrt(1 - eps * b)
+    omega = np.sqrt(eps * (1 - eps * b**2))
+    assert int(found.found) == 2
+    np.testing.assert_allclose(found.u[:2], [-u, u], rtol=1e-12)
+    np.testing.assert_allclose(found.omega[:2], omega, rtol=1e-12)
+    # The formula of the normal form for a plane, where only du/dt is nonlinear.
+    a = eps * b
+    p = 1 / (1 - (a - 1j * omega) ** 2 / eps)
+    mean, double = -a / omega**2, -(2j * omega + a) / (3 * omega**2)
+    c1 = p / 2 * (-2 + 4 * u**2 * (-2 * mean + double))
+    np.testing.assert_allclose(found.l1[:2], c1.real / omega, rtol=1e-10)
+    with pytest.raises(ValueError, match="u_range"):
+        jm.hopf_points(d)
+
+
+def random_device(rng, states):
+    """A device of some states with saddles and several equilibria, in volts, amperes, seconds."""
+    branches = {"fhn": FitzHughNagumo(0.7, rng.uniform(0.4, 3.0), 10 ** rng.uniform(-2, 0.5))}
+    for k in range(states - 2):
+        tau = 10 ** rng.uniform(-1, 2)
+        branches[f"s{k}"] = jm.SlowConductance(rng.uniform(-1.5, 1.5), tau)
+    return jm.Device(10 ** rng.uniform(-1, 0.5), branches)
+
+
+@pytest.mark.parametrize("states", [2, 3, 4, 5])
+def test_random_devices_against_eigenvalues_on_a_fine_grid(states):
+    rng = np.random.default_rng(states)
+    total = 0
+    for _ in range(12):
+        d = random_device(rng, states)
+        found = jm.hopf_points(d, u_range=(-3.0, 3.0))
+        u = jnp.linspace(-3, 3, 19_201)
+        matrices = jax.vmap(lambda u, d=d: jm.linearize(d, u=u).jacobian)(u)
+        values = np.linalg.eigvals(np.asarray(matrices))
+        pairs = np.sum((values.real > 0) & (values.imag > 0), axis=1)
+        # A pair that crosses, not two real ones that meet to the right of the axis.
+        crossing = []
+        for k in np.flatnonzero(np.diff(pairs)):
+            near = min(np.abs(v.real[v.imag > 0]).min(initial=np.inf) for v in values[k : k + 2])
+            if near < 0.01 * np.abs(values[k]).max():
+                crossing.append((u[k] + u[k + 1]) / 2)
+        assert int(found.found) == len(crossing)
+        kept = np.asarray(found.u)[: len(crossing)]
+        np.testing.assert_allclose(kept, crossing, atol=6 / 19_200)
+        total += len(crossing)
+    assert total > 4
+
+
+def test_criticality_is_what_a_simulation_shows():
+    """Just above a soft onset the squared amplitude grows as its slope says."""
+    d = jm.paper_device(tau_m=1.0, tau_d=1.0, tau_k=1.0)
+    h = jm.hopf_points(d)
+    assert np.all(np.asarray(h.l1[:2]) < 0)
+    step = 2e-3
+    I = float(h.I[0]) + step
+    point = jm.operating_point(d, I=I)
+    T = float(h.period[0]) + step * float(h.period_slope[0])
+    swing = np.sqrt(step * float(h.amplitude2_slope[0]))
+    start = (point.u + swing, point.x)
+    t = jnp.concatenate([jnp.zeros(1), 600 * T + jnp.linspace(0, 2 * T, 801)])
+    circuit = jm.Circuit(d, jm.CurrentDrive(I))
+    run = jm.solve(circuit, t, start=start, rtol=1e-8, max_steps=1_000_000)
+    u = np.asarray(run.u)[1:]
+    assert np.ptp(u) / 2 == pytest.approx(swing, rel=0.02)
+
+
+def test_jit_and_grad_agree_with_plain_calls():
+    d = jm.si_device()
+    plain = jm.hopf_points(d)
+    jitted = jax.jit(jm.hopf_points)(d)
+    np.testing.assert_allclose(plain.I, jitted.I, rtol=1e-13)
+    I = lambda R_b: jm.hopf_points(jm.si_device(R_b=R_b)).I[0]
+    h = 1.0
+    assert float(jax.grad(I)(1e4)) == pytest.approx(
+        float(I(1e4 + h) - I(1e4 - h)) / (2 * h), rel=1e-6
+    )
+
+
+def test_a_drive_that_is_none_is_refused():
+    with pytest.raises(Exception, match="drive"):
+        jm.hopf_margin(jm.si_device(), 0.7, "power")
