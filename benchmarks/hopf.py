@@ -3,8 +3,8 @@
     python benchmarks/hopf.py --seed 0 --cases 2000
 
 Draws 3D devices (G = R_b i_c0/V_m from 10 to 1e4, time constants over four decades) and compares
-`hopf_points` with the roots of the cubic in f by NumPy. Then moves V_m of those with a window so
-that it is nearly closed, which gives windows narrower than 0.1 V_m. Times one call for all.
+`hopf_points` with the roots of the cubic in f by NumPy. Then lowers i_c0 of those with a window
+until it is nearly closed, which gives windows narrower than 0.1 V_m. Times one call for all.
 Writes results/hopf.json.
 """
 
@@ -23,24 +23,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 import jax.numpy as jnp
 import numpy as np
-from strategies import draw_device
-from test_hopf import NAMES, cubic_roots
+from oracles import cubic_roots
+from strategies import draw_device, nearly_closed
 
 import jaxmem as jm
 
-LETTERS = list(NAMES.values())
-
-
-def nearly_closed(case, rng):
-    """The device with i_c0 lowered until its window is a small part of V_m wide, or None."""
-    low, high = 0.0, 1.0
-    if cubic_roots(**case).size != 2:
-        return None
-    for _ in range(80):
-        middle = (low + high) / 2
-        open_ = cubic_roots(**{**case, "i_c0": case["i_c0"] * middle}).size == 2
-        low, high = (low, middle) if open_ else (middle, high)
-    return case | {"i_c0": case["i_c0"] * high * (1 + 10 ** rng.uniform(-7, -3.3))}
+LETTERS = ("R_b", "C_m", "i_c0", "V_T", "V_m", "tau_d", "tau_k")
 
 
 def count(cases, find):

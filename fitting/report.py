@@ -155,8 +155,9 @@ def flags_of(fit: Fit, measured: Sequence[Measured]) -> list[str]:
     lost = [n for n, fine in zip(fit.names, fit.identifiable, strict=True) if not fine]
     if lost:
         flags.append(
-            f"Degenerate optimum: these data do not determine {', '.join(lost)}. The other "
-            "values hold, but simplify the model, or measure at other biases or frequencies."
+            f"Degenerate optimum: these data do not determine {', '.join(lost)}. The "
+            "other values hold for this model only: simplify it, or measure at other biases or "
+            "frequencies."
         )
     if fit.at_bound:
         flags.append(f"At the end of its range: {', '.join(fit.at_bound)}.")

@@ -221,7 +221,7 @@ def _biases(measured: Sequence[Measured]) -> int:
 
 
 def _named(s: Spectrum, path: Path, k: int, count: int) -> Spectrum:
-    """The spectrum with a name that is its own among all files."""
+    """The spectrum with the name of its file, and its own where the file has several."""
     own = s.label or (str(k) if count > 1 else "")
     label = own if own.startswith(path.stem) else f"{path.stem} {own}".strip()
     return replace(s, label=label, source=str(path))

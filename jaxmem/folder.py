@@ -64,6 +64,13 @@ def new_folder(path: str | os.PathLike, *, force: bool = False) -> Iterator[Path
             staging.chmod(0o755)
             os.replace(staging, path)
             return
+        known = _listed(path)
+        theirs = [part for part in written if (path / part).exists() and part not in known]
+        if theirs:
+            raise FolderError(
+                f"{path}: {theirs[0]} there was not written by this program and would be "
+                "replaced; move it away, or name another folder"
+            )
         _remove_results(path)
         for part in [*written, Path(MARK)]:
             (path / part).parent.mkdir(parents=True, exist_ok=True)
@@ -74,16 +81,17 @@ def new_folder(path: str | os.PathLike, *, force: bool = False) -> Iterator[Path
 
 def _remove_results(path: Path) -> None:
     """Remove what an earlier run listed, and the folders that this leaves empty."""
-    mark = path / MARK
-    if not mark.is_file():
-        return
-    for line in mark.read_text().splitlines():
-        part = Path(line)
-        # A list that somebody edited must not reach outside.
-        if part.is_absolute() or ".." in part.parts:
-            continue
+    for part in _listed(path):
         (path / part).unlink(missing_ok=True)
         for parent in list((path / part).parents)[: len(part.parts) - 1]:
             if parent.is_dir() and not any(parent.iterdir()):
                 parent.rmdir()
-    mark.unlink()
+    (path / MARK).unlink(missing_ok=True)
+
+
+def _listed(path: Path) -> list[Path]:
+    """What an earlier run wrote; a list that somebody edited must not reach outside."""
+    mark = path / MARK
+    lines = mark.read_text().splitlines() if mark.is_file() else []
+    parts = [Path(line) for line in lines if line]
+    return [part for part in parts if not part.is_absolute() and ".." not in part.parts]

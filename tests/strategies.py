@@ -4,7 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from hypothesis import strategies as st
-from oracles import pieces
+from oracles import cubic_roots, pieces
 
 import jaxmem as jm
 
@@ -156,3 +156,15 @@ def letters(three=True, gain=(1.0, 1e4), decades=6.0):
         return dict(R_b=R_b, C_m=C_m, i_c0=i_c0, V_T=V_T, V_m=V_m, **tau)
 
     return build()
+
+
+def nearly_closed(case, rng):
+    """The device with i_c0 lowered until its window is a small part of V_m wide, or None."""
+    low, high = 0.0, 1.0
+    if cubic_roots(**case).size != 2:
+        return None
+    for _ in range(80):
+        middle = (low + high) / 2
+        open_ = cubic_roots(**{**case, "i_c0": case["i_c0"] * middle}).size == 2
+        low, high = (low, middle) if open_ else (middle, high)
+    return case | {"i_c0": case["i_c0"] * high * (1 + 10 ** rng.uniform(-7, -3.3))}

@@ -155,6 +155,14 @@ def test_several_spectra_and_force(tmp_path):
     mine = out / "my notes.txt"
     mine.write_text("mine")
     (out / "spectra/00/also.txt").write_text("mine")
+    # A file of the user's where a result would go stops it before anything is removed.
+    own = out / "spectra/0/fit.json"
+    own.parent.mkdir()
+    own.write_text("mine")
+    stopped = run("fit", tmp_path / "run.csv", "--device", "rc", "--out", out, "--force")
+    assert stopped.exit_code == 2 and "would be replaced" in stopped.output
+    assert own.read_text() == "mine" and (out / "spectra/11/fit.json").exists()
+    own.unlink()
     few = run("fit", tmp_path / "run.csv", "--device", "rc", "--out", out, "--force")
     assert few.exit_code == 0, few.output
     # The earlier results are gone, the user's files are not.

@@ -19,6 +19,7 @@ from fitting import (
     memristor_model,
 )
 from fitting.uncertainty import in_words, uncertainty
+from fitting.verdict import about_3d
 from jaxmem.devices import Device, Leak, Memristor2D, SlowConductance, si_device
 
 
@@ -100,6 +101,10 @@ def test_one_spectrum_of_a_3d_device_has_two_equal_optima():
     assert result.minima[1].chi2 == pytest.approx(result.minima[0].chi2, rel=1e-6)
     assert any("cannot say which is which" in line for line in result.statements())
     assert result.derived["R_a"].identifiable and not result.derived["L_d"].identifiable
+    simpler = element_model("2d", spectrum=s, lead=False)
+    rival = fit(s, simpler.model, simpler.space, starts=MultiStart(24, simpler.box))
+    words = about_3d(result, rival)
+    assert "need a second lag" in words and "leave tau_d and tau_2 open" in words
 
 
 def test_a_prior_decides_what_the_data_leave_open():

@@ -5,6 +5,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given
+from strategies import letters
 
 import jaxmem as jm
 
@@ -95,6 +97,22 @@ def test_polynomial_is_that_of_the_eigenvalues_and_the_corrected_c0():
     f = 1 / (1 + np.exp(-(0.75 - 0.8) / 0.04))
     c0 = 1 / (f * 1e-3 * 2e-3 * 5e-3) + 5e-4 * (1 - f) / (2e-3 * 5e-3 * 1e-7 * 0.04)
     assert c[-1] == pytest.approx(c0, rel=1e-10)
+
+
+@given(letters(gain=(1.0, 1e4), decades=6.0))
+def test_coefficients_keep_the_digits_of_stiff_devices(case):
+    """Against c2, c1 and the corrected c0 (eqs 20 to 22), over six decades of time constants."""
+    d = jm.Memristor3D(**case)
+    tau_m = case["R_b"] * case["C_m"]
+    for x in (-6.0, 0.0, 3.0):
+        f, closed = 1 / (1 + np.exp(-x)), 1 / (1 + np.exp(x))
+        a, b, k = 1 / tau_m, 1 / case["tau_d"], 1 / (f * case["tau_k"])
+        loop = case["i_c0"] * closed / (
+            case["tau_d"] * case["tau_k"] * case["C_m"] * case["V_m"]
+        )  # fmt: skip
+        want = [1, a + b + k, a * b + a * k + b * k, a * b * k + loop]
+        c = jm.linearize(d, u=case["V_T"] + x * case["V_m"]).polynomial()
+        np.testing.assert_allclose(c, want, rtol=1e-9)
 
 
 def test_low_frequency_capacitance():

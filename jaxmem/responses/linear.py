@@ -8,6 +8,7 @@ from jaxtyping import Array, Complex, Float, Real
 
 from jaxmem.devices.branch import Scalar, States
 from jaxmem.devices.device import AbstractDevice
+from jaxmem.responses.characteristic import coefficients
 from jaxmem.responses.steady import OperatingPoint, operating_point
 
 
@@ -39,10 +40,10 @@ class Linearised(eqx.Module):
     def polynomial(self, drive: str = "current") -> Float[Array, "n_plus_1"]:
         """Characteristic polynomial, highest power first: lambda^n + c_{n-1} lambda^{n-1} + ...
 
-        By the Faddeev-LeVerrier recursion, which is differentiable and needs no eigensolver.
+        Differentiable and without an eigensolver, see `coefficients`.
         For the 3D device c2, c1, c0 are those of eqs 21, 22 and the corrected 20.
         """
-        c, rate = faddeev_leverrier(self._matrix(drive))
+        c, rate = coefficients(self._matrix(drive))
         return c * rate ** jnp.arange(c.shape[0])
 
     def _matrix(self, drive):
@@ -73,19 +74,6 @@ def _driven(device, jacobian, drive):
     if drive == "voltage":
         return jacobian.at[0, 0].add(-1 / (device.R_s * device.C_m))
     raise ValueError(f'drive is "current" or "voltage", got {drive!r}')
-
-
-def faddeev_leverrier(A: Float[Array, "n n"]) -> tuple[Float[Array, "m"], Scalar]:
-    """Coefficients of det(lambda - A), highest power first, in units of a rate, and that rate."""
-    n = A.shape[0]
-    # The recursion subtracts, so time is measured in units of the geometric mean rate.
-    rate = jax.lax.stop_gradient(jnp.exp(jnp.mean(jnp.log(jnp.abs(jnp.diag(A)) + 1e-300))))
-    A = A / rate
-    M, coefficients = jnp.zeros_like(A), [jnp.ones((), A.dtype)]
-    for k in range(1, n + 1):
-        M = A @ M + coefficients[-1] * jnp.eye(n, dtype=A.dtype)
-        coefficients.append(-jnp.trace(A @ M) / k)
-    return jnp.stack(coefficients), rate
 
 
 def _jacobian(device: AbstractDevice, u: Scalar) -> Float[Array, "n n"]:

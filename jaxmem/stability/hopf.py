@@ -7,11 +7,11 @@ from jaxtyping import Array, Float, Int
 
 from jaxmem.devices import AbstractDevice
 from jaxmem.quantity import is_concrete
+from jaxmem.responses.characteristic import coefficients
 from jaxmem.responses.linear import circuit_matrix
 from jaxmem.stability.normal_form import normal_form
 from jaxmem.stability.polynomial import (
     DriveKind,
-    coefficients,
     crossing_frequency2,
     margin_of,
 )

@@ -8,8 +8,8 @@ from jaxtyping import Array, Complex, Float
 
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
+from jaxmem.responses.characteristic import small_solve
 from jaxmem.responses.linear import circuit_matrix
-from jaxmem.stability.polynomial import small_solve
 
 
 class NormalForm(NamedTuple):

@@ -1,7 +1,5 @@
 """Stability from the characteristic polynomial: smooth, without an eigensolver."""
 
-from functools import lru_cache
-from itertools import combinations
 from typing import Literal
 
 import jax.numpy as jnp
@@ -9,11 +7,10 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, Real
 
 from jaxmem.devices import AbstractDevice
-from jaxmem.responses.linear import circuit_matrix, faddeev_leverrier
+from jaxmem.responses.characteristic import EXPANDED, coefficients, expand
+from jaxmem.responses.linear import circuit_matrix
 
 DriveKind = Literal["current", "voltage"]
-# Up to here determinants are expanded; beyond, the expansion has too many terms.
-EXPANDED = 6
 
 
 def hopf_margin(
@@ -41,21 +38,6 @@ def _matrix(device, u, drive):
     return circuit_matrix(device, jnp.asarray(u, dtype=jnp.result_type(float)), drive)
 
 
-def coefficients(A: Float[Array, "n n"]) -> tuple[Float[Array, "m"], Float[Array, ""]]:
-    """1, c_{n-1}, ..., c_0 of det(lambda - A) in units of a rate, and that rate [1/s]."""
-    n = A.shape[0]
-    if n > EXPANDED:
-        return faddeev_leverrier(A)
-    # Sums of principal minors: the recursion by traces loses the digits of stiff devices.
-    rate = jnp.exp(jnp.mean(jnp.log(jnp.abs(jnp.diag(A)) + 1e-300)))
-    A = A / rate
-    rows = [[-A[i, j] for j in range(n)] for i in range(n)]
-    sums = [jnp.ones((), A.dtype)]
-    for k in range(1, n + 1):
-        sums.append(sum(_expand(_part(rows, s), False) for s in combinations(range(n), k)))  # pyright: ignore
-    return jnp.stack(sums), rate
-
-
 def margin_of(A: Float[Array, "n n"]) -> Float[Array, ""]:
     """H_{n-1} of a matrix over the sum of its terms' magnitudes."""
     c, _ = coefficients(A)
@@ -67,8 +49,8 @@ def margin_of(A: Float[Array, "n n"]) -> Float[Array, ""]:
     at = lambda k: c[k] if 0 <= k <= n else zero
     rows = [[at(2 * (j + 1) - (i + 1)) for j in range(n - 1)] for i in range(n - 1)]
     if n <= EXPANDED:
-        size = _expand([[jnp.abs(x) for x in row] for row in rows], True)
-        return _expand(rows, False) / jnp.where(size > 0, size, 1.0)
+        size = expand([[jnp.abs(x) for x in row] for row in rows], True)
+        return expand(rows, False) / jnp.where(size > 0, size, 1.0)
     H = jnp.stack([jnp.stack(row) for row in rows])
     return jnp.linalg.det(H / jnp.linalg.norm(H, axis=1, keepdims=True))
 
@@ -100,45 +82,3 @@ def crossing_frequency2(c: Float[Array, "n"]) -> Float[Array, ""]:
     """
     row = routh_rows(c)[-3]
     return row[1] / row[0]
-
-
-def small_solve(A, b):
-    """A x = b by Cramer's rule, real or complex.
-
-    Thousands of batched LAPACK solves side by side were seen to wait for one another for ever
-    on a CPU of two cores, and a few states need no pivoting once they are of order one.
-    """
-    n = A.shape[0]
-    if n > EXPANDED:
-        return jnp.linalg.solve(A, b)
-    rows = [[A[i, j] for j in range(n)] for i in range(n)]
-    replaced = lambda k: [[b[i] if j == k else rows[i][j] for j in range(n)] for i in range(n)]
-    whole = _expand(rows, False)
-    return jnp.stack([_expand(replaced(k), False) / whole for k in range(n)])
-
-
-def _part(rows, chosen):
-    return [[rows[i][j] for j in chosen] for i in chosen]
-
-
-def _expand(rows, permanent: bool):
-    """Determinant or permanent by expansion along the rows, each minor computed once."""
-    n = len(rows)
-    minors: dict[tuple[int, ...], Array] = {(): jnp.ones_like(rows[0][0])}
-    for k in range(n):
-        row = rows[n - 1 - k]
-        new = {}
-        for columns, places in _expansion(n, k + 1):
-            terms = [row[j] * minors[rest] * (1 if permanent else sign) for j, rest, sign in places]
-            new[columns] = sum(terms)
-        minors = new
-    return minors[(*range(n),)]
-
-
-@lru_cache(maxsize=64)
-def _expansion(n: int, k: int):
-    found = []
-    for columns in combinations(range(n), k):
-        places = [(j, columns[:i] + columns[i + 1 :], (-1) ** i) for i, j in enumerate(columns)]
-        found.append((columns, places))
-    return found

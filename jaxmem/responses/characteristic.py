@@ -1,0 +1,76 @@
+"""The characteristic polynomial of a small matrix, and other sums over its minors."""
+
+from functools import lru_cache
+from itertools import combinations
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+# Up to here determinants are expanded; beyond, the expansion has too many terms.
+EXPANDED = 6
+
+
+def coefficients(A: Float[Array, "n n"]) -> tuple[Float[Array, "m"], Float[Array, ""]]:
+    """1, c_{n-1}, ..., c_0 of det(lambda - A) in units of a rate, and that rate [1/s].
+
+    Sums of principal minors up to six states, which keep the digits of stiff devices; beyond,
+    the Faddeev-LeVerrier recursion by traces, whose errors are relative to the fastest rate.
+    """
+    n = A.shape[0]
+    rate = jax.lax.stop_gradient(jnp.exp(jnp.mean(jnp.log(jnp.abs(jnp.diag(A)) + 1e-300))))
+    A = A / rate
+    if n > EXPANDED:
+        M, found = jnp.zeros_like(A), [jnp.ones((), A.dtype)]
+        for k in range(1, n + 1):
+            M = A @ M + found[-1] * jnp.eye(n, dtype=A.dtype)
+            found.append(-jnp.trace(A @ M) / k)
+        return jnp.stack(found), rate
+    rows = [[-A[i, j] for j in range(n)] for i in range(n)]
+    minor = lambda s: expand(_part(rows, s), False)
+    sums = [
+        jnp.sum(jnp.stack([minor(s) for s in combinations(range(n), k)])) for k in range(1, n + 1)
+    ]
+    return jnp.stack([jnp.ones((), A.dtype), *sums]), rate
+
+
+def small_solve(A, b):
+    """A x = b by Cramer's rule, real or complex.
+
+    Thousands of batched LAPACK solves side by side were seen to wait for one another for ever
+    on a CPU of two cores, and a few states need no pivoting once they are of order one.
+    """
+    n = A.shape[0]
+    if n > EXPANDED:
+        return jnp.linalg.solve(A, b)
+    rows = [[A[i, j] for j in range(n)] for i in range(n)]
+    replaced = lambda k: [[b[i] if j == k else rows[i][j] for j in range(n)] for i in range(n)]
+    whole = expand(rows, False)
+    return jnp.stack([expand(replaced(k), False) / whole for k in range(n)])
+
+
+def _part(rows, chosen):
+    return [[rows[i][j] for j in chosen] for i in chosen]
+
+
+def expand(rows, permanent: bool):
+    """Determinant or permanent by expansion along the rows, each minor computed once."""
+    n = len(rows)
+    minors: dict[tuple[int, ...], Array] = {(): jnp.ones_like(rows[0][0])}
+    for k in range(n):
+        row = rows[n - 1 - k]
+        new = {}
+        for columns, places in _expansion(n, k + 1):
+            terms = [row[j] * minors[rest] * (1 if permanent else sign) for j, rest, sign in places]
+            new[columns] = sum(terms)
+        minors = new
+    return minors[(*range(n),)]
+
+
+@lru_cache(maxsize=64)
+def _expansion(n: int, k: int):
+    found = []
+    for columns in combinations(range(n), k):
+        places = [(j, columns[:i] + columns[i + 1 :], (-1) ** i) for i, j in enumerate(columns)]
+        found.append((columns, places))
+    return found
