@@ -78,6 +78,7 @@ def test_one_spectrum(single, inductor):
     origin = record["provenance"]
     assert origin["seed"] == 5 and origin["versions"]["jax"]
     assert origin["data"][0]["file"] == str(inductor) and len(origin["data"][0]["sha256"]) == 64
+    assert record["spectra"][0]["relative_rms_residual"] == pytest.approx(residual, rel=1e-9)
     check = record["spectra"][0]["kramers_kronig"]
     assert check["passed"] and 0.003 < check["noise"] < 0.007
     assert record["flags"] == [] and "3D model is not identifiable" in record["verdict"]
