@@ -49,7 +49,16 @@ from .responses import operating_points as operating_points
 from .responses import response_to_periodic as response_to_periodic
 from .responses import solve as solve
 from .responses import steady_curve as steady_curve
+from .stability import CycleBranch as CycleBranch
 from .stability import HopfPoints as HopfPoints
+from .stability import LeastMargin as LeastMargin
+from .stability import LimitCycle as LimitCycle
+from .stability import cycle_branch as cycle_branch
 from .stability import hopf_margin as hopf_margin
 from .stability import hopf_points as hopf_points
+from .stability import least_margin as least_margin
+from .stability import least_margin_3d as least_margin_3d
+from .stability import limit_cycle as limit_cycle
 from .stability import unstable_count as unstable_count
+from .sweep import Axis as Axis
+from .sweep import sweep as sweep

@@ -49,6 +49,19 @@ def small_solve(A, b):
     return jnp.stack([expand(replaced(k), False) / whole for k in range(n)])
 
 
+def solve_columns(A: Float[Array, "n n"], B: Float[Array, "n m"]) -> Float[Array, "n m"]:
+    """A X = B by Gauss-Jordan elimination with pivots, unrolled (see `small_solve`)."""
+    n = A.shape[0]
+    W = list(jnp.concatenate([A, B], axis=1))
+    for k in range(n):
+        for i in range(k + 1, n):
+            larger = jnp.abs(W[i][k]) > jnp.abs(W[k][k])
+            W[k], W[i] = jnp.where(larger, W[i], W[k]), jnp.where(larger, W[k], W[i])
+        row = W[k] / W[k][k]
+        W = [row if i == k else W[i] - W[i][k] * row for i in range(n)]
+    return jnp.stack(W)[:, n:]
+
+
 def _part(rows, chosen):
     return [[rows[i][j] for j in chosen] for i in chosen]
 

@@ -37,7 +37,7 @@ def normal_form(device: AbstractDevice, u: Scalar, omega: Scalar, drive: str) ->
     device = device.in_time()
     A = circuit_matrix(device, u, drive)
     y = jnp.concatenate([u[None], device.rest(u)])
-    scale = _sizes(device, u, y)
+    scale = sizes(device, u, y)
     A = A * scale / scale[:, None]  # states of order one, or the solves lose digits
 
     def field(z):
@@ -64,7 +64,7 @@ def normal_form(device: AbstractDevice, u: Scalar, omega: Scalar, drive: str) ->
 
     n = A.shape[0]
     eye = jnp.eye(n)
-    q, p = _mode(A, omega), _mode(A.T, omega)
+    q, p = mode(A, omega), mode(A.T, omega)
     p = p / (p @ q)
     bar = q.conj()
     mean = small_solve(A, B(q, bar).real)
@@ -77,7 +77,7 @@ def normal_form(device: AbstractDevice, u: Scalar, omega: Scalar, drive: str) ->
     return NormalForm(c1, c1.real / omega, c1.real / omega / norm, p @ (slope @ q))
 
 
-def _mode(A, omega):
+def mode(A, omega):
     """The vector of A q = i omega q with q_0 = 1, from the other rows."""
     n = A.shape[0]
     right = A[1:, 0].astype(jnp.result_type(A, jnp.complex64))
@@ -96,7 +96,7 @@ def _along(field, v):
     return lambda y: jax.jvp(field, (y,), (v,))[1]
 
 
-def _sizes(device, u, y):
+def sizes(device, u, y):
     """Sizes of the states: the voltage where the device is steep, and how x moves with it."""
     widths = [w for _, w in device.windows()]
     volt = jnp.min(jnp.stack(widths)) if widths else jnp.maximum(jnp.abs(u), 1.0)

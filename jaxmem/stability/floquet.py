@@ -1,0 +1,45 @@
+"""How a disturbance of a periodic orbit grows or decays over one period."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Complex, Float
+
+from jaxmem.devices.branch import Scalar
+
+
+def deflated(monodromy: Float[Array, "n n"], flow: Float[Array, "n"]) -> Float[Array, "k k"]:
+    """The monodromy matrix without the direction of the flow, whose multiplier is 1.
+
+    A reflection takes the flow to the first axis; what is left is the block of the others.
+    """
+    size = jnp.linalg.norm(flow)
+    v = flow.at[0].add(jnp.where(flow[0] < 0, -size, size))
+    H = jnp.eye(flow.shape[0]) - 2 * jnp.outer(v, v) / (v @ v)
+    return (H @ monodromy @ H)[1:, 1:]
+
+
+def multipliers(block: Float[Array, "k k"], trace: Scalar) -> Complex[Array, "k"]:
+    """Eigenvalues of a deflated or of a whole monodromy matrix, largest first.
+
+    `trace` is the integral of the Jacobian's trace over the period: by Liouville's formula their
+    product is exp(trace). With one or two it is used, so that the strongly contracted one keeps
+    its digits as far as floating point reaches (see `log_strongest` beyond).
+    """
+    k = block.shape[0]
+    dtype = jnp.result_type(block, jnp.complex64)
+    if k == 0:
+        return jnp.zeros((0,), dtype)
+    if k == 1:
+        return jnp.exp(trace)[None].astype(dtype)
+    if k > 2:
+        values = jnp.linalg.eigvals(block)
+        return values[jnp.argsort(-jnp.abs(values))]
+    product = jnp.exp(trace)
+    half = jnp.trace(block) / 2
+    root = jnp.sqrt((half**2 - product).astype(dtype))
+    first = half + jnp.where(half < 0, -root, root)
+    return jnp.stack([first, product / jnp.where(first == 0, 1.0, first)])
+
+
+def log_strongest(values: Complex[Array, "k"], trace: Scalar) -> Scalar:
+    """ln |mu| of the most contracted direction, from Liouville's formula: it reaches -1e14."""
+    return trace - jnp.sum(jnp.log(jnp.abs(values[:-1])))
