@@ -123,7 +123,7 @@ def test_points_one_after_the_other_compute_one_branch_of_a_condition():
     slow = []
 
     def dear(d):
-        jax.debug.callback(lambda: slow.append(1))
+        jax.debug.callback(lambda _: slow.append(1), d.tau_d)
         return d.R_b
 
     fn = lambda d: jax.lax.cond(d.tau_d > 5e-3, dear, lambda d: d.tau_m, d)
