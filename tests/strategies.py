@@ -1,12 +1,35 @@
 """Devices and runs to draw: for hypothesis, and by the hundred from a seed for the benchmarks."""
 
+from typing import ClassVar
+
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from hypothesis import strategies as st
 from oracles import cubic_roots, pieces
 
 import jaxmem as jm
+
+
+class FitzHughNagumo(jm.AbstractBranch):
+    """i = u^3/3 - u + w, dw/dt = eps (u + a - b w)."""
+
+    states: ClassVar = ("w",)
+    units: ClassVar = ("A",)
+    a: jax.Array = jm.quantity("V", "offset")
+    b: jax.Array = jm.quantity("V/A", "slope")
+    eps: jax.Array = jm.quantity("A/(V s)", "rate")
+
+    def current(self, u, x):
+        return u**3 / 3 - u + x[0]
+
+    def rates(self, u, x):
+        return self.eps * (u + self.a - self.b * x)
+
+    def rest(self, u):
+        return ((u + self.a) / self.b)[None]
+
 
 DEVICE = ("R_b", "C_m", "i_c0", "V_T", "V_m", "tau_d", "tau_k", "R_s")
 WAVES = ("step", "pulse", "train", "triangle")

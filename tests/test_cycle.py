@@ -1,7 +1,6 @@
 """Limit cycles against shooting at 1e-12, SciPy, closed forms and identities."""
 
 import json
-from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 from oracles import cubic_roots
 from scipy.integrate import solve_ivp
-from strategies import draw_device
+from strategies import FitzHughNagumo, draw_device
 
 import jaxmem as jm
 from jaxmem.stability.cycle import NO_CYCLE, NO_HOPF
@@ -154,32 +153,17 @@ def test_no_cycle_is_said():
     assert int(at_current(flat, 6.0, throw=False).result) == NO_HOPF
 
 
-class FitzHughNagumo(jm.AbstractBranch):
-    """i = u^3/3 - u + w, w' = eps (u + a - b w)."""
-
-    states: ClassVar = ("w",)
-    units: ClassVar = ("A",)
-    eps: jax.Array = jm.quantity("1/s", "rate")
-    a: jax.Array = jm.quantity("V", "shift")
-    b: jax.Array = jm.quantity("1", "slope")
-
-    def current(self, u, x):
-        return u**3 / 3 - u + x[0]
-
-    def rates(self, u, x):
-        return self.eps * (u + self.a - self.b * x)
-
-    def rest(self, u):
-        return ((u + self.a) / self.b)[None]
-
-    def window(self):
-        return jnp.zeros(()), jnp.asarray(0.5)
+def test_two_states_have_an_empty_branch():
+    branch = jm.cycle_branch(jm.paper_device(tau_m=1.0, tau_d=1.0))
+    assert int(branch.count) == 0 and not bool(branch.complete)
+    assert np.isnan(branch.period).all() and not np.asarray(branch.stable).any()
+    with pytest.raises(ValueError, match="R_s = 0"):
+        jm.cycle_branch(jm.Memristor3D(**SETS["A"]), drive="voltage")
 
 
 def test_fitzhugh_nagumo_against_scipy():
-    branch = FitzHughNagumo(eps=0.08, a=0.7, b=0.8)
-    device = jm.Device(1.0, {"fhn": branch})
-    got = at_current(device, 0.5)
+    device = jm.Device(1.0, {"fhn": FitzHughNagumo(eps=0.08, a=0.7, b=0.8)})
+    got = at_current(device, 0.5, u_range=(-3.0, 3.0))
 
     def field(t, y):
         return [0.5 - (y[0] ** 3 / 3 - y[0] + y[1]), 0.08 * (y[0] + 0.7 - 0.8 * y[1])]
@@ -197,8 +181,8 @@ def test_fitzhugh_nagumo_against_scipy():
         np.log(abs(complex(got.multipliers[1]))), abs=1e-8
     )
     assert bool(got.stable)
-    branch_ = jm.cycle_branch(device)
-    assert bool(branch_.complete) and int(branch_.end_hopf) == 1
+    branch = jm.cycle_branch(device, u_range=(-3.0, 3.0))
+    assert bool(branch.complete) and int(branch.end_hopf) == 1
 
 
 @pytest.mark.slow

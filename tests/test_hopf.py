@@ -1,7 +1,6 @@
 """Hopf points against 40-digit references, the cubic in f, eigenvalues and closed forms."""
 
 import json
-from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from oracles import cubic_roots
-from strategies import draw_device, letters, nearly_closed
+from strategies import FitzHughNagumo, draw_device, letters, nearly_closed
 
 import jaxmem as jm
 
@@ -142,25 +141,6 @@ def test_a_voltage_behind_a_resistance_is_a_current_beside_one():
 @given(letters(three=False))
 def test_2d_has_none(case):
     assert int(jm.hopf_points(jm.Memristor2D(**case)).found) == 0
-
-
-class FitzHughNagumo(jm.AbstractBranch):
-    """i = u^3/3 - u + w, dw/dt = eps (u + a - b w)."""
-
-    states: ClassVar = ("w",)
-    units: ClassVar = ("A",)
-    a: jax.Array = jm.quantity("V", "offset")
-    b: jax.Array = jm.quantity("V/A", "slope")
-    eps: jax.Array = jm.quantity("A/(V s)", "rate")
-
-    def current(self, u, x):
-        return u**3 / 3 - u + x[0]
-
-    def rates(self, u, x):
-        return self.eps * (u + self.a - self.b * x)
-
-    def rest(self, u):
-        return ((u + self.a) / self.b)[None]
 
 
 @pytest.mark.parametrize("b, eps", [(0.8, 0.08), (0.5, 0.3), (1.2, 0.02)])

@@ -5,7 +5,7 @@ from itertools import combinations
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Inexact
 
 # Up to here determinants are expanded; beyond, the expansion has too many terms.
 EXPANDED = 6
@@ -35,22 +35,16 @@ def coefficients(A: Float[Array, "n n"]) -> tuple[Float[Array, "m"], Float[Array
 
 
 def small_solve(A, b):
-    """A x = b by Cramer's rule, real or complex.
+    """A x = b for a vector (see `solve_columns`), real or complex."""
+    return solve_columns(A, b[:, None])[:, 0]
+
+
+def solve_columns(A: Inexact[Array, "n n"], B: Inexact[Array, "n m"]) -> Inexact[Array, "n m"]:
+    """A X = B by Gauss-Jordan elimination with pivots, unrolled, real or complex.
 
     Thousands of batched LAPACK solves side by side were seen to wait for one another for ever
-    on a CPU of two cores, and a few states need no pivoting once they are of order one.
+    on a CPU of two cores.
     """
-    n = A.shape[0]
-    if n > EXPANDED:
-        return jnp.linalg.solve(A, b)
-    rows = [[A[i, j] for j in range(n)] for i in range(n)]
-    replaced = lambda k: [[b[i] if j == k else rows[i][j] for j in range(n)] for i in range(n)]
-    whole = expand(rows, False)
-    return jnp.stack([expand(replaced(k), False) / whole for k in range(n)])
-
-
-def solve_columns(A: Float[Array, "n n"], B: Float[Array, "n m"]) -> Float[Array, "n m"]:
-    """A X = B by Gauss-Jordan elimination with pivots, unrolled (see `small_solve`)."""
     n = A.shape[0]
     W = list(jnp.concatenate([A, B], axis=1))
     for k in range(n):

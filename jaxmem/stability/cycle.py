@@ -110,7 +110,12 @@ def terminals(device, kind, u, given):
 
 
 def limit_cycle(
-    circuit: Circuit, *, intervals: int = REPORT, rtol: float = 1e-6, throw: bool = True
+    circuit: Circuit,
+    *,
+    u_range: tuple[float, float] | None = None,
+    intervals: int = REPORT,
+    rtol: float = 1e-6,
+    throw: bool = True,
 ) -> LimitCycle:
     """The stable limit cycle of a circuit with a constant drive, with its derivatives.
 
@@ -123,6 +128,7 @@ def limit_cycle(
     **Arguments:**
 
     - `circuit`: with `CurrentDrive(Constant(I))`, or `VoltageDrive(Constant(V))` and R_s > 0.
+    - `u_range`: voltages to look for Hopf points in [V], as in `hopf_points`.
     - `intervals`: of the final mesh; one of 40 gives the error estimate.
     - `rtol`: the largest error estimate that is accepted.
     - `throw`: raise if there is no cycle; else the numbers are NaN and `result` is the code.
@@ -138,10 +144,10 @@ def limit_cycle(
     kind = "voltage" if circuit.is_voltage else "current"
     if kind == "voltage" and is_concrete(circuit.device.R_s) and not float(circuit.device.R_s) > 0:
         raise ValueError("limit_cycle: under an ideal voltage, R_s = 0, u cannot oscillate")
-    found = _limit_cycle(circuit, intervals, jnp.asarray(rtol))
+    found = _limit_cycle(circuit, u_range, intervals, jnp.asarray(rtol))
     if throw and is_concrete(found.result) and int(found.result) != FOUND:
         value = float(circuit.drive.wave.value(jnp.zeros(()), jnp.zeros(())))
-        hopf = hopf_points(circuit.device.in_time(), drive=kind)
+        hopf = hopf_points(circuit.device, drive=kind, u_range=u_range)
         at = hopf.I if kind == "current" else hopf.V
         there = ", ".join(f"{float(v):.6g}" for v in at[: int(hopf.found)])
         raise ValueError(
@@ -164,19 +170,19 @@ class Search(NamedTuple):
     met: Bool[Array, ""]
 
 
-def _limit_cycle(circuit: Circuit, intervals: int, rtol) -> LimitCycle:
+def _limit_cycle(circuit: Circuit, u_range, intervals: int, rtol) -> LimitCycle:
     # Two programs, so that differentiating compiles the second one only.
     circuit = circuit.in_time()
     if circuit.device.size == 0:
         return _nothing(intervals, 1, NO_HOPF)
-    return _describe(circuit, _search(jax.lax.stop_gradient(circuit), intervals), rtol)
+    return _describe(circuit, _search(jax.lax.stop_gradient(circuit), u_range, intervals), rtol)
 
 
 @eqx.filter_jit
-def _search(circuit: Circuit, intervals: int) -> Search:
+def _search(circuit: Circuit, u_range, intervals: int) -> Search:
     device, kind = circuit.device, "voltage" if circuit.is_voltage else "current"
     value = _value(circuit)
-    hopf = hopf_points(device, drive=kind)
+    hopf = hopf_points(device, drive=kind, u_range=u_range)
     frame, places, amplitudes = starts(device, hopf, kind, WALK)
     target = (value - frame.origin) / frame.unit
     field, power = frame.field(device, kind), frame.power(device, kind)

@@ -48,7 +48,12 @@ class CycleBranch(eqx.Module):
 
 
 def cycle_branch(
-    device: AbstractDevice, *, drive: DriveKind = "current", start: int = 0, intervals: int = 40
+    device: AbstractDevice,
+    *,
+    drive: DriveKind = "current",
+    start: int = 0,
+    u_range: tuple[float, float] | None = None,
+    intervals: int = 40,
 ) -> CycleBranch:
     """Follow the limit cycles of a device from its Hopf point number `start`, without tuning.
 
@@ -62,13 +67,15 @@ def cycle_branch(
     """
     if is_concrete(device.R_s) and drive == "voltage" and not float(device.R_s) > 0:
         raise ValueError("cycle_branch: under an ideal voltage, R_s = 0, u cannot oscillate")
-    return _cycle_branch(jax.lax.stop_gradient(device), drive, jnp.asarray(start), intervals)
+    return _cycle_branch(
+        jax.lax.stop_gradient(device), drive, jnp.asarray(start), u_range, intervals
+    )
 
 
 @eqx.filter_jit
-def _cycle_branch(device, kind, start, intervals):
+def _cycle_branch(device, kind, start, u_range, intervals):
     device = device.in_time()
-    hopf = hopf_points(device, drive=kind)
+    hopf = hopf_points(device, drive=kind, u_range=u_range)
     frame, places, sizes = starts(device, hopf, kind, intervals)
     place, size = jax.tree.map(lambda a: a[start], (places, sizes))
     there = start < hopf.found

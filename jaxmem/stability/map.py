@@ -3,6 +3,7 @@
 from itertools import combinations
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.nn import sigmoid
@@ -62,6 +63,11 @@ def least_margin(
             "least_margin: no branch says where it is steep (`window`); give one, or vmap "
             "hopf_margin over voltages of your own"
         )
+    return _least_margin(device, drive, points)
+
+
+@eqx.filter_jit
+def _least_margin(device, drive, points):
     device = _in_small_branches(device)
     x = jnp.linspace(-REACH, REACH, points)
     u = jnp.concatenate([centre + width * x for centre, width in device.windows()])
@@ -147,7 +153,7 @@ def _rate(device: AbstractDevice, u: Scalar) -> Scalar:
     parts = [state_space(branch, u) for branch in device.branches.values()]
     G = sum((i_u for i_u, *_ in parts), jnp.zeros_like(u))
     rates = jnp.stack([G / device.C_m, *(r for *_, J in parts for r in jnp.diag(J))])
-    exponents = jnp.frexp(jax.lax.stop_gradient(rates))[1]
+    exponents = jnp.frexp(rates)[1]
     return jnp.ldexp(jnp.ones_like(u), jnp.sum(exponents) // rates.size)
 
 
