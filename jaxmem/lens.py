@@ -1,6 +1,7 @@
 """A lens points at a parameter of a model: `lambda d: d.tau_d`, `lambda d: d.extra["k"].R_1`."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import equinox as eqx
@@ -71,6 +72,18 @@ def put_leaves(model: Any, changes: list[tuple[tuple[int, ...], Any]]) -> Any:
         for k in positions:
             leaves[k] = value
     return jax.tree.unflatten(structure, leaves)
+
+
+def lenses(model: Any) -> dict[str, Lens]:
+    """A lens to every single number of a model, by name: `"R_b"`, `"extra.surface.R_1"`."""
+    flat = jax.tree_util.tree_flatten_with_path(model)[0]
+    return {_name(keys): _leaf(k) for k, (keys, leaf) in enumerate(flat) if np.ndim(leaf) == 0}
+
+
+@lru_cache(maxsize=256)
+def _leaf(k: int) -> Lens:
+    # Cached, because a program is compiled anew for a new function.
+    return lambda model: jax.tree.leaves(model)[k]
 
 
 def _marks(lens: Lens, model: Any) -> list[_Mark]:

@@ -13,9 +13,10 @@ from fitting import Goal, On, Prior, Spectrum
 OMEGA = jnp.array([0.3, 5.0, 200.0])
 TIMES = jnp.linspace(0.0, 2.0, 9)
 # Text, files and counts have no derivative; a sweep loops, and a branch tells to use limit_cycle,
-# whose transforms take minutes to compile: tests/test_cycle.py has them.
+# whose transforms take minutes to compile: tests/test_cycle.py has them. A boundary and a curve
+# of Hopf points have no derivatives.
 NOT_NUMERIC = {
-    "cycle_branch", "limit_cycle", "sweep",
+    "cycle_branch", "limit_cycle", "sweep", "hopf_curve", "second_lag", "smallest_change",
     "unstable_count", "parse_drive", "quantity", "read_device",
     "write_device", "device_from_toml", "device_to_toml",
 }  # fmt: skip
@@ -81,6 +82,7 @@ FUNCTIONS = {
     ).ravel(),
     "least_margin": lambda p: jm.least_margin(device(p)).margin,
     "least_margin_3d": lambda p: jm.least_margin_3d(device(p)).margin,
+    "loop_gain": lambda p: jnp.stack(jm.loop_gain(device(p), 0.95)),
     "hopf_margin": lambda p: jm.hopf_margin(device(p), 0.95),
     "Spectrum.residual": lambda p: spectrum.residual(device(p)),
     "Prior.residual": lambda p: Prior(lambda d: d.R_b, 0.7, factor=2.0).residual(device(p)),

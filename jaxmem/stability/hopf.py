@@ -91,12 +91,12 @@ def _hopf_points(device, drive, u_range):
         return HopfPoints(*[nan] * 8, found=jnp.zeros((), int))
     fixed = jax.lax.stop_gradient(device)
     margin = lambda u: margin_of(circuit_matrix(fixed, u, drive))
-    roots = _roots(margin, _grid(fixed, u_range))
+    roots = roots_on(margin, scan(fixed, u_range))
 
     def inform(u):
         # One Newton step from the root carries the derivative and changes nothing else.
         value = margin_of(circuit_matrix(device, u, drive))
-        u = u - value / jax.lax.stop_gradient(_with_slope(margin)(u)[1])
+        u = u - value / jax.lax.stop_gradient(with_slope(margin)(u)[1])
         c, rate = coefficients(circuit_matrix(device, u, drive))
         omega2 = crossing_frequency2(c)
         good = (omega2 > 0) & jnp.isfinite(u)
@@ -104,7 +104,7 @@ def _hopf_points(device, drive, u_range):
         return u, omega, good
 
     safe = jnp.where(jnp.isfinite(roots), roots, roots[0])
-    safe = jnp.where(jnp.isfinite(safe), safe, _grid(fixed, u_range)[0])
+    safe = jnp.where(jnp.isfinite(safe), safe, scan(fixed, u_range)[0])
     u, omega, good = jax.vmap(inform)(safe)
     good = good & jnp.isfinite(roots)
     order = jnp.argsort(jnp.where(good, jax.lax.stop_gradient(u), jnp.inf))
@@ -112,7 +112,7 @@ def _hopf_points(device, drive, u_range):
 
     def describe(u, omega):
         form = normal_form(device, u, omega, drive)
-        I, slope = _with_slope(device.steady_current)(u)
+        I, slope = with_slope(device.steady_current)(u)
         V = device.R_s * I + u
         by_drive = slope if drive == "current" else 1 + device.R_s * slope
         lean = form.slope_lambda / by_drive
@@ -130,12 +130,12 @@ def _hopf_points(device, drive, u_range):
     )
 
 
-def _with_slope(fn):
+def with_slope(fn):
     """A function of one number, with its derivative."""
     return lambda u: jax.jvp(fn, (u,), (jnp.ones_like(u),))
 
 
-def _grid(device, u_range):
+def scan(device, u_range):
     if u_range is not None:
         low, high = (jnp.asarray(end, dtype=jnp.result_type(float)) for end in u_range)
         return low + (high - low) * jnp.linspace(0, 1, 2 * SCAN + 1)
@@ -143,9 +143,9 @@ def _grid(device, u_range):
     return jnp.sort(jnp.concatenate([centre + width * x for centre, width in device.windows()]))
 
 
-def _roots(margin, grid):
+def roots_on(margin, grid):
     """Zeros of a function between the first and the last value of a grid, padded with NaN."""
-    both = jax.vmap(_with_slope(margin))
+    both = jax.vmap(with_slope(margin))
     h, slope = both(grid)
     low, high = grid[:-1], grid[1:]
     # Between two values of one sign there may be two zeros where the function turns back.
@@ -157,28 +157,36 @@ def _roots(margin, grid):
         falling = both(middle)[1] * h[:-1] < 0
         return jnp.where(falling, middle, low), jnp.where(falling, high, middle)
 
-    bottom = sum(jax.lax.fori_loop(0, 50, halve, (low, high))) / 2
+    bottom = sum(jax.lax.fori_loop(0, 40, halve, (low, high))) / 2
     inner = jnp.where(turns, bottom, (low + high) / 2)
-    u = jnp.concatenate([grid[:1], jnp.stack([inner, high], axis=1).ravel()])
-    value = both(u)[0]
-    change = jnp.sign(value[:-1]) * jnp.sign(value[1:]) < 0
-    at = jnp.nonzero(change, size=MOST, fill_value=-1)[0]
-    return jnp.where(
-        at >= 0, jax.vmap(lambda a, b: _bracketed(margin, a, b))(u[at], u[at + 1]), jnp.nan
+    woven = lambda first, between, last: jnp.append(
+        jnp.stack([first, between], axis=1).ravel(), last
     )
+    u = woven(low, inner, grid[-1])
+    sign = jnp.sign(woven(h[:-1], jax.vmap(margin)(inner), h[-1]))
+    at = jnp.nonzero(sign[:-1] * sign[1:] < 0, size=MOST, fill_value=-1)[0]
+    # Where there is none the bracket is empty, and its search ends at once.
+    up, low = sign[at + 1], u[at]
+    high = jnp.where(at >= 0, u[at + 1], low)
+    roots = jax.vmap(lambda low, high, up: _bracketed(margin, low, high, up))(low, high, up)
+    return jnp.where(at >= 0, roots, jnp.nan)
 
 
-def _bracketed(margin, low, high):
-    """Newton's method kept between two values of opposite sign."""
-    sign = jnp.sign(margin(high))
+def _bracketed(margin, low, high, sign):
+    """Newton's method kept between two values of opposite sign; `sign` is that at the upper end."""
 
-    def step(_, state):
-        low, high, u = state
-        h, slope = _with_slope(margin)(u)
+    def step(state):
+        k, low, high, u, _ = state
+        h, slope = with_slope(margin)(u)
         up = h * sign > 0
         low, high = jnp.where(up, low, u), jnp.where(up, u, high)
         new = u - h / slope
         inside = (new > low) & (new < high)
-        return low, high, jnp.where(inside, new, (low + high) / 2)
+        return k + 1, low, high, jnp.where(inside, new, (low + high) / 2), u
 
-    return jax.lax.fori_loop(0, 80, step, (low, high, (low + high) / 2))[2]
+    def going(state):
+        k, _, _, u, last = state
+        return (k < 80) & (u != last)
+
+    start = (0, low, high, (low + high) / 2, jnp.full_like(low, jnp.inf))
+    return jax.lax.while_loop(going, step, start)[3]

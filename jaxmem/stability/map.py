@@ -68,11 +68,11 @@ def least_margin(
 
 @eqx.filter_jit
 def _least_margin(device, drive, points):
-    device = _in_small_branches(device)
+    device = in_small_branches(device)
     x = jnp.linspace(-REACH, REACH, points)
     u = jnp.concatenate([centre + width * x for centre, width in device.windows()])
-    rate = _rate(device, u[u.size // 2])
-    margin = jax.vmap(lambda u: _margin(device, u, drive, rate))(u)
+    rate = rate_of(device, u[u.size // 2])
+    margin = jax.vmap(lambda u: margin_at(device, u, drive, rate))(u)
     least = jnp.argmin(margin)
     return LeastMargin(margin[least], u[least])
 
@@ -110,7 +110,7 @@ def least_margin_3d(
     return LeastMargin((1 - near[k]) / (1 + near[k]), device.V_T + device.V_m * x[k])
 
 
-def _in_small_branches(device: AbstractDevice) -> AbstractDevice:
+def in_small_branches(device: AbstractDevice) -> AbstractDevice:
     """The device in time, each rung of a ladder a branch of its own: the same circuit."""
     device = device.in_time()
     branches = {}
@@ -128,7 +128,7 @@ def _in_small_branches(device: AbstractDevice) -> AbstractDevice:
     return Device(device.C_m, branches, device.R_s, device.L_s)
 
 
-def _margin(device: AbstractDevice, u: Scalar, drive: str, rate: Scalar) -> Scalar:
+def margin_at(device: AbstractDevice, u: Scalar, drive: str, rate: Scalar) -> Scalar:
     """`hopf_margin` by way of the branches' polynomials."""
     n = device.size + 1
     if n < 3:  # no product of coefficients: the trace
@@ -145,7 +145,7 @@ def _margin(device: AbstractDevice, u: Scalar, drive: str, rate: Scalar) -> Scal
     return jnp.prod(column / jnp.stack(norms))
 
 
-def _rate(device: AbstractDevice, u: Scalar) -> Scalar:
+def rate_of(device: AbstractDevice, u: Scalar) -> Scalar:
     """A power of two near the geometric mean of the rates of a device [1/s].
 
     It keeps products of many rates in range, and costs no digit.
@@ -215,7 +215,8 @@ def _plus(a: list[Scalar], b: list[Scalar]) -> list[Scalar]:
     return long[:pad] + [x + y for x, y in zip(long[pad:], short, strict=True)]
 
 
-def _check(name, device, drive, points):
+def check_drive(name, device, drive):
+    """Refuse a drive that there is not, and a voltage that is imposed."""
     if drive not in ("current", "voltage"):
         raise ValueError(f'{name}: drive is "current" or "voltage", got {drive!r}')
     if drive == "voltage" and is_concrete(device.R_s) and not float(device.R_s) > 0:
@@ -223,5 +224,9 @@ def _check(name, device, drive, points):
             f"{name}: under an ideal voltage, R_s = 0, u is imposed and cannot oscillate; "
             'give R_s > 0, or drive="current"'
         )
+
+
+def _check(name, device, drive, points):
+    check_drive(name, device, drive)
     if points < 2:
         raise ValueError(f"{name}: points must be at least 2, got {points}")
