@@ -22,6 +22,8 @@ class Fit(eqx.Module):
     - `model`: at the optimum; `values`, `low`, `high`: the parameters in their `units` and
       the ends of their 68 % intervals, shape `(p,)`. An interval is symmetric in the search
       coordinate `z`, so by ratio for a parameter searched in its logarithm (`log`).
+    - `paths`: where each parameter stands in the model, `"extra.surface.R_1"`, tied ones joined
+      by `=`.
     - `covariance`: full, in search coordinates, infinite where undetermined.
     - `identifiable`, `reasons`: for each parameter whether the data determine it to a factor of
       ten each way, and if not, why.
@@ -42,6 +44,7 @@ class Fit(eqx.Module):
 
     model: Any
     names: tuple[str, ...]
+    paths: tuple[str, ...]
     units: tuple[str, ...]
     meanings: tuple[str, ...]
     log: tuple[bool, ...]
@@ -281,8 +284,8 @@ def finish_fit(problem: Problem, found: Search, limit, scale=None, derived=None)
     else:
         bic = n * math.log(max(chi2, 1e-300) / n)
     return Fit(
-        model=c.unpack(jnp.asarray(z), problem.model), names=c.names, units=c.units,
-        meanings=c.meanings, log=c.log, values=c.to_values(z), low=ends[0], high=ends[1], z=z,
+        model=c.unpack(jnp.asarray(z), problem.model), names=c.names, paths=c.paths,
+        units=c.units, meanings=c.meanings, log=c.log, values=c.to_values(z), low=ends[0], high=ends[1], z=z,
         covariance=u.covariance, identifiable=identifiable, reasons=reasons, chi2=chi2,
         points=n, noise=scale or noise, noise_known=known,
         relative_rms_residual=problem.relative_rms(z), bic=bic + p * math.log(n), minima=minima,

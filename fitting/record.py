@@ -19,7 +19,8 @@ def fit_record(fit: Fit, spectra: Sequence[Spectrum], checks: Sequence[KramersKr
     """Everything that a fit found, as dictionaries, lists and numbers.
 
     `parameters` has for each its name, unit, meaning, value, `interval_68`, whether it is
-    `identifiable` and if not the `reasons`; `derived` likewise. Residuals are fractions
+    `identifiable` and if not the `reasons`; `derived` likewise. `covariance` is in search
+    coordinates (logarithms where `log`), in the order of the parameters, at their `paths`. Residuals are fractions
     (`relative_rms_residual` = sqrt(sum |dZ|^2/|Z|^2 / (2N))). Infinities and what is not a
     number are None, because JSON has no word for them.
     """
@@ -33,6 +34,11 @@ def fit_record(fit: Fit, spectra: Sequence[Spectrum], checks: Sequence[KramersKr
     return {
         "parameters": rows[:n],
         "derived": rows[n:],
+        "covariance": {
+            "paths": list(fit.paths),
+            "log": [bool(x) for x in fit.log],
+            "matrix": [[_plain(x) for x in row] for row in fit.covariance],
+        },
         "converged": fit.ok,
         "code": fit.code.meaning,
         "statements": fit.statements(),

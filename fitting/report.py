@@ -1,16 +1,12 @@
 """The report of a fit: a page that stands by itself, its figures, its numbers."""
 
 import csv
-import io
 import json
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jinja2
 import numpy as np
-from matplotlib.figure import Figure
 
 from fitting.data import Spectrum
 from fitting.fit import Fit
@@ -18,6 +14,7 @@ from fitting.kramers_kronig import KramersKronig
 from fitting.plots import impedance_figure, series_figure
 from fitting.record import fit_record, write_data
 from fitting.series import Series
+from jaxmem.page import inline, render, svg
 from jaxmem.plots import engineering
 
 ELEMENTS = dict(
@@ -66,15 +63,15 @@ def write_fit(
     figure = impedance_figure(
         whole, fit.model, used=used, floor=float(np.median(noise)) if noise else None
     )
-    drawn = _svg(figure)
+    drawn = svg(figure)
     if images:
         figure.savefig(folder / "spectra.png", dpi=130)
         (folder / "spectra.svg").write_text(drawn, encoding="utf-8")
     excluded = sum(int(np.sum(~m.used)) for m in measured)
     known = [e for e in ELEMENTS if any(e in (s["elements"] or {}) for s in record["spectra"])]
-    page = _environment().get_template("fit.html").render(
-        title=title, model_words=words, fit=record, flags=flags, verdict=verdict,
-        figure=_inline(drawn), excluded=excluded, elements={e: ELEMENTS[e] for e in known},
+    page = render(
+        "fitting", "fit.html", title=title, model_words=words, fit=record, flags=flags, verdict=verdict,
+        figure=inline(drawn), excluded=excluded, elements={e: ELEMENTS[e] for e in known},
         provenance=json.dumps(provenance, indent=1),
     )  # fmt: skip
     (folder / "report.html").write_text(page, encoding="utf-8")
@@ -97,7 +94,7 @@ def write_series(
     spectra, fits = [m.fitted for m in measured], series.fits
     write_summary(folder / "summary.csv", series, measured)
     figure = series_figure(spectra, fits, series.outlier)
-    drawn = _svg(figure)
+    drawn = svg(figure)
     figure.savefig(folder / "series.png", dpi=110)
     (folder / "series.svg").write_text(drawn, encoding="utf-8")
     shown = [*fits[0].names, *fits[0].derived]
@@ -116,8 +113,8 @@ def write_series(
                  noise=m.check.noise, cells=cells, remarks=why)
         )  # fmt: skip
     flags = [*remarks, *_series_flags(series, measured)]
-    page = _environment().get_template("series.html").render(
-        title=f"{len(fits)} spectra", model_words=words, flags=flags, figure=_inline(drawn),
+    page = render(
+        "fitting", "series.html", title=f"{len(fits)} spectra", model_words=words, flags=flags, figure=inline(drawn),
         columns=shown, rows=rows, provenance=json.dumps(provenance, indent=1),
     )  # fmt: skip
     (folder / "report.html").write_text(page, encoding="utf-8")
@@ -191,21 +188,3 @@ def _series_flags(series: Series, measured: Sequence[Measured]) -> list[str]:
             "each one's report says what that means."
         )
     return flags
-
-
-def _environment() -> jinja2.Environment:
-    folder = str(files("fitting") / "templates")
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(folder), autoescape=True)
-    environment.filters["eng"] = lambda value, unit: engineering(value, unit)
-    return environment
-
-
-def _svg(figure: Figure) -> str:
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg")
-    return buffer.getvalue()
-
-
-def _inline(svg: str) -> str:
-    """The drawing without the XML prologue, which HTML has no place for."""
-    return svg[svg.index("<svg") :]

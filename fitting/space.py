@@ -39,6 +39,7 @@ class Coordinates(NamedTuple):
     """
 
     names: tuple[str, ...]
+    paths: tuple[str, ...]
     units: tuple[str, ...]
     meanings: tuple[str, ...]
     log: tuple[bool, ...]
@@ -133,7 +134,9 @@ class Space(eqx.Module):
                 low, high = (low, high) if sign > 0 else (-high, -low)
                 low = math.log(low) if low > 0 else -math.inf
                 high = math.log(high) if high < math.inf else math.inf
-            rows.append((name, meta["unit"], meta["meaning"], log, sign, positions, low, high))
+            where = path(free.lens, model)
+            row = (name, where, meta["unit"], meta["meaning"], log, sign, positions, low, high)
+            rows.append(row)
         names = [row[0] for row in rows]
         if len(set(names)) < len(names):
             raise ValueError(f"Space: two parameters have one name in {names}; give name=")

@@ -1,4 +1,4 @@
-"""The command line: `jaxmem simulate`, `jaxmem fit`, `jaxmem device`.
+"""The command line: `jaxmem simulate`, `fit`, `spike`, `sweep`, `device`.
 
 What is slow to import is imported by the command that needs it.
 """
@@ -94,6 +94,53 @@ def simulate(
                           ((run.u.min(), "V"), (run.u.max(), "V"), (run.t[-1], "s")))  # fmt: skip
         _say(f"u from {low} to {high} over {end}, {int(run.steps)} steps")
         print(out / "transient.csv")
+
+
+@app.command()
+def spike(
+    file: Annotated[Path, typer.Argument(metavar="DEVICE.toml|fit.json")],
+    out: Out = Path("spike"),
+    over: Annotated[
+        str | None, typer.Option("--map", help="Parameters of the stability map, R_b,C_m.")
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Will it spike? A report: windows, cycles, maps, and what would have to change."""
+    with _guard():
+        from jaxmem.provenance import command_line
+        from jaxmem.spike import write_report
+
+        axes = _listed([over]) if over else None
+        if axes is not None and len(axes) != 2:
+            raise ValueError(f"--map wants two parameters, R_b,C_m; got {over}")
+        with _progress() as progress:
+            report = write_report(
+                file, out, axes=axes, force=force, command=command_line(), progress=progress
+            )
+        for line in report.lines:
+            _say(line)
+        print(report.page)
+
+
+@app.command()
+def sweep(
+    file: Annotated[Path, typer.Argument(metavar="SPEC.toml")],
+    out: Out = Path("sweep"),
+    force: Force = False,
+) -> None:
+    """Map where a device oscillates over one or two parameters: sweep.nc, sweep.csv, a figure.
+
+    SPEC.toml has device = "device.toml", drive = "current" or "voltage", and for each axis
+    [[axis]] with parameter, low, high, points, spacing = "log" or "linear".
+    """
+    with _guard():
+        from jaxmem.hopf_map import write_sweep
+        from jaxmem.provenance import command_line
+
+        with _progress() as progress:
+            swept = write_sweep(file, out, force=force, command=command_line(), progress=progress)
+        _say(f"{swept.points} devices, {100 * swept.share:.3g} % oscillate at some bias")
+        print(out / "sweep.nc")
 
 
 @app.command()

@@ -111,11 +111,19 @@ def test_descent_finds_the_same_optimum(single, inductor):
     assert two["chi2"] == pytest.approx(one["chi2"], rel=0.01)
 
 
-def test_three_biases_together_are_identifiable(tmp_path):
-    ran = run("fit", THREE, "--device", "3d", "--together", "--out", tmp_path / "fit")
+@pytest.fixture(scope="module")
+def together(tmp_path_factory):
+    """One device fitted to the bundled spectra at three biases."""
+    out = tmp_path_factory.mktemp("together") / "fit"
+    ran = run("fit", THREE, "--device", "3d", "--together", "--out", out)
     assert ran.exit_code == 0, ran.output
+    return ran, out
+
+
+def test_three_biases_together_are_identifiable(together):
+    ran, out = together
     assert "The 3D model is identifiable from these data" in ran.output
-    record = json.loads((tmp_path / "fit/fit.json").read_text())
+    record = json.loads((out / "fit.json").read_text())
     truth = jm.read_device(FOLDER / "three_biases.toml")
     assert len(record["parameters"]) == 9
     for row in record["parameters"]:
@@ -127,6 +135,24 @@ def test_three_biases_together_are_identifiable(tmp_path):
         assert abs(row["value"] / true - 1) < 4 * error, row
     assert {s["bias"]["value"] for s in record["spectra"]} == {0.68, 0.76, 0.90}
     assert record["spectra"][0]["elements"]["R_a"] == pytest.approx(870, rel=0.05)
+
+
+def test_a_fit_is_asked_whether_it_spikes(together, tmp_path, single):
+    ran = run("spike", together[1] / "fit.json", "--out", tmp_path / "spike")
+    assert ran.exit_code == 0, ran.output
+    record = json.loads((tmp_path / "spike/spike.json").read_text())
+    truth = jm.hopf_points(jm.read_device(FOLDER / "three_biases.toml"))
+    assert record["answers"][0]["spikes"] == (int(truth.found) > 0)
+    sure = record["chances"][0]
+    assert sure["open"] == [] and sure["low"] == sure["high"]
+    assert f"with probability {sure['low']:.2g}" in " ".join(ran.output.split())
+    assert sure["low"] == (1.0 if int(truth.found) else 0.0)
+    if int(truth.found):
+        width = sure["onset"][1] - sure["onset"][0]
+        assert sure["onset"][0] - width < float(truth.I[0]) < sure["onset"][1] + width
+    # Elements of one spectrum say nothing of other biases.
+    ran = run("spike", single[1] / "fit.json", "--out", tmp_path / "no")
+    assert ran.exit_code == 2 and "--together" in ran.output
 
 
 def test_several_spectra_and_force(tmp_path):
@@ -358,6 +384,7 @@ def test_the_wheel_holds_templates_and_example(tmp_path):
     names = zipfile.ZipFile(tmp_path / wheel).namelist()
     for needed in (
         "jaxmem/__init__.pyi", "fitting/templates/fit.html", "fitting/templates/series.html",
-        "fitting/templates/base.html", "fitting/examples/three_biases.csv",
+        "jaxmem/templates/base.html", "jaxmem/templates/spike.html", "fitting/templates/fit.html",
+        "fitting/examples/three_biases.csv",
     ):  # fmt: skip
         assert needed in names

@@ -5,11 +5,12 @@ import math
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
-from jaxmem.lens import Lens, describe, get, lenses, locate, path, put_leaves
+from jaxmem.lens import Lens, describe, get, lenses, locate, path
 from jaxmem.quantity import is_concrete
 from jaxmem.responses.characteristic import coefficients
 from jaxmem.responses.linear import circuit_matrix
@@ -94,12 +95,18 @@ def smallest_change(
                 f"smallest_change: {path(lens, device)} is {float(value):g}; a change is a factor, "
                 "so give parameters that are positive"
             )
-    where = tuple(locate(lens, device) for lens in chosen)
+    # Which leaves move is data and not structure: one program serves all parameters of a device.
+    leaves, p = len(jax.tree.leaves(device)), len(chosen)
+    moved = np.zeros((max(leaves, p), leaves))
+    for k, lens in enumerate(chosen):
+        moved[k, list(locate(lens, device))] = 1.0
     names = tuple(path(lens, device) for lens in chosen)
     units = tuple(describe(lens, device)["unit"] for lens in chosen)
     values = jnp.stack([get(lens, device) for lens in chosen])
-    found = _search(jax.lax.stop_gradient(device), where, drive, u_range)
-    return Change(names, units, values, *found)
+    spikes, factors, distance, u, omega, alone, result = _search(
+        jax.lax.stop_gradient(device), jnp.asarray(moved), drive, u_range
+    )
+    return Change(names, units, values, spikes, factors[:p], distance, u, omega, alone[:p], result)
 
 
 def scalable(device: AbstractDevice) -> dict[str, Lens]:
@@ -119,12 +126,12 @@ def scalable(device: AbstractDevice) -> dict[str, Lens]:
 
 
 @eqx.filter_jit
-def _search(device, where, drive, u_range):
-    leaves = jax.tree.leaves(device)
+def _search(device, moved, drive, u_range):
+    leaves, structure = jax.tree.flatten(device)
 
     def at(z):
-        changed = [(k, leaves[k[0]] * jnp.exp(z[j])) for j, k in enumerate(where)]
-        return put_leaves(device, changed)
+        factors = jnp.exp(z @ moved)
+        return jax.tree.unflatten(structure, [a * f for a, f in zip(leaves, factors, strict=True)])
 
     def lowest(z):
         """ln(a/b) at the voltage where it is least, and that voltage."""
@@ -133,7 +140,7 @@ def _search(device, where, drive, u_range):
         small = in_small_branches(at(z))
         return log_ratio(margin_at(small, u, drive, rate_of(small, u))), u
 
-    p = len(where)
+    p = moved.shape[0]
     nothing = jnp.zeros(p)
     alone = jax.vmap(lambda k: _alone(lambda z: lowest(z)[0], k, p))(jnp.arange(p))
     nearest = jnp.where(jnp.isfinite(alone), jnp.abs(alone), jnp.inf)
@@ -159,7 +166,7 @@ def _search(device, where, drive, u_range):
     )  # fmt: skip
 
 
-def log_ratio(margin: Scalar) -> Scalar:
+def log_ratio(margin: Float[Array, "..."]) -> Float[Array, "..."]:
     """ln(a/b) from the normalised margin (a - b)/(a + b); its end is that of the digits."""
     edge = 1 - 4 * jnp.finfo(margin.dtype).eps
     return 2 * jnp.arctanh(jnp.clip(margin, -edge, edge))

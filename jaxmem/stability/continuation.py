@@ -19,6 +19,7 @@ from jaxmem.stability.collocation import (
     weights,
 )
 from jaxmem.stability.floquet import deflated, multipliers
+from jaxmem.stability.radau import DENSE
 
 # Steps in relative change: where Newton works for them, and where it does not (a state may drift
 # by many times what it oscillates); the update at which a cycle is taken; the largest rise of ln T.
@@ -92,12 +93,15 @@ def conditions(linear: Linear, place: Place, size, guess: Orbit, step) -> Float[
     return jnp.stack([phase, arc])
 
 
-def follow(field: Field, power, start: Place, size, *, most: int, target=None) -> Walk:
+def follow(
+    field: Field, power, start: Place, size, *, most: int, target=None, largest=LARGEST_STEP
+) -> Walk:
     """The branch out of a Hopf point, until its amplitude vanishes again.
 
     - `start`: the equilibrium as an orbit, with the mode as its tangent; `size`: the mode's
       ranges at the amplitude to begin with.
     - `power`: a function of a state and the drive whose mean over the period is kept.
+    - `largest`: the longest step.
     - `target`: a value of the drive; stops at the first stable cycle there.
     """
     step = jnp.sqrt(inner(start.mesh, size, start.tangent, start.tangent))
@@ -109,11 +113,11 @@ def follow(field: Field, power, start: Place, size, *, most: int, target=None) -
         jnp.asarray(jnp.inf), zero, jnp.asarray(0.0), zero, zero, Row(*[nan] * 9), start,
         jnp.asarray(False), jnp.asarray(False),
     )  # fmt: skip
-    trip = lambda w: _trip(field, power, w, most, target)
+    trip = lambda w: _trip(field, power, w, most, target, largest)
     return jax.lax.while_loop(lambda w: w.code == RUNNING, trip, walk)
 
 
-def _trip(field, power, walk: Walk, most, target) -> Walk:
+def _trip(field, power, walk: Walk, most, target, largest) -> Walk:
     place = walk.place
     linear = linearise(field, place.mesh, walk.guess)
     rows = conditions(linear, place, walk.size, walk.guess, walk.step)
@@ -132,7 +136,7 @@ def _trip(field, power, walk: Walk, most, target) -> Walk:
     return jax.lax.switch(
         case,
         [
-            lambda w: _accept(field, power, w, linear, rows, most, target),
+            lambda w: _accept(field, power, w, linear, rows, most, target, largest),
             _retry,
             lambda w: w,
         ],
@@ -157,7 +161,7 @@ def _retry(walk: Walk) -> Walk:
     )  # fmt: skip
 
 
-def _accept(field, power, walk: Walk, linear, rows, most, target) -> Walk:
+def _accept(field, power, walk: Walk, linear, rows, most, target, largest) -> Walk:
     place, orbit = walk.place, walk.guess
     n = orbit.start.shape[0]
     # The tangent: no residual, no shift in phase, one unit of arclength.
@@ -174,7 +178,9 @@ def _accept(field, power, walk: Walk, linear, rows, most, target) -> Walk:
         flow = field(jnp.zeros(()), orbit.start, orbit.drive)
         mu = multipliers(deflated(linear.monodromy, flow), linear.trace)
         leading = jnp.max(jnp.abs(mu)) if n > 1 else jnp.zeros(())
-        top, bottom = (jnp.max(orbit.stages[..., 0]), jnp.min(orbit.stages[..., 0]))
+        nodes = jnp.concatenate([orbit.starts()[:, :1], orbit.stages[..., 0]], axis=1)
+        u = nodes @ DENSE.T
+        top, bottom = jnp.max(u), jnp.min(u)
         share = weights(place.mesh)
         mean = jnp.sum(share * jax.vmap(jax.vmap(power, (0, None)), (0, None))(
             orbit.stages, orbit.drive))  # fmt: skip
@@ -210,6 +216,7 @@ def _accept(field, power, walk: Walk, linear, rows, most, target) -> Walk:
         easy, k = walk.step < USUAL_STEP, walk.iteration
         factor = jnp.where((k <= 2) | easy & (k <= 3), 1.6, jnp.where(k <= 4, 1.0, 0.6))
         most_now = jnp.where(k <= 2, LARGEST_STEP, jnp.maximum(USUAL_STEP, walk.step))
+        most_now = jnp.minimum(most_now, largest)
         step = jnp.minimum(jnp.where(at == 0, 0.2, factor * walk.step), most_now)
         return walk._replace(
             place=there, before=here, guess=there.orbit.plus(there.tangent, step), size=size,

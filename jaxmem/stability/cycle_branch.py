@@ -22,8 +22,8 @@ FINE = 65
 class CycleBranch(eqx.Module):
     """Limit cycles that grow out of one Hopf point, in order; arrays `(200,)` padded with NaN.
 
-    - `drive`: I [A] or V [V]; `period` [s]; `u_max`, `u_min` [V], the largest and smallest of
-      the mesh's stages; `energy` per period at the terminals [J].
+    - `drive`: I [A] or V [V]; `period` [s]; `u_max`, `u_min` [V], the largest and smallest at 33
+      places of each interval; `energy` per period at the terminals [J].
     - `multiplier`: size of the leading Floquet multiplier besides 1; `stable` where below 1.
     - `count` of cycles; `fold_drive` (4,) and `folds`: where the branch turns back.
     - `end_hopf`: index of the Hopf point where it ends, or -1; `complete` if there is one.
@@ -54,6 +54,7 @@ def cycle_branch(
     start: int = 0,
     u_range: tuple[float, float] | None = None,
     intervals: int = 40,
+    largest: float | None = None,
 ) -> CycleBranch:
     """Follow the limit cycles of a device from its Hopf point number `start`, without tuning.
 
@@ -62,30 +63,34 @@ def cycle_branch(
     any units. Works under `jit` and `vmap`; on a CPU `jax.lax.map` over devices is faster, since
     under `vmap` all wait for the longest branch. For derivatives use `limit_cycle`.
 
+    **Arguments:**
+
+    - `drive`, `u_range`: as in `hopf_points`; `intervals` of the mesh.
+    - `largest`: the longest step between two cycles in relative change, for curves to look at
+      0.15; a long branch may then not end within the 200 cycles that are kept (`complete`).
+
     **Raises:** `ValueError` as `hopf_points`; if there is no Hopf point number `start` the
     answer is empty: `count` is 0.
     """
     if is_concrete(device.R_s) and drive == "voltage" and not float(device.R_s) > 0:
         raise ValueError("cycle_branch: under an ideal voltage, R_s = 0, u cannot oscillate")
-    return _cycle_branch(
-        jax.lax.stop_gradient(device), drive, jnp.asarray(start), u_range, intervals
-    )
+    largest = continuation.LARGEST_STEP if largest is None else largest
+    fixed = jax.lax.stop_gradient(device)
+    return _cycle_branch(fixed, drive, jnp.asarray(start), u_range, intervals, jnp.asarray(largest))
 
 
 @eqx.filter_jit
-def _cycle_branch(device, kind, start, u_range, intervals):
+def _cycle_branch(device, kind, start, u_range, intervals, largest):
     device = device.in_time()
     hopf = hopf_points(device, drive=kind, u_range=u_range)
     frame, places, sizes = starts(device, hopf, kind, intervals)
     place, size = jax.tree.map(lambda a: a[start], (places, sizes))
     there = start < hopf.found
 
-    def run(place):
-        return continuation.follow(
-            frame.field(device, kind), frame.power(device, kind), place, size, most=LENGTH
-        )
-
-    walk = run(place)
+    walk = continuation.follow(
+        frame.field(device, kind), frame.power(device, kind), place, size, most=LENGTH,
+        largest=largest,
+    )  # fmt: skip
     rows, count = walk.rows, jnp.where(there, walk.count, 0)
     shown = jnp.arange(LENGTH) < count
     hide = lambda a: jnp.where(shown, a, jnp.nan)

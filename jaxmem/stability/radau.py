@@ -27,6 +27,8 @@ A_INVERSE = np.linalg.inv(A)
 # The polynomial of an interval goes through its start and its stages.
 NODES = np.concatenate([[0.0], C])
 _MONOMIALS = np.linalg.inv(NODES[:, None] ** np.arange(STAGES + 1))
+# Start and stages to values at 33 places in their interval, to see extrema between stages.
+DENSE = np.linspace(0, 1, 33)[:, None] ** np.arange(STAGES + 1) @ _MONOMIALS
 
 
 def coefficients(start: Float[Array, "n"], stages: Float[Array, "4 n"]) -> Float[Array, "5 n"]:
