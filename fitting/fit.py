@@ -285,7 +285,8 @@ def finish_fit(problem: Problem, found: Search, limit, scale=None, derived=None)
         bic = n * math.log(max(chi2, 1e-300) / n)
     return Fit(
         model=c.unpack(jnp.asarray(z), problem.model), names=c.names, paths=c.paths,
-        units=c.units, meanings=c.meanings, log=c.log, values=c.to_values(z), low=ends[0], high=ends[1], z=z,
+        units=c.units, meanings=c.meanings, log=c.log, values=c.to_values(z), low=ends[0],
+        high=ends[1], z=z,
         covariance=u.covariance, identifiable=identifiable, reasons=reasons, chi2=chi2,
         points=n, noise=scale or noise, noise_known=known,
         relative_rms_residual=problem.relative_rms(z), bic=bic + p * math.log(n), minima=minima,

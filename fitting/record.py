@@ -20,9 +20,9 @@ def fit_record(fit: Fit, spectra: Sequence[Spectrum], checks: Sequence[KramersKr
 
     `parameters` has for each its name, unit, meaning, value, `interval_68`, whether it is
     `identifiable` and if not the `reasons`; `derived` likewise. `covariance` is in search
-    coordinates (logarithms where `log`), in the order of the parameters, at their `paths`. Residuals are fractions
-    (`relative_rms_residual` = sqrt(sum |dZ|^2/|Z|^2 / (2N))). Infinities and what is not a
-    number are None, because JSON has no word for them.
+    coordinates (logarithms where `log`), in the order of the parameters, at their `paths`.
+    Residuals are fractions (`relative_rms_residual` = sqrt(sum |dZ|^2/|Z|^2 / (2N))). Infinities
+    and what is not a number are None, because JSON has no word for them.
     """
     rows = [
         {k: v for k, v in row.items() if k not in ("low", "high")}

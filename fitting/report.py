@@ -70,8 +70,8 @@ def write_fit(
     excluded = sum(int(np.sum(~m.used)) for m in measured)
     known = [e for e in ELEMENTS if any(e in (s["elements"] or {}) for s in record["spectra"])]
     page = render(
-        "fitting", "fit.html", title=title, model_words=words, fit=record, flags=flags, verdict=verdict,
-        figure=inline(drawn), excluded=excluded, elements={e: ELEMENTS[e] for e in known},
+        "fitting", "fit.html", title=title, model_words=words, fit=record, flags=flags,
+        verdict=verdict, figure=inline(drawn), excluded=excluded, elements={e: ELEMENTS[e] for e in known},
         provenance=json.dumps(provenance, indent=1),
     )  # fmt: skip
     (folder / "report.html").write_text(page, encoding="utf-8")
@@ -114,8 +114,8 @@ def write_series(
         )  # fmt: skip
     flags = [*remarks, *_series_flags(series, measured)]
     page = render(
-        "fitting", "series.html", title=f"{len(fits)} spectra", model_words=words, flags=flags, figure=inline(drawn),
-        columns=shown, rows=rows, provenance=json.dumps(provenance, indent=1),
+        "fitting", "series.html", title=f"{len(fits)} spectra", model_words=words, flags=flags,
+        figure=inline(drawn), columns=shown, rows=rows, provenance=json.dumps(provenance, indent=1),
     )  # fmt: skip
     (folder / "report.html").write_text(page, encoding="utf-8")
     return flags

@@ -22,8 +22,8 @@ from jaxmem.stability import (
 )
 from jaxmem.stability.polynomial import DriveKind
 
-# Steps along a branch that make its figures smooth.
-SMOOTH = 0.15
+# Steps along a branch that make its figures smooth; intervals for numbers that are reported.
+SMOOTH, INTERVALS = 0.15, 80
 
 
 @dataclass(frozen=True)
@@ -134,9 +134,9 @@ def _branches(device, drive, hopf) -> tuple[CycleBranch, ...]:
     found, ends = [], set()
     for k in range(min(int(hopf.found), len(hopf.u))):
         if k not in ends:
-            branch = cycle_branch(device, drive=drive, start=k, largest=SMOOTH)
+            branch = cycle_branch(device, drive=drive, start=k, largest=SMOOTH, intervals=INTERVALS)
             if not bool(branch.complete):
-                branch = cycle_branch(device, drive=drive, start=k)
+                branch = cycle_branch(device, drive=drive, start=k, intervals=INTERVALS)
             found.append(jax.device_get(branch))
             ends.add(int(branch.end_hopf))
     return tuple(found)
