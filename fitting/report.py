@@ -71,8 +71,8 @@ def write_fit(
     known = [e for e in ELEMENTS if any(e in (s["elements"] or {}) for s in record["spectra"])]
     page = render(
         "fitting", "fit.html", title=title, model_words=words, fit=record, flags=flags,
-        verdict=verdict, figure=inline(drawn), excluded=excluded, elements={e: ELEMENTS[e] for e in known},
-        provenance=json.dumps(provenance, indent=1),
+        verdict=verdict, figure=inline(drawn), excluded=excluded,
+        elements={e: ELEMENTS[e] for e in known}, provenance=json.dumps(provenance, indent=1),
     )  # fmt: skip
     (folder / "report.html").write_text(page, encoding="utf-8")
 

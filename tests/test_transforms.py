@@ -14,8 +14,9 @@ OMEGA = jnp.array([0.3, 5.0, 200.0])
 TIMES = jnp.linspace(0.0, 2.0, 9)
 # Text, files and counts have no derivative; a sweep loops, and a branch tells to use limit_cycle,
 # whose transforms take minutes to compile: tests/test_cycle.py has them. A boundary and a curve
-# of Hopf points have no derivatives.
+# of Hopf points have no derivatives, and what is measured of a neuron has tests of its own.
 NOT_NUMERIC = {
+    "entrainment", "fi_curve", "phase_response", "refractory_time", "rheobase",
     "cycle_branch", "limit_cycle", "sweep", "hopf_curve", "second_lag", "smallest_change",
     "unstable_count", "parse_drive", "quantity", "read_device",
     "write_device", "device_from_toml", "device_to_toml",
@@ -55,6 +56,13 @@ def _solve_voltage(p):
     return jm.solve(circuit, TIMES, throw=False).I
 
 
+TRACE = jnp.linspace(0.0, 4.0, 401)
+
+
+def _trace(p):
+    return p * jnp.exp(-((TRACE - 1.2 * p) ** 2))
+
+
 def _negative_resistance(p):
     branch = {"leak": jm.Leak(1.0 * p), "slow": jm.SlowConductance(-0.4, 1.0)}
     return jm.operating_points(jm.Device(1.0, branch), I=0.3)[0][:1]
@@ -83,6 +91,7 @@ FUNCTIONS = {
     "least_margin": lambda p: jm.least_margin(device(p)).margin,
     "least_margin_3d": lambda p: jm.least_margin_3d(device(p)).margin,
     "loop_gain": lambda p: jnp.stack(jm.loop_gain(device(p), 0.95)),
+    "spike_shape": lambda p: jnp.stack(jm.spike_shape(TRACE, _trace(p))[1:4]),
     "hopf_margin": lambda p: jm.hopf_margin(device(p), 0.95),
     "Spectrum.residual": lambda p: spectrum.residual(device(p)),
     "Prior.residual": lambda p: Prior(lambda d: d.R_b, 0.7, factor=2.0).residual(device(p)),

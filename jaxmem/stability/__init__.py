@@ -6,6 +6,8 @@ from jaxmem.stability.cycle import LimitCycle as LimitCycle
 from jaxmem.stability.cycle import limit_cycle as limit_cycle
 from jaxmem.stability.cycle_branch import CycleBranch as CycleBranch
 from jaxmem.stability.cycle_branch import cycle_branch as cycle_branch
+from jaxmem.stability.entrainment import Entrainment as Entrainment
+from jaxmem.stability.entrainment import entrainment as entrainment
 from jaxmem.stability.hopf import HopfPoints as HopfPoints
 from jaxmem.stability.hopf import hopf_points as hopf_points
 from jaxmem.stability.hopf_curve import HopfCurve as HopfCurve
@@ -17,5 +19,14 @@ from jaxmem.stability.loop import second_lag as second_lag
 from jaxmem.stability.map import LeastMargin as LeastMargin
 from jaxmem.stability.map import least_margin as least_margin
 from jaxmem.stability.map import least_margin_3d as least_margin_3d
+from jaxmem.stability.neuron import FICurve as FICurve
+from jaxmem.stability.neuron import Rheobase as Rheobase
+from jaxmem.stability.neuron import SpikeShape as SpikeShape
+from jaxmem.stability.neuron import fi_curve as fi_curve
+from jaxmem.stability.neuron import refractory_time as refractory_time
+from jaxmem.stability.neuron import rheobase as rheobase
+from jaxmem.stability.neuron import spike_shape as spike_shape
+from jaxmem.stability.phase_response import PhaseResponse as PhaseResponse
+from jaxmem.stability.phase_response import phase_response as phase_response
 from jaxmem.stability.polynomial import hopf_margin as hopf_margin
 from jaxmem.stability.polynomial import unstable_count as unstable_count

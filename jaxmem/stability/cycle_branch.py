@@ -3,6 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxmem.devices import AbstractDevice
@@ -51,7 +52,7 @@ def cycle_branch(
     device: AbstractDevice,
     *,
     drive: DriveKind = "current",
-    start: int = 0,
+    start: Int[ArrayLike, ""] = 0,
     u_range: tuple[float, float] | None = None,
     intervals: int = 40,
     largest: float | None = None,
