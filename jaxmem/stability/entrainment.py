@@ -113,7 +113,11 @@ def _entrainment(circuit, period, level, most, settle, samples, rtol):
     def several(y, n):
         return jax.lax.fori_loop(0, n, lambda _, y: once(y), y)
 
-    _, path = jax.lax.scan(lambda y, _: (once(y),) * 2, begin, length=settle)
+    def follow(y, _):
+        y = once(y)
+        return y, y
+
+    _, path = jax.lax.scan(follow, begin, length=settle)
     away = jnp.stack([jnp.max(jnp.abs(path[-1] - path[-1 - n])) for n in range(1, most + 1)])
     returned = away < NEAR
     n = jnp.where(jnp.any(returned), jnp.argmax(returned) + 1, 1)
