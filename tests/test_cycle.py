@@ -301,3 +301,15 @@ def test_batches_carry_codes():
     for k, at in enumerate((3.0, 6.0)):
         ends = [float(at_current(device, at + s).period) for s in (-step, step)]
         assert float(slope[k]) == pytest.approx((ends[1] - ends[0]) / (2 * step), rel=1e-6)
+
+
+def test_a_state_that_is_saturated_does_not_stop_the_branch():
+    # Far above the first threshold its current moves by less than its last digits.
+    slow = lambda i_c0, V_T, tau_d: jm.ActivatedConduction(i_c0, V_T, 0.04, tau_d, 2.5 * tau_d)
+    branches = {"leak": jm.Leak(1e4), "a": slow(5e-4, 0.8, 2e-3), "b": slow(2e-3, 1.6, 1e-3)}
+    found = jm.cycle_branch(jm.Device(1e-8, branches))
+    hopf = jm.hopf_points(jm.Device(1e-8, branches))
+    assert bool(found.complete) and int(found.end_hopf) == 1
+    n = int(found.count)
+    assert np.asarray(found.stable)[:n].all()
+    assert float(found.period[0]) == pytest.approx(float(hopf.period[0]), rel=1e-3)

@@ -177,10 +177,13 @@ def test_wrong_files_are_refused(tmp_path):
     jm.write_device(linear, jm.Device(1e-8, {"leak": jm.Leak(1e4)}))
     device = tmp_path / "device.toml"
     jm.write_device(device, jm.si_device())
+    ladder = tmp_path / "ladder.toml"
+    jm.write_device(ladder, jm.si_device(extra={"surface": jm.ConstantPhase(1e-7, 0.9)}))
     (tmp_path / "list.json").write_text("[1]")
     (tmp_path / "broken.json").write_text("{")
     for file, options, words in (
-        (linear, (), "--together"), (tmp_path / "list.json", (), "holds no fitted device"),
+        (linear, (), "--together"), (ladder, (), "at most 5"),
+        (tmp_path / "list.json", (), "holds no fitted device"),
         (tmp_path / "broken.json", (), "no JSON"), (tmp_path / "none.json", (), "no such file"),
         (device, ("--map", "R_b"), "two parameters"), (device, ("--map", "R_b,R_b"), "twice"),
         (device, ("--map", "R_b,tau"), "it has R_b"),

@@ -28,6 +28,8 @@ from jaxmem.sweep import Axis, sweep
 
 # Points of the map to each side, and how far it goes, at least, from the device.
 POINTS, DECADES = 121, 1.0
+# The programs of more states take minutes to compile.
+STATES = 5
 
 
 class Report(NamedTuple):
@@ -55,7 +57,8 @@ def write_report(
       smallest change moves most.
 
     **Raises:** `ValueError` for a file that is neither, for a device whose branches are linear at
-    all voltages (a fit of elements), and for axes that it has not.
+    all voltages (a fit of elements), with more than five states besides u (as constant-phase
+    elements have in time), and for axes that it has not.
     """
     check_folder(out, force=force)
     device, fit = read(file)
@@ -63,6 +66,13 @@ def write_report(
         raise ValueError(
             f"{file}: this device is linear (no branch has a threshold), so it says nothing of "
             "other biases; fit spectra at several biases with --together, or give a Memristor3D"
+        )
+    states = device.in_time().size
+    if states > STATES:
+        raise ValueError(
+            f"{file}: with its ladders this device has {states} states besides u, and the report "
+            f"is made for at most {STATES}; put a Polarisation in the place of a constant-phase "
+            "element, or look at it with `jaxmem simulate`"
         )
     if axes is not None:
         _check_axes(device, axes)

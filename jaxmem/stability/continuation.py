@@ -245,4 +245,4 @@ def from_hopf(mode, centre, omega, drive, amplitude, intervals: int) -> tuple[Pl
     stages = jnp.broadcast_to(centre, wave.shape)
     orbit = Orbit(centre, stages, jnp.log(2 * jnp.pi / omega), drive)
     tangent = Orbit(wave[-1, -1], wave, jnp.zeros(()), jnp.zeros(()))
-    return Place(mesh, orbit, tangent), 2 * amplitude * jnp.abs(mode)
+    return Place(mesh, orbit, tangent), 2 * amplitude * jnp.abs(mode) + meshes.ranges(orbit)

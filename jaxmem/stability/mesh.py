@@ -10,12 +10,15 @@ from jaxmem.stability.collocation import Orbit, phases
 
 # The share of intervals that is spread evenly in time, whatever the orbit does.
 EVEN = 0.3
+# A state that moves by less than this share of its value (one that is saturated) is held to that:
+# its last digits are no motion.
+STILL = 1e-10
 
 
 def ranges(orbit: Orbit) -> Float[Array, "n"]:
     """Largest minus smallest value of each state over the period, at least a trifle."""
     span = jnp.max(orbit.stages, axis=(0, 1)) - jnp.min(orbit.stages, axis=(0, 1))
-    return span + 1e-12 * (1 + jnp.max(jnp.abs(orbit.stages), axis=(0, 1)))
+    return span + 1e-12 + STILL * jnp.max(jnp.abs(orbit.stages), axis=(0, 1))
 
 
 def equidistribute(
