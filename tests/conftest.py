@@ -31,6 +31,13 @@ def shared() -> Path:
     return SHARED
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _no_programs_left():
+    """Each compiled program holds memory maps, and a process may have 65,530: LLVM then crashes."""
+    yield
+    jax.clear_caches()
+
+
 @pytest.fixture
 def as_users_call(monkeypatch):
     """Without the checks of types that only tests have: what a user sees of a wrong call."""
