@@ -12,10 +12,10 @@ advises (mesh, steps, weight of u in the arclength) on 60 devices of seed 1. A b
 that comes within 2 % of the window of the other Hopf point.
 
 Errors: three cycles of some devices, by AUTO at labels (extrema of its polynomials), by
-`cycle_branch` in its rows (extrema of the mesh's points), both against `limit_cycle` on 160
-intervals, which in turn is compared with AUTO on 300 intervals of degree 6. Wall time is that of
-the program alone, without reading its files; cpu time is of all threads. Writes
-results/auto_branches.json.
+`cycle_branch` in its rows (40 intervals, extrema at 33 places of each), both against
+`limit_cycle` on 160 intervals, which in turn is compared with AUTO on 300 intervals of degree 6.
+Wall time is that of the program alone, without reading its files; cpu time is of all threads.
+Writes results/auto_branches.json.
 """
 
 import argparse

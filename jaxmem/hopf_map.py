@@ -68,15 +68,17 @@ def oscillation(kind: DriveKind) -> Callable[[AbstractDevice], Oscillation]:
 class SweepFile:
     """What a TOML file asks for.
 
-    device = "device.toml"   # beside this file
-    drive = "current"        # or "voltage", through R_s
+        device = "device.toml"   # beside this file
+        drive = "current"        # or "voltage", through R_s
 
-    [[axis]]
-    parameter = "C_m"
-    low = 1e-9
-    high = 1e-6
-    points = 200
-    spacing = "log"          # or "linear"; or values = [...] instead
+        [[axis]]
+        parameter = "C_m"
+        low = 1e-9
+        high = 1e-6
+        points = 200             # or values = [...] in the place of these three
+        spacing = "log"          # or "linear"
+
+    Over one or two axes there is a figure, over more the arrays only.
     """
 
     device: AbstractDevice

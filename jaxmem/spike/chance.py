@@ -75,7 +75,7 @@ def chance(
     chosen = [tuple(locate(named[part], device)[0] for part in p.split("=")) for p in paths]
     bounds = [describe(named[p.split("=")[0]], device).get("bounds") for p in paths]
     rng = np.random.default_rng(seed)
-    matters = np.array([_matters(p) for p in paths])
+    matters = np.array([_matters(p, device) for p in paths])
     loose = ~known & matters
     known = known & np.isfinite(np.diag(matrix))
     matrix = np.where(np.outer(known, known), matrix, 0.0)
@@ -98,9 +98,10 @@ def chance(
     return Chance(drive, min(shares), max(shares), names, None, None)
 
 
-def _matters(path: str) -> bool:
-    """The lead's inductance and a shift of the threshold change nothing in what spikes."""
-    return path != "L_s" and not path.endswith("V_T")
+def _matters(path: str, device: AbstractDevice) -> bool:
+    """The lead's inductance changes nothing in what spikes, nor does the only threshold's place."""
+    only = len(device.windows()) == 1 and path.endswith("V_T")
+    return path != "L_s" and not only
 
 
 def _values(values, log, steps, bounds):

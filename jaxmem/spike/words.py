@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxmem.devices import AbstractDevice, Memristor2D
+from jaxmem.devices import AbstractDevice
 from jaxmem.plots import engineering
 from jaxmem.spike.answer import Answer, branch_record, change_record
+from jaxmem.stability import loop_gain
+from jaxmem.stability.change import SADDLE, WHY
 
 DRIVES = {"current": "a constant current", "voltage": "a constant voltage through R_s"}
 
@@ -20,7 +22,7 @@ def sentences(device: AbstractDevice, found: Answer) -> list[str]:
         return [found.impossible + more]
     lines = [_verdict(found), *(_branch(found, k) for k in range(len(found.branches)))]
     lines += [line for line in (_onset(found), _gain(found)) if line]
-    return [*lines, *_change(found), *_lag(device, found)]
+    return [*lines, *_change(device, found), *_lag(device, found)]
 
 
 def _verdict(found: Answer) -> str:
@@ -92,13 +94,17 @@ def _gain(found: Answer) -> str:
     return f"{text}, and {bound:.3g} {'is' if gain > bound else 'would be'} needed."
 
 
-def _change(found: Answer) -> list[str]:
+def _change(device: AbstractDevice, found: Answer) -> list[str]:
     change = found.change
     assert change is not None
     row = change_record(change)
     verb = "makes it spike" if row["starts"] else "stops it"
+    if int(change.result) == SADDLE:
+        return [f"Nothing {verb} here: {WHY[SADDLE]}."]
     if not row["found"]:
-        return [f"No change of its parameters {verb}."]
+        if device.size < 2:
+            return [f"No change of its parameters {verb}."]
+        return [f"No change of its parameters was found that {verb}, each within a million."]
     alone = [f"{p['name']} {options}" for p in row["parameters"] if (options := _alone(p))]
     never = [p["name"] for p in row["parameters"] if not _alone(p)]
     lines = [f"The smallest change that {verb}, of all together: {_together(row)}."]
@@ -143,17 +149,12 @@ def _lag(device: AbstractDevice, found: Answer) -> list[str]:
         ]
     text = "No second lag alone makes it spike"
     three = found.lag.device
-    if isinstance(device, Memristor2D) and not device.extra and found.gain is not None:
-        R = float(three.R_b)
-        if found.drive == "voltage":
-            R = R * float(three.R_s) / (R + float(three.R_s))
-        tau_m, tau_d = R * float(three.C_m), float(three.tau_d)
-        needed = (1 + (tau_m + tau_d) / np.sqrt(tau_m * tau_d)) ** 2 - 1
-        gain = R * float(three.i_c0) / float(three.V_m) / 4
+    if not three.extra:
+        gain, needed = loop_gain(three, three.V_T, found.drive)  # at f = 1/2 it is largest
         best = engineering(float(found.lag.best), "s", 3)
         text += (
-            f": with the best one, tau_k = {best}, a loop gain of {needed:.3g} would be needed, "
-            f"and it is {gain:.3g} at most"
+            f": with the best one, tau_k = {best}, a loop gain of {float(needed):.3g} would be "
+            f"needed, and it is {float(gain):.3g} at most"
         )
     lines.append(f"{text}.")
     if found.lag_change is not None and int(found.lag_change.result) == 0:

@@ -13,7 +13,7 @@ from jaxmem.devices import Memristor2D, Memristor3D
 from jaxmem.devices.branch import Scalar
 from jaxmem.lens import put
 from jaxmem.stability.change import FARTHEST, smallest_change
-from jaxmem.stability.map import check_drive, least_margin
+from jaxmem.stability.map import check_drive, least_margin, load
 from jaxmem.stability.polynomial import DriveKind
 
 
@@ -43,9 +43,7 @@ def loop_gain(
             "loop_gain: holds for a Memristor2D or Memristor3D without extra branches; "
             "hopf_margin holds for any device"
         )
-    R = device.R_b
-    if drive == "voltage":
-        R = R * device.R_s / (R + device.R_s)
+    R = load(device, drive)
     x = (jnp.asarray(u, dtype=jnp.result_type(float)) - device.V_T) / device.V_m
     f = sigmoid(x)
     gain = R * device.i_c0 / device.V_m * f * sigmoid(-x)

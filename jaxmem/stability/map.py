@@ -13,6 +13,7 @@ from jaxmem.devices import (
     AbstractDevice,
     CapacitiveLadder,
     Device,
+    Memristor2D,
     Memristor3D,
     Polarisation,
 )
@@ -96,9 +97,7 @@ def least_margin_3d(
         raise ValueError(
             "least_margin_3d: holds for a Memristor3D without extra branches; use least_margin"
         )
-    R = device.R_b
-    if drive == "voltage":
-        R = R * device.R_s / (R + device.R_s)
+    R = load(device, drive)
     T1, T2 = R * device.C_m, device.tau_d
     x = jnp.linspace(-REACH, REACH, points)
     f = sigmoid(x)
@@ -108,6 +107,13 @@ def least_margin_3d(
     near = (1 + g) * T3 / ((T1 + T2 + T3) * (1 + (1 / T1 + 1 / T2) * T3))
     k = jnp.argmax(near)
     return LeastMargin((1 - near[k]) / (1 + near[k]), device.V_T + device.V_m * x[k])
+
+
+def load(device: Memristor2D | Memristor3D, drive: DriveKind) -> Scalar:
+    """What the ring of lags sees as its resistance: R_b, or R_b beside R_s under voltage [ohm]."""
+    if drive == "current":
+        return device.R_b
+    return device.R_b * device.R_s / (device.R_b + device.R_s)
 
 
 def in_small_branches(device: AbstractDevice) -> AbstractDevice:
