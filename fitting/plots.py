@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter, NullLocator
 
 from fitting.data import Spectrum
 from fitting.fit import Fit
 from jaxmem.devices import AbstractDevice
-from jaxmem.plots import COLOURS, SYMBOLS, engineering_axis
+from jaxmem.plots import COLOURS, SYMBOLS, engineering_axis, nyquist_axes
 
 # From this many spectra on they are coloured by their place in the series, without a legend.
 MANY = 7
@@ -61,7 +61,8 @@ def impedance_figure(
                 label=name if k == 0 else None,
                 mfc=colours[k] if marker == "o" else "none",
             )  # fmt: skip
-    _finish_nyquist(axes[0, 0])
+    nyquist_axes(axes[0, 0])
+    axes[0, 0].set_title("Nyquist")
     if 1 < len(spectra) < MANY:
         axes[0, 0].legend(frameon=False, fontsize="small")
     axes[0, 1].set(xscale="log", yscale="log", title="Bode: modulus", ylabel="|Z|  (Ω)")
@@ -101,7 +102,8 @@ def series_figure(spectra: Sequence[Spectrum], fits: Sequence[Fit], outlier: np.
         first = not many and group.index(group[k]) == k
         name = Path(s.source).stem if first else None
         axes[0].plot(s.Z.real, -s.Z.imag, "-", color=colour, lw=0.8, label=name)
-    _finish_nyquist(axes[0])
+    nyquist_axes(axes[0])
+    axes[0].set_title("Nyquist")
     if not many:
         axes[0].legend(frameon=False, fontsize="small")
     dots = np.array([COLOURS[g] for g in group])
@@ -158,16 +160,6 @@ def _places(spectra):
     if all(t is not None for t in times):
         return np.array(times, dtype=float) / 3600, "time  (h)"
     return np.arange(len(spectra)), "spectrum"
-
-
-def _finish_nyquist(ax):
-    ax.set_aspect("equal", adjustable="datalim")
-    ax.axhline(0, color="0.6", lw=0.6)
-    ax.set_title("Nyquist")
-    engineering_axis(ax, "x", "Re Z", "ohm")
-    engineering_axis(ax, "y", "-Im Z", "ohm")
-    ax.xaxis.set_major_locator(MaxNLocator(5))
-    ax.grid(alpha=0.25, lw=0.5)
 
 
 def _points(ax, x, y, used, colour, label=None):

@@ -1,4 +1,4 @@
-"""The command line: `jaxmem simulate`, `fit`, `spike`, `sweep`, `device`.
+"""The command line: `jaxmem simulate`, `fit`, `spike`, `sweep`, `reproduce`, `device`.
 
 What is slow to import is imported by the command that needs it.
 """
@@ -141,6 +141,36 @@ def sweep(
             swept = write_sweep(file, out, force=force, command=command_line(), progress=progress)
         _say(f"{swept.points} devices, {100 * swept.share:.3g} % oscillate at some bias")
         print(out / "sweep.nc")
+
+
+@app.command()
+def reproduce(
+    panel: Annotated[
+        list[str] | None,
+        typer.Option(help="2k, or 2 for all of figure 2; may be repeated. All by default."),
+    ] = None,
+    out: Out = Path("paper"),
+    force: Force = False,
+) -> None:
+    """The paper of Bisquert and Guerrero (2022), figure for figure, with its claims and errata.
+
+    Each feature that the text describes is a number beside the expected one; the exit status is 1
+    if one of them fails.
+    """
+    with _guard():
+        from jaxmem.paper import reproduce as make
+        from jaxmem.provenance import command_line
+
+        with _progress() as progress:
+            made = make(out, _listed(panel), force=force, command=command_line(), progress=progress)
+        checks = [(p, check) for p in made.panels for check in p.checks]
+        failed = [(p, check) for p, check in checks if not check.passed]
+        for where, check in failed:
+            _say(f"{where.name}: {check.says}: {check.value}, expected {check.expected}")
+        _say(f"{len(checks) - len(failed)} of {len(checks)} checks pass")
+        print(made.page)
+        if failed:
+            raise typer.Exit(FAILED)
 
 
 @app.command()

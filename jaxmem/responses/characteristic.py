@@ -40,12 +40,14 @@ def small_solve(A, b):
 
 
 def solve_columns(A: Inexact[Array, "n n"], B: Inexact[Array, "n m"]) -> Inexact[Array, "n m"]:
-    """A X = B by Gauss-Jordan elimination with pivots, unrolled, real or complex.
+    """A X = B by Gauss-Jordan elimination with pivots, real or complex; unrolled if it is small.
 
     Thousands of batched LAPACK solves side by side were seen to wait for one another for ever
     on a CPU of two cores.
     """
     n = A.shape[0]
+    if n > EXPANDED:  # unrolled it would take minutes to compile
+        return _solve_rolled(jnp.concatenate([A, B], axis=1), n)
     W = list(jnp.concatenate([A, B], axis=1))
     for k in range(n):
         for i in range(k + 1, n):
@@ -54,6 +56,19 @@ def solve_columns(A: Inexact[Array, "n n"], B: Inexact[Array, "n m"]) -> Inexact
         row = W[k] / W[k][k]
         W = [row if i == k else W[i] - W[i][k] * row for i in range(n)]
     return jnp.stack(W)[:, n:]
+
+
+def _solve_rolled(W, n):
+    at = jnp.arange(n)
+
+    def eliminate(W, k):
+        pivot = jnp.argmax(jnp.where(at >= k, jnp.abs(W[:, k]), -1.0))
+        W = W[jnp.where(at == k, pivot, jnp.where(at == pivot, k, at))]
+        row = W[k] / W[k, k]
+        cleared = W - W[:, k][:, None] * row
+        return jnp.where((at == k)[:, None], row, cleared), None
+
+    return jax.lax.scan(eliminate, W, at)[0][:, n:]
 
 
 def _part(rows, chosen):

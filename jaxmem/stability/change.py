@@ -12,10 +12,14 @@ from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
 from jaxmem.lens import Lens, describe, get, lenses, locate, path
 from jaxmem.quantity import is_concrete
-from jaxmem.responses.characteristic import coefficients
-from jaxmem.responses.linear import circuit_matrix
 from jaxmem.stability.hopf import roots_on, scan
-from jaxmem.stability.map import check_drive, in_small_branches, margin_at, rate_of
+from jaxmem.stability.map import (
+    check_drive,
+    in_small_branches,
+    margin_at,
+    polynomial_of,
+    rate_of,
+)
 from jaxmem.stability.polynomial import DriveKind, crossing_frequency2
 
 # A parameter alone is moved by at most this factor, in so many steps.
@@ -156,8 +160,10 @@ def _search(device, moved, drive, u_range):
     good = jnp.isfinite(distance)
     z = jnp.where(good, z, 0.0)
     (now, _), (_, u) = jax.vmap(lowest)(jnp.stack([nothing, z]))
-    c, rate = coefficients(circuit_matrix(at(z), u, drive))
-    omega2 = crossing_frequency2(c) if c.shape[0] > 2 else -jnp.ones(())
+    small = in_small_branches(at(z))
+    rate = rate_of(small, u)
+    c = polynomial_of(small, u, drive, rate)
+    omega2 = crossing_frequency2(c) if len(c) > 2 else -jnp.ones(())
     result = jnp.where(~good, NONE, jnp.where(omega2 > 0, FOUND, SADDLE))
     hide = lambda a: jnp.where(result == FOUND, a, jnp.nan)
     return (

@@ -7,8 +7,9 @@ from jaxtyping import Array, Float, Int
 
 from jaxmem.devices import AbstractDevice
 from jaxmem.quantity import is_concrete
-from jaxmem.responses.characteristic import coefficients
+from jaxmem.responses.characteristic import EXPANDED, coefficients
 from jaxmem.responses.linear import circuit_matrix
+from jaxmem.stability.crossing import on_axis
 from jaxmem.stability.normal_form import normal_form
 from jaxmem.stability.polynomial import (
     DriveKind,
@@ -59,8 +60,9 @@ def hopf_points(
 
     The normalised Hurwitz margin is sampled in u with its derivative; extrema between samples of
     one sign are found too, so that a narrow window is not lost. Points with omega^2 <= 0 are
-    neutral saddles and are left out. Derivatives follow from the implicit function theorem.
-    Works under `jit`, `vmap` and `grad`.
+    neutral saddles and are left out. Beyond six states with u (a constant-phase element's ladder)
+    the margin comes from eigenvalues and the point from the admittance. Derivatives follow from
+    the implicit function theorem. Works under `jit`, `vmap` and `grad`.
 
     **Arguments:**
 
@@ -94,6 +96,8 @@ def _hopf_points(device, drive, u_range):
     roots = roots_on(margin, scan(fixed, u_range))
 
     def inform(u):
+        if device.size + 1 > EXPANDED:
+            return on_axis(device, u, drive)
         # One Newton step from the root carries the derivative and changes nothing else.
         value = margin_of(circuit_matrix(device, u, drive))
         u = u - value / jax.lax.stop_gradient(with_slope(margin)(u)[1])

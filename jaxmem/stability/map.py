@@ -21,7 +21,7 @@ from jaxmem.devices.branch import Scalar, state_space
 from jaxmem.quantity import is_concrete
 from jaxmem.responses.characteristic import EXPANDED, expand
 from jaxmem.responses.linear import circuit_matrix
-from jaxmem.stability.polynomial import DriveKind, margin_of, routh_column
+from jaxmem.stability.polynomial import DriveKind, margin_of, routh_margin
 
 # Voltages are scanned so many widths of a branch's window to both sides: there is no loop gain
 # above 8, without which nothing oscillates, beyond 12 widths unless G > 1e6.
@@ -139,16 +139,13 @@ def margin_at(device: AbstractDevice, u: Scalar, drive: str, rate: Scalar) -> Sc
     n = device.size + 1
     if n < 3:  # no product of coefficients: the trace
         return margin_of(circuit_matrix(device, u, drive))
-    c = _polynomial(device, u, drive, rate)
-    at = lambda k: c[k] if 0 <= k <= n else jnp.zeros_like(u)
-    H = [[at(2 * (j + 1) - (i + 1)) for j in range(n - 1)] for i in range(n - 1)]
+    c = polynomial_of(device, u, drive, rate)
     if n <= EXPANDED:
+        at = lambda k: c[k] if 0 <= k <= n else jnp.zeros_like(u)
+        H = [[at(2 * (j + 1) - (i + 1)) for j in range(n - 1)] for i in range(n - 1)]
         size = expand([[jnp.abs(x) for x in row] for row in H], True)
         return expand(H, False) / jnp.where(size > 0, size, 1.0)
-    # H_{n-1} is the product of the Routh array's first column without its ends.
-    column = routh_column(jnp.stack(c))[1:-1]
-    norms = [jnp.sqrt(sum(x * x for x in row)) for row in H]
-    return jnp.prod(column / jnp.stack(norms))
+    return routh_margin(c)
 
 
 def rate_of(device: AbstractDevice, u: Scalar) -> Scalar:
@@ -163,7 +160,7 @@ def rate_of(device: AbstractDevice, u: Scalar) -> Scalar:
     return jnp.ldexp(jnp.ones_like(u), jnp.sum(exponents) // rates.size)
 
 
-def _polynomial(device: AbstractDevice, u: Scalar, drive: str, rate: Scalar) -> list[Scalar]:
+def polynomial_of(device: AbstractDevice, u: Scalar, drive: str, rate: Scalar) -> list[Scalar]:
     """1, c_{n-1}, ..., c_0 of det(s - A) in units of a rate.
 
     Branches meet in u alone, so that with the admittance q_b/p_b of each one's states

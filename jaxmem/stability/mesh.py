@@ -13,12 +13,17 @@ EVEN = 0.3
 # A state that moves by less than this share of its value (one that is saturated) is held to that:
 # its last digits are no motion.
 STILL = 1e-10
+# A state that drifts with the mean of u and hardly oscillates (a slow rung of a constant-phase
+# element's ladder) is held to this share of u's range, in units of what V_m does to it at rest:
+# a branch measured by its own range would be thousands of steps long.
+DRIFT = 1e-2
 
 
 def ranges(orbit: Orbit) -> Float[Array, "n"]:
     """Largest minus smallest value of each state over the period, at least a trifle."""
     span = jnp.max(orbit.stages, axis=(0, 1)) - jnp.min(orbit.stages, axis=(0, 1))
-    return span + 1e-12 + STILL * jnp.max(jnp.abs(orbit.stages), axis=(0, 1))
+    trifle = 1e-12 + STILL * jnp.max(jnp.abs(orbit.stages), axis=(0, 1))
+    return span + DRIFT * span[0] + trifle
 
 
 def equidistribute(

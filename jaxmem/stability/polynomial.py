@@ -1,5 +1,6 @@
 """Stability from the characteristic polynomial: smooth, without an eigensolver."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import jax.numpy as jnp
@@ -29,9 +30,16 @@ def hopf_margin(
 def unstable_count(
     device: AbstractDevice, u: Real[ArrayLike, ""], drive: DriveKind = "current"
 ) -> Int[Array, ""]:
-    """How many eigenvalues have a positive real part at rest at u [V], by the Routh array."""
-    c, _ = coefficients(_matrix(device, u, drive))
-    return jnp.sum(jnp.diff(jnp.sign(routh_column(c))) != 0)
+    """How many eigenvalues have a positive real part at rest at u [V].
+
+    By the Routh array up to six states with u, by an eigensolver beyond.
+    """
+    A = _matrix(device, u, drive)
+    if A.shape[0] > EXPANDED:
+        return jnp.sum(jnp.linalg.eigvals(A).real > 0)
+    c, _ = coefficients(A)
+    column = jnp.stack([row[0] for row in routh_rows(c)])
+    return jnp.sum(jnp.diff(jnp.sign(column)) != 0)
 
 
 def _matrix(device, u, drive):
@@ -39,43 +47,67 @@ def _matrix(device, u, drive):
 
 
 def margin_of(A: Float[Array, "n n"]) -> Float[Array, ""]:
-    """H_{n-1} of a matrix over the sum of its terms' magnitudes."""
-    c, _ = coefficients(A)
+    """H_{n-1} of a matrix over the sum of its terms' magnitudes; of many states `pair_margin`."""
     n = A.shape[0]
+    if n > EXPANDED:
+        return pair_margin(A)
+    c, _ = coefficients(A)
     if n <= 2:  # H is the trace, or for one state, which cannot oscillate, nothing
         size = jnp.sum(jnp.abs(jnp.diag(A)))
         return -jnp.trace(A) / jnp.where(size > 0, size, 1.0)
     zero = jnp.zeros_like(c[0])
     at = lambda k: c[k] if 0 <= k <= n else zero
     rows = [[at(2 * (j + 1) - (i + 1)) for j in range(n - 1)] for i in range(n - 1)]
-    if n <= EXPANDED:
-        size = expand([[jnp.abs(x) for x in row] for row in rows], True)
-        return expand(rows, False) / jnp.where(size > 0, size, 1.0)
-    H = jnp.stack([jnp.stack(row) for row in rows])
-    return jnp.linalg.det(H / jnp.linalg.norm(H, axis=1, keepdims=True))
+    size = expand([[jnp.abs(x) for x in row] for row in rows], True)
+    return expand(rows, False) / jnp.where(size > 0, size, 1.0)
 
 
-def routh_rows(c: Float[Array, "n"]) -> list[list[Array]]:
-    """The Routh array, from the row of s^n down to that of s^0."""
-    n = c.shape[0] - 1
+def pair_margin(A: Float[Array, "n n"]) -> Float[Array, ""]:
+    """The product over pairs of eigenvalues of -(a + b)/(|a| + |b|): of one sign with H_{n-1}.
+
+    For many states, whose determinants have no digits left.
+    """
+    values = jnp.linalg.eigvals(A)
+    one, other = jnp.triu_indices(A.shape[0], 1)
+    a, b = values[one], values[other]
+    size = jnp.abs(a) + jnp.abs(b)
+    return jnp.prod(-(a + b) / jnp.where(size > 0, size, 1.0)).real
+
+
+def routh_rows(c: Sequence[Array] | Float[Array, "n"], sign: int = -1) -> list[list[Array]]:
+    """The Routh array, from the row of s^n down to that of s^0.
+
+    With `sign` = 1 all of its terms are added by their magnitudes.
+    """
+    n = len(c) - 1
     width = n // 2 + 1
-    first = [c[k] if k <= n else jnp.zeros_like(c[0]) for k in range(0, 2 * width, 2)]
-    second = [c[k] if k <= n else jnp.zeros_like(c[0]) for k in range(1, 2 * width, 2)]
+    zero, term = jnp.zeros_like(c[0]), (jnp.abs if sign > 0 else lambda x: x)
+    first = [term(c[k]) if k <= n else zero for k in range(0, 2 * width, 2)]
+    second = [term(c[k]) if k <= n else zero for k in range(1, 2 * width, 2)]
     rows = [first, second]
     for _ in range(n - 1):
         above, below = rows[-2], rows[-1]
-        pivot = jnp.where(below[0] == 0, jnp.finfo(c.dtype).tiny, below[0])
-        new = [above[j + 1] - above[0] * below[j + 1] / pivot for j in range(width - 1)]
-        rows.append([*new, jnp.zeros_like(c[0])])
+        pivot = jnp.where(below[0] == 0, jnp.finfo(zero.dtype).tiny, below[0])
+        ratio = above[0] / pivot
+        new = [above[j + 1] + sign * ratio * below[j + 1] for j in range(width - 1)]
+        rows.append([*new, zero])
     return rows[: n + 1]
 
 
-def routh_column(c: Float[Array, "n"]) -> Float[Array, "n"]:
-    """First column of the Routh array: its sign changes count the unstable roots."""
-    return jnp.stack([row[0] for row in routh_rows(c)])
+def routh_margin(c: Sequence[Array]) -> Float[Array, ""]:
+    """H_{n-1}, the product of the Routh array's first column without its ends, normalised.
+
+    Each entry is divided by what it is when all terms are added: for three states
+    (c1 c2 - c0)/(c1 c2 + c0).
+    """
+    column, most = (routh_rows(c, sign)[1:-1] for sign in (-1, 1))
+    margin = jnp.ones_like(c[0])
+    for row, size in zip(column, most, strict=True):
+        margin = margin * row[0] / jnp.where(size[0] > 0, size[0], 1.0)
+    return margin
 
 
-def crossing_frequency2(c: Float[Array, "n"]) -> Float[Array, ""]:
+def crossing_frequency2(c: Sequence[Array] | Float[Array, "n"]) -> Float[Array, ""]:
     """omega^2 of the pair with opposite roots where H_{n-1} = 0: negative at a neutral saddle.
 
     From the row of s^2, whose polynomial a s^2 + b is what is left of a common factor.
