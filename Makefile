@@ -4,10 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXAMPLE := fitting/examples/three_biases.csv
 
-.PHONY: demo test slow lint gpu picture clean
+.PHONY: demo paper notebooks test slow lint gpu picture clean
 
 demo: $(VENV)/installed
 	$(BIN)/jaxmem fit $(EXAMPLE) --device 3d --together --out out/demo --force
+
+paper: $(VENV)/installed
+	$(BIN)/jaxmem reproduce --out out/paper --force
+
+notebooks: $(VENV)/installed
+	mkdir -p out/notebooks
+	cd out/notebooks && for n in ../../notebooks/0*.py; do ../../$(BIN)/python $$n || exit 1; done
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" tests
