@@ -1,7 +1,8 @@
 # %% [markdown]
 # # 03 Stability
 #
-# Where a device at rest begins to oscillate, what decides it, and how far today's device is from it.
+# Where a device at rest begins to oscillate, what decides it, and how far today's device is from
+# that.
 
 # %%
 import jax

@@ -209,6 +209,29 @@ def test_a_device_of_four_states_is_no_special_case():
     assert float(got.u_max) == pytest.approx(run.y[0].max(), abs=1e-2)
 
 
+@pytest.mark.slow
+def test_a_constant_phase_element_is_followed_too():
+    """Its ladder has slow rungs that drift and hardly oscillate; against SciPy's LSODA."""
+    cpe = jm.ConstantPhase(2e-7, 0.95, band=(10.0, 1e4), accuracy=0.05)
+    device = jm.si_device(C_m=0.0, extra={"cpe": cpe}).in_time()
+    branch = jm.cycle_branch(device)
+    assert bool(branch.complete) and int(branch.end_hopf) == 1
+    I = 3e-4
+    got = at_current(device, I)
+    compiled = jax.jit(
+        lambda y: jnp.append((I - device.current(y[0], y[1:])) / device.C_m,
+                             device.rates(y[0], y[1:]))
+    )  # fmt: skip
+    at = int(np.argmax(got.x[:, 1]))
+    start = np.append(float(got.u[at]), np.asarray(got.x[at]))
+    T = float(got.period)
+    run = solve_ivp(lambda t, y: np.asarray(compiled(y)), (0, T), start, method="Radau",
+                    rtol=1e-8, atol=1e-9 * np.abs(start), max_step=T / 2000)  # fmt: skip
+    swing = float(got.u_max - got.u_min)
+    assert abs(run.y[0, -1] - start[0]) < 1e-4 * swing
+    assert float(got.u_max) == pytest.approx(run.y[0].max(), abs=1e-4 * swing)
+
+
 @pytest.fixture(scope="module")
 def branches():
     rng, cases = np.random.default_rng(11), []
@@ -280,6 +303,9 @@ def test_a_subcritical_onset_shows_its_fold_and_its_window():
     assert bool(cycle.stable) and int(jm.unstable_count(device, _rest(device, inside))) == 0
     with pytest.raises(ValueError, match="no cycle"):
         at_current(device, low - 0.2 * (high - low))
+    # The fold does not depend on how the branch was stepped along.
+    finer = jm.cycle_branch(device, largest=0.15, intervals=80)
+    assert float(finer.low) == pytest.approx(low, rel=1e-6)
     # At the fold the leading multiplier is one.
     near = at_current(device, low + 1e-4 * (high - low))
     assert 0.9 < abs(complex(near.multipliers[1])) < 1

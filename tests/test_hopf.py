@@ -2,12 +2,14 @@
 
 import json
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given
 from oracles import cubic_roots
+from scipy.optimize import fsolve
 from strategies import FitzHughNagumo, draw_device, letters, nearly_closed
 
 import jaxmem as jm
@@ -228,3 +230,56 @@ def test_jit_and_grad_agree_with_plain_calls():
 def test_a_drive_that_is_none_is_refused():
     with pytest.raises(Exception, match="drive"):
         jm.hopf_margin(jm.si_device(), 0.7, "power")
+
+
+CPE = dict(Q=2e-7, n=0.95)
+
+
+@pytest.fixture(scope="module")
+def many():
+    """A constant-phase element in the place of C_m, as a ladder that keeps 0.1 %."""
+    cpe = jm.ConstantPhase(**CPE, band=(1.0, 1e5), accuracy=1e-3)
+    return jm.si_device(C_m=0.0, R_s=2e4, extra={"cpe": cpe})
+
+
+def by_hand(z, drive):
+    """Y(j omega; u) of the SI device with the element itself: eqs 4, 7, 13, 15."""
+    u, s = z[0], 1j * np.exp(z[1])
+    f = 1 / (1 + np.exp(-(u - 0.8) / 0.04))
+    R_a = 0.04 / (5e-4 * f * (1 - f))
+    Y = CPE["Q"] * s ** CPE["n"] + 1e-4 + 1 / (R_a * (1 + 2e-3 * s) * (1 + 5e-3 * f * s))
+    Y = Y + 1 / 2e4 if drive == "voltage" else Y
+    return [1e4 * Y.real, 1e4 * Y.imag]
+
+
+@pytest.mark.parametrize("drive", ["current", "voltage"])
+def test_many_states_are_those_of_the_element_and_of_eigenvalues(many, drive):
+    found = jm.hopf_points(many, drive=drive)
+    assert many.in_time().size > 10 and int(found.found) == 2
+    for u, omega in zip(np.asarray(found.u)[:2], np.asarray(found.omega)[:2], strict=True):
+        root = fsolve(by_hand, [u, np.log(omega)], args=(drive,), xtol=1e-12)
+        # The ladder is the element to 0.1 %.
+        assert u == pytest.approx(root[0], abs=0.01 * 0.04)
+        assert omega == pytest.approx(np.exp(root[1]), rel=3e-3)
+        # And the point is that of the ladder: a pair of its eigenvalues is on the axis.
+        J = np.asarray(jm.linearize(many, u=u).jacobian).copy()
+        J[0, 0] -= 1 / (2e4 * float(many.in_time().C_m)) if drive == "voltage" else 0.0
+        size = np.append([0.04, 5e-5, 0.1], np.full(len(J) - 3, 0.04))
+        values = np.linalg.eigvals(J * size / size[:, None])
+        pair = values[np.argmin(np.abs(values - 1j * omega))]
+        assert pair == pytest.approx(1j * omega, rel=1e-7)
+    between = float(found.u[:2].mean())
+    count = [int(jm.unstable_count(many, u, drive)) for u in (0.6, between, 1.0)]
+    assert count == [0, 2, 0]
+    assert float(jm.hopf_margin(many, between, drive)) < 0 < float(jm.hopf_margin(many, 0.6, drive))
+
+
+def test_derivatives_of_many_states_are_those_of_finite_differences(many):
+    def numbers(i_c0):
+        found = jm.hopf_points(eqx.tree_at(lambda d: d.i_c0, many, jnp.asarray(i_c0)))
+        return jnp.stack([found.u[0], found.omega[0]])
+
+    i_c0, h = 5e-4, 1e-8
+    slope = jax.jacrev(numbers)(jnp.asarray(i_c0))
+    want = (numbers(i_c0 + h) - numbers(i_c0 - h)) / (2 * h)
+    np.testing.assert_allclose(slope, want, rtol=1e-6)

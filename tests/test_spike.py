@@ -172,17 +172,38 @@ def test_what_is_open_gives_a_range():
     assert (found.low, found.high) == (1.0, 1.0)
 
 
+@pytest.mark.slow
+def test_a_constant_phase_element_is_no_obstacle(tmp_path):
+    """As fits of measured spectra have it in the place of C_m."""
+    cpe = jm.ConstantPhase(2e-7, 0.95, band=(1.0, 1e5), accuracy=0.05)
+    output, out, record = written(tmp_path, jm.si_device(C_m=0.0, extra={"cpe": cpe}))
+    found = record["answers"][0]
+    assert found["spikes"] and found["branches"][0]["complete"]
+    assert "R-C pairs" in " ".join(output.split())
+    # The same device with the capacitance that the element has near the Hopf frequency.
+    omega = 2 * np.pi * found["hopf_points"][0]["frequency_Hz"]
+    plain = jm.hopf_points(jm.si_device(C_m=2e-7 * omega**-0.05))
+    assert found["hopf_points"][0]["u_V"] == pytest.approx(float(plain.u[0]), abs=0.02)
+    row = next(p for p in found["smallest_change"]["parameters"] if p["name"] == "R_b")
+    stopped = jm.si_device(
+        C_m=0.0, R_b=0.99 * row["value"] * row["factor_alone_down"], extra={"cpe": cpe}
+    )
+    assert int(jm.hopf_points(stopped).found) == 0
+    assert (out / "map_current.png").is_file()
+
+
 def test_wrong_files_are_refused(tmp_path):
     linear = tmp_path / "linear.toml"
     jm.write_device(linear, jm.Device(1e-8, {"leak": jm.Leak(1e4)}))
     device = tmp_path / "device.toml"
     jm.write_device(device, jm.si_device())
     ladder = tmp_path / "ladder.toml"
-    jm.write_device(ladder, jm.si_device(extra={"surface": jm.ConstantPhase(1e-7, 0.9)}))
+    wide = jm.ConstantPhase(1e-7, 0.9, accuracy=1e-4)
+    jm.write_device(ladder, jm.si_device(extra={"surface": wide}))
     (tmp_path / "list.json").write_text("[1]")
     (tmp_path / "broken.json").write_text("{")
     for file, options, words in (
-        (linear, (), "--together"), (ladder, (), "at most 5"),
+        (linear, (), "--together"), (ladder, (), "at most 20"),
         (tmp_path / "list.json", (), "holds no fitted device"),
         (tmp_path / "broken.json", (), "no JSON"), (tmp_path / "none.json", (), "no such file"),
         (device, ("--map", "R_b"), "two parameters"), (device, ("--map", "R_b,R_b"), "twice"),

@@ -12,7 +12,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jaxmem.circuits import Circuit, CurrentDrive, Step, VoltageDrive
-from jaxmem.devices import AbstractDevice, Memristor2D, device_from_toml, read_device, write_device
+from jaxmem.devices import (
+    AbstractDevice,
+    ConstantPhase,
+    Memristor2D,
+    device_from_toml,
+    read_device,
+    write_device,
+)
 from jaxmem.folder import check_folder, new_folder
 from jaxmem.lens import get, lenses
 from jaxmem.page import inline, render, svg
@@ -26,10 +33,11 @@ from jaxmem.stability import least_margin, smallest_change
 from jaxmem.stability_plots import bifurcation_figure, gain_axes, map_figure, rest_curve
 from jaxmem.sweep import Axis, sweep
 
-# Points of the map to each side, and how far it goes, at least, from the device.
-POINTS, DECADES = 121, 1.0
-# The programs of more states take minutes to compile.
-STATES = 5
+# Points of the map to each side, of a device with many states fewer, and how far it goes, at least,
+# from the device.
+POINTS, FEWER, DECADES = 121, 31, 1.0
+# More states than this besides u take minutes to compile.
+STATES, MANY = 20, 8
 
 
 class Report(NamedTuple):
@@ -57,8 +65,8 @@ def write_report(
       smallest change moves most.
 
     **Raises:** `ValueError` for a file that is neither, for a device whose branches are linear at
-    all voltages (a fit of elements), with more than five states besides u (as constant-phase
-    elements have in time), and for axes that it has not.
+    all voltages (a fit of elements), with more than 20 states besides u (as ladders of
+    constant-phase elements have that are wide and accurate), and for axes that it has not.
     """
     check_folder(out, force=force)
     device, fit = read(file)
@@ -71,8 +79,8 @@ def write_report(
     if states > STATES:
         raise ValueError(
             f"{file}: with its ladders this device has {states} states besides u, and the report "
-            f"is made for at most {STATES}; put a Polarisation in the place of a constant-phase "
-            "element, or look at it with `jaxmem simulate`"
+            f"is made for at most {STATES}; give its constant-phase element a narrower band or a "
+            "lower accuracy, or look at it with `jaxmem simulate`"
         )
     if axes is not None:
         _check_axes(device, axes)
@@ -83,6 +91,14 @@ def write_report(
         chances.append(chance(device, fit, drive) if fit else None)
     progress("answering", 2, 2)
     lines = {a.drive: _lines(device, a, c) for a, c in zip(answers, chances, strict=True)}
+    ladders = [
+        f"The constant-phase element {name} stands as {len(element.ladder()[1].R)} R-C pairs: its "
+        f"admittance within {100 * element.accuracy:.2g} % from "
+        f"{engineering(element.band[0], 'Hz')} to {engineering(element.band[1], 'Hz')}."
+        for name, element in device.branches.items()
+        if isinstance(element, ConstantPhase)
+    ]
+    lines["current"] += ladders
     figures: dict[str, Figure] = {}
     with new_folder(out, force=force) as folder:
         for k, a in enumerate(answers):
@@ -232,8 +248,9 @@ def _map(device, found: Answer, axes):
         needed = np.log10(np.asarray(near.factors))
         target = tuple(float(v) for v in values * 10**needed)[::-1]
     reach = np.maximum(DECADES, 1.6 * np.abs(needed).max())
+    points = FEWER if device.in_time().size > MANY else POINTS
     made = [
-        Axis.log(lens, v / 10**reach, v * 10**reach, POINTS)
+        Axis.log(lens, v / 10**reach, v * 10**reach, points)
         for lens, v in zip(pair, values, strict=True)
     ]
     data = sweep(least_of(found.drive), device, *made)

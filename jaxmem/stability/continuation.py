@@ -24,6 +24,8 @@ from jaxmem.stability.radau import DENSE
 # Steps in relative change: where Newton works for them, and where it does not (a state may drift
 # by many times what it oscillates); the update at which a cycle is taken; the largest rise of ln T.
 USUAL_STEP, LARGEST_STEP, UPDATE, LONGEST = 0.5, 20.0, 1e-5, 14.0
+# A fold is stepped over by so much at most: it is interpolated between the cycles on both sides.
+FOLD_STEP = 0.1
 # Newton iterations of one try, tries in a row, tries before the mesh of the last step comes back.
 ITERATIONS, TRIES, BEFORE_OLD_MESH = 7, 14, 3
 
@@ -172,7 +174,8 @@ def _accept(field, power, walk: Walk, linear, rows, most, target, largest) -> Wa
     size = meshes.ranges(orbit)
     grown = jnp.abs(jnp.log(size[0] / walk.size[0]))
     sharp = (walk.count > 0) & ((turn > 4.0) | (grown > 1.2)) & (walk.step > 1e-3)
-    sharp = sharp | ~jnp.isfinite(turn)
+    folded = (walk.count > 0) & (place.tangent.drive * tangent.drive < 0) & (walk.step > FOLD_STEP)
+    sharp = sharp | folded | ~jnp.isfinite(turn)
 
     def take(walk):
         flow = field(jnp.zeros(()), orbit.start, orbit.drive)
@@ -201,6 +204,12 @@ def _accept(field, power, walk: Walk, linear, rows, most, target, largest) -> Wa
             old, new = place.orbit.drive, orbit.drive
             crossed = (old - target) * (new - target) <= 0
             part = jnp.clip((target - old) / jnp.where(new == old, 1.0, new - old), 0, 1)
+            # Over a fold the drive may reach the target and come back within one step.
+            a, b = place.tangent.drive, tangent.drive
+            fold = new - walk.step * b**2 / (2 * jnp.where(a == b, 1.0, b - a))
+            reached = (a * b < 0) & ((fold - target) * (new - target) <= 0)
+            part = jnp.where(crossed, part, 1.0)
+            crossed = crossed | reached
             between = place.orbit.plus(orbit.plus(place.orbit, -1.0), part)
             stable = crossed & (leading < 1)
             better = stable & ~kept_stable | crossed & ~kept_any
@@ -245,4 +254,4 @@ def from_hopf(mode, centre, omega, drive, amplitude, intervals: int) -> tuple[Pl
     stages = jnp.broadcast_to(centre, wave.shape)
     orbit = Orbit(centre, stages, jnp.log(2 * jnp.pi / omega), drive)
     tangent = Orbit(wave[-1, -1], wave, jnp.zeros(()), jnp.zeros(()))
-    return Place(mesh, orbit, tangent), 2 * amplitude * jnp.abs(mode) + meshes.ranges(orbit)
+    return Place(mesh, orbit, tangent), meshes.held(2 * amplitude * jnp.abs(mode), orbit)

@@ -2,7 +2,7 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool
+from jaxtyping import Array, Bool, Complex, Float
 
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
@@ -11,6 +11,13 @@ from jaxmem.responses.linear import circuit_matrix
 
 # A pair nearer to the axis than this share of its size is the one that crosses.
 NEAR = 0.02
+
+
+def nearest_pair(A: Float[Array, "n n"]) -> tuple[Complex[Array, ""], Scalar]:
+    """The complex eigenvalue [1/s] nearest to the axis, and its |Re|/|.|: inf if all are real."""
+    values = jnp.linalg.eigvals(A)
+    lean = jnp.where(values.imag > 0, jnp.abs(values.real) / jnp.abs(values), jnp.inf)
+    return values[jnp.argmin(lean)], jnp.min(lean)
 
 
 def on_axis(
@@ -25,10 +32,8 @@ def on_axis(
     the implicit function theorem. The third value tells whether there is such a pair.
     """
     fixed = jax.lax.stop_gradient(device)
-    values = jnp.linalg.eigvals(circuit_matrix(fixed, u, drive))
-    lean = jnp.where(values.imag > 0, jnp.abs(values.real) / jnp.abs(values), jnp.inf)
-    pair = values[jnp.argmin(lean)]
-    omega = jnp.where(jnp.isfinite(jnp.min(lean)), pair.imag, 1.0)
+    pair, lean = nearest_pair(circuit_matrix(fixed, u, drive))
+    omega = jnp.where(jnp.isfinite(lean), pair.imag, 1.0)
 
     def balance(device, z):
         u, omega = z[0], jnp.exp(z[1])
@@ -48,5 +53,5 @@ def on_axis(
     settled = jnp.all(jnp.abs(z - before) < 1e-9 * (1 + jnp.abs(before)))
     # One step with the live residual carries the derivatives.
     z = z - small_solve(slope(z), balance(device, z))
-    good = (jnp.min(lean) < NEAR) & settled & (jnp.abs(z[1] - start[1]) < NEAR)
+    good = (lean < NEAR) & settled & (jnp.abs(z[1] - start[1]) < NEAR)
     return z[0], jnp.exp(z[1]), good

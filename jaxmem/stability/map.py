@@ -21,7 +21,7 @@ from jaxmem.devices.branch import Scalar, state_space
 from jaxmem.quantity import is_concrete
 from jaxmem.responses.characteristic import EXPANDED, expand
 from jaxmem.responses.linear import circuit_matrix
-from jaxmem.stability.polynomial import DriveKind, margin_of, routh_margin
+from jaxmem.stability.polynomial import UNROLLED, DriveKind, margin_of, routh_margin
 
 # Voltages are scanned so many widths of a branch's window to both sides: there is no loop gain
 # above 8, without which nothing oscillates, beyond 12 widths unless G > 1e6.
@@ -117,11 +117,17 @@ def load(device: Memristor2D | Memristor3D, drive: DriveKind) -> Scalar:
 
 
 def in_small_branches(device: AbstractDevice) -> AbstractDevice:
-    """The device in time, each rung of a ladder a branch of its own: the same circuit."""
+    """The device in time, each rung of a ladder a branch of its own: the same circuit.
+
+    Of devices with many states the ladders stay whole.
+    """
     device = device.in_time()
     branches = {}
     for name, branch in device.branches.items():
         if isinstance(branch, CapacitiveLadder):
+            if device.size + 1 > UNROLLED:
+                branches[name] = branch
+                continue
             for k in range(branch.size):
                 branches[f"{name}.{k}"] = Polarisation(branch.R[k], branch.C[k])
             continue
@@ -177,12 +183,32 @@ def polynomial_of(device: AbstractDevice, u: Scalar, drive: str, rate: Scalar) -
     G = 1 / device.R_s if drive == "voltage" else jnp.zeros_like(rate)
     P, Q = [jnp.ones_like(rate)], []
     for branch in branches:
+        if isinstance(branch, CapacitiveLadder):
+            G, P, Q = _with_ladder(branch, device.C_m, rate, G, P, Q)
+            continue
         i_u, i_x, r_u, J = state_space(branch, u)
         G = G + i_u
         if branch.size:
             p, q = _fraction(i_x / device.C_m / rate, r_u / rate, J / rate)
             P, Q = _times(P, p), _plus(_times(Q, p), _times(P, q))
     return _plus(_times(P, [jnp.ones_like(rate), G / device.C_m / rate]), Q)
+
+
+def _with_ladder(ladder, C_m, rate, G, P, Q):
+    """The conductance and both polynomials with a ladder's rungs, one after another in a loop."""
+    rates = 1 / (ladder.R * ladder.C) / rate
+    shares = -rates / ladder.R / C_m / rate
+    room = len(P) + ladder.size
+    pad = lambda c: jnp.stack([*[jnp.zeros_like(P[0])] * (room - len(c)), *c])
+
+    def rung(polynomials, one):
+        P, Q = polynomials
+        rate, share = one
+        times = lambda c: jnp.roll(c, -1).at[-1].set(0.0) + rate * c
+        return (times(P), times(Q) + share * P), None
+
+    (P, Q), _ = jax.lax.scan(rung, (pad(P), pad(Q)), (rates, shares))
+    return G + jnp.sum(1 / ladder.R), list(P), list(Q)
 
 
 def _fraction(i_x, r_u, J) -> tuple[list[Scalar], list[Scalar]]:

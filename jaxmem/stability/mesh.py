@@ -21,7 +21,11 @@ DRIFT = 1e-2
 
 def ranges(orbit: Orbit) -> Float[Array, "n"]:
     """Largest minus smallest value of each state over the period, at least a trifle."""
-    span = jnp.max(orbit.stages, axis=(0, 1)) - jnp.min(orbit.stages, axis=(0, 1))
+    return held(jnp.max(orbit.stages, axis=(0, 1)) - jnp.min(orbit.stages, axis=(0, 1)), orbit)
+
+
+def held(span: Float[Array, "n"], orbit: Orbit) -> Float[Array, "n"]:
+    """What the states of an orbit that span so much are measured by."""
     trifle = 1e-12 + STILL * jnp.max(jnp.abs(orbit.stages), axis=(0, 1))
     return span + DRIFT * span[0] + trifle
 
