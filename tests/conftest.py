@@ -1,7 +1,16 @@
 """What all tests share: double precision, a quiet profile for hypothesis, shared data."""
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
+
+# Compiled programs are shared by the processes of one run, and by the programs that tests start:
+# read by JAX when it is imported. The first process, which starts the others, makes the folder.
+OWN_CACHE = "JAX_COMPILATION_CACHE_DIR" not in os.environ
+if OWN_CACHE:
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="jaxmem-tests-")
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.5"
 
 import jax
 import jaxtyping
@@ -42,6 +51,11 @@ def _no_programs_left():
 def as_users_call(monkeypatch):
     """Without the checks of types that only tests have: what a user sees of a wrong call."""
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+
+
+def pytest_unconfigure():
+    if OWN_CACHE:
+        shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items):

@@ -12,7 +12,16 @@ from matplotlib.figure import Figure
 
 from jaxmem.folder import check_folder, new_folder
 from jaxmem.page import inline, render, svg
-from jaxmem.paper import beyond, claims, errata, impedance, oscillation, steady, transients
+from jaxmem.paper import (
+    beyond,
+    claims,
+    equations,
+    errata,
+    impedance,
+    oscillation,
+    steady,
+    transients,
+)
 from jaxmem.paper.panel import Builder, Panel
 from jaxmem.provenance import provenance
 
@@ -20,7 +29,9 @@ PANELS: dict[str, Builder] = {
     **steady.PANELS, **impedance.PANELS, **transients.PANELS, **oscillation.PANELS,
 }  # fmt: skip
 PANELS = dict(sorted(PANELS.items()))
-EVERYTHING: dict[str, Builder] = PANELS | claims.CLAIMS | errata.ERRATA | beyond.BEYOND
+EVERYTHING: dict[str, Builder] = (
+    PANELS | equations.EQUATIONS | claims.CLAIMS | errata.ERRATA | beyond.BEYOND
+)
 # Rows of figure 2 have one tau_m each, and tau_d falls along them.
 FIGURES = {
     "figure 1": ([["1a", "1b"], ["1c", "1d"], ["1e", "1f"]], (10.0, 11.5)),
@@ -33,6 +44,7 @@ FIGURES = {
     "figure 5": ([["5a", "5b", "5c"]], (15.0, 4.4)),
 }  # fmt: skip
 PARTS = {
+    "The equations": tuple(equations.EQUATIONS),
     "What the paper claims": tuple(claims.CLAIMS),
     "Errata, by the live code": tuple(errata.ERRATA),
     "What the paper points to": tuple(beyond.BEYOND),
@@ -118,7 +130,7 @@ def _chosen(names: Sequence[str]) -> list[str]:
         if not hits:
             raise ValueError(
                 f"there is no panel {name}; there are {', '.join(EVERYTHING)}, and 1, 2, 4, 5 "
-                "for whole figures, c, e, b for claims, errata and what lies beyond"
+                "for whole figures, q, c, e, b for equations, claims, errata and what lies beyond"
             )
         found += hits
     return list(dict.fromkeys(found))
