@@ -2,7 +2,7 @@
 # # 01 Transients
 #
 # A pulse of current into the paper's 2D device, in its own units: R_b = 1, i_c0 = 10, V_T = 1,
-# V_m = 0.05. Change the numbers of the second cell and run again.
+# V_m = 0.05. Change the numbers of the third cell and run again.
 
 # %%
 import jax

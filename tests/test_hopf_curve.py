@@ -1,5 +1,6 @@
 """Curves of Hopf points over a parameter: the cubic, closed windows, criticality."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -115,6 +116,21 @@ def test_a_fold_of_cycles_begins_at_the_bautin_point():
         branch = jm.cycle_branch(jm.paper_device(1.0, 1.0, 1.0, i_c0=factor * hard))
         assert bool(branch.complete) and (int(branch.folds) > 0) == (folds > 0)
         assert np.isfinite(float(branch.low)) == (folds > 0)
+
+
+def test_many_states_lie_where_their_hopf_points_do():
+    """A device with a ladder: each point of the curve against `hopf_points` of that device."""
+    cpe = jm.ConstantPhase(2e-7, 0.95, band=(10.0, 1e4), accuracy=0.02)
+    device = jm.si_device(C_m=0.0, extra={"cpe": cpe})
+    curve = jm.hopf_curve(device, lambda d: d.tau_d, factor=2.0)
+    good = np.flatnonzero(np.isfinite(curve.parameter))
+    assert bool(curve.whole) and good.size > 5
+    for k in good[[1, good.size // 2, -2]]:
+        there = jm.hopf_points(eqx.tree_at(lambda d: d.tau_d, device, curve.parameter[k]))
+        at = int(np.nanargmin(np.abs(there.u - curve.u[k])))
+        assert float(there.u[at]) == pytest.approx(float(curve.u[k]), abs=1e-7)
+        assert float(there.omega[at]) == pytest.approx(float(curve.omega[k]), rel=1e-5)
+        assert float(there.l1[at]) == pytest.approx(float(curve.l1[k]), rel=1e-4)
 
 
 def test_batches_units_and_empty_curves():

@@ -16,7 +16,7 @@ def test_there_are_four():
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda n: n.stem)
 def test_notebook_runs(notebook, tmp_path):
     done = subprocess.run(
-        [sys.executable, str(notebook)], cwd=tmp_path, capture_output=True, text=True, timeout=300
+        [sys.executable, str(notebook)], cwd=tmp_path, capture_output=True, text=True, timeout=180
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert "nan" not in done.stdout

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from functools import lru_cache, partial
 
 import numpy as np
 import pytest
@@ -9,16 +10,24 @@ from scipy.integrate import solve_ivp
 from typer.testing import CliRunner
 
 from jaxmem.cli import app
-from jaxmem.paper import impedance, report, transients
+from jaxmem.paper import errata, impedance, report, transients
 from jaxmem.paper.panel import Check
 
 RUNNER = CliRunner()
 
 
-@pytest.mark.parametrize("name", report.EVERYTHING)
+BUILDERS = dict(report.EVERYTHING)
+
+
+@lru_cache
+def built(name):
+    return BUILDERS[name]()
+
+
+@pytest.mark.parametrize("name", BUILDERS)
 def test_what_the_text_describes_is_there(name):
-    panel = report.EVERYTHING[name]()
-    assert panel.checks
+    panel = built(name)
+    assert panel.checks and panel.name == name
     for check in panel.checks:
         assert check.passed, (name, check)
 
@@ -27,6 +36,32 @@ def test_there_are_25_panels_and_each_is_in_a_figure():
     assert len(report.PANELS) == 25
     drawn = [n for mosaic, _ in report.FIGURES.values() for row in mosaic for n in row if n != "."]
     assert sorted(drawn) == sorted(report.PANELS)
+
+
+def test_everything_is_drawn_and_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "EVERYTHING", {n: partial(built, n) for n in BUILDERS})
+    made = report.reproduce(tmp_path / "paper")
+    assert made.passed and [p.name for p in made.panels] == list(BUILDERS)
+    drawn = [p.name for p in made.panels if p.draw is not None]
+    assert set(report.PANELS) <= set(drawn)
+    for name in [*drawn, *(title.replace(" ", "_") for title in report.FIGURES)]:
+        assert (tmp_path / "paper" / f"{name}.png").stat().st_size > 3000
+        assert "<svg" in (tmp_path / "paper" / f"{name}.svg").read_text()
+    page = made.page.read_text()
+    assert all(words in page for words in errata.IN_WORDS)
+    assert all(f"<b>{name}</b>" in page for name in BUILDERS)
+    record = json.loads((tmp_path / "paper" / "reproduce.json").read_text())
+    assert list(record["panels"]) == list(BUILDERS) and record["failed"] == 0
+
+
+def test_a_panel_that_cannot_be_computed_has_failed(tmp_path, monkeypatch):
+    def broken():
+        raise ValueError("no root")
+
+    monkeypatch.setattr(report, "EVERYTHING", {"1a": partial(built, "1a"), "1b": broken})
+    made = report.reproduce(tmp_path / "paper")
+    assert not made.passed and made.panels[0].passed
+    assert "no root" in made.page.read_text()
 
 
 def by_scipy(tau_m, tau_d, dt):

@@ -192,6 +192,20 @@ def test_a_constant_phase_element_is_no_obstacle(tmp_path):
     assert (out / "map_current.png").is_file()
 
 
+@pytest.mark.slow
+def test_a_2d_device_with_a_constant_phase_element_is_told_what_it_lacks(tmp_path):
+    cpe = jm.ConstantPhase(2e-7, 0.95, band=(1.0, 1e5), accuracy=0.05)
+    letters_2d = dict(R_b=1e4, i_c0=5e-4, V_T=0.8, V_m=0.04, tau_d=2e-3)
+    device = jm.Memristor2D(C_m=0.0, **letters_2d, extra={"cpe": cpe})
+    output, _, record = written(tmp_path, device)
+    text = " ".join(output.split())
+    assert "the 2D model never spikes" in text and "would make it spike" in text
+    lag = record["answers"][0]["second_lag"]
+    three = jm.Memristor3D(C_m=0.0, tau_k=lag["tau_k_best_s"], **letters_2d, extra={"cpe": cpe})
+    assert lag["tau_k_low_s"] < lag["tau_k_best_s"] < lag["tau_k_high_s"]
+    assert int(jm.hopf_points(three).found) == 2
+
+
 def test_wrong_files_are_refused(tmp_path):
     linear = tmp_path / "linear.toml"
     jm.write_device(linear, jm.Device(1e-8, {"leak": jm.Leak(1e4)}))

@@ -11,7 +11,16 @@ from hypothesis import given
 from strategies import letters
 
 import jaxmem as jm
-from jaxmem.stability.map import REACH, least_margin, least_margin_3d
+from jaxmem.responses.linear import circuit_matrix
+from jaxmem.stability.map import (
+    REACH,
+    in_small_branches,
+    least_margin,
+    least_margin_3d,
+    polynomial_of,
+    rate_of,
+)
+from jaxmem.stability.polynomial import UNROLLED, _rolled_margin, routh_margin
 from jaxmem.sweep import Axis, sweep
 
 POINTS = 100
@@ -133,6 +142,49 @@ def test_many_states_against_eigenvalues(name):
             margin = float(found.margin.sel(i_c0=i_c0, tau_d=tau_d))
             wrong += (margin < 0) != want
     assert wrong == 0 and judged >= 40 and 5 < unstable < judged - 5
+
+
+@pytest.mark.parametrize("n", range(7, 13))
+def test_the_loop_of_the_routh_array_is_the_array(n):
+    """The margin of n roots, stable or not: unrolled, as a loop, and Orlando's product."""
+    rng, signs = np.random.default_rng(n), []
+    for lean in (0.02, -0.02) * 8:
+        pair = 10 ** rng.uniform(-1, 1) * np.exp(1j * (np.pi / 2 + lean))
+        real = -(10 ** rng.uniform(-2, 2, n - 2))
+        roots = np.concatenate([[pair, pair.conj()], real])
+        c = list(jnp.asarray(np.poly(roots).real))
+        whole, looped = float(routh_margin(c)), float(_rolled_margin(jnp.stack(c)))
+        if n <= UNROLLED:
+            assert looped == pytest.approx(whole, rel=1e-9)
+        sums = [a + b for k, a in enumerate(roots) for b in roots[k + 1 :]]
+        assert np.sign(looped) == np.sign(np.prod(-np.array(sums) / np.abs(sums)).real)
+        signs.append(np.sign(looped))
+    assert {-1.0, 1.0} == set(signs)
+
+
+@pytest.mark.parametrize("drive", ["current", "voltage"])
+def test_a_whole_ladder_is_its_rungs(drive):
+    """Thirteen rungs in a loop against the same circuit of separate branches."""
+    cpe = jm.ConstantPhase(2e-7, 0.95, band=(0.1, 1e6), accuracy=0.01)
+    d = jm.si_device(C_m=1e-9, R_s=2e4, extra={"cpe": cpe, "surface": EXTRA["surface"]})
+    whole = in_small_branches(d)
+    assert whole.size + 1 > UNROLLED
+    rungs = {
+        f"{name}.{k}": jm.Polarisation(b.R[k], b.C[k])
+        for name, b in whole.branches.items() if isinstance(b, jm.CapacitiveLadder)
+        for k in range(b.size)
+    }  # fmt: skip
+    others = {n: b for n, b in whole.branches.items() if not isinstance(b, jm.CapacitiveLadder)}
+    split = jm.Device(whole.C_m, others | rungs, whole.R_s)
+    for u in (0.6, 0.75, 0.9):
+        u = jnp.asarray(u)
+        rate = rate_of(whole, u)
+        a, b = (jnp.stack(polynomial_of(e, u, drive, rate)) for e in (whole, split))
+        np.testing.assert_allclose(a, b, rtol=1e-11)
+    values = np.linalg.eigvals(np.asarray(circuit_matrix(whole, jnp.asarray(0.75), drive)))
+    assert (float(least_margin(d, drive).margin) < 0) == bool(
+        (values.real > 0).any() or int(jm.hopf_points(d, drive=drive).found)
+    )
 
 
 def test_every_window_is_looked_at():

@@ -90,7 +90,7 @@ def to_two_dimensions() -> Panel:
     checks = (
         true("u(t) comes nearer as tau_k falls from 0.01 to 0.0001", off[0] > off[1] > off[2]),
         true("in proportion to tau_k within a third",
-             all(6.7 < a / b < 15 for a, b in pairwise(off))),
+             all(6.7 < a / b < 13.3 for a, b in pairwise(off))),
     )  # fmt: skip
     curves = {"": {"tau_k": np.array(taus), "largest_difference_of_u": np.array(off)}}
     return Panel("c5", "3D goes to 2D as tau_k goes to zero", flat, checks, curves)

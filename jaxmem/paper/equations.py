@@ -5,8 +5,9 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from jaxmem.circuits import Circuit, Constant, CurrentDrive
 from jaxmem.devices import Memristor2D, Memristor3D, paper_device
-from jaxmem.paper.panel import Builder, Panel, true
+from jaxmem.paper.panel import Builder, Panel, occupation, true
 from jaxmem.responses import equivalent_circuit, linearize, operating_point
 
 TAUS = dict(tau_m=0.4, tau_d=2.0, tau_k=0.7)
@@ -29,18 +30,18 @@ def close(a: Any, b: Any) -> bool:
     return bool(np.abs(a - b).max() <= 1e-12 * np.abs(b).max())
 
 
-def occupation(u):
-    """Equation 4."""
-    return 1 / (1 + np.exp(-(u - V_T) / V_M))
-
-
 def dynamic() -> Panel:
     """Equations 1, 2, 11, 12: the rates of all states, away from rest."""
     flat, full = devices()
     rows: dict[str, list[bool]] = {"1": [], "2": [], "11": [], "12": []}
     for u in U:
         i, x = jnp.asarray([I_C]), jnp.asarray([I_C, F])
-        du = (I - full.current(jnp.asarray(u), x)) / full.C_m
+        # The rates that the solver integrates.
+        now = jnp.zeros(())
+        y = jnp.concatenate([jnp.asarray([u]), full.chart(x)])
+        du = Circuit(full, CurrentDrive(Constant(jnp.asarray(I)))).field(now, y, now, jnp.ones(()))[
+            0
+        ]
         rows["1"].append(close(du, (I - u / R_B - I_C) / (TAU_M / R_B)))
         rates = flat.rates(jnp.asarray(u), i)
         rows["2"].append(close(rates, [(I_C0 * occupation(u) - I_C) / TAU_D]))

@@ -10,9 +10,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from jaxmem.devices import Memristor3D, paper_device
-from jaxmem.paper.impedance import BIASES, growth, near_bias
-from jaxmem.paper.oscillation import coefficients, crossings
-from jaxmem.paper.panel import Builder, Check, Panel, near, root, true
+from jaxmem.paper.impedance import BIASES, growth, near_bias, spectrum
+from jaxmem.paper.oscillation import crossings, printed_and_exact
+from jaxmem.paper.panel import Builder, Check, Panel, near, occupation, root, true
 from jaxmem.plots import ANSWER, STIMULUS
 from jaxmem.responses import equivalent_circuit, linearize, operating_point
 from jaxmem.stability import unstable_count
@@ -39,7 +39,7 @@ def printed_polynomial() -> Panel:
         u = V_T + V_m * np.linspace(-8.001, 8, 1601)
         # The truth, from eigenvalues of the Jacobian (18) written by hand.
         unstable = np.array([eigenvalues(letters, x).real.max() > 0 for x in u])
-        c = coefficients(model, u)
+        c = printed_and_exact(model, u)
         exact, printed = (c[form] > c["c1"] * c["c2"] for form in ("c0", "c0_printed"))
         wrong = int(np.sum(printed != unstable))
         checks += [
@@ -67,7 +67,8 @@ def printed_polynomial() -> Panel:
         ax.set_title("unstable window: exact (wide), printed (black)", fontsize="medium")
 
     columns = ("u_low", "u_high", "u_low_printed", "u_high_printed")
-    curves = {"": {name: table[:, k] for k, name in enumerate(columns)}}
+    curves = {"": {"set": np.array(list(SETS))}}
+    curves[""] |= {name: table[:, k] for k, name in enumerate(columns)}
     shows = "equation 20 lacks the term 1/(f tau_m tau_d tau_k)"
     return Panel("e1", shows, {"sets": list(SETS)}, tuple(checks), curves, draw, (5.6, 3.4))
 
@@ -75,7 +76,7 @@ def printed_polynomial() -> Panel:
 def eigenvalues(letters, u) -> Any:
     """Of the Jacobian as equation 18 prints it."""
     R_b, C_m, i_c0, V_T, V_m, tau_d, tau_k = letters
-    f = 1 / (1 + np.exp(-(u - V_T) / V_m))
+    f = occupation(u, V_T, V_m)
     J = [
         [-1 / (R_b * C_m), -1 / C_m, 0.0],
         [0.0, -1 / tau_d, i_c0 / tau_d],
@@ -89,7 +90,7 @@ def eigenvalues(letters, u) -> Any:
 def literal_activation() -> Panel:
     """Equation 12 without the parentheses round u - V_T has no threshold."""
     u = np.linspace(0, 1.6, 801)
-    meant = 1 / (1 + np.exp(-(u - 1.0) / 0.05))
+    meant = occupation(u)
     literal = 1 / (1 + np.exp(-u - 1.0 / 0.05))
     ours = np.array([float(paper_device(tau_k=1.0).rest(jnp.asarray(x))[1]) for x in (0.5, 1.0)])
     checks = (
@@ -116,9 +117,9 @@ def chord() -> Panel:
     point = operating_point(device, I=6.0)
     R_dc = float(equivalent_circuit(device, point).R_dc)
     checks = (
-        near("u at rest under I = 6", point.u, "1.0"),
+        near("u at rest under I = 6", point.u, "1.000000"),
         near("u/I, the chord", float(point.u) / 6, "0.1667"),
-        near("R_dc = dV/dI", R_dc, "0.0196"),
+        near("R_dc = dV/dI", R_dc, "0.01961"),
         true("R_dc I is not u: it is less than an eighth of it", 6 * R_dc < float(point.u) / 8),
     )
     shows = "(9) is a differential resistance: the voltage at rest needs the chord"
@@ -131,7 +132,7 @@ def caption_of_figure_3() -> Panel:
     by_caption = float(device.steady_current(1.5))
     point = operating_point(device, V=1.5)
     # By hand: V = R_s I(u) + u.
-    I_of = lambda u: u + 10 / (1 + np.exp(-(u - 1) / 0.05))
+    I_of = lambda u: u + 10 * occupation(u)
     u = root(lambda u: 0.1 * I_of(u) + u - 1.5, 0, 1.5)
     checks = (
         near("I_tot(1.5), as the caption has it", by_caption, "11.49955"),
@@ -147,12 +148,16 @@ def necessary_not_sufficient() -> Panel:
     """Negative Re Z does not make a device oscillate: it says that some capacitance would."""
     u, (tau_m, tau_d, tau_k) = BIASES["4b"]
     assert tau_k is not None
-    f = 1 / (1 + np.exp(-(u - 1) / 0.05))
+    f = occupation(u)
     needed = float(np.sqrt(tau_d * f * tau_k))
     with_C = lambda C: paper_device(tau_m=C, tau_d=tau_d, tau_k=tau_k)  # R_b = 1
     C = np.geomspace(1e-3, 1e2, 501)
     counts = np.asarray(jax.vmap(lambda c: unstable_count(with_C(c), u))(jnp.asarray(C)))
     values: Any = jax.vmap(lambda c: linearize(with_C(c), u=u).eigenvalues())(jnp.asarray(C))
+    u_1f, (_, _, tau_k_1f) = BIASES["1f"]
+    with_C_1f = lambda C: paper_device(tau_m=C, tau_d=tau_d, tau_k=tau_k_1f)
+    count_1f = jax.vmap(lambda c: unstable_count(with_C_1f(c), u_1f))(jnp.asarray(C))
+    quiet = spectrum(near_bias("1f")).real.min() > 0 and not np.any(np.asarray(count_1f))
     largest = np.max(np.real(np.asarray(values)), axis=1)
     checks = (
         true("stable as it is, although Re Z < 0", int(unstable_count(with_C(tau_m), u)) == 0),
@@ -160,6 +165,7 @@ def necessary_not_sufficient() -> Panel:
              int(unstable_count(with_C(needed), u)) == 2),
         true("there is one range of capacitances that makes it so",
              np.sum(np.abs(np.diff(counts)) > 0) == 2),
+        true("at the bias of 1f, where Re Z > 0 throughout, none of them does", quiet),
         true("eigenvalues agree at all 501 capacitances",
              np.array_equal(counts > 0, largest > 0)),
     )  # fmt: skip

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from jaxmem.circuits import Circuit, Constant, CurrentDrive, Step
 from jaxmem.devices import Memristor3D, paper_device
-from jaxmem.paper.panel import Builder, Panel, near, root, true
+from jaxmem.paper.panel import Builder, Panel, near, occupation, root, true
 from jaxmem.plots import ANSWER, SHADES, STIMULUS
 from jaxmem.responses import linearize, solve
 from jaxmem.stability import cycle_branch, hopf_points, limit_cycle
@@ -27,13 +27,13 @@ def device() -> Memristor3D:
     return made
 
 
-def coefficients(model: Memristor3D, u: np.ndarray) -> dict[str, np.ndarray]:
+def printed_and_exact(model: Memristor3D, u: np.ndarray) -> dict[str, np.ndarray]:
     """c2, c1, c0 (eqs 21, 22 and the corrected 20) over u, and c0 as it is printed.
 
     The printed equation 20 lacks 1/(f tau_m tau_d tau_k).
     """
     _, c2, c1, c0 = np.asarray(_polynomials(model, jnp.asarray(u))).T
-    f = 1 / (1 + np.exp(-(u - float(model.V_T)) / float(model.V_m)))
+    f = occupation(u, float(model.V_T), float(model.V_m))
     lacking = 1 / (f * float(model.tau_m) * float(model.tau_d) * float(model.tau_k))
     return {"c2": c2, "c1": c1, "c0": c0, "c0_printed": c0 - lacking}
 
@@ -47,7 +47,7 @@ def crossings(model: Memristor3D, form: str = "c0") -> list[float]:
     """Voltages at which c1 c2 equals a form of c0, by bisection."""
 
     def gap(u):
-        c = coefficients(model, np.atleast_1d(u))
+        c = printed_and_exact(model, np.atleast_1d(u))
         return c["c1"] * c["c2"] - c[form]
 
     V_T, V_m = float(model.V_T), float(model.V_m)
@@ -79,7 +79,7 @@ def last_period(t: np.ndarray, u: np.ndarray) -> float:
 def criterion_panel() -> Panel:
     """c0 against c1 c2: the device at rest is unstable where c0 is larger."""
     u = np.linspace(0.7, 1.35, 1301)
-    c = coefficients(device(), u)
+    c = printed_and_exact(device(), u)
     exact, printed = crossings(device()), crossings(device(), "c0_printed")
     hopf = hopf_points(device())
     checks = (
@@ -133,11 +133,19 @@ def spikes_panel() -> Panel:
 
 
 def cycles_panel() -> Panel:
-    """The trajectories in the plane of u and i_c, and the branch of cycles."""
+    """The trajectories in the plane of u and i_c; the branch of cycles as a table."""
     branch = cycle_branch(device())
     u = np.linspace(-2.5, 4.5, 1401)
-    rest = 10 / (1 + np.exp(-(u - 1) / 0.05))
+    rest = 10 * occupation(u)
+    closing = []
+    for t, v, i in runs().values():
+        # The last two turns of each trajectory, at the same phases.
+        T, late = last_period(t, v), t > END - 3
+        before = [np.interp(t[late] - T, t, a) for a in (v, i)]
+        gaps = (np.abs(a[late] - b).max() for a, b in zip((v, i), before, strict=True))
+        closing.append(max(gaps) < 1e-3)
     checks = (
+        true("after 60 each trajectory repeats itself to 1e-3", all(closing)),
         true("the cycles of one Hopf point end at the other", bool(branch.complete)),
         true("all cycles between them are stable",
              bool(np.all(np.asarray(branch.stable)[: int(branch.count)]))),
@@ -156,6 +164,8 @@ def cycles_panel() -> Panel:
     n = int(branch.count)
     names = ("drive", "period", "u_max", "u_min", "multiplier")
     curves = {"branch": {k: np.asarray(getattr(branch, k))[:n] for k in names}}
+    curves |= {f"u_{name}": {"u": v, "i_c": i} for name, (_, v, i) in runs().items()}
+    curves["rest"] = {"u": u, "i_c": rest}
     return Panel("5c", "each trajectory closes on a limit cycle", TAUS, checks, curves, draw)
 
 

@@ -17,12 +17,14 @@ class Check(NamedTuple):
 
     - `says`: the feature in words. `value` is computed, `expected` known beforehand.
     - `tolerance`: the largest difference that passes; half a unit of the last digit given.
+    - `digits`: how many are given behind the point.
     """
 
     says: str
     value: float | bool
     expected: float | bool
     tolerance: float = 0.0
+    digits: int = 6
 
     @property
     def passed(self) -> bool:
@@ -37,7 +39,7 @@ class Check(NamedTuple):
         value = bool(self.value) if isinstance(self.expected, bool) else self.value
         return {
             "says": self.says, "value": plain(value), "expected": plain(self.expected),
-            "tolerance": self.tolerance, "passed": self.passed,
+            "tolerance": self.tolerance, "digits": self.digits, "passed": self.passed,
         }  # fmt: skip
 
 
@@ -68,6 +70,11 @@ class Panel:
 Builder = Callable[[], Panel]
 
 
+def occupation(u: Any, V_T: float = 1.0, V_m: float = 0.05) -> Any:
+    """Equation 4 by hand, f_ss = 1/(1 + exp(-(u - V_T)/V_m)), in the paper's units."""
+    return 1 / (1 + np.exp(-(u - V_T) / V_m))
+
+
 def root(fn: Callable[[float], Any], low: float, high: float) -> float:
     """The zero of a function between two values of opposite sign."""
     found: Any = brentq(fn, low, high, xtol=1e-14)
@@ -77,7 +84,7 @@ def root(fn: Callable[[float], Any], low: float, high: float) -> float:
 def near(says: str, value: Any, text: str) -> Check:
     """A check against a number as it is printed: `near("peak", u.max(), "5.9989")`."""
     digits = len(text.partition(".")[2])
-    return Check(says, float(value), float(text), 0.5 * 10.0**-digits * (1 + 1e-9))
+    return Check(says, float(value), float(text), 0.5 * 10.0**-digits * (1 + 1e-9), digits)
 
 
 def true(says: str, value: Any) -> Check:

@@ -22,7 +22,7 @@ from jaxmem.paper import (
     steady,
     transients,
 )
-from jaxmem.paper.panel import Builder, Panel
+from jaxmem.paper.panel import Builder, Panel, true
 from jaxmem.provenance import provenance
 
 PANELS: dict[str, Builder] = {
@@ -85,7 +85,7 @@ def reproduce(
     panels: list[Panel] = []
     for k, name in enumerate(chosen):
         progress("computing", k, len(chosen))
-        panels.append(EVERYTHING[name]())
+        panels.append(_build(name))
     progress("computing", len(chosen), len(chosen))
     made = {panel.name: panel for panel in panels}
     with new_folder(out, force=force) as folder:
@@ -99,6 +99,8 @@ def reproduce(
                 drawings[panel.name] = _save(figure, folder, panel.name)
         for title, (mosaic, size) in FIGURES.items():
             if all(name in made for row in mosaic for name in row if name != "."):
+                if any(made[str(n)].draw is None for row in mosaic for n in row if n != "."):
+                    continue
                 figure = Figure(figsize=size, layout="constrained")
                 axes: Any = figure.subplot_mosaic(cast(Any, mosaic))
                 for name, ax in axes.items():
@@ -119,6 +121,15 @@ def reproduce(
         )  # fmt: skip
         (folder / "index.html").write_text(page, encoding="utf-8")
     return Reproduction(Path(out) / "index.html", tuple(panels))
+
+
+def _build(name: str) -> Panel:
+    """A panel; one that cannot be computed has failed, and the others go on."""
+    try:
+        return EVERYTHING[name]()
+    except Exception as error:
+        says = f"it can be computed ({type(error).__name__}: {error})"
+        return Panel(name, "could not be computed", {}, (true(says, False),))
 
 
 def _chosen(names: Sequence[str]) -> list[str]:

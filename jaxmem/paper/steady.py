@@ -21,7 +21,7 @@ def current_panel() -> Panel:
     ohmic = lambda u: float(device.branches["leak"].current(jnp.asarray(u), jnp.zeros(0)))
     crossing = root(lambda u: at(u) - 2 * ohmic(u), 0.8, 1.0)
     checks = (
-        near("I(0.5)", at(0.5), "0.50045"), near("I(1)", at(1.0), "6.0"),
+        near("I(0.5)", at(0.5), "0.50045"), near("I(1)", at(1.0), "6.00000"),
         near("I(1.5)", at(1.5), "11.49955"),
         near("u at which the slow current passes the ohmic one", crossing, "0.883289"),
         true("I rises with u everywhere", np.all(np.diff(I) > 0)),

@@ -32,7 +32,7 @@ CLOSER = {
 }  # fmt: skip
 SHOWS = {
     "2a": "u rises at once to R_b I = 6 and decays slowly",
-    "2b": "u rises at once to R_b I = 6 and decays, faster",
+    "2b": "u rises at once to R_b I = 6 and decays",
     "2c": "a spike, then u = 1; a negative spike after the pulse",
     "2d": "a shorter spike, then u = 1; a negative spike after the pulse",
     "2e": "a plain RC rise and return",
@@ -143,7 +143,27 @@ def rises(run: Run) -> Check:
 
 
 def rings(run: Run) -> Check:
-    return true("u turns at least three times in the pulse", len(run.extrema()) >= 3)
+    swings = np.abs(np.diff(run.extrema()))
+    return true("u turns at least three times in the pulse, by more than 0.01",
+                np.sum(swings > 0.01) >= 2)  # fmt: skip
+
+
+def half_time(run: Run) -> float:
+    """When u has fallen from its peak half of the way to 1."""
+    t, u = run.during()
+    return float(t[np.argmax((t > t[np.argmax(u)]) & (u < (1 + u.max()) / 2))])
+
+
+def shorter_than(name: str):
+    def check(run: Run) -> Check:
+        other = half_time(pulse_run(*PULSES[name]))
+        return true(f"the spike is shorter than that of {name}", 0 < half_time(run) < other)
+
+    return check
+
+
+def returns(run: Run) -> Check:
+    return true("at the last time u is within 0.03 of zero", abs(run.u[-1]) < 0.03)
 
 
 def below_zero(run: Run) -> Check:
@@ -159,8 +179,9 @@ def as_rc(run: Run) -> Check:
 FEATURES = {
     "2a": (peak("5.9989"), at_once, falls, slowly), "2b": (peak("5.9844"), at_once, falls, slowly),
     "2c": (peak("5.8899"), at_once, settles, lowest("-4.9364")),
-    "2d": (peak("5.7710"), at_once, settles, lowest("-4.8645")),
-    "2e": (at_end("5.98"), as_rc), "2f": (peak("4.2746"), settles), "2g": (peak("3.5986"), settles),
+    "2d": (peak("5.7710"), at_once, shorter_than("2c"), settles, lowest("-4.8645")),
+    "2e": (at_end("5.98"), as_rc, returns),
+    "2f": (peak("4.2746"), settles), "2g": (peak("3.5986"), settles),
     "2h": (peak("2.0663"), rings, settles), "2i": (at_end("3.7901"), rises),
     "2j": (at_end("3.3034"), rises, lowest("-1.5070"), below_zero),
     "2k": (at_end("2.6671"), rises, lowest("-1.9107"), below_zero),
@@ -216,7 +237,7 @@ def voltage_panel() -> Panel:
         curves[f"tau_m_{name}"] = {"t": t, "I": I, "u": np.asarray(run.u)}
         edge = float(I[np.argmax(t >= 0)])
         checks += [
-            near(f"I at the edge, tau_m = {name}", edge, "15.0"),
+            near(f"I at the edge, tau_m = {name}", edge, "15.000"),
             near(f"least I, tau_m = {name}", I[t >= 0].min(), texts[name]),
             near(f"I at rest, tau_m = {name}", I[-1], "5.1652"),
         ]

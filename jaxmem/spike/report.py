@@ -36,7 +36,7 @@ from jaxmem.sweep import Axis, sweep
 # Points of the map to each side, of a device with many states fewer, and how far it goes, at least,
 # from the device.
 POINTS, FEWER, DECADES = 121, 31, 1.0
-# More states than this besides u take minutes to compile.
+# Of more states besides u the programs take too long to compile; of so many the map is coarser.
 STATES, MANY = 20, 8
 
 
@@ -79,8 +79,8 @@ def write_report(
     if states > STATES:
         raise ValueError(
             f"{file}: with its ladders this device has {states} states besides u, and the report "
-            f"is made for at most {STATES}; give its constant-phase element a narrower band or a "
-            "lower accuracy, or look at it with `jaxmem simulate`"
+            f"is made for at most {STATES}; give its constant-phase element a lower accuracy, or a "
+            "narrower band round the frequency of its spikes, or look at it with `jaxmem simulate`"
         )
     if axes is not None:
         _check_axes(device, axes)
@@ -91,14 +91,8 @@ def write_report(
         chances.append(chance(device, fit, drive) if fit else None)
     progress("answering", 2, 2)
     lines = {a.drive: _lines(device, a, c) for a, c in zip(answers, chances, strict=True)}
-    ladders = [
-        f"The constant-phase element {name} stands as {len(element.ladder()[1].R)} R-C pairs: its "
-        f"admittance within {100 * element.accuracy:.2g} % from "
-        f"{engineering(element.band[0], 'Hz')} to {engineering(element.band[1], 'Hz')}."
-        for name, element in device.branches.items()
-        if isinstance(element, ConstantPhase)
-    ]
-    lines["current"] += ladders
+    for a in answers:
+        lines[a.drive] += _ladders(device, a)
     figures: dict[str, Figure] = {}
     with new_folder(out, force=force) as folder:
         for k, a in enumerate(answers):
@@ -167,6 +161,29 @@ def _check_axes(device, axes):
 
 def _lines(device, found: Answer, sure: Chance | None) -> list[str]:
     return sentences(device, found) + ([sure.sentence()] if sure else [])
+
+
+def _ladders(device, found: Answer) -> list[str]:
+    """What a constant-phase element is in time, and whether it is asked for more than it is."""
+    rates = [] if found.hopf is None else list(np.asarray(found.hopf.omega) / (2 * np.pi))
+    rates += [1 / float(T) for b in found.branches for T in np.asarray(b.period)]
+    rates = [rate for rate in rates if np.isfinite(rate)]
+    lines = []
+    for name, element in device.branches.items():
+        if not isinstance(element, ConstantPhase):
+            continue
+        low, high = element.band
+        band = f"{engineering(low, 'Hz')} to {engineering(high, 'Hz')}"
+        lines.append(
+            f"The constant-phase element {name} stands as {len(element.ladder()[1].R)} R-C pairs: "
+            f"its admittance within {100 * element.accuracy:.2g} % from {band}."
+        )
+        if rates and not low <= min(rates) <= max(rates) <= high:
+            ends = f"{engineering(min(rates), 'Hz')} to {engineering(max(rates), 'Hz')}"
+            lines.append(
+                f"It oscillates at {ends}, outside this band: give {name} a band that holds it."
+            )
+    return lines
 
 
 def _figures(folder, device, found: Answer, axes) -> dict[str, Figure]:

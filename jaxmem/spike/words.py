@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxmem.devices import AbstractDevice
+from jaxmem.devices import AbstractDevice, Memristor2D
 from jaxmem.plots import engineering
 from jaxmem.spike.answer import Answer, branch_record, change_record
 from jaxmem.stability import loop_gain
@@ -100,9 +100,9 @@ def _change(device: AbstractDevice, found: Answer) -> list[str]:
     row = change_record(change)
     verb = "makes it spike" if row["starts"] else "stops it"
     if int(change.result) == SADDLE:
-        return [f"Nothing {verb} here: {WHY[SADDLE]}."]
+        return [f"No change was found that {verb}: {WHY[SADDLE]}."]
     if not row["found"]:
-        if device.size < 2:
+        if isinstance(device, Memristor2D) and device.size < 2:
             return [f"No change of its parameters {verb}."]
         return [f"No change of its parameters was found that {verb}, each within a million."]
     alone = [f"{p['name']} {options}" for p in row["parameters"] if (options := _alone(p))]

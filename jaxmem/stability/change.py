@@ -12,12 +12,11 @@ from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
 from jaxmem.lens import Lens, describe, get, lenses, locate, path
 from jaxmem.quantity import is_concrete
-from jaxmem.responses.characteristic import EXPANDED, coefficients
 from jaxmem.responses.linear import circuit_matrix
-from jaxmem.stability.crossing import NEAR, nearest_pair
+from jaxmem.stability.crossing import crossing_omega
 from jaxmem.stability.hopf import roots_on, scan
 from jaxmem.stability.map import check_drive, in_small_branches, margin_at, rate_of
-from jaxmem.stability.polynomial import DriveKind, crossing_frequency2
+from jaxmem.stability.polynomial import DriveKind
 
 # A parameter alone is moved by at most this factor, in so many steps.
 FARTHEST, STEPS = 1e6, 96
@@ -157,22 +156,13 @@ def _search(device, moved, drive, u_range):
     good = jnp.isfinite(distance)
     z = jnp.where(good, z, 0.0)
     (now, _), (_, u) = jax.vmap(lowest)(jnp.stack([nothing, z]))
-    omega = _frequency(at(z), u, drive)
+    omega = crossing_omega(circuit_matrix(at(z), u, drive))
     result = jnp.where(~good, NONE, jnp.where(omega > 0, FOUND, SADDLE))
     hide = lambda a: jnp.where(result == FOUND, a, jnp.nan)
     return (
         now < 0, hide(jnp.exp(z)), hide(distance), hide(u), hide(omega),
         jnp.exp(alone), result,
     )  # fmt: skip
-
-
-def _frequency(device, u, drive):
-    """omega [rad/s] of the pair on the imaginary axis; NaN if it is a saddle's."""
-    if device.in_time().size + 1 > EXPANDED:
-        pair, lean = nearest_pair(circuit_matrix(device, u, drive))
-        return jnp.where(lean < NEAR, pair.imag, jnp.nan)
-    c, rate = coefficients(circuit_matrix(device, u, drive))
-    return jnp.sqrt(crossing_frequency2(c)) * rate if len(c) > 2 else jnp.asarray(jnp.nan)
 
 
 def log_ratio(margin: Float[Array, "..."]) -> Float[Array, "..."]:

@@ -93,11 +93,13 @@ def _hopf_points(device, drive, u_range):
         return HopfPoints(*[nan] * 8, found=jnp.zeros((), int))
     fixed = jax.lax.stop_gradient(device)
     margin = lambda u: margin_of(circuit_matrix(fixed, u, drive))
-    roots = roots_on(margin, scan(fixed, u_range))
+    grid = scan(fixed, u_range)
+    roots = roots_on(margin, grid)
+    spacing = jnp.max(jnp.diff(grid)) / 10
 
     def inform(u):
         if device.size + 1 > EXPANDED:
-            return on_axis(device, u, drive)
+            return on_axis(device, u, drive, spacing)
         # One Newton step from the root carries the derivative and changes nothing else.
         value = margin_of(circuit_matrix(device, u, drive))
         u = u - value / jax.lax.stop_gradient(with_slope(margin)(u)[1])
@@ -108,7 +110,7 @@ def _hopf_points(device, drive, u_range):
         return u, omega, good
 
     safe = jnp.where(jnp.isfinite(roots), roots, roots[0])
-    safe = jnp.where(jnp.isfinite(safe), safe, scan(fixed, u_range)[0])
+    safe = jnp.where(jnp.isfinite(safe), safe, grid[0])
     u, omega, good = jax.vmap(inform)(safe)
     good = good & jnp.isfinite(roots)
     order = jnp.argsort(jnp.where(good, jax.lax.stop_gradient(u), jnp.inf))

@@ -11,13 +11,13 @@ from jaxtyping import Array, Bool, Float, Int
 from jaxmem.devices import AbstractDevice
 from jaxmem.lens import Lens, get, locate, path
 from jaxmem.quantity import is_concrete
-from jaxmem.responses.characteristic import coefficients
 from jaxmem.responses.linear import circuit_matrix
+from jaxmem.stability.crossing import crossing_omega
 from jaxmem.stability.hopf import MOST, REACH, hopf_points, scan
 from jaxmem.stability.map import check_drive
 from jaxmem.stability.normal_form import normal_form
 from jaxmem.stability.plane_curve import direction, events, follow
-from jaxmem.stability.polynomial import DriveKind, crossing_frequency2, margin_of
+from jaxmem.stability.polynomial import DriveKind, margin_of
 
 
 class Events(NamedTuple):
@@ -137,17 +137,16 @@ def _follow(device, p0, moved, reach, drive, hopf, start, u_range):
 
     def describe(y):
         changed, u = at(y)
-        c, rate = coefficients(matrix(y))
-        omega2 = crossing_frequency2(c)
-        omega = jnp.sqrt(jnp.where(omega2 > 0, omega2, jnp.nan)) * rate
+        omega = crossing_omega(matrix(y))
+        there = jnp.isfinite(omega)
         I = changed.steady_current(u)
         value = I if drive == "current" else u + changed.R_s * I
-        form = normal_form(changed, u, jnp.where(omega2 > 0, omega, rate), drive)
-        l1 = jnp.where(omega2 > 0, form.l1, jnp.nan)
+        form = normal_form(changed, u, jnp.where(there, omega, 1.0), drive)
+        l1 = jnp.where(there, form.l1, jnp.nan)
         return p0 * jnp.exp(y[1]), u, value, omega, l1
 
     inside = lambda y: (jnp.abs(y[1]) <= reach) & (jnp.abs(y[0]) <= 2 * REACH)
-    real = lambda y: crossing_frequency2(coefficients(matrix(y))[0]) > 0
+    real = lambda y: jnp.isfinite(crossing_omega(matrix(y)))
     curve = follow(h, origin, there, inside, real)
     hide = lambda a: jnp.where(curve.shown, a, jnp.nan)
     shown = jnp.where(curve.shown[:, None], curve.ys, origin)

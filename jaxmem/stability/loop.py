@@ -83,7 +83,9 @@ def second_lag(device: Memristor2D, drive: DriveKind = "current") -> SecondLag:
         )
     check_drive("second_lag", device, drive)
     letters = {name: getattr(device, name) for name in device.__dataclass_fields__}
-    three = Memristor3D(**letters, tau_k=jnp.sqrt(device.tau_m * device.tau_d))
+    # A constant-phase element may stand in the place of C_m: its ladder leaves a capacitance.
+    tau_m = device.R_b * device.in_time().C_m
+    three = Memristor3D(**letters, tau_k=jnp.sqrt(tau_m * device.tau_d))
     best = put(_tau_k, three, _best(three, drive))
     change = smallest_change(best, _tau_k, drive=drive)
     low, high = jnp.where(change.spikes, change.alone[0] * best.tau_k, jnp.nan)

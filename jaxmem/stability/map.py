@@ -41,7 +41,10 @@ class LeastMargin(NamedTuple):
 def least_margin(
     device: AbstractDevice, drive: DriveKind = "current", points: int = 200
 ) -> LeastMargin:
-    """The smallest `hopf_margin` over the voltages where the branches are steep.
+    """The smallest Hurwitz margin over the voltages where the branches are steep.
+
+    That of `hopf_margin`; beyond six states with u the Routh array's first column over what it is
+    when all of its terms are added, which has the same sign.
 
     For any device: branches are linearised by automatic differentiation, and their polynomials
     make the circuit's. A window of instability narrower than the distance of the voltages, 24
@@ -141,7 +144,7 @@ def in_small_branches(device: AbstractDevice) -> AbstractDevice:
 
 
 def margin_at(device: AbstractDevice, u: Scalar, drive: str, rate: Scalar) -> Scalar:
-    """`hopf_margin` by way of the branches' polynomials."""
+    """The margin of `least_margin` at u, by way of the branches' polynomials."""
     n = device.size + 1
     if n < 3:  # no product of coefficients: the trace
         return margin_of(circuit_matrix(device, u, drive))

@@ -13,9 +13,9 @@ EVEN = 0.3
 # A state that moves by less than this share of its value (one that is saturated) is held to that:
 # its last digits are no motion.
 STILL = 1e-10
-# A state that drifts with the mean of u and hardly oscillates (a slow rung of a constant-phase
-# element's ladder) is held to this share of u's range, in units of what V_m does to it at rest:
-# a branch measured by its own range would be thousands of steps long.
+# This share of u's range is added to the range of each state, in units of what V_m does to it at
+# rest. It holds a state that drifts with the mean of u and hardly oscillates (a slow rung of a
+# constant-phase element's ladder): measured by its own range a branch would be thousands of steps.
 DRIFT = 1e-2
 
 

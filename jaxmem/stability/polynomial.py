@@ -1,4 +1,4 @@
-"""Stability from the characteristic polynomial: smooth, without an eigensolver."""
+"""Stability from the characteristic polynomial, smooth; for few states without an eigensolver."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -25,7 +25,8 @@ def hopf_margin(
     In [-1, 1]. By Orlando's formula it is a product over pairs of eigenvalues of their negative
     sums: positive where the equilibrium is stable, zero at a Hopf point. It is zero at a neutral
     saddle too, and positive again with a second unstable pair: `unstable_count` decides.
-    For the 3D device (c1 c2 - c0)/(c1 c2 + c0), with the corrected c0.
+    For the 3D device (c1 c2 - c0)/(c1 c2 + c0), with the corrected c0. Beyond six states with u
+    it is that product itself, each pair (a, b) as -(a + b)/(|a| + |b|): of the same sign.
     """
     return margin_of(_matrix(device, u, drive))
 
@@ -35,14 +36,16 @@ def unstable_count(
 ) -> Int[Array, ""]:
     """How many eigenvalues have a positive real part at rest at u [V].
 
-    By the Routh array up to six states with u, by an eigensolver beyond.
+    By the Routh array up to six states with u, by an eigensolver beyond. -1 where it is NaN.
     """
     A = _matrix(device, u, drive)
     if A.shape[0] > EXPANDED:
-        return jnp.sum(jnp.linalg.eigvals(A).real > 0)
+        count = jnp.sum(jnp.linalg.eigvals(A).real > 0)
+        return jnp.where(jnp.all(jnp.isfinite(A)), count, -1)
     c, _ = coefficients(A)
     column = jnp.stack([row[0] for row in routh_rows(c)])
-    return jnp.sum(jnp.diff(jnp.sign(column)) != 0)
+    count = jnp.sum(jnp.diff(jnp.sign(column)) != 0)
+    return jnp.where(jnp.all(jnp.isfinite(A)), count, -1)
 
 
 def _matrix(device, u, drive):
