@@ -95,7 +95,7 @@ def test_expected_numbers_are_those_of_scipy(name):
     for check in transients.pulse_panel(name).checks:
         if check.says in seen:
             assert seen[check.says] == pytest.approx(check.expected, abs=check.tolerance), check
-            assert check.value == pytest.approx(seen[check.says], abs=2e-5)
+            assert check.value == pytest.approx(seen[check.says], abs=check.tolerance)
             judged += 1
     assert judged
 
