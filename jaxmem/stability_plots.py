@@ -113,8 +113,11 @@ def gain_axes(ax: Axes, device: AbstractDevice, drive: DriveKind) -> None:
         ax.legend(frameon=False, fontsize="small")
     else:
         margin = jax.vmap(lambda u: hopf_margin(device, u, drive))(u)
-        ax.semilogy(u, jnp.exp(-log_ratio(margin)), color=CYCLE)
+        ratio = jnp.exp(-log_ratio(margin))
+        ax.semilogy(u, ratio, color=CYCLE)
         ax.axhline(1, color=HARD)
+        # What is a thousand times too small is as good as nothing.
+        ax.set_ylim(max(float(ratio.min()), 1e-3) / 2, 2 * max(1.0, float(ratio.max())))
         ax.set_ylabel("b/a of the Hurwitz determinant a - b")
     engineering_axis(ax, "x", "u", "V")
     ax.grid(alpha=0.25, lw=0.5)
