@@ -28,8 +28,9 @@ class Spectrum(eqx.Module):
     - `u`, `I`, `V`: the bias, at most one of: voltage over the memristor [V], terminal
       current [A], applied voltage [V]. None of them: the bias is unknown.
     - `sigma`: standard deviation of Re Z and of Im Z [ohm], a number or shape `(n,)`, or a
-      noise model, `proportional(0.005)` or `absolute(2.0)`; None: proportional to |Z| with a
-      factor that the fit estimates.
+      noise model, `proportional(0.005)`, `absolute(2.0)`, their sum, or `estimated(...)` of one,
+      whose scale the fit finds; None: proportional to |Z| with a factor that the fit estimates,
+      one for all such spectra.
     - `label`, `source`: what to call it and the file it came from.
     - `temperature` [K], `time` [s since the first spectrum]: kept where the file has them.
 
@@ -43,6 +44,7 @@ class Spectrum(eqx.Module):
     I: float | None = None
     V: float | None = None
     sigma: np.ndarray | None = None
+    noise: Noise | None = eqx.field(static=True, default=None)
     label: str = eqx.field(static=True, default="")
     source: str = eqx.field(static=True, default="")
     temperature: float | None = None
@@ -57,6 +59,7 @@ class Spectrum(eqx.Module):
         I=None,
         V=None,
         sigma=None,
+        noise=None,
         label="",
         source="",
         temperature=None,
@@ -65,6 +68,7 @@ class Spectrum(eqx.Module):
         self.freq = np.asarray(freq, dtype=float)
         self.Z = np.asarray(Z, dtype=complex)
         self.u, self.I, self.V = u, I, V
+        self.noise = sigma if isinstance(sigma, Noise) else noise
         if isinstance(sigma, Noise):
             sigma = sigma.sigma(self.Z)
         self.sigma = None if sigma is None else np.asarray(sigma, dtype=float)
@@ -101,6 +105,16 @@ class Spectrum(eqx.Module):
     def name(self) -> str:
         """The label, or else the source."""
         return self.label or self.source or "spectrum"
+
+    @property
+    def scale_known(self) -> bool:
+        """Whether `sigma` is the deviation itself, and no shape whose scale is estimated."""
+        return self.sigma is not None and (self.noise is None or self.noise.known)
+
+    @property
+    def points(self) -> int:
+        """How many real numbers: two a frequency."""
+        return 2 * len(self.freq)
 
     @property
     def omega(self) -> np.ndarray:
@@ -187,6 +201,28 @@ class SpectrumBatch(eqx.Module):
         re, im = self._impedance(model)
         parts = jnp.stack([(re - self.Z_re) * self.weight, (im - self.Z_im) * self.weight], axis=1)
         return parts.ravel()
+
+    def compressed(self, model: AbstractDevice) -> Float[Array, "k*2*n"]:
+        """ln|Z/Z_data| and arg(Z/Z_data), each in units of the noise: what a search starts with.
+
+        Far from the data, where a residual of Z is all of it or grows without limit, the
+        logarithm still says how many decades are missing. Near them it is the residual, turned.
+        """
+        re, im = self._impedance(model)
+        size = self.Z_re**2 + self.Z_im**2
+        # Z/Z_data; the logarithm of a modulus squared, so that nothing is divided.
+        a = (re * self.Z_re + im * self.Z_im) / size
+        b = (im * self.Z_re - re * self.Z_im) / size
+        weight = self.weight * jnp.sqrt(size)
+        parts = [0.5 * jnp.log(a**2 + b**2) * weight, jnp.arctan2(b, a) * weight]
+        return jnp.stack(parts, axis=1).ravel()
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Which spectrum each residual belongs to, -1 where it has no weight."""
+        k, n = self.omega.shape
+        rows = np.where(np.asarray(self.weight) > 0, np.arange(k)[:, None], -1)
+        return np.broadcast_to(rows[:, None, :], (k, 2, n)).ravel()
 
     def _impedance(self, model):
         def one(omega, value):

@@ -47,6 +47,7 @@ from .responses import linearize as linearize
 from .responses import operating_point as operating_point
 from .responses import operating_points as operating_points
 from .responses import response_to_periodic as response_to_periodic
+from .responses import settle as settle
 from .responses import solve as solve
 from .responses import steady_curve as steady_curve
 from .stability import Change as Change

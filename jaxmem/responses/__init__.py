@@ -6,6 +6,7 @@ from jaxmem.responses.linear import Linearised as Linearised
 from jaxmem.responses.linear import linearize as linearize
 from jaxmem.responses.periodic import PeriodicResponse as PeriodicResponse
 from jaxmem.responses.periodic import response_to_periodic as response_to_periodic
+from jaxmem.responses.periodic import settle as settle
 from jaxmem.responses.rosenbrock import Rodas5P as Rodas5P
 from jaxmem.responses.steady import OperatingPoint as OperatingPoint
 from jaxmem.responses.steady import SteadyCurve as SteadyCurve

@@ -1,5 +1,7 @@
 """The settled periodic state of a driven circuit."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -99,6 +101,83 @@ def response_to_periodic(
     transient = solve(circuit, t, start=state(y), rtol=rtol, atol=rtol, throw=throw)
     slope = jax.jacfwd(lambda y: around(y, None) + y)(y)
     return PeriodicResponse(transient, jnp.linalg.eigvals(slope), residual, converged)
+
+
+def settle(
+    circuit: Circuit,
+    t: Real[ArrayLike, "t"],
+    period: Real[ArrayLike, ""],
+    *,
+    tol: float = 1e-7,
+    max_iterations: int = 12,
+    **options: Any,
+) -> Transient:
+    """The settled response to a periodic drive, sampled at the ascending times t, t[0] its phase.
+
+    For fits: under `jit`, with derivatives with respect to device and drive. Newton's method on
+    the period map in forward mode, from rest; its last iteration carries the sensitivity to the
+    state at t[0], so that one further integration has the derivatives (implicit function theorem).
+    `options` are those of `solve`. If the state does not close, every value is NaN.
+    """
+    circuit = circuit.in_time()
+    device = circuit.device
+    t = jnp.asarray(t, dtype=jnp.result_type(float))
+    # The end of the period becomes a sample.
+    whole = jnp.sort(jnp.append(t, t[0] + period))
+    close = jnp.searchsorted(whole, t[0] + period)
+    middle = _mean(circuit.drive.wave, t[0], period)
+    rest = operating_point(device, **{"V" if circuit.is_voltage else "I": middle})
+    begin = jnp.concatenate([rest.u[None], device.chart_rest(rest.u)])
+    unit = _unit(circuit, begin)
+    begin = jax.lax.stop_gradient(begin.at[0].divide(unit))
+
+    def run(circuit, y):
+        start = (y[0] * unit, circuit.device.unchart(y[1:]))
+        out = solve(circuit, whole, start=start, throw=False, **options)
+        z = circuit.device.chart(out.x[close])
+        return jnp.concatenate([(out.u[close] / unit)[None], z]), (out.u, out.x, out.I, out.V)
+
+    frozen = jax.lax.stop_gradient(circuit)
+    size = begin.shape[0]
+
+    def newton(carry):
+        y, _, _, k, _ = carry
+
+        def twice(y):
+            end, seen = run(frozen, y)
+            return (end, seen), end
+
+        (M, S), P = jax.jacfwd(twice, has_aux=True)(y)
+        step = jnp.linalg.solve(jnp.eye(size) - M, P - y)
+        # A state moves by a few of its units at most: far off, the map is no straight line.
+        step = jnp.clip(step, -20.0, 20.0)
+        return y + step, M, S, k + 1, jnp.max(jnp.abs(step))
+
+    def going(carry):
+        return (carry[3] < max_iterations) & ~(carry[4] <= tol) & jnp.all(jnp.isfinite(carry[0]))
+
+    m = whole.shape[0]
+    line = jnp.zeros((m, size))
+    empty = (line, jnp.zeros((m, size - 1, size)), line, line)
+    carry = (begin, jnp.zeros((size, size)), empty, jnp.asarray(0), jnp.asarray(jnp.inf))
+    y, M, S, _, last = jax.lax.stop_gradient(jax.lax.while_loop(going, newton, carry))
+    P, seen = run(circuit, y)
+    off = jnp.linalg.solve(jnp.eye(size) - M, P - y)
+    closed = last <= tol
+    moved = jax.tree.map(lambda value, slope: value + slope @ off, seen, S)
+    # The sample that was put in at the end of the period is taken out again.
+    place = jnp.arange(t.shape[0])
+    place = jnp.where(place >= close, place + 1, place)
+    u, x, I, V = jax.tree.map(lambda a: jnp.where(closed, a[place], jnp.nan), moved)
+    code = jnp.asarray(0)
+    names, units = device.state_names, device.state_units
+    return Transient(t, u, x, I, V, code, code, names, units, ())
+
+
+def _mean(wave, start, period):
+    """About the mean of a wave over a period, without what lies between the samples."""
+    at = start + period * (jnp.arange(64) + 0.5) / 64
+    return jax.lax.stop_gradient(jnp.mean(jax.vmap(lambda s: wave.value(s, s))(at)))
 
 
 def _unit(circuit, first):

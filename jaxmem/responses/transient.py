@@ -70,6 +70,7 @@ def solve(
     atol: Real[ArrayLike, ""] | None = None,
     max_steps: int = 100_000,
     adjoint: diffrax.AbstractAdjoint | None = None,
+    window: int | None = None,
     throw: bool = True,
 ) -> Transient:
     """Integrate a circuit from t[0] and sample it at the ascending times t [s].
@@ -86,6 +87,8 @@ def solve(
     - `adjoint`: how to differentiate. By default all derivatives are made in forward mode,
       which serves `jvp`, `jacfwd` and, for up to 64 perturbed numbers, `grad`. Give
       `diffrax.RecursiveCheckpointAdjoint()` for reverse mode with more of them.
+    - `window`: the most samples between two edges of the drive. It is found where the times are
+      known; under `jit`, with many edges, giving it saves work.
     - `throw`: raise if the integration fails; otherwise see `result` (values are NaN).
 
     **Returns:** a `Transient`. Constant-phase elements act as ladders and the lead inductance
@@ -115,7 +118,7 @@ def solve(
         # Known now, it is found by a program of its own, which all drives of a device share.
         begin = _rest(circuit) if is_concrete(circuit) else None
     edges = circuit.drive.wave.edges()
-    window = _window(t, edges)
+    window = _window(t, edges) if window is None else min(window, t.shape[0])
     primal = (circuit, t, begin, jnp.asarray(rtol, t.dtype), jnp.asarray(atol, t.dtype))
     settings = (solver, max_steps, window)
     if adjoint is None:
