@@ -23,8 +23,12 @@ from fitting.series import fit_series as fit_series
 from fitting.space import Free as Free
 from fitting.space import MultiStart as MultiStart
 from fitting.space import Space as Space
+from fitting.steady_curve import SteadyCurve as SteadyCurve
+from fitting.term_report import TermReport as TermReport
 from fitting.terms import Goal as Goal
 from fitting.terms import On as On
 from fitting.terms import Prior as Prior
 from fitting.terms import absolute as absolute
+from fitting.terms import estimated as estimated
 from fitting.terms import proportional as proportional
+from fitting.trace import Trace as Trace

@@ -172,10 +172,8 @@ class SpectrumBatch(eqx.Module):
     kind: str | None = eqx.field(static=True)
 
     @classmethod
-    def of(
-        cls, spectra: Sequence[Spectrum], *, bucket: int = BUCKET, scale: float = 1.0
-    ) -> "SpectrumBatch":
-        """Stack spectra; the weights of those without sigma are 1/(scale |Z|)."""
+    def of(cls, spectra: Sequence[Spectrum], *, bucket: int = BUCKET) -> "SpectrumBatch":
+        """Stack spectra; the weights of those without sigma are 1/|Z|."""
         n = max(1, -(-max(len(s.freq) for s in spectra) // bucket)) * bucket
         shape = (len(spectra), n)
         omega, weight = np.ones(shape), np.zeros(shape)
@@ -185,7 +183,7 @@ class SpectrumBatch(eqx.Module):
             # Padding repeats a frequency of the spectrum: no model is asked where it is singular.
             omega[k] = s.omega[0] if m else 1.0
             omega[k, :m], Z[k, :m] = s.omega, s.Z
-            sigma = scale * np.abs(s.Z) if s.sigma is None else s.sigma
+            sigma = np.abs(s.Z) if s.sigma is None else s.sigma
             if np.any(sigma == 0):
                 raise ValueError(f"{s.name}: |Z| = 0 has no relative weight; give sigma")
             weight[k, :m] = 1 / sigma
@@ -223,6 +221,14 @@ class SpectrumBatch(eqx.Module):
         k, n = self.omega.shape
         rows = np.where(np.asarray(self.weight) > 0, np.arange(k)[:, None], -1)
         return np.broadcast_to(rows[:, None, :], (k, 2, n)).ravel()
+
+    @property
+    def relative(self) -> np.ndarray:
+        """What turns a residual into a share of |Z|: sigma/|Z|, 0 for padding."""
+        weight = np.asarray(self.weight)
+        size = np.hypot(np.asarray(self.Z_re), np.asarray(self.Z_im))
+        share = np.where(weight > 0, 1 / np.where(weight > 0, weight * size, 1.0), 0.0)
+        return np.broadcast_to(share[:, None, :], (*share.shape[:1], 2, share.shape[1])).ravel()
 
     def _impedance(self, model):
         def one(omega, value):

@@ -22,6 +22,7 @@ class Code(enum.IntEnum):
     MAX_STEPS = 1
     STALLED = 2
     NOT_FINITE = 3
+    INTERRUPTED = 4
 
     @property
     def meaning(self) -> str:
@@ -31,6 +32,7 @@ class Code(enum.IntEnum):
             "still descending when its steps ran out",
             "no step reduced the sum of squares though its gradient is not zero",
             "the residual is not finite at the start",
+            "interrupted; this is the best point until then",
         )[int(self)]
 
 

@@ -8,12 +8,21 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
+from fitting.data import Spectrum
 from fitting.derived import Derived, derive
 from fitting.estimators import AbstractEstimator, Code, LeastSquares, Search
+from fitting.joint import Progress, joint_search
 from fitting.minima import EQUAL, Minimum, alternatives, distinct, exchanges, verdicts
-from fitting.problem import Problem
+from fitting.mirror import exchanged_lags
+from fitting.noise import first_guess, reweighted, scales
+from fitting.polish import Polish
+from fitting.problem import Problem, measured
 from fitting.space import MultiStart, Space
+from fitting.term_report import TermReport, information, term_reports
 from fitting.uncertainty import DECADE, in_words, uncertainty
+
+# How often the scales of the noise are estimated anew.
+ROUNDS = 4
 
 
 class Fit(eqx.Module):
@@ -32,10 +41,13 @@ class Fit(eqx.Module):
       as sqrt(chi2/(points - p)): the relative noise of Z. `points`: how many real numbers.
     - `relative_rms_residual`: sqrt(sum(|dZ|^2/|Z|^2)/(2N)) over the N points of all spectra,
       a fraction; NaN without spectra.
-    - `bic`: points ln(chi2/points) + p ln(points), or chi2 + p ln(points) with known noise;
+    - `bic`: the sum over noises of chi2 (known) or n ln(SSR/n) (estimated), and p ln(points);
       comparable between models of one set of data.
     - `minima`: the distinct local minima, the best first. `starts`, `converged`: how many
-      searches there were and how many converged. `code`: how the best one ended.
+      searches there were on all terms and how many converged; `drawn`: how many starts were drawn
+      (more, where few are polished on transients). `code`: how the best one ended.
+    - `terms`: a `TermReport` for each term. `problem`: what was searched, for profiles, bootstrap
+      and posterior.
     - `rank`, `singular_values`, `null_directions`, `weak_directions`: see `Uncertainty`, the
       directions in words. `exchanges`: pairs whose exchange leaves every residual as it is.
     - `at_bound`: parameters whose optimum lies at the end of their range.
@@ -64,6 +76,7 @@ class Fit(eqx.Module):
     minima: tuple[Minimum, ...]
     starts: int
     converged: int
+    drawn: int
     code: Code
     rank: int
     singular_values: np.ndarray
@@ -72,6 +85,8 @@ class Fit(eqx.Module):
     exchanges: tuple[tuple[str, str], ...]
     at_bound: tuple[str, ...]
     derived: dict[str, Derived]
+    terms: tuple[TermReport, ...]
+    problem: Problem
 
     def __getitem__(self, name: str) -> float:
         """The value of a parameter or of a derived quantity."""
@@ -178,13 +193,16 @@ def fit(
     derived: Mapping[str, tuple[str, Callable[[Any], Any]]] | None = None,
     progress: Callable[[str], None] | None = None,
     lanes: bool | None = None,
+    resume: Progress | None = None,
+    keep: Callable[[Progress], None] = lambda progress: None,
     throw: bool = True,
 ) -> Fit:
     """Least squares of the sum of all terms over a space, from many starts.
 
     **Arguments:**
 
-    - `terms`: a `Spectrum`, or a list of anything with `residual(model)`.
+    - `terms`: a `Spectrum`, or a list of spectra, traces, curves, priors, goals: anything with
+      `residual(model)`.
     - `model`: holds what is fixed, and the middle of the start box where none is given.
     - `space`: what is free.
     - `estimator`: `LeastSquares()` (default) or `Descent(...)`.
@@ -194,41 +212,92 @@ def fit(
       parameters; the elements R_a and L_d of slow conductances are always there.
     - `progress`: called with a line at each stage.
     - `lanes`: all starts side by side; default on an accelerator.
+    - `keep`: called at each better point of a search with transients, with a `Progress` from which
+      `resume` goes on.
     - `throw`: raise if the best search did not converge; else the `code` says so.
 
-    Without a sigma, spectra are weighted by |Z| and the noise is estimated from what is left;
-    beside terms of known noise (priors, goals), by a few rounds.
+    With transients (`Trace`) the starts are searched on the other terms first, and few are polished
+    on all (see `joint_search`); Ctrl-C then returns the best so far, with `Code.INTERRUPTED`.
+
+    The noise of a term without sigma, or with an `estimated` one, is found from what is left, in a
+    few rounds, and proportional noise is then taken from the model's values.
 
     **Raises:** `ValueError` for a wrong call (see `Problem.of`); `RuntimeError` if no search
     converged or the residual is nowhere finite.
     """
-    estimator = LeastSquares() if estimator is None else estimator
-    starts = MultiStart() if starts is None else starts
-    starts = MultiStart(starts) if isinstance(starts, int) else starts
     say = progress or (lambda line: None)
-    problem, begin, limit = begin_fit(terms, model, space, starts, seed)
+    problem, begin, limit = begin_fit(terms, model, space, _starts(starts), seed)
     c = problem.coordinates
-    unknown = sum(s.sigma is None for s in problem.spectra)
-    mixed = 0 < unknown < len(problem.terms)
-    scale = 1.0
     say(f"{len(begin)} starts, {len(c.names)} parameters, {problem.points} numbers")
-    for _ in range(4 if mixed else 1):
-        found = problem.search(estimator, begin, limit, lanes)
-        best = best_of(found)
-        if mixed:
-            size = 2 * sum(len(s.freq) for s in problem.spectra if s.sigma is None)
-            rest = problem.relative_rms(found.z[best], known=False)
-            scale = max(rest * math.sqrt(size / max(size - len(c.names), 1)), 1e-12)
-            problem = problem.rescaled(scale)
-            begin = np.concatenate([found.z[best : best + 1], begin])[: len(begin)]
+    if problem.dear and (estimator is None or isinstance(estimator, LeastSquares)):
+        again = lambda turn: _starts(starts).draw(c, model, seed + 1000 * turn)
+        problem, found = _joint(problem, again, limit, say, resume, keep)
+    else:
+        problem, found = _direct(problem, estimator or LeastSquares(), begin, limit, lanes)
+    best = best_of(found)
     code = Code(int(found.code[best]))
-    if throw and code != Code.CONVERGED:
+    if throw and code not in (Code.CONVERGED, Code.INTERRUPTED):
         raise RuntimeError(
-            f"fit: the best of {len(begin)} searches ended {code.meaning} "
+            f"fit: the best of {len(found.code)} searches ended {code.meaning} "
             f"(chi2 {found.chi2[best]:.6g}); give more starts or steps, or throw=False to look"
         )
-    say(f"chi2 {found.chi2[best]:.6g}, {int(np.sum(found.code == 0))} of {len(begin)} converged")
-    return finish_fit(problem, found, limit, scale if mixed else None, derived)
+    converged = int(np.sum(found.code == 0))
+    say(f"chi2 {found.chi2[best]:.6g}, {converged} of {len(found.code)} converged")
+    return finish_fit(problem, found, limit, derived, len(begin))
+
+
+def _starts(starts: MultiStart | int | None) -> MultiStart:
+    if starts is None:
+        return MultiStart()
+    return MultiStart(starts) if isinstance(starts, int) else starts
+
+
+def _direct(problem, estimator, begin, limit, lanes):
+    """All starts in one program; again for each estimate of the noise, where there are several."""
+    if problem.mixed:
+        problem = problem.rescaled(first_guess(problem))
+    for turn in range(ROUNDS if problem.mixed else 1):
+        if turn == 1:
+            # A few of the starts are enough to follow the optimum.
+            begin = begin[: max(8, len(begin) // 3)]
+        found = problem.search(estimator, begin, limit, lanes)
+        best = best_of(found)
+        if problem.mixed and turn < ROUNDS - 1:
+            r, J = (a[0] for a in problem.inspect(found.z[best : best + 1]))
+            raw = r * problem.row_scale
+            problem = problem.rescaled(scales(problem, r, J))
+            problem = reweighted(problem, raw / problem.row_scale)
+            begin = np.concatenate([found.z[best : best + 1], begin])[: len(begin)]
+    return problem, found
+
+
+def _joint(problem, again, limit, say, resume, keep):
+    """The search with transients, and the scales of the noise found at its end."""
+    problem = problem.rescaled(first_guess(problem))
+    mirrors = lambda z: exchanged_lags(problem, z)
+    found, ends = joint_search(
+        problem, again, limit, mirrors=mirrors, say=say, resume=resume, keep=keep
+    )
+    polish = Polish(max_steps=20)
+    ends = sorted(ends, key=lambda e: e.chi2)
+    if ends[0].code == Code.INTERRUPTED or not np.isfinite(ends[0].chi2):
+        return problem, found
+    for turn in range(ROUNDS):
+        top = ends[0]
+        before = problem.scales
+        raw = top.r * problem.row_scale
+        if any(problem.estimated):
+            problem = problem.rescaled(scales(problem, top.r, top.J))
+        problem = reweighted(problem, raw / problem.row_scale)
+        # What may still be as good with the new weights follows, the rest stays behind.
+        near = [e for e in ends if e.chi2 < 2 * top.chi2 + 100][:3]
+        ends = sorted((polish(problem, e.z, limit) for e in near), key=lambda e: e.chi2)
+        say(f"noise, round {turn + 1}: chi2 {ends[0].chi2:.6g}")
+        if np.abs(np.log(problem.scales / before)).max() < 0.01:
+            break
+    row = lambda name: np.array([getattr(e, name) for e in ends])
+    codes = row("code").astype(int)
+    return problem, Search(np.stack([e.z for e in ends]), row("chi2"), codes, row("steps"))
 
 
 def begin_fit(terms, model, space, starts: MultiStart, seed: int):
@@ -253,11 +322,10 @@ def best_of(found: Search) -> int:
     return int(np.argmin(np.where(usable, found.chi2, np.inf)))
 
 
-def finish_fit(problem: Problem, found: Search, limit, scale=None, derived=None) -> Fit:
-    """Everything that follows from the searches.
-
-    `scale` is the noise found beside terms of known noise, None where there is one kind only.
-    """
+def finish_fit(
+    problem: Problem, found: Search, limit, derived=None, starts: int | None = None
+) -> Fit:
+    """Everything that follows from the searches; `starts` is how many were drawn."""
     best = best_of(found)
     c = problem.coordinates
     z, chi2, n, p = np.array(found.z[best]), float(found.chi2[best]), problem.points, len(c.names)
@@ -266,37 +334,45 @@ def finish_fit(problem: Problem, found: Search, limit, scale=None, derived=None)
         # Of two that the data cannot tell apart the first is the larger, in every spectrum.
         a, b = c.names.index(one), c.names.index(two)
         z[[a, b]] = max(z[a], z[b]), min(z[a], z[b])
-    known = all(s.sigma is not None for s in problem.spectra)
-    noise = 1.0 if known or scale else math.sqrt(chi2 / max(n - p, 1))
-    u = uncertainty(problem.jacobian(z), noise, np.where(c.log, DECADE, limit))
+    known = not any(problem.estimated)
+    # One scale for all: the sum of squares itself says how large it is.
+    alone = any(problem.estimated) and not problem.mixed and not problem.dear
+    noise = math.sqrt(chi2 / max(n - p, 1)) if alone else 1.0
+    r, J = (a[0] for a in problem.inspect(z[None]))
+    u = uncertainty(J, noise, np.where(c.log, DECADE, limit))
     minima = distinct(problem, found, limit, noise)
     others = alternatives(c, z, minima, pairs, noise)
     identifiable, reasons = verdicts(c, z, u, limit, others)
     error = np.sqrt(np.diag(u.covariance))
     ends = np.stack([np.clip(z - error, c.low, c.high), np.clip(z + error, c.low, c.high)])
     ends = np.sort(c.to_values(ends), axis=0)
-    if known:
-        bic = chi2
-    elif scale:
-        bic = chi2 + 2 * math.log(scale) * sum(
-            2 * len(s.freq) for s in problem.spectra if s.sigma is None
-        )
-    else:
-        bic = n * math.log(max(chi2, 1e-300) / n)
+    looked = term_reports(problem, r, J, noise)
     return Fit(
         model=c.unpack(jnp.asarray(z), problem.model), names=c.names, paths=c.paths,
         units=c.units, meanings=c.meanings, log=c.log, values=c.to_values(z), low=ends[0],
         high=ends[1], z=z,
         covariance=u.covariance, identifiable=identifiable, reasons=reasons, chi2=chi2,
-        points=n, noise=scale or noise, noise_known=known,
-        relative_rms_residual=problem.relative_rms(z), bic=bic + p * math.log(n), minima=minima,
+        points=n, noise=noise if alone else _relative_noise(problem), noise_known=known,
+        relative_rms_residual=problem.relative_rms(r),
+        bic=information(problem, r) + p * math.log(n), minima=minima,
         starts=len(found.chi2), converged=int(np.sum(found.code == Code.CONVERGED)),
+        drawn=len(found.chi2) if starts is None else starts,
         code=Code(int(found.code[best])), rank=u.rank, singular_values=u.singular_values,
         null_directions=tuple(in_words(v, c.names) for v in u.null_directions),
         weak_directions=tuple(in_words(v, c.names) for v in u.weak_directions),
         exchanges=pairs, at_bound=_at_bound(c, z),
-        derived=derive(problem, z, u.covariance, others, derived),
+        derived=derive(problem, z, u.covariance, others, derived), terms=looked,
+        problem=problem,
     )  # fmt: skip
+
+
+def _relative_noise(problem: Problem) -> float:
+    """The scale of the spectra without sigma, 1 where there are none."""
+    for term, group in zip(problem.terms, problem.groups, strict=True):
+        inner = measured(term)
+        if isinstance(inner, Spectrum) and inner.sigma is None:
+            return float(problem.scales[group])
+    return 1.0
 
 
 def _at_bound(c, z):

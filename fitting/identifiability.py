@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fitting.noise import first_guess
 from fitting.problem import Problem
 from fitting.space import Space
 from fitting.uncertainty import DECADE, in_words, uncertainty
@@ -45,12 +46,14 @@ def identifiability(
 ) -> Identifiability:
     """Rank and null directions of `terms` at `model`, from the Jacobian in decades.
 
-    `noise` is the relative standard deviation assumed where a spectrum has no sigma. Symmetries
+    `noise` is the standard deviation assumed where a term has no sigma: relative to |Z|, to a
+    current, to the rms of a trace. Symmetries
     that are no direction, such as the exchange of two lags, are not seen here; `fit` tests them.
 
     **Raises:** `ValueError` as `fit` does.
     """
-    problem = Problem.of(terms, model, space, scale=noise)
+    problem = Problem.of(terms, model, space)
+    problem = problem.rescaled(first_guess(problem, noise))
     c = problem.coordinates
     z = c.pack(model)
     decade = np.where(c.log, DECADE, problem.natural_lengths(z))

@@ -1,6 +1,6 @@
 """A fit as the compiled programs see it: terms stacked, parameters as a vector."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -11,26 +11,62 @@ import numpy as np
 from fitting.data import Spectrum, SpectrumBatch, bias_voltage
 from fitting.estimators import AbstractEstimator, Search, value_and_jacobian
 from fitting.space import Coordinates, Space
+from fitting.steady_curve import SteadyCurve
 from fitting.terms import On, Term
+from fitting.trace import Trace, TraceBatch
 from jaxmem.devices import AbstractDevice
 
 # How many search vectors are looked at in one call.
 BLOCK = 8
+Measurement = Spectrum | Trace | SteadyCurve
+
+
+class Part(eqx.Module):
+    """What is evaluated together: a batch or a term, and the part of the model it looks at.
+
+    `dear` parts integrate in time; the others cost microseconds.
+    """
+
+    batch: Any
+    at: Callable[[Any], Any] | None = eqx.field(static=True)
+    dear: bool = eqx.field(static=True)
+
+    def residual(self, model: Any, far: Any = None) -> Any:
+        """Residuals; `far` (0 or 1) asks for those that serve far from the data."""
+        device = model if self.at is None else self.at(model)
+        near = jnp.ravel(self.batch.residual(device))
+        if far is None or not hasattr(self.batch, "compressed"):
+            return near
+        return jnp.where(far, jnp.ravel(self.batch.compressed(device)), near)
 
 
 class Problem(eqx.Module):
-    """Terms, the model that holds what is fixed, and the coordinates of what is free."""
+    """Terms, the model that holds what is fixed, and the coordinates of what is free.
+
+    - `owner`: which term each residual belongs to, -1 for padding, shape `(m,)`.
+    - `groups`: for each term the group whose noise it shares; `estimated`: for each group whether
+      the scale of its noise is to be found; `scales`: what it is at present, 1 to begin with.
+    - `shape`: for each residual the standard deviation by the model over that by the data, 1 to
+      begin with (see `noise.reweighted`).
+    - `points`: how many real numbers were measured.
+    """
 
     terms: tuple[Any, ...]
     spectra: tuple[Spectrum, ...]
-    prepared: tuple[Any, ...]
+    parts: tuple[Part, ...]
     model: Any
+    owner: np.ndarray
+    scales: np.ndarray
+    shape: np.ndarray
+    relative: np.ndarray
+    groups: tuple[int, ...] = eqx.field(static=True)
+    estimated: tuple[bool, ...] = eqx.field(static=True)
     coordinates: Coordinates = eqx.field(static=True)
     points: int = eqx.field(static=True)
 
     @classmethod
-    def of(cls, terms: Any, model: Any, space: Space, *, scale: float = 1.0) -> "Problem":
-        """Check terms, model and space, and stack the spectra.
+    def of(cls, terms: Any, model: Any, space: Space) -> "Problem":
+        """Check terms, model and space, and stack what can be evaluated together.
 
         **Raises:** `ValueError` without double precision, for something that is no term, for
         fewer data than parameters, and as `Space.resolve` does.
@@ -42,32 +78,64 @@ class Problem(eqx.Module):
             )
         terms = tuple(terms) if isinstance(terms, list | tuple) else (terms,)
         if not terms:
-            raise ValueError("a fit needs at least one term: a Spectrum, a Goal, a Prior")
+            raise ValueError("a fit needs at least one term: a Spectrum, a Trace, a Goal, a Prior")
         for term in terms:
             if not isinstance(term, Term):
                 raise ValueError(
                     f"a {type(term).__name__} is no term: it has no residual(model); "
-                    "give spectra, goals and priors"
+                    "give spectra, traces, goals and priors"
                 )
-        coordinates = space.resolve(model)
-        spectra = tuple(s for s in map(_measured, terms) if s is not None)
-        prepared = prepare(terms, scale)
-        points = sum(2 * len(s.freq) for s in spectra)
-        for term in terms:
-            if isinstance(term, Spectrum):
+            if isinstance(term, Measurement):
                 _check_device(term, model)
-            elif _measured(term) is None:
-                points += sum(np.size(x) for x in jax.tree.leaves(_shape(term, model)))
+        coordinates = space.resolve(model)
+        parts, owner = _stack(terms, model)
+        points = int(np.sum(owner >= 0))
         if points < len(coordinates.names):
             raise ValueError(
                 f"{points} numbers cannot determine {len(coordinates.names)} parameters "
                 f"({', '.join(coordinates.names)}); give more data or fix some"
             )
-        return cls(terms, spectra, prepared, model, coordinates, points)
+        groups, estimated = _noise_groups(terms)
+        found = (measured(term) for term in terms)
+        return cls(
+            terms, tuple(s for s in found if isinstance(s, Spectrum)), parts, model, owner,
+            np.ones(len(estimated)), np.ones(len(owner)), _relative(parts, model), groups,
+            estimated, coordinates, points,
+        )  # fmt: skip
 
-    def rescaled(self, scale: float) -> "Problem":
-        """The same with another relative noise for spectra without sigma."""
-        return eqx.tree_at(lambda p: p.prepared, self, prepare(self.terms, scale))
+    @property
+    def mixed(self) -> bool:
+        """Whether the scale of some noise must be found beside others."""
+        return any(self.estimated) and len(self.estimated) > 1
+
+    @property
+    def dear(self) -> bool:
+        """Whether some term integrates in time."""
+        return any(part.dear for part in self.parts)
+
+    def cheap(self) -> "Problem | None":
+        """Only what costs microseconds, or None if that is nothing."""
+        parts = tuple(part for part in self.parts if not part.dear)
+        rows = sum(_size(part, self.model) for part in parts)
+        if not parts:
+            return None
+        where = lambda p: (p.parts, p.owner, p.shape, p.relative)
+        kept = (array[:rows] for array in (self.owner, self.shape, self.relative))
+        return eqx.tree_at(where, self, (parts, *kept))
+
+    def rescaled(self, scales: np.ndarray) -> "Problem":
+        """The same with other scales of the noise, one for each group."""
+        return eqx.tree_at(lambda p: p.scales, self, np.asarray(scales, dtype=float))
+
+    @property
+    def row_scale(self) -> np.ndarray:
+        """The scale of the noise of each residual, shape `(m,)`."""
+        group = np.asarray(self.groups)[np.maximum(self.owner, 0)]
+        return np.where(self.owner >= 0, self.scales[group] * self.shape, 1.0)
+
+    def of_term(self, k: int) -> np.ndarray:
+        """Which residuals are those of a term, shape `(m,)`."""
+        return self.owner == k
 
     def natural_lengths(self, z: np.ndarray, width: np.ndarray | None = None) -> np.ndarray:
         """1 for a logarithm; for a signed parameter its size or the width of its start range."""
@@ -76,11 +144,21 @@ class Problem(eqx.Module):
 
     def inspect(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Residuals, `(k, m)`, and d residual/dz, `(k, m, p)`, at search vectors `(k, p)`."""
+        found = [self._rows(parts, z) for parts in self._programs]
+        r, J = (np.concatenate([f[i] for f in found], axis=-1) for i in (0, 1))
+        scale = self.row_scale
+        return r / scale, np.swapaxes(J / scale, 1, 2)
+
+    def _rows(self, parts, z):
         # In blocks of one size, so that all that is asked of an optimum is one program.
-        padded = np.resize(z, (-(-len(z) // BLOCK) * BLOCK, z.shape[1]))
-        parts = [_inspect_jit(*self._compiled, jnp.asarray(part)) for part in _blocks(padded)]
-        r, J = (np.concatenate([np.asarray(part[i]) for part in parts])[: len(z)] for i in (0, 1))
-        return r, np.swapaxes(J, 1, 2)
+        blocks = [z[k : k + BLOCK] for k in range(0, len(z), BLOCK)]
+        pad = lambda b: np.concatenate([b, np.zeros((BLOCK - len(b), b.shape[1]))])
+        found = [
+            [np.asarray(a)[: len(b)] for a in
+             _inspect_jit(parts, *self._rest, jnp.asarray(pad(b)), jnp.asarray(len(b)))]
+            for b in blocks
+        ]  # fmt: skip
+        return tuple(np.concatenate([f[i] for f in found]) for i in (0, 1))
 
     def jacobian(self, z: np.ndarray) -> np.ndarray:
         """d residual/dz at one search vector, shape `(m, p)`."""
@@ -90,18 +168,12 @@ class Problem(eqx.Module):
         """Sum of squares at search vectors, shape `(k, p)` to `(k,)`."""
         return np.sum(self.inspect(z)[0] ** 2, axis=1)
 
-    def relative_rms(self, z: np.ndarray, *, known: bool = True) -> float:
-        """sqrt(sum(|dZ|^2/|Z|^2)/(2N)) over the N points of all spectra; NaN without any.
-
-        With `known=False` only over the spectra that have no sigma.
-        """
-        terms = [t for t in self.terms if (s := _measured(t)) and (known or s.sigma is None)]
-        if not terms:
+    def relative_rms(self, r: np.ndarray) -> float:
+        """sqrt(sum(|dZ|^2/|Z|^2)/(2N)) over the N points of all spectra, of residuals `(m,)`."""
+        points = sum(s.points for s in self.spectra)
+        if not points:
             return float("nan")
-        prepared = prepare([_without_sigma(t) for t in terms], 1.0)
-        r = eqx.tree_at(lambda p: p.prepared, self, prepared).inspect(np.asarray(z)[None])[0]
-        points = sum(len(_measured(t).freq) for t in terms)  # pyright: ignore
-        return float(np.sqrt(np.sum(r**2) / (2 * points)))
+        return float(np.sqrt(np.sum((r * self.row_scale * self.relative) ** 2) / points))
 
     def search(
         self,
@@ -109,11 +181,14 @@ class Problem(eqx.Module):
         starts: np.ndarray,
         limit: np.ndarray,
         lanes: bool | None = None,
+        far: bool | None = None,
     ) -> Search:
         """Searches from all starts, shape `(starts, parameters)`.
 
         With `lanes` they run side by side (`vmap`), else one after the other; default: side by
-        side on an accelerator only, because on a CPU all lanes wait for the slowest.
+        side on an accelerator only, because on a CPU all lanes wait for the slowest. `far` True
+        compares logarithms where that can be done (see `SpectrumBatch.compressed`), False does
+        not, and both are one program.
         """
         # 1,000 starts of 16 steps take 0.11 s one after the other, 0.43 s side by side (CPU).
         lanes = jax.default_backend() != "cpu" if lanes is None else lanes
@@ -122,85 +197,157 @@ class Problem(eqx.Module):
         size = max(16, 1 << (count - 1).bit_length())
         padded = np.concatenate([starts, np.repeat(starts[-1:], size - count, axis=0)])
         found = _search_jit(
-            *self._compiled, estimator, jnp.asarray(padded), jnp.asarray(count),
-            jnp.asarray(limit), lanes,
+            self.parts, *self._rest, estimator, jnp.asarray(self.row_scale), jnp.asarray(padded),
+            jnp.asarray(count), jnp.asarray(limit), None if far is None else jnp.asarray(far),
+            lanes,
         )  # fmt: skip
         return Search(*(np.asarray(part)[:count] for part in found))
 
     @property
-    def _compiled(self):
-        return self.prepared, self.model, self.coordinates
+    def _rest(self):
+        return self.model, self.coordinates
+
+    @property
+    def _programs(self) -> list[tuple[Part, ...]]:
+        """What is cheap is one program, each dear part one of its own."""
+        cheap = tuple(part for part in self.parts if not part.dear)
+        dear = [(part,) for part in self.parts if part.dear]
+        return ([cheap] if cheap else []) + dear
 
 
-def prepare(terms: Sequence[Any], scale: float) -> tuple[Any, ...]:
-    """Spectra stacked by their kind of bias; other terms as they are."""
-    groups: dict[str | None, list[Spectrum]] = {}
-    others = []
-    for term in terms:
-        if isinstance(term, Spectrum):
-            groups.setdefault(term.bias[0], []).append(term)
-        elif isinstance(term, On):
-            others.append(On(term.part, prepare([term.term], scale)[0]))
-        else:
-            others.append(term)
-    batches = [SpectrumBatch.of(group, scale=scale) for group in groups.values()]
-    return (*batches, *others)
-
-
-def _measured(term: Any) -> Spectrum | None:
+def measured(term: Any) -> Any:
+    """The measurement or term inside of any number of `On`."""
     while isinstance(term, On):
         term = term.term
-    return term if isinstance(term, Spectrum) else None
+    return term
 
 
-def _without_sigma(term: Any) -> Any:
-    if isinstance(term, On):
-        return On(term.part, _without_sigma(term.term))
-    return eqx.tree_at(lambda s: s.sigma, term, None, is_leaf=lambda x: x is None)
+def _stack(terms, model) -> tuple[tuple[Part, ...], np.ndarray]:
+    """Parts, the cheap ones first, and which term each of their residuals belongs to."""
+    batches: dict[tuple, list[int]] = {}
+    others: list[int] = []
+    for k, term in enumerate(terms):
+        inner = measured(term)
+        at = _part_of(term)
+        if isinstance(inner, Spectrum):
+            batches.setdefault((0, at, inner.bias[0]), []).append(k)
+        elif isinstance(inner, Trace):
+            batches.setdefault((1, at, TraceBatch.key(inner)), []).append(k)
+        else:
+            others.append(k)
+    cheap, dear = [], []
+    for (order, at, _), members in batches.items():
+        inner = [measured(terms[k]) for k in members]
+        batch = TraceBatch.of(inner) if order else SpectrumBatch.of(inner)
+        rows = np.where(batch.rows >= 0, np.asarray(members)[batch.rows], -1)
+        (dear if order else cheap).append((Part(batch, at, bool(order)), rows))
+    for k in others:
+        inner = measured(terms[k])
+        part = Part(inner, _part_of(terms[k]), False)
+        cheap.append((part, np.full(_size(part, model), k)))
+    every = [*cheap, *dear]
+    return tuple(part for part, _ in every), np.concatenate([rows for _, rows in every])
 
 
-def _shape(term, model):
-    return eqx.filter_eval_shape(term.residual, model)
+def _part_of(term):
+    """Composition of the parts that nested `On` point at, None for the whole model."""
+    chain = []
+    while isinstance(term, On):
+        chain.append(term.part)
+        term = term.term
+    if len(chain) <= 1:
+        return chain[0] if chain else None
+
+    def at(model):
+        for part in chain:
+            model = part(model)
+        return model
+
+    return at
 
 
-def _check_device(spectrum: Spectrum, model: Any) -> None:
+def _noise_groups(terms) -> tuple[tuple[int, ...], tuple[bool, ...]]:
+    """Spectra without sigma share one scale; any other unknown scale is a term's own.
+
+    Whatever is known shares a group whose scale stays 1.
+    """
+    groups, estimated, names = [], [], {}
+    for k, term in enumerate(terms):
+        inner = measured(term)
+        if not isinstance(inner, Measurement) or inner.scale_known:
+            name = "known"
+        elif isinstance(inner, Spectrum) and inner.sigma is None:
+            name = "spectra"
+        else:
+            name = k
+        if name not in names:
+            names[name] = len(estimated)
+            estimated.append(name != "known")
+        groups.append(names[name])
+    return tuple(groups), tuple(estimated)
+
+
+def _relative(parts, model) -> np.ndarray:
+    """What turns the residual of a spectrum into a share of |Z|; 0 for all else, shape `(m,)`."""
+    share = lambda p: p.batch.relative if isinstance(p.batch, SpectrumBatch) else None
+    rows = [np.zeros(_size(p, model)) if (s := share(p)) is None else s for p in parts]
+    return np.concatenate(rows)
+
+
+def _size(part, model) -> int:
+    if isinstance(part.batch, TraceBatch):
+        return part.batch.weight.size
+    if isinstance(part.batch, SpectrumBatch):
+        return 2 * part.batch.weight.size
+    shape = eqx.filter_eval_shape(part.residual, model)
+    return int(np.size(shape)) if not hasattr(shape, "shape") else int(np.prod(shape.shape))
+
+
+def _check_device(term: Measurement, model: Any) -> None:
     if not isinstance(model, AbstractDevice):
         raise ValueError(
-            f"{spectrum.name}: the model is a {type(model).__name__}, not a device; "
-            "say which part it was measured on: On(lambda m: m[0], spectrum)"
+            f"{term.name}: the model is a {type(model).__name__}, not a device; "
+            "say which part it was measured on: On(lambda m: m[0], term)"
         )
-    bias_voltage(model, spectrum.bias[0] and "u", spectrum.bias[1])
+    if isinstance(term, Spectrum):
+        bias_voltage(model, term.bias[0] and "u", term.bias[1])
 
 
-def _residual(prepared, model, coordinates, z):
+def _residual(parts, model, coordinates, z, far=None):
     there = coordinates.unpack(z, model)
-    return jnp.concatenate([jnp.ravel(term.residual(there)) for term in prepared])
-
-
-def _blocks(rows):
-    return [rows[k : k + BLOCK] for k in range(0, len(rows), BLOCK)]
+    return jnp.concatenate([part.residual(there, far) for part in parts])
 
 
 @eqx.filter_jit
-def _inspect_jit(prepared, model, coordinates, z):
-    at = lambda z: value_and_jacobian(lambda z: _residual(prepared, model, coordinates, z), z)
-    return jax.lax.map(at, z)
+def _inspect_jit(parts, model, coordinates, z, count):
+    at = lambda z: value_and_jacobian(lambda z: _residual(parts, model, coordinates, z), z)
+    rows = sum(_size(part, model) for part in parts)
+    shapes = ((rows,), (z.shape[1], rows))
+    return _first(at, z, count, tuple(jnp.zeros((len(z), *s), z.dtype) for s in shapes))
 
 
 @eqx.filter_jit
-def _search_jit(prepared, model, coordinates, estimator, starts, count, limit, lanes):
+def _search_jit(
+    parts, model, coordinates, estimator, scale, starts, count, limit, far, lanes
+):  # fmt: skip
     low, high = jnp.asarray(coordinates.low), jnp.asarray(coordinates.high)
 
     def one(z):
-        residual = lambda z: _residual(prepared, model, coordinates, z)
+        residual = lambda z: _residual(parts, model, coordinates, z, far) / scale
         return estimator.search(residual, z, low, high, limit)
 
     if lanes:
         return jax.vmap(one)(starts)
-    shape = jax.eval_shape(jax.vmap(one), starts)
-    empty = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shape)
+    number = lambda dtype: jnp.zeros(len(starts), dtype)
+    empty = Search(starts, number(starts.dtype), number(jnp.int32), number(jnp.int32))
+    return _first(one, starts, count, empty)
 
+
+def _first(fn, rows, count, empty):
+    """`fn` of the first `count` rows, one after the other, into `empty`."""
+
+    # A loop, because tracing a model twice (as for its shapes) takes seconds.
     def step(k, found):
-        return jax.tree.map(lambda all, new: all.at[k].set(new), found, one(starts[k]))
+        return jax.tree.map(lambda all, new: all.at[k].set(new), found, fn(rows[k]))
 
     return jax.lax.fori_loop(0, count, step, empty)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fitting.terms import Noise
+from fitting.terms import SHARE, Noise
 from jaxmem.devices import AbstractDevice
 from jaxmem.responses import operating_point
 
@@ -85,7 +85,7 @@ class SteadyCurve(eqx.Module):
     @property
     def weight(self) -> np.ndarray:
         """1/sigma, shape `(n,)`."""
-        sigma = 0.01 * np.abs(self.observed) if self.sigma is None else self.sigma
+        sigma = SHARE * np.abs(self.observed) if self.sigma is None else self.sigma
         return np.broadcast_to(1 / sigma, self.observed.shape)
 
     def signal(self, model: AbstractDevice) -> Float[Array, "n"]:

@@ -14,6 +14,10 @@ from jaxtyping import Array, Float, Inexact
 from jaxmem.lens import Lens, get
 from jaxmem.quantity import require
 
+# A trace or curve whose noise is not known is weighted by this share of its size, until the fit
+# has found it.
+SHARE = 0.01
+
 
 @runtime_checkable
 class Term(Protocol):

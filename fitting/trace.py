@@ -9,13 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fitting.terms import Noise
+from fitting.terms import SHARE, Noise
 from jaxmem.circuits import AbstractDrive, Circuit, CurrentDrive, Sampled, VoltageDrive
 from jaxmem.devices import AbstractDevice
 from jaxmem.responses import settle, solve
 
-# A trace whose noise is not known is weighted by this share of its rms, until it is estimated.
-SHARE = 0.01
 UNITS = {"I": "A", "V": "V", "u": "V"}
 
 
@@ -87,7 +85,7 @@ class Trace(eqx.Module):
         self.used = np.ones(n, bool) if used is None else np.asarray(used, dtype=bool)
         if self.used.shape != n or not self.used.any():
             raise ValueError(
-                f"{name}: used must say for each of {n[0]} samples whether to fit it, and leave some"
+                f"{name}: used must say for each of {n[0]} samples whether to fit it, not never"
             )
         voltage = isinstance(drive, VoltageDrive)
         self.observe = ("I" if voltage else "V") if observe is None else observe
@@ -202,9 +200,9 @@ class TraceBatch(eqx.Module):
             rows.append((t, trace.observed, trace.weight))
         pad = lambda a, n, fill: np.concatenate([a, np.full(n - len(a), fill)])
         t = np.stack([pad(t, n + 1, t[-1]) for t, _, _ in rows])
-        if isinstance(waves[0], Sampled):
-            m = max(len(w.t) for w in waves)
-            grow = lambda w: Sampled(
+        if all(isinstance(w, Sampled) for w in waves):
+            m = max(len(w.t) for w in waves)  # pyright: ignore[reportAttributeAccessIssue]
+            grow = lambda w: _sampled(
                 pad(np.asarray(w.t), m, w.t[-1]), pad(np.asarray(w.values), m, w.values[-1])
             )
             waves = [grow(w) for w in waves]
@@ -264,7 +262,7 @@ def _polyline(wave, trace):
         if trace.start == "periodic" and wave.t[-1] < close * (1 - 1e-12):
             # One period as measured ends a sample before it begins again.
             again = wave(trace.t[0])
-            return Sampled(np.append(wave.t, close), np.append(wave.values, again))
+            return _sampled(np.append(wave.t, close), np.append(wave.values, again))
         return wave
     ends = [*edges, trace.t[0], trace.t[-1]]
     first, last = min(ends), max(ends)
@@ -284,7 +282,11 @@ def _polyline(wave, trace):
     values = np.stack([at[0], at[-1]], axis=1).ravel()[1:-1]
     # Corners without a jump stand twice; one of the two is enough.
     keep = np.concatenate([[True], (np.diff(t) > 0) | (np.abs(np.diff(values)) > 1e-12 * size)])
-    return Sampled(t[keep], values[keep])
+    return _sampled(t[keep], values[keep])
+
+
+def _sampled(t: Any, values: Any) -> Sampled:
+    return Sampled(t, values)
 
 
 def current_or_voltage(kind: str) -> type[AbstractDrive]:

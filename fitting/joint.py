@@ -1,0 +1,151 @@
+"""The search where some terms integrate in time: many starts on what is cheap, few on all."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fitting.estimators import Code, LeastSquares, Search
+from fitting.polish import Polish, Polished
+from fitting.problem import Problem
+
+# How many ends of the first stage are looked at with all terms, how many are polished.
+POOL = 8
+BEST = 3
+# Chi2 over its degrees of freedom beyond which other starts are tried.
+SUSPICIOUS = 3.0
+ROUNDS = 3
+
+
+class Progress(NamedTuple):
+    """How far a search has come: what `resume` needs.
+
+    - `candidates`: search vectors to polish, the most promising first; `done`: those that are, with
+      chi2 and code; `best`: the best point so far. `round`: how many draws of starts there were.
+    """
+
+    round: int
+    candidates: list[list[float]]
+    done: list[tuple[list[float], float, int]]
+    best: tuple[list[float], float] | None
+
+
+def joint_search(
+    problem: Problem,
+    draw: Callable[[int], np.ndarray],
+    limit: np.ndarray,
+    *,
+    mirrors: Callable[[np.ndarray], list[np.ndarray]] = lambda z: [],
+    polish: Polish | None = None,
+    best: int = BEST,
+    say: Callable[[str], None] = lambda line: None,
+    resume: Progress | None = None,
+    keep: Callable[[Progress], None] = lambda progress: None,
+) -> tuple[Search, list[Polished]]:
+    """Search from many starts, and polish the best ends one after the other.
+
+    First the terms that cost microseconds: compressed residuals, which lead from far away, then
+    the true ones. The ends are ranked by all terms; at most `best` distinct ones descend on all of
+    them. If the best is far above its degrees of freedom, there are new starts.
+
+    **Arguments:**
+
+    - `draw`: the starts of a round, shape `(n, parameters)`.
+    - `mirrors`: other points that may explain the data as well as a given one.
+    - `keep`: called with a `Progress` at each better point; `resume`: such a one.
+
+    **Returns:** every end as a `Search`, and the polished ones.
+    """
+    polish = polish or Polish()
+    ends: list[Polished] = []
+    first, waiting = 0, []
+    if resume is not None:
+        first = resume.round
+        waiting = [np.asarray(z) for z in resume.candidates]
+        for z, _, _ in resume.done:
+            waiting.insert(0, np.asarray(z))
+        if resume.best is not None:
+            waiting.insert(0, np.asarray(resume.best[0]))
+    for turn in range(first, ROUNDS):
+        candidates = waiting or _candidates(problem, draw(turn), limit, best, polish, say)
+        waiting = []
+        for k, z in enumerate(candidates):
+            if any(_near(z, e.z, limit) for e in ends):
+                continue
+            rest = [list(map(float, c)) for c in candidates[k + 1 :]]
+            done = [(list(map(float, e.z)), e.chi2, int(e.code)) for e in ends]
+
+            def better(z, chi2, rest=rest, done=done, turn=turn):
+                keep(Progress(turn, rest, done, (list(map(float, z)), float(chi2))))
+
+            tell = lambda step, chi2, k=k: say(f"polishing {k + 1}, step {step}: chi2 {chi2:.6g}")
+            ends.append(polish(problem, z, limit, tell, better))
+            if ends[-1].code == Code.INTERRUPTED:
+                return _as_search(ends), ends
+        if not ends:
+            continue
+        top = min(ends, key=lambda e: e.chi2)
+        for z in mirrors(top.z) if np.isfinite(top.chi2) else ():
+            ends.append(polish(problem, z, limit))
+        top = min(ends, key=lambda e: e.chi2)
+        freedom = max(problem.points - len(limit), 1)
+        if top.chi2 <= SUSPICIOUS * freedom:
+            break
+        say(f"chi2 {top.chi2:.4g} for {freedom} degrees of freedom: other starts")
+    if not ends:
+        raise RuntimeError(
+            "fit: the residual is not finite at any of the starts; check units, the start box and "
+            "the data"
+        )
+    return _as_search(ends), ends
+
+
+def _candidates(problem, begin, limit, best, polish, say) -> list[np.ndarray]:
+    """Distinct points worth descending from, the most promising first."""
+    cheap = problem.cheap()
+    if cheap is not None and np.sum(cheap.owner >= 0) >= len(limit) // 2:
+        estimator = LeastSquares(max_steps=40)
+        far = cheap.search(estimator, begin, limit, far=True)
+        usable = np.isfinite(far.chi2)
+        near = cheap.search(estimator, far.z[usable], limit, far=False)
+        order = np.argsort(np.where(np.isfinite(near.chi2), near.chi2, np.inf))
+        least = near.chi2[order[0]]
+        say(f"{len(begin)} starts on the terms without transients: chi2 {least:.4g}")
+        pool = _distinct([near.z[k] for k in order], limit, POOL)
+        costs = _costs(problem, pool)
+        ranked = [pool[k] for k in np.argsort(costs, kind="stable") if np.isfinite(costs[k])]
+        return ranked[:best]
+    costs = _costs(problem, begin)
+    order = [k for k in np.argsort(costs, kind="stable") if np.isfinite(costs[k])]
+    say(f"{len(order)} of {len(begin)} starts can be integrated")
+    pool = _distinct([begin[k] for k in order], limit, POOL)
+    # With transients alone the start says little: a few steps from each show which are promising.
+    short = Polish(10, polish.enough, 1.0, polish.floor)
+    ends = sorted((short(problem, z, limit) for z in pool), key=lambda e: e.chi2)
+    return _distinct([e.z for e in ends if np.isfinite(e.chi2)], limit, best)
+
+
+def _costs(problem, rows) -> np.ndarray:
+    # With their derivatives, which are not needed: a program of its own for the values takes
+    # longer to compile than it saves.
+    cost = problem.chi2(np.stack(rows)) if len(rows) else np.zeros(0)
+    return np.where(np.isfinite(cost), cost, np.inf)
+
+
+def _distinct(rows, limit, most) -> list[np.ndarray]:
+    kept: list[np.ndarray] = []
+    for z in rows:
+        if len(kept) == most:
+            break
+        if all(np.abs((z - other) / limit).max() > 0.02 for other in kept):
+            kept.append(z)
+    return kept
+
+
+def _near(a, b, limit) -> bool:
+    return bool(np.abs((a - b) / limit).max() < 1e-3)
+
+
+def _as_search(ends: list[Polished]) -> Search:
+    row: Any = lambda name: np.array([getattr(e, name) for e in ends])
+    return Search(np.stack([e.z for e in ends]), row("chi2"), row("code").astype(int), row("steps"))

@@ -1,0 +1,117 @@
+"""Levenberg-Marquardt driven from Python, where a step takes milliseconds or more.
+
+It shows its progress, can be interrupted, and goes on from where it was.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from fitting.estimators import Code
+from fitting.problem import Problem
+
+
+class Polished(NamedTuple):
+    """Where a descent ended: search vector, sum of squares, `Code`, steps, and r and J there."""
+
+    z: np.ndarray
+    chi2: float
+    code: Code
+    steps: int
+    r: np.ndarray
+    J: np.ndarray
+
+
+@dataclass(frozen=True)
+class Polish:
+    """How a descent is made.
+
+    **Arguments:**
+
+    - `max_steps`: trial steps.
+    - `enough`: ends where an undamped step would take less than this off chi2, in squared standard
+      deviations; 1e-3 is 0.03 of a standard error at most.
+    - `clip`: longest step of each coordinate, in natural lengths (e-folds).
+    - `floor`: share of the mean squared sensitivity that the damping sees of a coordinate at least.
+    """
+
+    max_steps: int = 60
+    enough: float = 1e-3
+    clip: float = 0.7
+    floor: float = 1e-6
+
+    def __call__(
+        self,
+        problem: Problem,
+        z: np.ndarray,
+        limit: np.ndarray,
+        tell: Callable[[int, float], None] = lambda step, chi2: None,
+        keep: Callable[[np.ndarray, float], None] = lambda z, chi2: None,
+    ) -> Polished:
+        """Descend from z. `tell` is called at each step, `keep` at each better point.
+
+        A trial whose residual is not finite (an integration that fails) is a step that was too
+        long. Ctrl-C returns the best point so far, with `Code.INTERRUPTED`.
+        """
+        c = problem.coordinates
+        low, high = np.asarray(c.low), np.asarray(c.high)
+        z = np.clip(np.asarray(z, dtype=float), low, high)
+        r, J = _look(problem, z)
+        best = float(r @ r)
+        steps, damping = 0, 1e-3
+        if not (np.isfinite(best) and np.isfinite(J).all()):
+            return Polished(z, np.inf, Code.NOT_FINITE, 0, r, J)
+        code = Code.MAX_STEPS
+        try:
+            for steps in range(1, self.max_steps + 1):
+                tell(steps, best)
+                g, A = J.T @ r, J.T @ J
+                free = ~(((z <= low) & (g > 0)) | ((z >= high) & (g < 0)))
+                if not free.any() or self._promise(A, g, free, 0.0, limit) < self.enough:
+                    code = Code.CONVERGED
+                    break
+                step = self._step(A, g, free, damping, limit)
+                new = np.clip(z + np.clip(step, -self.clip * limit, self.clip * limit), low, high)
+                dz = new - z
+                expected = -(2 * g @ dz + dz @ A @ dz)
+                trial, slope = _look(problem, new)
+                cost = float(trial @ trial)
+                fine = np.isfinite(cost) and np.isfinite(slope).all()
+                if fine and cost < best:
+                    gain = (best - cost) / expected if expected > 0 else 0.5
+                    damping *= 0.2 if gain > 0.6 else 1.0 if gain > 0.2 else 2.0
+                    damping = max(damping, 1e-9)
+                    z, r, J, best = new, trial, slope, cost
+                    keep(z, best)
+                else:
+                    damping *= 4.0
+                    if damping > 1e8:
+                        code = Code.STALLED
+                        break
+        except KeyboardInterrupt:
+            code = Code.INTERRUPTED
+        return Polished(z, best, code, steps, r, J)
+
+    def _step(self, A, g, free, damping, limit):
+        scale = np.diag(A) * limit**2
+        scale = np.maximum(scale, self.floor * max(scale.max(), 1e-300)) / limit**2
+        step = np.zeros_like(g)
+        inner = np.ix_(free, free)
+        matrix = A[inner] + damping * np.diag(scale[free])
+        step[free] = -np.linalg.lstsq(matrix, g[free], rcond=1e-14)[0]
+        return step
+
+    def _promise(self, A, g, free, damping, limit):
+        """What an undamped step would take off; in directions that are not felt, nothing."""
+        unit = np.sqrt(np.maximum(np.diag(A), 1e-300))[free]
+        values, vectors = np.linalg.eigh(A[np.ix_(free, free)] / unit[:, None] / unit)
+        along = vectors.T @ (g[free] / unit)
+        felt = values > 1e-10 * values[-1]
+        return float(np.sum(along[felt] ** 2 / values[felt]))
+
+
+def _look(problem, z):
+    r, J = problem.inspect(z[None])
+    return r[0], J[0]
