@@ -7,10 +7,18 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from fitting.terms import SHARE, Noise
-from jaxmem.circuits import AbstractDrive, Circuit, CurrentDrive, Sampled, VoltageDrive
+from jaxmem.circuits import (
+    AbstractDrive,
+    AbstractWaveform,
+    Circuit,
+    CurrentDrive,
+    EitherDrive,
+    Sampled,
+    VoltageDrive,
+)
 from jaxmem.devices import AbstractDevice
 from jaxmem.responses import settle, solve
 
@@ -48,6 +56,7 @@ class Trace(eqx.Module):
     used: np.ndarray
     period: float
     begin: tuple[Any, Any] | None
+    wave: AbstractWaveform
     observe: str = eqx.field(static=True)
     start: str = eqx.field(static=True)
     rtol: float = eqx.field(static=True)
@@ -113,6 +122,8 @@ class Trace(eqx.Module):
         if not (np.isfinite(self.period) and self.period > 0):
             raise ValueError(f"{name}: the period must be positive and finite, got {period}")
 
+        self.wave = _polyline(drive.wave, self)
+
     @property
     def name(self) -> str:
         """The label, or else the source."""
@@ -158,16 +169,17 @@ class Trace(eqx.Module):
 class TraceBatch(eqx.Module):
     """Traces of one kind of drive, padded to one shape, so that they share one program.
 
-    The times have one more sample in front, where the drive begins.
+    Current and voltage drives are in one batch. The times have one more sample in front, where the
+    drive begins.
     """
 
     t: Float[Array, "k n"]
-    drive: Any
+    drive: EitherDrive
     observed: Float[Array, "k m"]
     weight: Float[Array, "k m"]
     period: Float[Array, "k"]
     begin: Any
-    observe: str = eqx.field(static=True)
+    observe: Int[Array, "k"]
     start: str = eqx.field(static=True)
     rtol: float = eqx.field(static=True)
     window: int = eqx.field(static=True)
@@ -178,16 +190,15 @@ class TraceBatch(eqx.Module):
     @staticmethod
     def key(trace: Trace) -> tuple:
         """Traces of equal keys may be in one batch."""
-        wave = _polyline(trace.drive.wave, trace)
-        shape = jax.tree.map(jnp.shape, wave) if not isinstance(wave, Sampled) else 0
-        kind = (type(trace.drive), type(wave), str(shape), jax.tree.structure(trace.begin))
-        return (*kind, trace.observe, trace.start, trace.rtol)
+        wave = trace.wave
+        shape = 0 if isinstance(wave, Sampled) else str(jax.tree.map(jnp.shape, wave))
+        return (type(wave), shape, jax.tree.structure(trace.begin), trace.start, trace.rtol)
 
     @classmethod
     def of(cls, traces: Sequence[Trace]) -> "TraceBatch":
         """Stack traces of equal keys."""
         first = traces[0]
-        waves = [_polyline(trace.drive.wave, trace) for trace in traces]
+        waves: list[Any] = [trace.wave for trace in traces]
         n = max(len(trace.t) for trace in traces)
         rows, window = [], 1
         for trace, wave in zip(traces, waves, strict=True):
@@ -200,20 +211,25 @@ class TraceBatch(eqx.Module):
             rows.append((t, trace.observed, trace.weight))
         pad = lambda a, n, fill: np.concatenate([a, np.full(n - len(a), fill)])
         t = np.stack([pad(t, n + 1, t[-1]) for t, _, _ in rows])
-        if all(isinstance(w, Sampled) for w in waves):
-            m = max(len(w.t) for w in waves)  # pyright: ignore[reportAttributeAccessIssue]
+        if isinstance(waves[0], Sampled):
+            m = max(len(w.t) for w in waves)
             grow = lambda w: _sampled(
                 pad(np.asarray(w.t), m, w.t[-1]), pad(np.asarray(w.values), m, w.values[-1])
             )
             waves = [grow(w) for w in waves]
         stack = lambda *leaves: jnp.stack([jnp.asarray(leaf) for leaf in leaves])
         return cls(
-            t=jnp.asarray(t), drive=type(first.drive)(jax.tree.map(stack, *waves)),
+            t=jnp.asarray(t),
+            drive=EitherDrive(
+                jax.tree.map(stack, *waves),
+                np.array([isinstance(trace.drive, VoltageDrive) for trace in traces]),
+            ),
             observed=jnp.asarray(np.stack([pad(x, n, 0.0) for _, x, _ in rows])),
             weight=jnp.asarray(np.stack([pad(w, n, 0.0) for _, _, w in rows])),
             period=jnp.asarray([trace.period for trace in traces]),
             begin=jax.tree.map(stack, *[trace.begin for trace in traces]),
-            observe=first.observe, start=first.start, rtol=first.rtol,
+            observe=jnp.asarray([list(UNITS).index(trace.observe) for trace in traces]),
+            start=first.start, rtol=first.rtol,
             # Programs are shared by windows of like size.
             window=min(n + 2, 1 << window.bit_length()),
         )  # fmt: skip
@@ -222,14 +238,16 @@ class TraceBatch(eqx.Module):
         """The model's signals; NaN where an integration fails."""
 
         def one(row):
-            drive, t, period, begin = row
+            drive, t, period, begin, observe = row
             circuit = Circuit(model, drive)
             options: dict[str, Any] = dict(
                 rtol=self.rtol, atol=self.rtol, window=self.window, max_steps=self.MOST_STEPS
             )  # fmt: skip
             if self.start == "periodic":
-                return getattr(settle(circuit, t, period, **options), self.observe)[1:]
-            return getattr(solve(circuit, t, start=begin, throw=False, **options), self.observe)[1:]
+                run = settle(circuit, t, period, **options)
+            else:
+                run = solve(circuit, t, start=begin, throw=False, **options)
+            return jnp.stack([getattr(run, name) for name in UNITS])[observe, 1:]
 
         if self.t.shape[0] == 1:
             return one(jax.tree.map(lambda a: a[0], self._rows))[None]
@@ -247,7 +265,7 @@ class TraceBatch(eqx.Module):
 
     @property
     def _rows(self):
-        return self.drive, self.t, self.period, self.begin
+        return self.drive, self.t, self.period, self.begin, self.observe
 
 
 def _polyline(wave, trace):
@@ -271,9 +289,7 @@ def _polyline(wave, trace):
     corners = np.unique(np.concatenate([[first - span, first], edges, [last, last + span]]))
     a, b = corners[:-1], corners[1:]
     middle = (a + b) / 2
-    value = jax.vmap(wave.value)
-    at = [np.asarray(value(jnp.asarray(a + (b - a) * s), jnp.asarray(middle))) for s in
-          (0.0, 0.3, 0.5, 0.8, 1.0)]  # fmt: skip
+    at = [_values(wave, a + (b - a) * s, middle) for s in (0.0, 0.3, 0.5, 0.8, 1.0)]
     size = max(np.abs(np.stack(at)).max(), 1e-300)
     for s, found in zip((0.3, 0.5, 0.8), at[1:4], strict=True):
         if np.abs(found - (at[0] + s * (at[-1] - at[0]))).max() > 1e-9 * size:
@@ -287,6 +303,19 @@ def _polyline(wave, trace):
 
 def _sampled(t: Any, values: Any) -> Sampled:
     return Sampled(t, values)
+
+
+def _values(wave, t, at) -> np.ndarray:
+    """Values of the pieces that hold `at`; padded, so that any number of them is one program."""
+    n = len(t)
+    size = 1 << max(n - 1, 15).bit_length()
+    pad = lambda x: jnp.asarray(np.concatenate([x, np.full(size - n, x[-1])]))
+    return np.asarray(_values_jit(wave, pad(t), pad(at)))[:n]
+
+
+@eqx.filter_jit
+def _values_jit(wave, t, at):
+    return jax.vmap(wave.value)(t, at)
 
 
 def current_or_voltage(kind: str) -> type[AbstractDrive]:

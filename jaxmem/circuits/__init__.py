@@ -3,6 +3,7 @@
 from jaxmem.circuits.circuit import Circuit as Circuit
 from jaxmem.circuits.drive import AbstractDrive as AbstractDrive
 from jaxmem.circuits.drive import CurrentDrive as CurrentDrive
+from jaxmem.circuits.drive import EitherDrive as EitherDrive
 from jaxmem.circuits.drive import VoltageDrive as VoltageDrive
 from jaxmem.circuits.text import parse_drive as parse_drive
 from jaxmem.circuits.waveform import AbstractWaveform as AbstractWaveform

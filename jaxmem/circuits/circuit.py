@@ -3,9 +3,9 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
-from jaxmem.circuits.drive import AbstractDrive, VoltageDrive
+from jaxmem.circuits.drive import AbstractDrive, EitherDrive, VoltageDrive, choose
 from jaxmem.devices.branch import Scalar, States
 from jaxmem.devices.device import AbstractDevice
 
@@ -46,8 +46,10 @@ class Circuit(eqx.Module):
             )
 
     @property
-    def is_voltage(self) -> bool:
-        """Whether the voltage is imposed."""
+    def is_voltage(self) -> bool | Bool[Array, ""]:
+        """Whether the voltage is imposed; an array where only the run decides."""
+        if isinstance(self.drive, EitherDrive):
+            return self.drive.voltage
         return isinstance(self.drive, VoltageDrive)
 
     def in_time(self) -> "Circuit":
@@ -60,18 +62,17 @@ class Circuit(eqx.Module):
         zero = jnp.zeros_like(amplitude)
         slope = jnp.abs(jax.grad(device.steady_current)(zero)) + _tiny(zero)
         widths = [w for _, w in device.windows()]
-        if self.is_voltage:
-            reach = amplitude
-        else:
-            reach = amplitude / slope
+        reach = choose(self.is_voltage, lambda: amplitude, lambda: amplitude / slope)
         reach = jnp.where(reach > 0, reach, 1.0)
         volt = jnp.min(jnp.stack(widths)) if widths else reach
-        if not self.is_voltage:
-            return jax.lax.stop_gradient(volt)
-        own = [b.scale_current() for b in device.branches.values()]
-        own = [c for c in own if c is not None]
-        current = jnp.max(jnp.stack(own)) if own else slope * volt
-        return jax.lax.stop_gradient(jnp.where(current > 0, current, 1.0))
+
+        def ampere():
+            own = [b.scale_current() for b in device.branches.values()]
+            own = [c for c in own if c is not None]
+            current = jnp.max(jnp.stack(own)) if own else slope * volt
+            return jnp.where(current > 0, current, 1.0)
+
+        return jax.lax.stop_gradient(choose(self.is_voltage, ampere, lambda: volt))
 
     def weights(self, amplitude: Scalar) -> tuple[Float[Array, "n"], Float[Array, "n"]]:
         """Factors of the relative and of the absolute tolerance, for each state of y.
@@ -84,25 +85,25 @@ class Circuit(eqx.Module):
         """
         device = self.device
         zero = jnp.zeros_like(amplitude)
-        u = amplitude
-        if not self.is_voltage:
-            u = amplitude / (jnp.abs(jax.grad(device.steady_current)(zero)) + _tiny(zero))
+        slope = lambda: jnp.abs(jax.grad(device.steady_current)(zero)) + _tiny(zero)
+        u = choose(self.is_voltage, lambda: amplitude, lambda: amplitude / slope())
         moved = jnp.abs(device.chart_rest(u) - device.chart_rest(zero))
         moved = jnp.where(jnp.isfinite(moved), jnp.maximum(moved, 1e-12), 1.0)
         small = jnp.where(moved > 1, 1.0, SHARE * moved)
-        first = u
-        if self.is_voltage:
-            first = device.steady_current(u) - device.steady_current(zero)
+        current = lambda: device.steady_current(u) - device.steady_current(zero)
+        first = choose(self.is_voltage, current, lambda: u)
         first = jnp.maximum(jnp.abs(first) / self.scale(amplitude), 1e-12)
         # The current that charges C_m may exceed the steady one by any factor.
-        large = jnp.ones_like(first) if self.is_voltage else jnp.maximum(first, 1.0)
+        ones = lambda: jnp.ones_like(first)
+        large = choose(self.is_voltage, ones, lambda: jnp.maximum(first, 1.0))
         relative = 1 / jnp.append(large, jnp.maximum(moved, 1.0))
         absolute = jnp.append(jnp.minimum(first, 1.0), small)
         return jax.lax.stop_gradient((relative, absolute))
 
     def mass(self) -> Float[Array, "n"]:
         """The diagonal of M [s for the current's row, else 1]."""
-        first = self.device.R_s * self.device.C_m if self.is_voltage else jnp.ones(())
+        lag = self.device.R_s * self.device.C_m
+        first = choose(self.is_voltage, lambda: lag, lambda: jnp.ones_like(lag))
         ones = jnp.ones((self.device.size,), first.dtype)
         return jnp.concatenate([first[None], ones])
 
@@ -110,17 +111,16 @@ class Circuit(eqx.Module):
         """F(t, y), on the piece of the drive to which the time `at` belongs."""
         device = self.device
         z = y[1:]
-        if self.is_voltage:
-            V, dV = self._wave(t, at)
-            I = y[0] * scale
-            u = V - device.R_s * I
-            first = (device.C_m * dV - I + device.current(u, device.unchart(z))) / scale
-        else:
-            u = y[0] * scale
-            first = (self.drive.wave.value(t, at) - device.current(u, device.unchart(z))) / (
-                device.C_m * scale
-            )
-        return jnp.concatenate([first[None], device.chart_rates(u, z)])
+        first = y[0] * scale
+        imposed, slope = self._wave(t, at)
+        u = choose(self.is_voltage, lambda: imposed - device.R_s * first, lambda: first)
+        current = device.current(u, device.unchart(z))
+        rate = choose(
+            self.is_voltage,
+            lambda: (device.C_m * slope - first + current) / scale,
+            lambda: (imposed - current) / (device.C_m * scale),
+        )
+        return jnp.concatenate([rate[None], device.chart_rates(u, z)])
 
     def edge(self, y: States, V_old: Scalar, t: Scalar, at: Scalar, scale: Scalar) -> States:
         """y just after an edge at the time t, from y just before it and the voltage there.
@@ -129,12 +129,14 @@ class Circuit(eqx.Module):
         Without R_s the current restarts from I = C_m V' + i(V, z), and the charge C_m dV passes
         as an impulse that no sample shows.
         """
-        if not self.is_voltage:
-            return y
-        V, _ = self._wave(t, at)
-        R_s = jnp.where(self.device.R_s > 0, self.device.R_s, 1.0)
-        behind = y[0] + (V - V_old) / (R_s * scale)
-        return y.at[0].set(self._unless_ideal(behind * scale, t, y, at) / scale)
+
+        def jumped():
+            V, _ = self._wave(t, at)
+            R_s = jnp.where(self.device.R_s > 0, self.device.R_s, 1.0)
+            behind = y[0] + (V - V_old) / (R_s * scale)
+            return y.at[0].set(self._unless_ideal(behind * scale, t, y, at) / scale)
+
+        return choose(self.is_voltage, jumped, lambda: y)
 
     def _wave(self, t, at):
         return jax.jvp(lambda s: self.drive.wave.value(s, at), (t,), (jnp.ones_like(t),))
@@ -149,9 +151,8 @@ class Circuit(eqx.Module):
     def observe(self, t: Scalar, y: States, at: Scalar, scale: Scalar):
         """u [V], I [A], V [V] and the branches' states x at the time t."""
         value = self.drive.wave.value(t, at)
-        x = self.device.unchart(y[1:])
-        if self.is_voltage:
-            I = self._unless_ideal(y[0] * scale, t, y, at)
-            return value - self.device.R_s * I, I, value, x
-        u = y[0] * scale
-        return u, value, self.device.R_s * value + u, x
+        R_s, first = self.device.R_s, y[0] * scale
+        I = choose(self.is_voltage, lambda: self._unless_ideal(first, t, y, at), lambda: value)
+        u = choose(self.is_voltage, lambda: value - R_s * I, lambda: first)
+        V = choose(self.is_voltage, lambda: value, lambda: R_s * value + u)
+        return u, I, V, self.device.unchart(y[1:])

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Real
 
 from jaxmem.circuits.circuit import Circuit
 from jaxmem.quantity import is_concrete, require
-from jaxmem.responses.steady import operating_point
+from jaxmem.responses.steady import operating_point, rest_at
 from jaxmem.responses.transient import Transient, solve
 
 
@@ -126,7 +126,7 @@ def settle(
     whole = jnp.sort(jnp.append(t, t[0] + period))
     close = jnp.searchsorted(whole, t[0] + period)
     middle = _mean(circuit.drive.wave, t[0], period)
-    rest = operating_point(device, **{"V" if circuit.is_voltage else "I": middle})
+    rest = rest_at(device, middle, circuit.is_voltage)
     begin = jnp.concatenate([rest.u[None], device.chart_rest(rest.u)])
     unit = _unit(circuit, begin)
     begin = jax.lax.stop_gradient(begin.at[0].divide(unit))

@@ -72,6 +72,17 @@ def operating_point(device: AbstractDevice, *, u=None, I=None, V=None) -> Operat
     return _at(device, jnp.where(count == 1, roots[0], jnp.nan), count)
 
 
+def rest_at(device: AbstractDevice, value: Scalar, voltage: bool | Array) -> OperatingPoint:
+    """The equilibrium at an applied voltage [V] or a current [A]; `voltage` says which.
+
+    For programs that learn the kind when they run. NaN where there is not exactly one.
+    """
+    value = jnp.asarray(value, dtype=jnp.result_type(float))
+    ratio = jnp.asarray(voltage, dtype=value.dtype)
+    roots, count = _find(device, value, ratio)
+    return _at(device, jnp.where(count == 1, roots[0], jnp.nan), count)
+
+
 def operating_points(device: AbstractDevice, *, I=None, V=None) -> tuple[Array, Array]:
     """All equilibria at a current or an applied voltage: u [V] ascending, and how many.
 

@@ -13,9 +13,10 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, Real
 
 from jaxmem.circuits.circuit import Circuit
+from jaxmem.circuits.drive import choose
 from jaxmem.quantity import is_concrete, require
 from jaxmem.responses.rosenbrock import Rodas5P, tolerances
-from jaxmem.responses.steady import OperatingPoint, operating_point
+from jaxmem.responses.steady import OperatingPoint, operating_point, rest_at
 
 SPLIT = (diffrax.KenCarp3, diffrax.KenCarp4, diffrax.KenCarp5, diffrax.Sil3)
 
@@ -156,7 +157,11 @@ def _notes(circuit, t):
             f"lead inductance left out: L_s/R_s = {lag:.3g} s is {small} the fastest sample "
             f"interval, {fastest:.3g} s"
         )
-    if circuit.is_voltage and is_concrete(device.R_s) and np.all(np.asarray(device.R_s) == 0):
+    if (
+        circuit.is_voltage is True
+        and is_concrete(device.R_s)
+        and np.all(np.asarray(device.R_s) == 0)
+    ):
         notes.append("R_s = 0: the charge C_m dV at a jump of V passes as an impulse, not shown")
     return tuple(notes)
 
@@ -176,16 +181,17 @@ def _start(circuit, start):
 
 def _rest(circuit):
     """Voltage, states in their charts and current before the drive's first edge."""
-    bias = {"V" if circuit.is_voltage else "I": circuit.drive.wave.before()}
-    begin, count = _at_rest(circuit.device, bias)
+    before = circuit.drive.wave.before()
+    begin, count = _at_rest(circuit.device, before, circuit.is_voltage)
     if is_concrete(count) and np.any(np.asarray(count) != 1):
-        operating_point(circuit.device, **bias)  # says in words that there is none, or several
+        name = "V" if circuit.is_voltage else "I"
+        operating_point(circuit.device, **{name: before})  # says that there is none, or several
     return begin
 
 
 @eqx.filter_jit
-def _at_rest(device, bias):
-    point = operating_point(device, **bias)
+def _at_rest(device, before, is_voltage):
+    point = rest_at(device, before, is_voltage)
     return (point.u, device.chart_rest(point.u), point.I), point.count
 
 
@@ -261,7 +267,8 @@ def _integrate(primal, settings, adjoint):
     y, V_old = _initial(circuit, begin, scale)
     mass = circuit.mass()
     if solver is None:
-        solver = Rodas5P(middle_check=1.0 if circuit.is_voltage else 0.0)
+        # Of a current drive, whose mass is one, the middle is not looked at anyhow.
+        solver = Rodas5P(middle_check=0.0 if circuit.is_voltage is False else 1.0)
     implicit = isinstance(solver, Rodas5P)
     if implicit:
         solver = eqx.tree_at(lambda s: s.mass, solver, mass, is_leaf=lambda m: m is None)
@@ -369,10 +376,10 @@ def _initial(circuit, begin, scale):
     """y and the drive's value before t[0]."""
     device, before = circuit.device, circuit.drive.wave.before()
     u, z, I = _rest(circuit) if begin is None else begin
-    if not circuit.is_voltage:
-        return jnp.concatenate([(u / scale)[None], z]), before
-    # From here `edge` makes the current that the first piece asks for.
-    return jnp.concatenate([(I / scale)[None], z]), device.R_s * I + u
+    # Under voltage drive `edge` makes from here the current that the first piece asks for.
+    first = choose(circuit.is_voltage, lambda: I, lambda: u)
+    old = choose(circuit.is_voltage, lambda: device.R_s * I + u, lambda: before)
+    return jnp.concatenate([(first / scale)[None], z]), old
 
 
 def _first_step(field, a, b, y, at, mass):
