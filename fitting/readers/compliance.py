@@ -16,7 +16,7 @@ FEWEST, GAP = 3, 2
 MOVES = 0.02
 # Beyond a corner the current changes by so much more than what it does on the plateau (standard
 # deviations; three samples on top of a parabola reach 18), than FLAT, and than its last digit.
-SHARP, BEYOND, DIGITS = 20, 4, 2.5
+SHARP, BEYOND, DIGITS = 20, 3, 2.5
 # A voltage goes on if it keeps at least this share of its slope.
 STRAIGHT = 0.25
 # A polarity whose extreme is below this share of the largest current has only a baseline.
@@ -92,8 +92,8 @@ def _is_plateau(V, I, level: float, a: int, b: int, digit: float) -> bool:
     # A source limits the current in the direction of its voltage.
     if moved < MOVES * np.ptp(V) or V[run].min() <= 0:
         return False
-    # A corner is looked for within a fortieth of the plateau, or two samples.
-    far = max(2, n // 40)
+    # A corner is looked for within a thirtieth of the plateau, or two or three samples.
+    far = max(2 if n < 6 else 3, n // 30)
     core = I[a + n // 10 : b + 1 - n // 10]
     least = max(SHARP * core.std(), BEYOND * FLAT * level, DIGITS * digit)
     # In either direction of time; where the recording begins or ends there is nothing to see.

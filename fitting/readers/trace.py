@@ -117,6 +117,8 @@ def _recordings(
     if not table.named:
         order = ", ".join(table.names)
         notes.append(f"the columns have no names and are taken as {order}")
+        if "t" in by_role and _log_spaced(_values(source, table, by_role["t"])):
+            notes.append("the times are spaced as frequencies of a spectrum are; check the columns")
     values = {
         role: _values(source, table, by_role[role]) for role in ("t", "V", "I") if role in by_role
     }
@@ -127,6 +129,12 @@ def _recordings(
         _recording(source, table, rows, label, values, cells, list(notes), rate, freq, compliance)
         for label, rows in groups(source, table, FEWEST)
     ]
+
+
+def _log_spaced(t: np.ndarray) -> bool:
+    """Whether values climb by one factor, over a decade at least."""
+    step = np.diff(np.log(t))
+    return t[0] > 0 and t[-1] > 10 * t[0] and bool(np.ptp(step) < 0.02 * np.median(step))
 
 
 def _values(source: Source, table: Table, column: Column) -> np.ndarray:

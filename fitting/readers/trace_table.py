@@ -1,5 +1,7 @@
 """From the text of a file to tables whose columns include voltage and current."""
 
+from math import isfinite
+
 from fitting.readers.biologic import MPT_MARKS, mpt_table
 from fitting.readers.columns import columns, complete, roles
 from fitting.readers.delimited import find_header, table_below
@@ -37,7 +39,9 @@ def trace_tables(source: Source, text: str) -> list[Table]:
 
 def require_trace(source: Source, names: list[str], line: int | None) -> None:
     """Raise the reason if the names do not include voltage and current."""
-    if complete(roles(columns(names))):
+    by_role = roles(columns(names))
+    # A spectrum whose frequencies were not exported is no trace either.
+    if complete(by_role) or {"re", "im"} <= set(by_role):
         raise _is_spectrum(source, line)
     if not is_trace(names):
         raise unknown_columns(source, names, line)
@@ -50,7 +54,7 @@ def find_decimal(table: Table) -> None:
 
 def _is_spectrum(source: Source, line: int | None) -> ReadError:
     return source.error(
-        "this is an impedance spectrum, with frequencies and impedances; read it with read_spectra",
+        "this is an impedance spectrum and no trace in time; read it with read_spectra",
         line,
     )
 
@@ -60,9 +64,9 @@ def _gamry(source: Source, lines: list[str]) -> Table:
     starts = [k for k, line in enumerate(lines) if line.split("\t")[1:2] == ["TABLE"]]
     tables = [dta_table(source, lines, k) for k in starts]
     curves = [table for table in tables if table.rows and is_trace(table.names)]
+    if any(complete(roles(columns(table.names))) for table in tables):
+        raise _is_spectrum(source, None)
     if not curves:
-        if any(complete(roles(columns(table.names))) for table in tables):
-            raise _is_spectrum(source, None)
         kinds = ", ".join(lines[k].split("\t")[0] for k in starts[:6]) or "no table at all"
         raise source.error(f"no table of voltages and currents, only {kinds}; export the curves")
     first = curves[0]
@@ -169,8 +173,9 @@ def _headerless(source: Source, lines: list[str]) -> Table:
             )
         table.add(cells, line)
     if n == 3:
-        first = [value for row in table.rows if (value := number(row[0], decimal)) is not None]
-        if sorted(first) != first or first[0] == first[-1]:
+        first = [number(row[0], decimal) for row in table.rows]
+        first = [value for value in first if value is not None and isfinite(value)]
+        if sorted(first) != first or not first or first[0] == first[-1]:
             raise source.error(
                 "the first of three columns without names does not ascend, so it is no time; "
                 f"sort the rows by time, or add a first line with {EXPECTED}",
