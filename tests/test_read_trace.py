@@ -369,7 +369,7 @@ SHAPES = {
 def loops(draw):
     """Voltage and current of a smooth loop: memory, a lag, a bend, a capacitor beside it."""
     wave = SHAPES[draw(st.sampled_from(list(SHAPES)))]
-    n, cycles = draw(st.integers(20, 1500)), draw(st.integers(1, 3))
+    n, cycles = draw(st.integers(30, 1500)), draw(st.integers(1, 3))
     x = np.arange(n * cycles) / n + draw(st.sampled_from([0.0, 0.25, 0.6]))
     lag = wave(x + draw(st.floats(-0.2, 0.2)))
     voltage = wave(x) + draw(st.sampled_from([0.0, 0.0, 1.0]))

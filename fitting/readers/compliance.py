@@ -10,15 +10,17 @@ import numpy as np
 
 # Within this of its level the current of a plateau stays (share of the level).
 FLAT = 0.003
-# A plateau is at least so many samples; up to GAP others between two of them are noise.
-FEWEST, GAP = 3, 2
+# A plateau is at least so many samples.
+FEWEST = 3
 # The voltage moves on a plateau by at least this share of its whole range.
-MOVES = 0.02
+MOVES = 0.04
 # Beyond a corner the current changes by so much more than what it does on the plateau (standard
 # deviations; three samples on top of a parabola reach 18), than FLAT, and than its last digit.
 SHARP, BEYOND, DIGITS = 20, 3, 2.5
 # A voltage goes on if it keeps at least this share of its slope.
 STRAIGHT = 0.25
+# A current that comes to rest gently slows down from each few samples to the next: to this share.
+GENTLE = 0.7
 # A polarity whose extreme is below this share of the largest current has only a baseline.
 BASELINE = 1e-3
 
@@ -43,12 +45,16 @@ def at_compliance(V: np.ndarray, I: np.ndarray) -> tuple[np.ndarray, list[float]
         if level <= BASELINE * abs(I).max() or level <= 0:
             continue
         here = sign * I >= (1 - FLAT) * level
-        runs = _runs(here)
+        # Between samples of a plateau noise may reach a little further down.
+        runs = _runs(here, sign * I >= (1 - 2 * FLAT) * level)
         digit = _digit(I, runs)
-        if any(_is_plateau(sign * V, sign * I, level, a, b, digit) for a, b in runs):
+        found = [r for r in runs if _is_plateau(sign * V, sign * I, level, *r, digit)]
+        if found:
             # The instrument lets nothing pass, so that all samples at the level are its own.
             at |= here
             levels.append(sign * level)
+        for a, b in found:
+            at[a : b + 1] = True
     return at, levels
 
 
@@ -63,12 +69,11 @@ def _level(I: np.ndarray) -> float:
     return float(np.median(I[I >= top - 2 * FLAT * abs(top)]))
 
 
-def _runs(here: np.ndarray) -> list[tuple[int, int]]:
-    """First and last index of each run of true values, small gaps closed."""
-    index = np.flatnonzero(here)
-    if not len(index):
-        return []
-    pieces = np.split(index, np.flatnonzero(np.diff(index) > GAP + 1) + 1)
+def _runs(here: np.ndarray, near: np.ndarray) -> list[tuple[int, int]]:
+    """First and last index of each run of samples here, or near between two that are here."""
+    index = np.flatnonzero(near)
+    pieces = np.split(index, np.flatnonzero(np.diff(index) > 1) + 1)
+    pieces = [piece[here[piece]] for piece in pieces]
     return [(int(p[0]), int(p[-1])) for p in pieces if len(p) >= FEWEST]
 
 
@@ -108,6 +113,11 @@ def _is_corner(V, I, a: int, b: int, below: float, far: int) -> bool:
     out = min(far, a - 1)
     if I[max(a - far, 0)] > below or V[max(a - far, 0)] >= V[a : b + 1].max():
         return False
+    few = max(1, (b - a + 1) // 30)
+    if a >= 3 * few:
+        first, second, last = np.diff(I[a - 3 * few : a + 1 : few])
+        if last < second < GENTLE * first:
+            return False
     outside = (V[a - 1] - V[a - 1 - out]) / out
     into = min(far, (b - a + 1) // 3)
     # On a short plateau the voltage may turn at once: there the step onto it must do.
