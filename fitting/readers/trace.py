@@ -162,8 +162,6 @@ def _recording(source, table, rows, label, values, cells, notes, rate, freq, com
     # The samples of a period are counted before any is left out.
     t = values["t"][rows] if "t" in values else by_frequency(cycle, freq, notes) if freq else 0 * V
     kept = np.isfinite(t) & np.isfinite(V) & np.isfinite(I)
-    if rate is not None:
-        kept = np.isfinite(V) & np.isfinite(I)
     lost = int((~kept).sum())
     if lost > LOST * len(rows) or len(rows) - lost < FEWEST:
         raise source.error(

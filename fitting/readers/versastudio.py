@@ -43,8 +43,8 @@ def read_par(source: Source, text: str) -> list[Spectrum]:
         assert dc is not None
         require_spectrum(source, dc.names, dc.lines[0] - 1 if dc.lines else None)
         raise source.error(
-            "no segment has points with a frequency, so this is no spectrum; current-"
-            "voltage traces cannot be read yet"
+            "no segment has points with a frequency, so this is no spectrum; a current-"
+            "voltage trace is read by read_recordings"
         )
     if len(spectra) > 1:
         name = source.path.stem
