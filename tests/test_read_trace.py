@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
+import jaxmem as jm
 from fitting import ReadError, Recording, read_recordings, write_recording_csv
 from fitting.readers.compliance import at_compliance
 
@@ -440,6 +441,18 @@ def test_what_looks_like_a_plateau_and_is_none():
     }
     for name, (voltage, current) in cases.items():
         assert not at_compliance(voltage, current)[0].any(), name
+
+
+@pytest.mark.parametrize("tau_d", [1e-3, 0.1, 1.0, 10.0])
+def test_the_model_s_own_loops(tau_d):
+    device = jm.Memristor2D(R_b=1.0, C_m=0.01, i_c0=10.0, V_T=1.0, V_m=0.05, tau_d=tau_d, R_s=0.1)
+    wave = jm.Triangle([0.0, 1.5, -1.5], 0.6, cycles=2)
+    run = jm.solve(jm.Circuit(device, jm.VoltageDrive(wave)), np.linspace(0, 20, 401)[:-1])
+    voltage, current = np.array(run.V), np.array(run.I)
+    assert not at_compliance(voltage, current)[0].any()
+    level = 0.6 * current.max()
+    mask, _ = at_compliance(voltage, np.minimum(current, level))
+    assert mask[current >= level].all() and not mask[current < 0.99 * level].any()
 
 
 def test_a_compliance_is_masked_and_noted(put):
