@@ -16,7 +16,10 @@ from fitting.kramers_kronig import KramersKronig as KramersKronig
 from fitting.kramers_kronig import kramers_kronig as kramers_kronig
 from fitting.minima import Minimum as Minimum
 from fitting.readers import ReadError as ReadError
+from fitting.readers import Recording as Recording
+from fitting.readers import read_recordings as read_recordings
 from fitting.readers import read_spectra as read_spectra
+from fitting.readers import write_recording_csv as write_recording_csv
 from fitting.readers import write_spectra_csv as write_spectra_csv
 from fitting.series import Series as Series
 from fitting.series import fit_series as fit_series

@@ -1,10 +1,14 @@
-"""Impedance spectra from files, of any make.
+"""Impedance spectra, and traces in time, from files of any make.
 
 `read_spectra` recognises a file by what is in it: CSV and delimited text (also as CH Instruments,
 Autolab, Parstat, PowerSuite and ZPlot write it), NumPy .npz, BioLogic .mpt and .mpr, Gamry .DTA
 and VersaStudio .par. `write_spectra_csv` writes what it reads back exactly.
+`read_recordings` and `write_recording_csv` do the same for voltage and current against time.
 """
 
 from fitting.readers.read import read_spectra as read_spectra
+from fitting.readers.recording import Recording as Recording
+from fitting.readers.recording import write_recording_csv as write_recording_csv
 from fitting.readers.source import ReadError as ReadError
+from fitting.readers.trace import read_recordings as read_recordings
 from fitting.readers.write import write_spectra_csv as write_spectra_csv

@@ -32,8 +32,8 @@ def spectra_of(source: Source, table: Table, *, instrument: bool = False) -> lis
     if (freq <= 0).any():
         at = int(np.argmax(freq <= 0))
         raise source.error(
-            f"the frequency is {freq[at]:g} Hz, not positive; remove the row, and note that "
-            "current-voltage traces cannot be read yet",
+            f"the frequency is {freq[at]:g} Hz, not positive; remove the row; a current-voltage "
+            "trace is read by read_recordings",
             table.lines[at],
         )
     step = np.diff(freq)
@@ -101,7 +101,7 @@ def _without_dc_rows(source, table: Table, by_role, instrument: bool) -> Table:
     if dc.all():
         raise source.error(
             "no row has a frequency: this is a dc or time-domain recording, not a spectrum; "
-            "traces cannot be read yet",
+            "read it with read_recordings",
             table.lines[0],
         )
     if not dc.any():

@@ -3,6 +3,7 @@
 import importlib
 import io
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,21 @@ from fitting.readers.text import lines_of
 
 MPT_MARKS = ("EC-Lab ASCII FILE", "BT-Lab ASCII FILE")
 MPR_MARK = b"BIO-LOGIC MODULAR FILE"
+Require = Callable[[Source, list[str], int | None], None]
 
 
 def read_mpt(source: Source, text: str) -> list[Spectrum]:
-    """The spectra of an .mpt: the line `Nb header lines : n` says where the names stand."""
+    """The spectra of an .mpt."""
+    table = mpt_table(source, text, require_spectrum)
+    table.find_decimal()
+    return spectra_of(source, table, instrument=True)
+
+
+def mpt_table(source: Source, text: str, require: Require) -> Table:
+    """The table of an .mpt: the line `Nb header lines : n` says where the names stand.
+
+    `require` raises if the names are not those of what is wanted.
+    """
     lines = lines_of(text)
     count = re.search(r"header lines\s*:\s*([0-9]{1,6})", "\n".join(lines[:10]))
     if count is None:
@@ -33,18 +45,22 @@ def read_mpt(source: Source, text: str) -> list[Spectrum]:
             min(at + 1, len(lines)),
         )
     names = split(lines[at], "\t")
-    require_spectrum(source, names, at + 1)
+    require(source, names, at + 1)
     table = Table(names)
     for line, content in body_of(lines, at + 1):
         table.add(split(content, "\t"), line)
     if not table.rows:
         raise source.error("the file has a header and no data; export it again", at + 1)
-    table.find_decimal()
-    return spectra_of(source, table, instrument=True)
+    return table
 
 
 def read_mpr(source: Source, data: bytes) -> list[Spectrum]:
     """The spectra of an .mpr, with the optional package galvani."""
+    return spectra_of(source, mpr_table(source, data, require_spectrum), instrument=True)
+
+
+def mpr_table(source: Source, data: bytes, require: Require) -> Table:
+    """The table of an .mpr, with the optional package galvani; `require` as in `mpt_table`."""
     try:
         reader: Any = importlib.import_module("galvani.BioLogic")
     except ImportError:
@@ -61,11 +77,11 @@ def read_mpr(source: Source, data: bytes) -> list[Spectrum]:
         raise source.error(
             f"galvani could not read the file ({type(e).__name__}); export it as text (.mpt)"
         ) from e
-    require_spectrum(source, names, None)
+    require(source, names, None)
     source.row_word = "point"
     table = Table(names)
     for k, row in enumerate(zip(*values, strict=True)):
         table.add(list(row), k + 1)
     if not table.rows:
         raise source.error("the file has no points; measure or export it again")
-    return spectra_of(source, table, instrument=True)
+    return table

@@ -26,10 +26,13 @@ class Column:
     # The unit of a phase; None where the header does not tell.
     unit: str | None = None
     remark: str = ""
+    # The name without its unit, case and decoration.
+    core: str = ""
 
 
 # role: (cores in the canonical form of `_canonical`, dimensions allowed)
-_ROLES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
+Vocabulary = dict[str, tuple[frozenset[str], frozenset[str]]]
+_ROLES: Vocabulary = {
     role: (frozenset(cores.split()), frozenset(dimensions.split()))
     for role, cores, dimensions in (
         ("freq", "freq freqs frequency frequencies frequenz f", "Hz rad/s 1/s"),
@@ -75,36 +78,43 @@ _ROLES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
 # Without its unit `t` may be time or temperature, and a temperature may be in two scales.
 _NEEDS_UNIT = {("time", "t"), ("temperature", "t"), ("temperature", "temp")}
 _NEEDS_UNIT.add(("temperature", "temperature"))
+# An instrument's `Reading` is what its unit says.
+_NEEDS_UNIT |= {(r, c) for r in ("V", "I") for c in ("reading", "value", "source")}
 _MINUS = re.compile(r"[\s(\[\"]*(?:[-−–]|minus|neg(?:ative)?)[\s_.(*]*", re.IGNORECASE)
 _BRACKETS = re.compile(r"(.*?)[\s_/]*[\[(]([^\[\]()]*)[\])]\s*")
 _GLUED = re.compile(r"(.*?[^\W\d_])((?:[kMmG])?(?:Hz|Ohms?|Ω))")
 
 
-def columns(names: list[str]) -> list[Column]:
-    """The columns that are understood, in the order of the table."""
-    found = [_column(index, name) for index, name in enumerate(names)]
+def columns(names: list[str], vocabulary: Vocabulary = _ROLES) -> list[Column]:
+    """The columns that are understood, in the order of the table.
+
+    The vocabulary is that of spectra; traces have their own.
+    """
+    found = [_column(index, name, vocabulary) for index, name in enumerate(names)]
     return [column for column in found if column is not None]
 
 
-def _column(index: int, name: str) -> Column | None:
+def _column(index: int, name: str, vocabulary: Vocabulary) -> Column | None:
     name = name.strip().strip('"').strip()
     # A long cell is prose; the patterns below need not look at it.
     if not name or len(name) > 60:
         return None
     for core, found in _splits(name):
         negative, canonical = _canonical(core)
-        for role, (cores, dimensions) in _ROLES.items():
+        for role, (cores, dimensions) in vocabulary.items():
             if canonical not in cores or (negative and role not in ("im", "phase")):
                 continue
             if found is None and (role, canonical) in _NEEDS_UNIT:
                 continue
             if found is not None and found.dimension not in dimensions:
                 continue
-            return _made(role, index, name, found, negative)
+            return _made(role, index, name, found, negative, canonical)
     return None
 
 
-def _made(role: str, index: int, name: str, found: Unit | None, negative: bool) -> Column:
+def _made(
+    role: str, index: int, name: str, found: Unit | None, negative: bool, core: str
+) -> Column:
     factor, offset, remark, dimension = 1.0, 0.0, "", None
     if found is not None:
         dimension, factor, offset, remark = found
@@ -113,7 +123,7 @@ def _made(role: str, index: int, name: str, found: Unit | None, negative: bool) 
     if negative:
         factor = -factor
     kept = dimension if role == "phase" else None
-    return Column(role, index, name, factor, offset, negative, kept, remark)
+    return Column(role, index, name, factor, offset, negative, kept, remark, core)
 
 
 def _splits(name: str):

@@ -6,8 +6,9 @@ line whose names say frequency and impedance.
 """
 
 import re
+from collections.abc import Callable
 
-from fitting.readers.columns import columns, complete, roles
+from fitting.readers.columns import Column, columns, complete, roles
 from fitting.readers.headerless import read_headerless
 from fitting.readers.layout import DELIMITERS, are_units, as_names, body_of, split
 from fitting.readers.source import Source, shown
@@ -27,10 +28,33 @@ def read_delimited(source: Source, text: str) -> Table:
     **Raises:** `ReadError` if there is no table of numbers, or if its columns are no spectrum.
     """
     lines = lines_of(text)
-    found = _find_header(lines)
+    found = find_header(lines)
     if found is None:
         return read_headerless(source, lines)
     at, names, delimiter = found
+    if "bias" in map(str.lower, names) and any("Control Current" in line for line in lines[:at]):
+        # The dc current of a `Bias` column has no stated unit; it is not a voltage at any rate.
+        source.note("the bias of a current-controlled run has no unit and is left out; give bias=")
+        names = ["" if name.lower() == "bias" else name for name in names]
+    return table_below(source, lines, at, names, delimiter)
+
+
+def table_below(
+    source: Source,
+    lines: list[str],
+    at: int,
+    names: list[str],
+    delimiter: str,
+    understood: Callable[[list[str]], list[Column]] = columns,
+    needed: tuple[str, ...] = _NEEDED,
+) -> Table:
+    """The rows below the header in `lines[at]`, with the units of a second header line.
+
+    `understood` finds the columns among names; those of the roles in `needed` hold numbers and
+    show which delimiter the rows have.
+
+    **Raises:** `ReadError` for a row that does not fit the header.
+    """
     start = at + 1
     # A second line of names may hold the units.
     for after in range(start, min(start + 2, len(lines))):
@@ -39,17 +63,14 @@ def read_delimited(source: Source, text: str) -> Table:
             names = [f"{n} ({u})" for n, u in zip(names, units, strict=False)] + names[len(units) :]
             start = after + 1
             break
-    if "bias" in map(str.lower, names) and any("Control Current" in line for line in lines[:at]):
-        # The dc current of a `Bias` column has no stated unit; it is not a voltage at any rate.
-        source.note("the bias of a current-controlled run has no unit and is left out; give bias=")
-        names = ["" if name.lower() == "bias" else name for name in names]
     body = body_of(lines, start)
     # Some instruments write a line such as `End Comments` between the names and the data.
     while body and not _has_number(body[0][1]):
         body.pop(0)
     if not body:
         raise source.error("the file has a header and no data; export it again", at + 1)
-    delimiter = _delimiter(body, names, delimiter)
+    indices = [c.index for c in understood(names) if c.role in needed]
+    delimiter = _delimiter(body, names, delimiter, indices)
     table = Table(names)
     block = 0
     for line, content in body:
@@ -73,11 +94,11 @@ def read_delimited(source: Source, text: str) -> Table:
         else:
             table.add(cells, line, block)
     if delimiter != ",":
-        table.find_decimal()
+        table.find_decimal([c for c in understood(names) if c.role not in ("label", "group")])
     return table
 
 
-def _find_header(lines: list[str]) -> tuple[int, list[str], str] | None:
+def find_header(lines: list[str]) -> tuple[int, list[str], str] | None:
     """The first line that names frequency and impedance: its index, names and delimiter."""
     for at, line in enumerate(lines[:_SEARCHED]):
         for names, delimiter in as_names(line) if _FREQUENCY.search(line) else ():
@@ -91,10 +112,9 @@ def _has_number(line: str) -> bool:
     return any(number(cell) is not None or has_decimal_comma(cell) for cell in cells)
 
 
-def _delimiter(body: list[tuple[int, str]], names: list[str], first: str) -> str:
+def _delimiter(body: list[tuple[int, str]], names: list[str], first: str, needed: list[int]) -> str:
     """The delimiter of the rows: the header's, unless numbers show better with another one."""
     sample = [line for _, line in body[:_SAMPLED]]
-    needed = [c.index for c in columns(names) if c.role in _NEEDED]
 
     def fitting(delimiter):
         rows = [split(line, delimiter) for line in sample]

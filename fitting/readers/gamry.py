@@ -33,7 +33,9 @@ def read_dta(source: Source, text: str) -> list[Spectrum]:
         )
     spectra, dropped = [], 0
     for start in starts:
-        table = _table(source, lines, start)
+        table = dta_table(source, lines, start)
+        require_spectrum(source, table.names, start + 2)
+        table.find_decimal()
         if aborted:
             whole = _whole_rows(table)
             dropped += len(whole) - sum(whole)
@@ -57,7 +59,7 @@ def _is_table(line: str) -> bool:
     return cells[0].startswith("ZCURVE") and cells[1:2] == ["TABLE"]
 
 
-def _table(source: Source, lines: list[str], start: int) -> Table:
+def dta_table(source: Source, lines: list[str], start: int) -> Table:
     """The table behind a line: names, units, and rows that begin with a tab."""
     head = [line.split("\t")[1:] for line in lines[start + 1 : start + 3]]
     if len(head) < 2:
@@ -65,14 +67,12 @@ def _table(source: Source, lines: list[str], start: int) -> Table:
     names, units = head
     units = units + [""] * len(names)
     names = [f"{n} ({u})" if unit(u) else n for n, u in zip(names, units, strict=False)]
-    require_spectrum(source, names, start + 2)
     table = Table(names)
     for k in range(start + 3, len(lines)):
         if not lines[k].startswith("\t"):
             break
         if lines[k].strip():
             table.add(lines[k].split("\t")[1:], k + 1)
-    table.find_decimal()
     return table
 
 

@@ -42,7 +42,7 @@ def groups(
     for column in by_role.get("label", []) + by_role.get("group", []):
         cells = table.cells(column)
         if column.role == "group":
-            cells = [_plain(cell) for cell in cells]
+            cells = [plain(cell) for cell in cells]
         if max(_distinct(cells, freq).values()) >= FEWEST or len(set(cells)) == 1:
             keys.append(cells)
             names.append((column, cells))
@@ -75,7 +75,7 @@ def _named(rows: np.ndarray, names: list[tuple[Column, list[str]]]) -> Group:
     return Group(rows, label, keep_label=[name for name, _ in counted] != ["spectrum"])
 
 
-def _plain(cell: str) -> str:
+def plain(cell: str) -> str:
     """A counter without trailing zeros: 1.000000000000000E+000 is 1."""
     try:
         return f"{float(cell):g}"

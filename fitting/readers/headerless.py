@@ -14,7 +14,7 @@ EXPECTED = "columns such as freq_Hz, Re_Z_ohm, Im_Z_ohm"
 def read_headerless(source: Source, lines: list[str]) -> Table:
     """Three columns of numbers, frequency, Re Z and Im Z, or the reason why there are none."""
     body = body_of(lines, 0)
-    layout = _numeric_layout([line for _, line in body])
+    layout = numeric_layout([line for _, line in body])
     if layout is None:
         partial = _likeliest_names([line for _, line in body[:200]])
         if partial:
@@ -34,7 +34,7 @@ def read_headerless(source: Source, lines: list[str]) -> Table:
     while start > 0 and is_row(rows[start - 1][1], 1):
         start -= 1
     line = rows[start][0]
-    names, named_at = _names_before(lines, line - 1, n)
+    names, named_at = names_before(lines, line - 1, n)
     if names:
         raise _unknown_columns(source, names, named_at)
     if n == 1:
@@ -44,7 +44,7 @@ def read_headerless(source: Source, lines: list[str]) -> Table:
     if n == 2:
         raise source.error(
             "two columns of numbers and no frequency look like a current-voltage trace, not a "
-            f"spectrum; traces cannot be read yet; give {EXPECTED}",
+            f"spectrum; read a trace with read_recordings, or give {EXPECTED}",
             line,
         )
     if n > 3:
@@ -61,7 +61,7 @@ def read_headerless(source: Source, lines: list[str]) -> Table:
     return table
 
 
-def _numeric_layout(lines: list[str]) -> tuple[str, str, int] | None:
+def numeric_layout(lines: list[str]) -> tuple[str, str, int] | None:
     """Delimiter, decimal sign and number of columns under which most cells are numbers."""
     best, layout = 0, None
     for delimiter in DELIMITERS:
@@ -79,7 +79,7 @@ def _numeric_layout(lines: list[str]) -> tuple[str, str, int] | None:
     return layout
 
 
-def _names_before(lines: list[str], stop: int, n: int) -> tuple[list[str], int]:
+def names_before(lines: list[str], stop: int, n: int) -> tuple[list[str], int]:
     """The names in the last line before the data, if any, and the number of that line.
 
     Names are as many as the columns, or at least two of them are understood.
@@ -108,7 +108,7 @@ def _unknown_columns(source: Source, names: list[str], line: int | None) -> Read
     listed = ", ".join(shown(name) for name in names[:12]) + (", ..." if len(names) > 12 else "")
     impedance = {"re", "im", "mod"} & set(by_role)
     if "I" in by_role and {"u", "V", "time"} & set(by_role) and not impedance:
-        advice = "this looks like a current-voltage trace, which cannot be read yet"
+        advice = "this looks like a current-voltage trace; read it with read_recordings"
     else:
         advice = f"export {'it' if len(lacking) == 1 else 'them'} too, and name the columns"
     return source.error(f"no column for {' and '.join(lacking)} among {listed}; {advice}", line)

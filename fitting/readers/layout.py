@@ -30,7 +30,7 @@ def split(line: str, delimiter: str) -> list[str]:
 
 def as_names(line: str) -> Iterator[tuple[list[str], str]]:
     """The ways to read a line as column names, with the delimiter that each implies."""
-    if not 5 <= len(line) <= 5000 or not re.search(r"[A-Za-zω]", line):
+    if not 3 <= len(line) <= 5000 or not re.search(r"[A-Za-zω]", line):
         return
     line = _COMMENT.sub("", line)
     # One export quotes the whole line of names.

@@ -47,7 +47,7 @@ def read_spectra(path: str | os.PathLike, *, bias: float | None = None) -> list[
     if bias is not None and not np.isfinite(bias):
         raise ValueError(f"bias must be a finite voltage [V], got {bias}")
     source = Source(Path(path))
-    data = _bytes(source)
+    data = source.read_bytes()
     # What overflows is found by the checks for finite values, and refused.
     with np.errstate(all="ignore"):
         spectra = _spectra(source, data)
@@ -56,17 +56,6 @@ def read_spectra(path: str | os.PathLike, *, bias: float | None = None) -> list[
     if bias is not None:
         spectra = [replace(s, u=None, I=None, V=float(bias)) for s in spectra]
     return spectra
-
-
-def _bytes(source: Source) -> bytes:
-    try:
-        return source.path.read_bytes()
-    except FileNotFoundError:
-        raise source.error("there is no such file; check the path") from None
-    except IsADirectoryError:
-        raise source.error("this is a folder; name a file in it") from None
-    except (OSError, ValueError) as e:
-        raise source.error(f"the file cannot be opened ({e}); check its permissions") from None
 
 
 def _spectra(source: Source, data: bytes) -> list[Spectrum]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 class ReadError(ValueError):
-    """A file that cannot be read as impedance spectra.
+    """A file that cannot be read as impedance spectra, or as what else was asked for.
 
     Its message is one sentence: the file, the line (counted from 1) where there is one, what
     was found there, and what to do.
@@ -20,6 +20,17 @@ class Source:
     notes: list[str] = field(default_factory=list)
     # A text has lines; a binary record has points.
     row_word: str = "line"
+
+    def read_bytes(self) -> bytes:
+        """The content of the file; `ReadError` if it cannot be opened."""
+        try:
+            return self.path.read_bytes()
+        except FileNotFoundError:
+            raise self.error("there is no such file; check the path") from None
+        except IsADirectoryError:
+            raise self.error("this is a folder; name a file in it") from None
+        except (OSError, ValueError) as e:
+            raise self.error(f"the file cannot be opened ({e}); check its permissions") from None
 
     def error(self, message: str, line: int | None = None) -> ReadError:
         """The error to raise about this file."""

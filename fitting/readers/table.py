@@ -31,9 +31,13 @@ class Table:
         self.lines.append(line)
         self.blocks.append(block)
 
-    def find_decimal(self) -> None:
-        """Take a comma as the decimal sign if numbers have one and none has a point."""
-        numeric = [c for c in columns(self.names) if c.role not in ("label", "group")]
+    def find_decimal(self, numeric: Sequence[Column] | None = None) -> None:
+        """Take a comma as the decimal sign if numbers have one and none has a point.
+
+        The columns of numbers are those that a spectrum may have, unless they are given.
+        """
+        if numeric is None:
+            numeric = [c for c in columns(self.names) if c.role not in ("label", "group")]
         cells = [cell for column in numeric for cell in self.cells(column)]
         if any(has_decimal_comma(cell) for cell in cells):
             points = any("." in cell and number(cell) is not None for cell in cells)

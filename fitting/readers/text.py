@@ -17,10 +17,10 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x19\x1b-\x1f\x7f-\x9f]")
 def decode(source: Source, data: bytes) -> str:
     """The text of a file in UTF-8, UTF-16 (with a mark or not), Windows-1252 or Latin-1."""
     if not data.strip():
-        raise source.error("the file is empty; export the spectrum again")
+        raise source.error("the file is empty; export the measurement again")
     text = _decode(data)
     if len(_CONTROL.findall(text)) > 0.01 * len(text):
-        raise source.error("this is a binary file and no spectrum; export it as text (CSV) first")
+        raise source.error("this is a binary file and no table; export it as text (CSV) first")
     return text
 
 

@@ -25,9 +25,7 @@ def read_par(source: Source, text: str) -> list[Spectrum]:
     Segments in which no point has a frequency (open circuit, loops, steps) are passed over.
     """
     lines = lines_of(text)
-    tables = [
-        _segment(source, lines, k) for k, line in enumerate(lines) if _SEGMENT.match(line.strip())
-    ]
+    tables = par_tables(source, lines)
     if not tables:
         raise source.error("no <Segment> with points; save the file again after the measurement")
     spectra, dc = [], None
@@ -45,8 +43,8 @@ def read_par(source: Source, text: str) -> list[Spectrum]:
         assert dc is not None
         require_spectrum(source, dc.names, dc.lines[0] - 1 if dc.lines else None)
         raise source.error(
-            "no segment has points with a frequency, so this is no spectrum; current-"
-            "voltage traces cannot be read yet"
+            "no segment has points with a frequency, so this is no spectrum; a current-"
+            "voltage trace is read by read_recordings"
         )
     if len(spectra) > 1:
         name = source.path.stem
@@ -55,6 +53,12 @@ def read_par(source: Source, text: str) -> list[Spectrum]:
             # The clock of a segment starts with it.
             spectra = [replace(s, time=None) for s in spectra]
     return spectra
+
+
+def par_tables(source: Source, lines: list[str]) -> list[Table]:
+    """The tables of points, one for each segment."""
+    starts = [k for k, line in enumerate(lines) if _SEGMENT.match(line.strip())]
+    return [_segment(source, lines, k) for k in starts]
 
 
 def _segment(source: Source, lines: list[str], start: int) -> Table:
