@@ -21,6 +21,8 @@ from fitting.readers import read_recordings as read_recordings
 from fitting.readers import read_spectra as read_spectra
 from fitting.readers import write_recording_csv as write_recording_csv
 from fitting.readers import write_spectra_csv as write_spectra_csv
+from fitting.recorded import read_trace as read_trace
+from fitting.recorded import trace_of as trace_of
 from fitting.series import Series as Series
 from fitting.series import fit_series as fit_series
 from fitting.space import Free as Free

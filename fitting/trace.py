@@ -14,7 +14,6 @@ from jaxmem.circuits import (
     AbstractDrive,
     AbstractWaveform,
     Circuit,
-    CurrentDrive,
     EitherDrive,
     Sampled,
     VoltageDrive,
@@ -316,11 +315,6 @@ def _values(wave, t, at) -> np.ndarray:
 @eqx.filter_jit
 def _values_jit(wave, t, at):
     return jax.vmap(wave.value)(t, at)
-
-
-def current_or_voltage(kind: str) -> type[AbstractDrive]:
-    """The drive that imposes `"I"` or `"V"`."""
-    return {"I": CurrentDrive, "V": VoltageDrive}[kind]
 
 
 @eqx.filter_jit

@@ -650,7 +650,7 @@ REFUSED = {
     "tvi.csv": ("t_s,V_V,I_A\n" + rows(*PLAIN), r"line 1: no column .* current-voltage trace"),
     "tvi_bare.csv": (
         rows(np.arange(9), np.arange(9), np.arange(9)),
-        r"line 1: .*read_recordings",
+        r"line 1: .*read_trace",
     ),
     "no_im.csv": ("freq,Re\n" + rows(FREQ, Z.real), r"line 1: no column for Im Z .* 'freq', 'Re'"),
     "no_re.csv": ("f,a,-Im\n" + rows(*PLAIN), r"line 1: no column for Re Z .*'a'"),
@@ -970,7 +970,7 @@ def test_current_voltage_loops_are_sent_elsewhere(measured):
     files = sorted((measured / "memristor_iv").glob("*.csv"))
     assert files
     for path in files:
-        with pytest.raises(ReadError, match=r"line 1: .*current-voltage trace.*read_recordings"):
+        with pytest.raises(ReadError, match=r"line 1: .*current-voltage trace.*read_trace"):
             read_spectra(path)
 
 

@@ -33,7 +33,7 @@ def spectra_of(source: Source, table: Table, *, instrument: bool = False) -> lis
         at = int(np.argmax(freq <= 0))
         raise source.error(
             f"the frequency is {freq[at]:g} Hz, not positive; remove the row; a current-voltage "
-            "trace is read by read_recordings",
+            "trace is read by read_trace",
             table.lines[at],
         )
     step = np.diff(freq)
@@ -101,7 +101,7 @@ def _without_dc_rows(source, table: Table, by_role, instrument: bool) -> Table:
     if dc.all():
         raise source.error(
             "no row has a frequency: this is a dc or time-domain recording, not a spectrum; "
-            "read it with read_recordings",
+            "read it with read_trace",
             table.lines[0],
         )
     if not dc.any():

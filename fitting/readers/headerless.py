@@ -44,7 +44,7 @@ def read_headerless(source: Source, lines: list[str]) -> Table:
     if n == 2:
         raise source.error(
             "two columns of numbers and no frequency look like a current-voltage trace, not a "
-            f"spectrum; read a trace with read_recordings, or give {EXPECTED}",
+            f"spectrum; read a trace with read_trace, or give {EXPECTED}",
             line,
         )
     if n > 3:
@@ -108,7 +108,7 @@ def _unknown_columns(source: Source, names: list[str], line: int | None) -> Read
     listed = ", ".join(shown(name) for name in names[:12]) + (", ..." if len(names) > 12 else "")
     impedance = {"re", "im", "mod"} & set(by_role)
     if "I" in by_role and {"u", "V", "time"} & set(by_role) and not impedance:
-        advice = "this looks like a current-voltage trace; read it with read_recordings"
+        advice = "this looks like a current-voltage trace; read it with read_trace"
     else:
         advice = f"export {'it' if len(lacking) == 1 else 'them'} too, and name the columns"
     return source.error(f"no column for {' and '.join(lacking)} among {listed}; {advice}", line)

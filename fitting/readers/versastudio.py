@@ -44,7 +44,7 @@ def read_par(source: Source, text: str) -> list[Spectrum]:
         require_spectrum(source, dc.names, dc.lines[0] - 1 if dc.lines else None)
         raise source.error(
             "no segment has points with a frequency, so this is no spectrum; a current-"
-            "voltage trace is read by read_recordings"
+            "voltage trace is read by read_trace"
         )
     if len(spectra) > 1:
         name = source.path.stem

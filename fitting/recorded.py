@@ -1,0 +1,110 @@
+"""Recordings of an instrument as terms of a fit."""
+
+import os
+from collections.abc import Mapping
+
+import numpy as np
+
+from fitting.readers import Recording, read_recordings
+from fitting.terms import Noise
+from fitting.trace import Trace
+from jaxmem.circuits import AbstractDrive, CurrentDrive, Sampled, VoltageDrive
+
+
+def read_trace(
+    path: str | os.PathLike,
+    *,
+    imposed: str | None = None,
+    drive: AbstractDrive | None = None,
+    start: str = "rest",
+    units: str | Mapping[str, str] | None = None,
+    rate: float | None = None,
+    freq: float | None = None,
+    compliance: float | None = None,
+    sigma: float | Noise | None = None,
+) -> list[Trace]:
+    """The current-voltage loops, steps and pulses in a file, as terms of a fit.
+
+    **Arguments:**
+
+    - `path`: CSV or text with columns t, V, I, or an instrument's export; see `read_recordings`.
+    - `imposed`: `"V"` or `"I"`, what was applied. Default: the drive's, else the one that is
+      smoother where it changes or that stays where it is put (`"V"` in doubt).
+    - `drive`: what was applied, if it is known better than it was measured; by default the samples
+      joined by straight lines.
+    - `start`: `"rest"`, or `"periodic"` if the loop had gone round before; the file is then one
+      period, or `1/freq` is.
+    - `units`, `rate`, `freq`, `compliance`: see `read_recordings`. `sigma`: see `Trace`.
+
+    Samples at the compliance are not fitted.
+
+    **Raises:** `ReadError` (a `ValueError`) if the file is none of these.
+    """
+    found = read_recordings(path, units=units, rate=rate, freq=freq, compliance=compliance)
+    period = None if freq is None else 1 / freq
+    return [
+        trace_of(r, imposed=imposed, drive=drive, start=start, period=period, sigma=sigma)
+        for r in found
+    ]
+
+
+def trace_of(
+    recording: Recording,
+    *,
+    imposed: str | None = None,
+    drive: AbstractDrive | None = None,
+    start: str = "rest",
+    period: float | None = None,
+    sigma: float | Noise | None = None,
+) -> Trace:
+    """A recording bound to what was applied; see `read_trace`."""
+    if imposed not in (None, "V", "I"):
+        raise ValueError(f"imposed is V or I, got {imposed!r}")
+    r = recording
+    if drive is not None:
+        imposed = "V" if isinstance(drive, VoltageDrive) else "I"
+    imposed = imposed or which_is_imposed(r)
+    applied, observed = (r.V, r.I) if imposed == "V" else (r.I, r.V)
+    if drive is None:
+        kind = VoltageDrive if imposed == "V" else CurrentDrive
+        drive = kind(Sampled(*_jumps_kept(r.t, applied)))  # pyright: ignore[reportArgumentType]
+    if period is None and start == "periodic":
+        # The last sample of one period lies one interval before the next begins, unless it closes.
+        closed = abs(applied[-1] - applied[0]) <= 1e-6 * np.ptp(applied)
+        period = float(r.t[-1] - r.t[0] + (0.0 if closed else np.median(np.diff(r.t))))
+    return Trace(
+        r.t, drive, observed, sigma=sigma, start=start, period=period, used=r.used,
+        label=r.label, source=r.source,
+    )  # fmt: skip
+
+
+def which_is_imposed(r: Recording) -> str:
+    """`"V"` or `"I"`: the one that follows straight lines and plateaus; V in doubt.
+
+    What a source imposes is made of a few straight legs; what answers is curved and noisy. Compared
+    are the typical second differences, relative to the range.
+    """
+    bend = {name: _bend(r.t, x) for name, x in (("V", r.V), ("I", r.I))}
+    return "I" if bend["I"] < 0.2 * bend["V"] else "V"
+
+
+def _bend(t, x) -> float:
+    size = float(np.ptp(x))
+    if size == 0 or len(x) < 3:
+        return 0.0
+    # The typical one, so that corners and jumps, which a source makes too, do not count.
+    return float(np.median(np.abs(np.diff(x, 2)))) / size
+
+
+def _jumps_kept(t, x):
+    """Corners of a polyline: a plateau that ends in a jump does so at once, not along a ramp.
+
+    Where one interval holds nearly all of a change, between two flat stretches, the source jumped
+    just before the second sample.
+    """
+    step = np.abs(np.diff(x))
+    size = np.ptp(x)
+    flat = step < 0.02 * size
+    jump = (step > 0.2 * size) & np.append(True, flat[:-1]) & np.append(flat[1:], True)
+    at = np.flatnonzero(jump) + 1
+    return np.insert(t, at, t[at]), np.insert(x, at, x[at - 1])
