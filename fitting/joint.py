@@ -46,7 +46,7 @@ def joint_search(
 
     First the terms that cost microseconds: compressed residuals, which lead from far away, then
     the true ones. The ends are ranked by all terms; at most `best` distinct ones descend on all of
-    them. If the best is far above its degrees of freedom, there are new starts.
+    them. If the best is far above its degrees of freedom and reached once only, there are new starts.
 
     **Arguments:**
 
@@ -89,7 +89,9 @@ def joint_search(
             ends.append(polish(problem, z, limit))
         top = min(ends, key=lambda e: e.chi2)
         freedom = max(problem.points - len(limit), 1)
-        if top.chi2 <= SUSPICIOUS * freedom:
+        same = sum(e.chi2 < top.chi2 * 1.001 + 0.1 for e in ends)
+        # The scales of the noise are not known yet: two ends that agree count for more.
+        if top.chi2 <= SUSPICIOUS * freedom or same >= 2:
             break
         say(f"chi2 {top.chi2:.4g} for {freedom} degrees of freedom: other starts")
     if not ends:
