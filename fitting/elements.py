@@ -9,6 +9,8 @@ import numpy as np
 
 from fitting.data import Spectrum
 from fitting.space import Free, Space
+from fitting.steady_curve import SteadyCurve
+from fitting.trace import Trace
 from jaxmem.devices import (
     AbstractDevice,
     ConstantPhase,
@@ -86,50 +88,58 @@ def element_model(
 
 def memristor_model(
     kind: str,
-    spectra: Sequence[Spectrum],
+    terms: Sequence[Any],
     add: Sequence[str] = (),
     *,
     lead: bool = True,
     series: bool = True,
 ) -> Setup:
-    """`Memristor2D` or `Memristor3D` for spectra at known biases, with starts from the data.
+    """`Memristor2D` or `Memristor3D` for spectra at known biases, traces and curves.
 
-    The free parameters are the paper's, R_b, C_m, i_c0, V_T, V_m, tau_d (and tau_k); `add`,
-    `lead` and `series` are those of `element_model`.
+    The free parameters are the paper's, R_b, C_m, i_c0, V_T, V_m, tau_d (and tau_k), in ranges that
+    are read off the data; `add`, `lead` and `series` are those of `element_model`. Without spectra
+    the lead inductance stays zero: nothing else sees it.
 
     **Raises:** `ValueError` if a spectrum has no bias, or for a kind that is not known.
     """
     _check(kind, add)
     if kind == "rc":
         raise ValueError("an R-C circuit has no physical parameters; use element_model")
+    spectra = [t for t in terms if isinstance(t, Spectrum)]
     for s in spectra:
         if s.bias[0] is None:
             raise ValueError(
                 f"{s.name}: a spectrum without a bias determines elements (R_a, L_d, tau), not "
                 "i_c0, V_T, V_m; give u=, V= or I=, or fit elements"
             )
-    scale = _Scales.of(spectra)
-    box, extra, frees = _surroundings(scale, add, lead, series, home="extra")
-    bias = np.array([_voltage(s) for s in spectra])
-    width = max(np.ptp(bias), 0.2 * np.abs(bias).max(), 0.05)
+    seen = [seen_in(t) for t in terms if isinstance(t, Trace | SteadyCurve)]
+    if not spectra and not seen:
+        raise ValueError("memristor_model: give at least one spectrum, trace or curve")
+    scale = _Scales.of(spectra) if spectra else _Scales.in_time(seen)
+    times = _times(scale, seen)
+    box, extra, frees = _surroundings(scale, add, lead and bool(spectra), series, home="extra")
+    volts = np.concatenate([[_voltage(s) for s in spectra], *[s.voltages for s in seen]])
+    # What a loop sweeps, it need not pass; what a spectrum was taken at, lies near something.
+    width = max(np.ptp(volts), 0.2 * np.abs(volts).max(), 0.05)
+    beyond = 0.0 if seen else width
     box["R_b"] = scale.resistance(0.3, 30)
-    box["V_T"] = (bias.min() - width, bias.max() + width)
-    box["V_m"] = (width / 30, width)
+    box["V_T"] = (volts.min() - beyond, volts.max() + beyond)
+    box["V_m"] = (width / 50, width / (2 if seen else 1))
     # R_a = V_m/(i_c0 f(1-f)) (eq. 7), where f(1-f) is at most a quarter.
     low, high = _inverse(scale.resistance(1e-2, 1e1))
     box["i_c0"] = (4 * box["V_m"][0] * low, 40 * box["V_m"][1] * high)
-    box["tau_d"] = scale.time
+    box["tau_d"] = times
     if kind == "3d":
-        box["tau_k"] = (scale.time[0], 10 * scale.time[1])
+        box["tau_k"] = (times[0], 10 * times[1])
     names = ("R_b", "C_m", "i_c0", "V_T", "V_m", "tau_d") + (("tau_k",) if kind == "3d" else ())
     values: dict[str, Any] = {n: _middle(box[n]) for n in names if n in box and n != "V_T"}
-    values["V_T"] = np.mean(bias)
+    values["V_T"] = np.mean(volts)
     if "cpe" in add:
         values["C_m"] = 0.0
     device = (Memristor3D if kind == "3d" else Memristor2D)(
         **values,
         R_s=_middle(box["R_s"]) if series else jnp.zeros(()),
-        L_s=_middle(box["L_s"]) if lead else jnp.zeros(()),
+        L_s=_middle(box["L_s"]) if "L_s" in box else jnp.zeros(()),
         extra=extra,
     )
     lenses = dict(
@@ -138,6 +148,37 @@ def memristor_model(
     )  # fmt: skip
     own = [Free(lenses[n]) for n in names if n in lenses]
     return Setup(device, Space(*own, *frees), box)
+
+
+class Seen(NamedTuple):
+    """What a trace or a curve alone says of sizes: voltages, currents, and times in between."""
+
+    voltages: np.ndarray
+    currents: np.ndarray
+    fastest: float
+    slowest: float
+
+
+def seen_in(term: Trace | SteadyCurve) -> Seen:
+    """Voltages [V], currents [A], shortest and longest time [s] (0 for a curve)."""
+    if isinstance(term, SteadyCurve):
+        pair = (term.bias, term.observed) if term.kind != "I" else (term.observed, term.bias)
+        return Seen(*pair, 0.0, 0.0)
+    applied = np.asarray(term.drive.wave(term.t))
+    used = term.used
+    pair = (applied[used], term.observed[used])
+    gaps = np.diff(np.unique(term.t))
+    length = float(term.t[-1] - term.t[0])
+    return Seen(*(pair if term.observe == "I" else pair[::-1]), float(gaps.min()), length)
+
+
+def _times(scale: "_Scales", seen: Sequence[Seen]) -> Range:
+    """Shortest and longest lag that the data can show [s]."""
+    moving = [s for s in seen if s.slowest > 0]
+    low, high = scale.time
+    if not moving:
+        return low, high
+    return min(low, *(s.fastest for s in moving)), max(high, *(3 * s.slowest for s in moving))
 
 
 def device_model(device: AbstractDevice) -> Setup:
@@ -197,6 +238,20 @@ class _Scales(NamedTuple):
             float(np.abs(Z).max()), float(np.abs(Z[np.argmax(omega)])),
             float(positive.min()) if positive.size else float(np.abs(Z).min()),
             float(omega.min()), float(omega.max()), float(apex),
+        )  # fmt: skip
+
+    @classmethod
+    def in_time(cls, seen: Sequence[Seen]) -> "_Scales":
+        """From loops, steps and curves: chords for resistances, samples for times."""
+        # With the origin: a step holds one current all the time.
+        span = lambda x: float(np.ptp(np.append(x, 0.0)))
+        R = [span(s.voltages) / max(span(s.currents), 1e-300) for s in seen]
+        moving = [s for s in seen if s.slowest > 0]
+        slowest = 1 / max((s.slowest for s in moving), default=1.0)
+        fastest = 1 / min((s.fastest for s in moving), default=1e-3)
+        return cls(
+            float(max(R)), float(min(R)), float(min(R)), float(slowest), float(fastest),
+            float(np.sqrt(slowest * fastest)),
         )  # fmt: skip
 
     def resistance(self, low: float, high: float) -> Range:

@@ -46,7 +46,8 @@ def joint_search(
 
     First the terms that cost microseconds: compressed residuals, which lead from far away, then
     the true ones. The ends are ranked by all terms; at most `best` distinct ones descend on all of
-    them. If the best is far above its degrees of freedom and reached once only, there are new starts.
+    them. If the best is far above its degrees of freedom, and reached once only, there are new
+    starts.
 
     **Arguments:**
 
@@ -91,7 +92,8 @@ def joint_search(
         freedom = max(problem.points - len(limit), 1)
         same = sum(e.chi2 < top.chi2 * 1.001 + 0.1 for e in ends)
         # The scales of the noise are not known yet: two ends that agree count for more.
-        if top.chi2 <= SUSPICIOUS * freedom or same >= 2:
+        informed = problem.cheap() is not None
+        if top.chi2 <= SUSPICIOUS * freedom or (same >= 2 and informed):
             break
         say(f"chi2 {top.chi2:.4g} for {freedom} degrees of freedom: other starts")
     if not ends:
@@ -117,20 +119,28 @@ def _candidates(problem, begin, limit, best, polish, say) -> list[np.ndarray]:
         costs = _costs(problem, pool)
         ranked = [pool[k] for k in np.argsort(costs, kind="stable") if np.isfinite(costs[k])]
         return ranked[:best]
-    costs = _costs(problem, begin)
+    costs = _costs(problem, begin, far=True)
     order = [k for k in np.argsort(costs, kind="stable") if np.isfinite(costs[k])]
     say(f"{len(order)} of {len(begin)} starts can be integrated")
-    pool = _distinct([begin[k] for k in order], limit, POOL)
-    # With transients alone the start says little: a few steps from each show which are promising.
-    short = Polish(10, polish.enough, 1.0, polish.floor)
-    ends = sorted((short(problem, z, limit) for z in pool), key=lambda e: e.chi2)
-    return _distinct([e.z for e in ends if np.isfinite(e.chi2)], limit, best)
+    pool = _distinct([begin[k] for k in order], limit, 2 * POOL)
+    # With transients alone a start says little: a few steps from each show which are promising,
+    # in logarithms, because most are decades away.
+    short = Polish(15, polish.enough, 1.0, polish.floor, far=True)
+    ends = [short(problem, z, limit) for z in pool]
+    kept = _distinct([e.z for e in ends if np.isfinite(e.chi2)], limit, len(ends))
+    costs = _costs(problem, kept, far=True)
+    return [kept[k] for k in np.argsort(costs, kind="stable") if np.isfinite(costs[k])][: best + 1]
 
 
-def _costs(problem, rows) -> np.ndarray:
+def _costs(problem, rows, far: bool = False) -> np.ndarray:
     # With their derivatives, which are not needed: a program of its own for the values takes
     # longer to compile than it saves.
-    cost = problem.chi2(np.stack(rows)) if len(rows) else np.zeros(0)
+    if not len(rows):
+        return np.zeros(0)
+    r, J = problem.inspect(np.stack(rows))
+    if far:
+        r = np.stack([problem.compressed(*pair)[0] for pair in zip(r, J, strict=True)])
+    cost = np.sum(r**2, axis=1)
     return np.where(np.isfinite(cost), cost, np.inf)
 
 

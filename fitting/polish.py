@@ -35,6 +35,7 @@ class Polish:
       deviations of what is left; 2e-3 is less than 0.05 of a standard error. A parameter that runs
       off, with ever less to gain, ends so too.
     - `clip`: longest step of each coordinate, in natural lengths (e-folds).
+    - `far`: compare traces in logarithms (see `Problem.compressed`), for the first steps from far.
     - `floor`: share of the mean squared sensitivity that the damping sees of a coordinate at least.
     """
 
@@ -42,6 +43,7 @@ class Polish:
     enough: float = 2e-3
     clip: float = 0.7
     floor: float = 1e-6
+    far: bool = False
 
     def __call__(
         self,
@@ -59,7 +61,7 @@ class Polish:
         c = problem.coordinates
         low, high = np.asarray(c.low), np.asarray(c.high)
         z = np.clip(np.asarray(z, dtype=float), low, high)
-        r, J = _look(problem, z)
+        r, J = self._look(problem, z)
         best = float(r @ r)
         steps, damping = 0, 1e-3
         if not (np.isfinite(best) and np.isfinite(J).all()):
@@ -81,7 +83,7 @@ class Polish:
                 new = np.clip(z + np.clip(step, -self.clip * limit, self.clip * limit), low, high)
                 dz = new - z
                 expected = -(2 * g @ dz + dz @ A @ dz)
-                trial, slope = _look(problem, new)
+                trial, slope = self._look(problem, new)
                 cost = float(trial @ trial)
                 still = still + 1 if abs(cost - best) < 5 * enough else 0
                 fine = np.isfinite(cost) and np.isfinite(slope).all()
@@ -117,7 +119,6 @@ class Polish:
         step = np.clip(step, -self.clip * limit, self.clip * limit)
         return float(-(2 * g @ step + step @ A @ step))
 
-
-def _look(problem, z):
-    r, J = problem.inspect(z[None])
-    return r[0], J[0]
+    def _look(self, problem, z):
+        r, J = problem.inspect(z[None])
+        return problem.compressed(r[0], J[0]) if self.far else (r[0], J[0])

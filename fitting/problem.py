@@ -48,6 +48,7 @@ class Problem(eqx.Module):
       the scale of its noise is to be found; `scales`: what it is at present, 1 to begin with.
     - `shape`: for each residual the standard deviation by the model over that by the data, 1 to
       begin with (see `noise.reweighted`).
+    - `observed`: of samples of traces what was observed over its sigma, NaN for all else.
     - `points`: how many real numbers were measured.
     """
 
@@ -59,6 +60,7 @@ class Problem(eqx.Module):
     scales: np.ndarray
     shape: np.ndarray
     relative: np.ndarray
+    observed: np.ndarray
     groups: tuple[int, ...] = eqx.field(static=True)
     estimated: tuple[bool, ...] = eqx.field(static=True)
     coordinates: Coordinates = eqx.field(static=True)
@@ -99,8 +101,8 @@ class Problem(eqx.Module):
         found = (measured(term) for term in terms)
         return cls(
             terms, tuple(s for s in found if isinstance(s, Spectrum)), parts, model, owner,
-            np.ones(len(estimated)), np.ones(len(owner)), _relative(parts, model), groups,
-            estimated, coordinates, points,
+            np.ones(len(estimated)), np.ones(len(owner)), _relative(parts, model),
+            _observed(parts, model), groups,            estimated, coordinates, points,
         )  # fmt: skip
 
     @property
@@ -119,8 +121,8 @@ class Problem(eqx.Module):
         rows = sum(_size(part, self.model) for part in parts)
         if not parts:
             return None
-        where = lambda p: (p.parts, p.owner, p.shape, p.relative)
-        kept = (array[:rows] for array in (self.owner, self.shape, self.relative))
+        where = lambda p: (p.parts, p.owner, p.shape, p.relative, p.observed)
+        kept = (a[:rows] for a in (self.owner, self.shape, self.relative, self.observed))
         return eqx.tree_at(where, self, (parts, *kept))
 
     def rescaled(self, scales: np.ndarray) -> "Problem":
@@ -148,6 +150,21 @@ class Problem(eqx.Module):
         r, J = (np.concatenate([f[i] for f in found], axis=-1) for i in (0, 1))
         scale = self.row_scale
         return r / scale, np.swapaxes(J / scale, 1, 2)
+
+    def compressed(self, r: np.ndarray, J: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Residuals `(m,)` and Jacobian `(m, p)` with the samples of traces in logarithms.
+
+        asinh of model and data in units of the noise, scaled so that near the data it is the
+        residual: a search from far away then sees decades, not the largest samples only.
+        """
+        rows = np.isfinite(self.observed)
+        seen = self.observed[rows] / self.row_scale[rows]
+        model = seen + r[rows]
+        near = np.hypot(1.0, seen)
+        r, J = np.array(r), np.array(J)
+        r[rows] = (np.arcsinh(model) - np.arcsinh(seen)) * near
+        J[rows] *= (near / np.hypot(1.0, model))[:, None]
+        return r, J
 
     def _rows(self, parts, z):
         # In blocks of one size, so that all that is asked of an optimum is one program.
@@ -291,6 +308,16 @@ def _relative(parts, model) -> np.ndarray:
     """What turns the residual of a spectrum into a share of |Z|; 0 for all else, shape `(m,)`."""
     share = lambda p: p.batch.relative if isinstance(p.batch, SpectrumBatch) else None
     rows = [np.zeros(_size(p, model)) if (s := share(p)) is None else s for p in parts]
+    return np.concatenate(rows)
+
+
+def _observed(parts, model) -> np.ndarray:
+    """Samples of traces over their sigma, NaN for all other residuals, shape `(m,)`."""
+    seen = lambda b: np.asarray(b.observed * b.weight).ravel()
+    rows = [
+        seen(p.batch) if isinstance(p.batch, TraceBatch) else np.full(_size(p, model), np.nan)
+        for p in parts
+    ]
     return np.concatenate(rows)
 
 
