@@ -162,14 +162,16 @@ class Seen(NamedTuple):
 def seen_in(term: Trace | SteadyCurve) -> Seen:
     """Voltages [V], currents [A], shortest and longest time [s] (0 for a curve)."""
     if isinstance(term, SteadyCurve):
-        pair = (term.bias, term.observed) if term.kind != "I" else (term.observed, term.bias)
-        return Seen(*pair, 0.0, 0.0)
+        if term.kind == "I":
+            return Seen(term.observed, term.bias, 0.0, 0.0)
+        return Seen(term.bias, term.observed, 0.0, 0.0)
     applied = np.asarray(term.drive.wave(term.t))
     used = term.used
     pair = (applied[used], term.observed[used])
     gaps = np.diff(np.unique(term.t))
     length = float(term.t[-1] - term.t[0])
-    return Seen(*(pair if term.observe == "I" else pair[::-1]), float(gaps.min()), length)
+    voltages, currents = pair if term.observe == "I" else pair[::-1]
+    return Seen(voltages, currents, float(gaps.min()), length)
 
 
 def _times(scale: "_Scales", seen: Sequence[Seen]) -> Range:

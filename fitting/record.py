@@ -11,6 +11,8 @@ import numpy as np
 from fitting.data import Spectrum, bias_voltage
 from fitting.fit import Fit
 from fitting.kramers_kronig import KramersKronig
+from fitting.steady_curve import SteadyCurve
+from fitting.trace import Trace
 from jaxmem.devices import AbstractDevice, device_to_toml
 from jaxmem.responses import equivalent_circuit, operating_point
 
@@ -49,6 +51,7 @@ def fit_record(fit: Fit, spectra: Sequence[Spectrum], checks: Sequence[KramersKr
         "bic": _plain(fit.bic),
         "numbers": fit.points,
         "starts": fit.starts,
+        "starts_drawn": fit.drawn,
         "starts_converged": fit.converged,
         "starts_at_best": best.starts,
         "minima": [
@@ -63,6 +66,7 @@ def fit_record(fit: Fit, spectra: Sequence[Spectrum], checks: Sequence[KramersKr
         "spectra": [
             spectrum_record(s, fit.model, check) for s, check in zip(spectra, checks, strict=True)
         ],
+        "terms": [{k: _jsonable(v) for k, v in t._asdict().items()} for t in fit.terms],
         "device": device_to_toml(fit.model),
     }
 
@@ -121,6 +125,35 @@ def write_data(
             for j in range(len(s.freq)):
                 numbers = (s.freq[j], s.Z[j].real, s.Z[j].imag, Z[j].real, Z[j].imag)
                 rows.writerow([*map(float, numbers), int(keep[j]), k, s.name])
+
+
+def write_samples(
+    path: Path,
+    traces: Sequence[Trace],
+    signals: Sequence[np.ndarray],
+    curves: Sequence[SteadyCurve],
+    values: Sequence[np.ndarray],
+) -> None:
+    """Traces and curves with their fit as CSV, in SI units.
+
+    t_s (empty for a curve), what was applied and what was observed, the fit, whether the sample was
+    fitted, and which quantity was observed (I, V or u).
+    """
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["t_s", "applied", "observed", "fit", "used", "quantity", "label"])
+        for trace, signal in zip(traces, signals, strict=True):
+            applied = np.asarray(trace.drive.wave(trace.t))
+            for row in zip(trace.t, applied, trace.observed, signal, trace.used, strict=True):
+                rows.writerow([*map(float, row[:4]), int(row[4]), trace.observe, trace.name])
+        for curve, value in zip(curves, values, strict=True):
+            quantity = "V" if curve.kind == "I" else "I"
+            for row in zip(curve.bias, curve.observed, value, strict=True):
+                rows.writerow(["", *map(float, row), 1, quantity, curve.name])
+
+
+def _jsonable(x):
+    return _plain(x) if isinstance(x, float) else x
 
 
 def _plain(x: float) -> float | None:

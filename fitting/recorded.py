@@ -2,13 +2,21 @@
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from fitting.readers import Recording, read_recordings
 from fitting.terms import Noise
 from fitting.trace import Trace
-from jaxmem.circuits import AbstractDrive, CurrentDrive, Sampled, VoltageDrive
+from jaxmem.circuits import (
+    AbstractDrive,
+    AbstractWaveform,
+    CurrentDrive,
+    Sampled,
+    Step,
+    VoltageDrive,
+)
 
 
 def read_trace(
@@ -36,7 +44,8 @@ def read_trace(
       period, or `1/freq` is.
     - `units`, `rate`, `freq`, `compliance`: see `read_recordings`. `sigma`: see `Trace`.
 
-    Samples at the compliance are not fitted.
+    Samples at the compliance are not fitted. What is imposed and the same in all samples was put on
+    at the first of them, from 0.
 
     **Raises:** `ReadError` (a `ValueError`) if the file is none of these.
     """
@@ -67,7 +76,7 @@ def trace_of(
     applied, observed = (r.V, r.I) if imposed == "V" else (r.I, r.V)
     if drive is None:
         kind = VoltageDrive if imposed == "V" else CurrentDrive
-        drive = kind(Sampled(*_jumps_kept(r.t, applied)))  # pyright: ignore[reportArgumentType]
+        drive = kind(_wave(r.t, applied, start))
     if period is None and start == "periodic":
         # The last sample of one period lies one interval before the next begins, unless it closes.
         closed = abs(applied[-1] - applied[0]) <= 1e-6 * np.ptp(applied)
@@ -76,6 +85,15 @@ def trace_of(
         r.t, drive, observed, sigma=sigma, start=start, period=period, used=r.used,
         label=r.label, source=r.source,
     )  # fmt: skip
+
+
+def _wave(t, applied, start: str) -> AbstractWaveform:
+    level = float(np.median(applied))
+    if start == "rest" and np.ptp(applied) <= 1e-3 * abs(level):
+        # Samples that begin with the step do not show what was before.
+        return Step(level, 0.0, float(t[0]))  # pyright: ignore[reportArgumentType]
+    corners: Any = _jumps_kept(t, applied)
+    return Sampled(*corners)
 
 
 def which_is_imposed(r: Recording) -> str:

@@ -4,16 +4,19 @@ import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from fitting.data import Spectrum
+from fitting.arrays import write_arrays
 from fitting.fit import Fit
-from fitting.kramers_kronig import KramersKronig
+from fitting.load import Measured
 from fitting.plots import impedance_figure, series_figure
-from fitting.record import fit_record, write_data
+from fitting.record import fit_record, write_data, write_samples
 from fitting.series import Series
+from fitting.steady_curve import SteadyCurve
+from fitting.trace import Trace
+from fitting.trace_plots import traces_figure
 from jaxmem.page import inline, render, svg
 from jaxmem.plots import engineering
 
@@ -23,15 +26,6 @@ ELEMENTS = dict(
 )  # fmt: skip
 
 
-class Measured(NamedTuple):
-    """A spectrum as it was read, which of its points are fitted, and its check."""
-
-    whole: Spectrum
-    used: np.ndarray
-    fitted: Spectrum
-    check: KramersKronig
-
-
 def write_fit(
     folder: Path,
     fit: Fit,
@@ -39,11 +33,13 @@ def write_fit(
     *,
     words: str,
     provenance: dict[str, Any],
+    traces: Sequence[Trace] = (),
+    curves: Sequence[SteadyCurve] = (),
     verdict: str = "",
     remarks: Sequence[str] = (),
     images: bool = True,
 ) -> None:
-    """Write report.html, fit.json, data.csv, device.toml and, if asked for, the images.
+    """Write report.html, fit.json, fit.nc, data as CSV, device.toml and, if asked for, the images.
 
     `words` names the model, `verdict` compares it, `remarks` are further flags.
     """
@@ -52,29 +48,51 @@ def write_fit(
     checks = [m.check for m in measured]
     record = fit_record(fit, spectra, checks)
     flags = [*remarks, *flags_of(fit, measured)]
-    title = spectra[0].name if len(spectra) == 1 else f"{len(spectra)} spectra, one device"
+    title = _title(spectra, traces, curves)
     record = {"model": words, "verdict": verdict, "flags": flags} | record
     record["provenance"] = provenance
     (folder / "fit.json").write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
     (folder / "device.toml").write_text(record["device"], encoding="utf-8")
-    whole, used = [m.whole for m in measured], [m.used for m in measured]
-    write_data(folder / "data.csv", whole, fit.model, used)
-    noise = [c.noise for c in checks if np.isfinite(c.noise)]
-    figure = impedance_figure(
-        whole, fit.model, used=used, floor=float(np.median(noise)) if noise else None
-    )
-    drawn = svg(figure)
-    if images:
-        figure.savefig(folder / "spectra.png", dpi=130)
-        (folder / "spectra.svg").write_text(drawn, encoding="utf-8")
+    write_arrays(folder / "fit.nc", fit, provenance)
+    drawn = []
+    if measured:
+        whole, used = [m.whole for m in measured], [m.used for m in measured]
+        write_data(folder / "data.csv", whole, fit.model, used)
+        noise = [c.noise for c in checks if np.isfinite(c.noise)]
+        floor = float(np.median(noise)) if noise else None
+        drawn.append(("spectra", impedance_figure(whole, fit.model, used=used, floor=floor)))
+    if traces or curves:
+        signals = [t.signal(fit.model) for t in traces]
+        values = [np.asarray(c.signal(fit.model)) for c in curves]
+        write_samples(folder / "samples.csv", traces, signals, curves, values)
+        drawn.append(("traces", traces_figure(traces, signals, curves, values)))
+    figures = []
+    for name, figure in drawn:
+        text = svg(figure)
+        figures.append(inline(text))
+        if images:
+            figure.savefig(folder / f"{name}.png", dpi=130)
+            (folder / f"{name}.svg").write_text(text, encoding="utf-8")
     excluded = sum(int(np.sum(~m.used)) for m in measured)
     known = [e for e in ELEMENTS if any(e in (s["elements"] or {}) for s in record["spectra"])]
     page = render(
         "fitting", "fit.html", title=title, model_words=words, fit=record, flags=flags,
-        verdict=verdict, figure=inline(drawn), excluded=excluded,
+        verdict=verdict, figures=figures, excluded=excluded, joint=bool(traces or curves),
         elements={e: ELEMENTS[e] for e in known}, provenance=json.dumps(provenance, indent=1),
     )  # fmt: skip
     (folder / "report.html").write_text(page, encoding="utf-8")
+
+
+def _title(spectra, traces, curves) -> str:
+    total = len(spectra) + len(traces) + len(curves)
+    if total == 1:
+        return [*spectra, *traces, *curves][0].name
+    count = lambda n, one, many: [f"{n} {one if n == 1 else many}"] if n else []
+    kinds = [
+        *count(len(spectra), "spectrum", "spectra"), *count(len(traces), "trace", "traces"),
+        *count(len(curves), "steady curve", "steady curves"),
+    ]  # fmt: skip
+    return f"{', '.join(kinds)}, one device"
 
 
 def write_series(
@@ -158,6 +176,12 @@ def flags_of(fit: Fit, measured: Sequence[Measured]) -> list[str]:
         )
     if fit.at_bound:
         flags.append(f"At the end of its range: {', '.join(fit.at_bound)}.")
+    for t in fit.terms:
+        if t.kind != "Spectrum" and t.structured:
+            flags.append(
+                f"{t.name}: the residuals have a structure that noise has not (runs test, p = "
+                f"{t.runs_p:.1g}): the model does not explain it, and the intervals are too small."
+            )
     for m in measured:
         if m.check.passed is False:
             where = f"{m.fitted.name}: " if len(measured) > 1 else ""

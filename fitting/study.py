@@ -1,8 +1,7 @@
 """The main job: files of impedance spectra in, a folder with report and numbers out."""
 
-import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -11,21 +10,19 @@ import numpy as np
 
 from fitting.data import Spectrum
 from fitting.elements import Setup, device_model, element_model, memristor_model
-from fitting.estimators import AbstractEstimator, LeastSquares
+from fitting.estimators import AbstractEstimator, Code, LeastSquares
 from fitting.fit import Fit
 from fitting.fit import fit as fit_terms
-from fitting.kramers_kronig import kramers_kronig
-from fitting.readers import ReadError, read_spectra
-from fitting.report import Measured, flags_of, write_fit, write_series
+from fitting.load import Loaded, Measured, Tell, load
+from fitting.report import flags_of, write_fit, write_series
 from fitting.series import fit_series
 from fitting.space import MultiStart
+from fitting.spec import Entry, Spec
 from fitting.verdict import about_3d
 from jaxmem.devices import AbstractDevice
 from jaxmem.folder import check_folder, new_folder
 from jaxmem.provenance import provenance
 
-Progress = Callable[[str, int, int], None]
-FEWEST = 4
 LEFT_OUT = {"lead": "L_s", "series": "R_s"}
 
 
@@ -36,6 +33,11 @@ class Outcome(NamedTuple):
     lines: list[str]
     ok: bool
     fits: tuple[Fit, ...]
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a fit was interrupted and holds the best until then."""
+        return any(f.code == Code.INTERRUPTED for f in self.fits)
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ class Study:
         force: bool = False,
         command: str = "",
         say: Callable[[str], None] = lambda line: None,
-        progress: Progress = lambda stage, done, total: None,
+        progress: Tell = lambda stage, done, total: None,
     ) -> Outcome:
         """Read, check, fit, and write the folder `out`, whole or not at all.
 
@@ -108,7 +110,28 @@ class Study:
         `RuntimeError` if no search gave a finite residual.
         """
         check_folder(out, force=force)
-        measured, notes = self._read(files, bias, progress)
+        options = {} if bias is None else {"bias": bias}
+        limits = {"min_freq": self.min_freq, "max_freq": self.max_freq}
+        entries = tuple(Entry("spectra", Path(f), options | limits) for f in files)
+        loaded = load(Spec(entries=entries), progress)
+        return self.write(
+            loaded, out, files, force=force, command=command, say=say, progress=progress
+        )
+
+    def write(
+        self,
+        loaded: Loaded,
+        out: str | Path,
+        files: Sequence[str | Path],
+        *,
+        text: str = "",
+        force: bool = False,
+        command: str = "",
+        say: Callable[[str], None] = lambda line: None,
+        progress: Tell = lambda stage, done, total: None,
+    ) -> Outcome:
+        """Fit what was read and write the folder; `text` is what `fit.toml` will hold."""
+        measured, notes = loaded.measured, loaded.notes
         for note in notes:
             say(f"note: {note}")
         origin = provenance(command, files, self.seed)
@@ -117,34 +140,13 @@ class Study:
                 lines, fits = self._one(folder, measured, notes, origin, progress)
             else:
                 lines, fits = self._each(folder, measured, notes, origin, progress)
+            if text:
+                (folder / "fit.toml").write_text(text, encoding="utf-8")
         if not self.together and _biases(measured) >= 3:
             lines.append(
                 f"These spectra have {_biases(measured)} biases: --together fits one device to all."
             )
         return Outcome(Path(out) / "report.html", lines, all(f.ok for f in fits), tuple(fits))
-
-    def _read(self, files, bias, progress) -> tuple[list[Measured], list[str]]:
-        spectra, notes = [], []
-        for path in files:
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                found = read_spectra(path, bias=bias)
-            notes += [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
-            spectra += [_named(s, Path(path), k, len(found)) for k, s in enumerate(found)]
-        measured = []
-        for k, s in enumerate(spectra):
-            progress("checking", k, len(spectra))
-            used = (s.freq >= self.min_freq) & (s.freq <= self.max_freq)
-            fitted = s.within(self.min_freq, self.max_freq)
-            left = np.unique(fitted.freq).size
-            if left < FEWEST:
-                raise ReadError(
-                    f"{s.name}: {left} frequencies lie between {self.min_freq:g} and "
-                    f"{self.max_freq:g} Hz, and at least {FEWEST} are needed; widen the limits"
-                )
-            measured.append(Measured(s, used, fitted, kramers_kronig(fitted)))
-        progress("checking", len(spectra), len(spectra))
-        return measured, notes
 
     @property
     def _parts(self) -> dict[str, bool]:
@@ -218,10 +220,3 @@ def _series(spectra: Sequence[Spectrum]) -> list[str] | None:
 
 def _biases(measured: Sequence[Measured]) -> int:
     return len({m.fitted.bias for m in measured if m.fitted.bias[0] is not None})
-
-
-def _named(s: Spectrum, path: Path, k: int, count: int) -> Spectrum:
-    """The spectrum with the name of its file, and its own where the file has several."""
-    own = s.label or (str(k) if count > 1 else "")
-    label = own if own.startswith(path.stem) else f"{path.stem} {own}".strip()
-    return replace(s, label=label, source=str(path))

@@ -175,7 +175,13 @@ def reproduce(
 
 @app.command()
 def fit(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Impedance spectra.")],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="FILE...",
+            help="Impedance spectra, loops, steps, pulses; or one specification, FIT.toml.",
+        ),
+    ] = None,
     device: Annotated[
         str, typer.Option(help="rc, 2d, 3d, or DEVICE.toml: that device, from its values.")
     ] = "2d",
@@ -192,6 +198,28 @@ def fit(
             "--together", help="One device for all spectra, at their biases: i_c0, V_T, V_m, ..."
         ),
     ] = False,
+    curve: Annotated[
+        list[Path] | None, typer.Option(help="A steady current-voltage curve; may be repeated.")
+    ] = None,
+    fix: Annotated[
+        list[str] | None, typer.Option(help="A parameter that is known: R_s=47e3; may be repeated.")
+    ] = None,
+    units: Annotated[str | None, typer.Option(help="Of traces: t=ms,I=uA.")] = None,
+    scan_rate: Annotated[
+        float | None, typer.Option(help="Of loops without a time column [V/s].")
+    ] = None,
+    loop_freq: Annotated[
+        float | None, typer.Option(help="Of loops without a time column: one period a file [Hz].")
+    ] = None,
+    start: Annotated[
+        str, typer.Option(help="Where traces start: rest, or periodic for a loop that goes round.")
+    ] = "rest",
+    imposed: Annotated[
+        str | None, typer.Option(help="What was imposed in traces, V or I; else found out.")
+    ] = None,
+    compliance: Annotated[
+        float | None, typer.Option(help="Current compliance of traces [A]; else found out.")
+    ] = None,
     min_freq: Annotated[float, typer.Option(help="Leave out points below [Hz].")] = 0.0,
     max_freq: Annotated[float, typer.Option(help="Leave out points above [Hz].")] = float("inf"),
     estimator: Annotated[
@@ -203,41 +231,76 @@ def fit(
     ] = "cosine_decay_schedule",
     rate: Annotated[float, typer.Option(help="For descent: the first learning rate.")] = 0.3,
     steps: Annotated[int | None, typer.Option(help="Most steps from one start.")] = None,
-    starts: Annotated[int, typer.Option(help="How many starts are drawn.")] = 24,
+    starts: Annotated[
+        int | None, typer.Option(help="How many starts are drawn; 24, with traces 64.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the starts.")] = 0,
     out: Out = Path("fit"),
     force: Force = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a search that was interrupted.")
+    ] = False,
 ) -> None:
-    """Fit impedance spectra from many starts: a report, fit.json, data and fit as CSV."""
+    """Fit impedance spectra, loops, steps and pulses from many starts: a report, fit.json, CSV.
+
+    Each file says itself what it is. With loops, steps, pulses or curves one device is fitted to
+    all files. `jaxmem fit FIT.toml` does what a specification says; each result holds one.
+    """
     with _guard():
-        from fitting.estimators import LeastSquares
-        from fitting.optimisers import descent
-        from fitting.study import Study
-        from jaxmem.devices import read_device
+        from fitting.load import entry_of
+        from fitting.run import run
+        from fitting.spec import Entry, Spec, read_spec
         from jaxmem.provenance import command_line
 
-        model = read_device(device) if Path(device).suffix == ".toml" else None
-        if estimator is Estimator.descent:
-            search = descent(optimiser, schedule, rate, steps or 3000)
+        files = files or []
+        if any(f.suffix.lower() == ".toml" for f in files):
+            if len(files) > 1 or curve:
+                raise ValueError("give one specification (.toml) and nothing else, or data files")
+            spec = read_spec(files[0])
         else:
-            search = LeastSquares(max_steps=steps or 300)
-
-        study = Study(
-            kind="2d" if model else device, device=model, add=_listed(add),
-            without=_listed(without), together=together,
-            min_freq=min_freq, max_freq=max_freq, starts=starts, seed=seed,
-            estimator=search,
-        )  # fmt: skip
+            if not files and not curve:
+                raise ValueError("nothing to fit; give files of spectra or traces, or FIT.toml")
+            if not 0 <= min_freq < max_freq:
+                raise ValueError(f"no frequencies from {min_freq:g} to {max_freq:g} Hz")
+            limits = {"min_freq": min_freq, "max_freq": max_freq, "bias": bias}
+            of_spectra = {k: v for k, v in limits.items() if v not in (None, 0.0, float("inf"))}
+            of_traces = dict(
+                units=units, rate=scan_rate, freq=loop_freq, imposed=imposed, compliance=compliance,
+                start=None if start == "rest" else start,
+            )  # fmt: skip
+            of_traces = {k: v for k, v in of_traces.items() if v is not None}
+            entries = [entry_of(f, of_spectra, of_traces) for f in files]
+            extra = {"units": units} if units else {}
+            entries += [Entry("curve", f, extra) for f in curve or []]
+            many = any(e.kind != "spectra" for e in entries)
+            spec = Spec(
+                device=device, add=_listed(add), without=_listed(without),
+                together=together or many, estimator=estimator.value, optimiser=optimiser,
+                schedule=schedule, rate=rate, steps=steps, starts=starts or (64 if many else 24),
+                seed=seed, fixed=_values(fix), entries=tuple(entries),
+            )  # fmt: skip
         with _progress() as progress:
-            outcome = study.run(
-                files, out, bias=bias, force=force, command=command_line(),
-                say=_say, progress=progress,
+            outcome = run(
+                spec, out, force=force, resume=resume, command=command_line(), say=_say,
+                tell=progress,
             )  # fmt: skip
         for line in outcome.lines:
             _say(line)
         print(outcome.report)
         if not outcome.ok:
-            raise typer.Exit(FAILED)
+            raise typer.Exit(INTERRUPTED if outcome.interrupted else FAILED)
+
+
+def _values(pairs: list[str] | None) -> dict[str, float]:
+    """`--fix R_s=47e3 --fix C_m=1e-8` as a dictionary."""
+    found = {}
+    for pair in _listed(pairs):
+        name, _, value = pair.partition("=")
+        try:
+            found[name.strip()] = float(value)
+        except ValueError:
+            raise ValueError(f"--fix wants NAME=NUMBER, got {pair!r}") from None
+    return found
 
 
 def _say(line: str) -> None:
