@@ -110,11 +110,7 @@ class Spectrum(eqx.Module):
     @property
     def bias(self) -> tuple[str | None, float]:
         """Which bias is given, `"u"`, `"I"`, `"V"` or None, and its value."""
-        for kind in ("u", "I", "V"):
-            value = getattr(self, kind)
-            if value is not None:
-                return kind, value
-        return None, 0.0
+        return _bias(vars(self))
 
     def within(self, low: float = 0.0, high: float = np.inf) -> "Spectrum":
         """The points with `low <= freq <= high` [Hz]."""
@@ -162,44 +158,62 @@ class SpectrumBatch(eqx.Module):
         cls, spectra: Sequence[Spectrum], *, bucket: int = BUCKET, scale: float = 1.0
     ) -> "SpectrumBatch":
         """Stack spectra; the weights of those without sigma are 1/(scale |Z|)."""
-        n = max(1, -(-max(len(s.freq) for s in spectra) // bucket)) * bucket
-        shape = (len(spectra), n)
-        omega, weight = np.ones(shape), np.zeros(shape)
-        Z: Any = np.ones(shape, complex)
-        for k, s in enumerate(spectra):
-            m = len(s.freq)
-            # Padding repeats a frequency of the spectrum: no model is asked where it is singular.
-            omega[k] = s.omega[0] if m else 1.0
-            omega[k, :m], Z[k, :m] = s.omega, s.Z
-            sigma = scale * np.abs(s.Z) if s.sigma is None else s.sigma
-            if np.any(sigma == 0):
-                raise ValueError(f"{s.name}: |Z| = 0 has no relative weight; give sigma")
-            weight[k, :m] = 1 / sigma
-        kinds = {s.bias[0] for s in spectra}
+        # Attributes of Equinox modules are slow; a thousand spectra are stacked by dictionaries.
+        fields = [vars(s) for s in spectra]
+        lengths = np.array([len(s["freq"]) for s in fields])
+        n = max(1, -(-lengths.max() // bucket)) * bucket
+        there = np.arange(n) < lengths[:, None]
+        omega, weight = np.ones((len(spectra), n)), np.zeros((len(spectra), n))
+        Z: Any = np.ones((len(spectra), n), complex)
+        omega[there] = 2 * np.pi * np.concatenate([s["freq"] for s in fields])
+        # Padding repeats a frequency of the spectrum: no model is asked where it is singular.
+        omega = np.where(there, omega, omega[:, :1])
+        Z[there] = np.concatenate([s["Z"] for s in fields])
+        sigma = scale * np.abs(Z)
+        for k, s in enumerate(fields):
+            if s["sigma"] is not None:
+                sigma[k, : lengths[k]] = s["sigma"]
+        zero = (sigma == 0).any(axis=1)
+        if zero.any():
+            name = spectra[int(np.argmax(zero))].name
+            raise ValueError(f"{name}: |Z| = 0 has no relative weight; give sigma")
+        weight[there] = 1 / sigma[there]
+        biases = [_bias(s) for s in fields]
+        kinds = {kind for kind, _ in biases}
         if len(kinds) != 1:
             raise ValueError(f"spectra of one batch must have one kind of bias, got {kinds}")
         real = lambda a: jnp.asarray(a, dtype=jnp.result_type(float))
-        value = real([s.bias[1] for s in spectra])
+        value = real([float(value) for _, value in biases])
         return cls(real(omega), real(Z.real), real(Z.imag), real(weight), value, kinds.pop())
 
     def residual(self, model: AbstractDevice) -> Float[Array, "k*2*n"]:
         """All residuals, spectrum by spectrum, (real parts, imaginary parts) in each."""
+        return jnp.stack(self.parts(model), axis=1).ravel()
+
+    def parts(self, model: AbstractDevice) -> tuple[Float[Array, "k n"], Float[Array, "k n"]]:
+        """The residuals of the real parts and of the imaginary parts."""
         re, im = self._impedance(model)
-        parts = jnp.stack([(re - self.Z_re) * self.weight, (im - self.Z_im) * self.weight], axis=1)
-        return parts.ravel()
+        return (re - self.Z_re) * self.weight, (im - self.Z_im) * self.weight
 
     def _impedance(self, model):
         def one(omega, value):
             u = bias_voltage(model, self.kind, value)
-            # Y's reciprocal in real arithmetic: XLA's complex division is slow on CPU.
-            Y = model.admittance(1j * omega, u)
-            size = Y.real**2 + Y.imag**2
-            return model.R_s + Y.real / size, model.L_s * omega - Y.imag / size
+            # In real arithmetic: XLA's complex one is slow on CPU.
+            re, im = model.admittance_at(omega, u)
+            size = 1 / (re * re + im * im)
+            return model.R_s + re * size, model.L_s * omega - im * size
 
         if self.omega.shape[0] == 1:
             re, im = one(self.omega[0], self.value[0])
             return re[None], im[None]
         return jax.vmap(one)(self.omega, self.value)
+
+
+def _bias(fields) -> tuple[str | None, float]:
+    for kind in ("u", "I", "V"):
+        if fields[kind] is not None:
+            return kind, fields[kind]
+    return None, 0.0
 
 
 def bias_voltage(model: AbstractDevice, kind: str | None, value: Any) -> Any:

@@ -14,6 +14,47 @@ from jaxtyping import Array, Float
 Vector = Float[Array, "parameters"]
 Residual = Callable[[Vector], Float[Array, "residuals"]]
 
+# Small solves are unrolled up to this many parameters: LAPACK costs microseconds a call, and a
+# whole step on one spectrum takes three. The code grows with the cube.
+UNROLLED = 10
+
+
+class Parts:
+    """A residual that comes in parts, for the fast path of `LeastSquares`.
+
+    `parts` takes the components of a search vector, any sequence of scalars, and returns a tuple
+    of arrays. As a function it is the vector of them all, so that it is a `Residual` like any.
+    """
+
+    def __init__(self, parts: Callable[[Any], tuple[Array, ...]]):
+        self.parts = parts
+
+    def __call__(self, z: Any) -> Float[Array, "residuals"]:
+        return jnp.concatenate([jnp.ravel(part) for part in self.parts(z)])
+
+    def rows(self, z: Vector) -> Float[Array, "parameters+1 residuals"]:
+        """The derivatives by each parameter, and in the last row the residual itself."""
+
+        def rows(z):
+            axes = [z[k] for k in range(z.shape[0])]
+            value, push = jax.linearize(lambda *axes: self.parts(axes), *axes)
+            # One tangent at a time, the others symbolic zeros, so that what does not depend on a
+            # parameter drops out when the program is traced: a dense basis would multiply zeros.
+            push, constants = jax.closure_convert(push, *axes)
+            zeros = [jnp.zeros_like(x) for x in axes]
+            rows = []
+            for k, zero in enumerate(zeros):
+                along = lambda t, k=k: push(*zeros[:k], t, *zeros[k + 1 :], *constants)
+                rows.append(jax.jvp(along, (zero,), (jnp.ones_like(zero),))[1])
+            return [jnp.ravel(part) for row in (*rows, value) for part in row]
+
+        shapes = jax.eval_shape(rows, z)
+        nothing = lambda z: [jnp.full(s.shape, jnp.nan, s.dtype) for s in shapes]
+        # The condition always holds. It keeps XLA on CPU from computing the rows anew inside
+        # each sum of their products, which takes up to three times as long.
+        parts = jax.lax.cond(z[0] == z[0], rows, nothing, z)
+        return jnp.concatenate(parts).reshape(z.shape[0] + 1, -1)
+
 
 class Code(enum.IntEnum):
     """How a search from one start ended."""
@@ -209,8 +250,12 @@ def value_and_jacobian(residual: Residual, z: Vector):
 
 def _evaluate(residual, z):
     """Sum of squares, half its gradient and half its Gauss-Newton Hessian."""
-    r, J = value_and_jacobian(residual, z)
-    return jnp.sum(r * r), J @ r, J @ J.T
+    if not isinstance(residual, Parts) or z.shape[0] > UNROLLED:
+        r, J = value_and_jacobian(residual, z)
+        return jnp.sum(r * r), J @ r, J @ J.T
+    rows, p = residual.rows(z), z.shape[0]
+    products = rows @ rows.T
+    return products[p, p], products[p, :p], products[:p, :p]
 
 
 def _reduction(A, g, dz):
@@ -223,5 +268,23 @@ def _solve_damped(A, g, damping, limit):
     A, g = A * limit[:, None] * limit, g * limit
     size = jnp.trace(A) / A.shape[0]
     size = jnp.where(size > 0, size, 1.0)
-    factor = jax.scipy.linalg.cho_factor(A / size + damping * jnp.eye(A.shape[0], dtype=A.dtype))
-    return jax.scipy.linalg.cho_solve(factor, g / size) * limit
+    A, g = A / size, g / size
+    if A.shape[0] <= UNROLLED:
+        return jnp.stack(_cholesky_solve(A, g, damping)) * limit
+    factor = jax.scipy.linalg.cho_factor(A + damping * jnp.eye(A.shape[0], dtype=A.dtype))
+    return jax.scipy.linalg.cho_solve(factor, g) * limit
+
+
+def _cholesky_solve(A, g, damping):
+    """(A + damping 1)^-1 g, unrolled; a list of scalars."""
+    p = g.shape[0]
+    L, inverse, y, x = {}, [], [], [jnp.zeros_like(g[0])] * p
+    for i in range(p):
+        for j in range(i):
+            L[i, j] = (A[i, j] - sum(L[i, k] * L[j, k] for k in range(j))) * inverse[j]
+        pivot = A[i, i] + damping - sum(L[i, k] * L[i, k] for k in range(i))
+        inverse.append(1 / jnp.sqrt(pivot))
+        y.append((g[i] - sum(L[i, k] * y[k] for k in range(i))) * inverse[i])
+    for i in reversed(range(p)):
+        x[i] = (y[i] - sum(L[k, i] * x[k] for k in range(i + 1, p))) * inverse[i]
+    return x

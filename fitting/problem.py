@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fitting.data import Spectrum, SpectrumBatch, bias_voltage
-from fitting.estimators import AbstractEstimator, Search, value_and_jacobian
+from fitting.estimators import AbstractEstimator, Parts, Search, value_and_jacobian
 from fitting.space import Coordinates, Space
 from fitting.terms import On, Term
 from jaxmem.devices import AbstractDevice
@@ -177,6 +177,15 @@ def _residual(prepared, model, coordinates, z):
     return jnp.concatenate([jnp.ravel(term.residual(there)) for term in prepared])
 
 
+def _parts(prepared, model, coordinates, z):
+    there = coordinates.unpack(z, model)
+    parts = ()
+    for term in prepared:
+        batch = isinstance(term, SpectrumBatch)
+        parts += term.parts(there) if batch else (term.residual(there),)
+    return parts
+
+
 def _blocks(rows):
     return [rows[k : k + BLOCK] for k in range(0, len(rows), BLOCK)]
 
@@ -192,7 +201,7 @@ def _search_jit(prepared, model, coordinates, estimator, starts, count, limit, l
     low, high = jnp.asarray(coordinates.low), jnp.asarray(coordinates.high)
 
     def one(z):
-        residual = lambda z: _residual(prepared, model, coordinates, z)
+        residual = Parts(lambda z: _parts(prepared, model, coordinates, z))
         return estimator.search(residual, z, low, high, limit)
 
     if lanes:

@@ -1,0 +1,276 @@
+"""Thousands of spectra, one model and one set of free parameters, in one compiled program."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from numpy.typing import ArrayLike
+
+from fitting.data import BUCKET, Spectrum, SpectrumBatch
+from fitting.estimators import AbstractEstimator, Code, LeastSquares, Parts
+from fitting.minima import exchanges
+from fitting.problem import Problem
+from fitting.space import Coordinates, MultiStart, Space
+from fitting.uncertainty import DECADE, uncertainties
+
+# Spectra that go through one call of the program: any number of them shares it.
+CHUNK = 1024
+Starts = MultiStart | int | ArrayLike | Callable[..., Any]
+
+
+class FitMany(eqx.Module):
+    """The result of `fit_many`: arrays with one row a spectrum, in their order.
+
+    - `names`, `units`, `log`: of the parameters, as in `Fit`.
+    - `values`, `low`, `high`: in their units, and the ends of their 68 % intervals, shape
+      `(spectra, p)`; `z`, `standard_errors`, `covariance`: in search coordinates, the last of
+      shape `(spectra, p, p)`. Infinite errors where the data do not feel a parameter.
+    - `identifiable`: whether the data determine a parameter to a factor of ten each way, shape
+      `(spectra, p)`, as in `Fit`, but for one thing: a second minimum as good as the best is
+      not looked for.
+    - `chi2`, `noise`, `points`, `relative_rms_residual`: as in `Fit`, shape `(spectra,)`.
+    - `code`: a `Code`, how the best search ended; where it is `NOT_FINITE` no search found a
+      finite residual, and the row is NaN. `converged`: how many searches converged. `steps`:
+      trial steps of all searches.
+    """
+
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+    log: tuple[bool, ...]
+    values: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    z: np.ndarray
+    standard_errors: np.ndarray
+    covariance: np.ndarray
+    identifiable: np.ndarray
+    chi2: np.ndarray
+    noise: np.ndarray
+    points: np.ndarray
+    relative_rms_residual: np.ndarray
+    code: np.ndarray
+    converged: np.ndarray
+    steps: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.chi2)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """The values of one parameter, shape `(spectra,)`."""
+        if name not in self.names:
+            raise KeyError(f"{name}; there are {', '.join(self.names)}")
+        return self.values[:, self.names.index(name)]
+
+    @property
+    def ok(self) -> np.ndarray:
+        """Whether the best search of each spectrum converged, shape `(spectra,)`."""
+        return self.code == Code.CONVERGED
+
+
+def fit_many(
+    spectra: Sequence[Spectrum],
+    model: Any,
+    space: Space,
+    *,
+    starts: Starts = 24,
+    estimator: AbstractEstimator | None = None,
+    seed: int = 0,
+    lanes: bool | None = None,
+) -> FitMany:
+    """Fit one model to every spectrum by itself, all in one compiled program.
+
+    The numbers are those of `fit` on each spectrum; reasons in words, minima and derived
+    quantities are left to it. Spectra may differ in length, bias and noise.
+
+    **Arguments:**
+
+    - `spectra`: any number of `Spectrum`.
+    - `model`, `space`: what is fixed and what is free, the same for all.
+    - `starts`: a `MultiStart`, or how many starts, from one box for all; or search vectors,
+      shape `(spectra, starts, p)`, all of them starts and no others; or a function called as
+      `starts(spectrum=s)` that gives a `MultiStart`, or a box by name or a `Setup`
+      (`functools.partial(element_model, "2d")`), from which 24 starts are drawn.
+    - `estimator`: `LeastSquares()` (default) or another.
+    - `seed`: of the starts; spectrum k draws with `seed + k` where boxes differ.
+    - `lanes`: spectra side by side; default on an accelerator. On a CPU one after the other is
+      faster, because lanes wait for the slowest.
+
+    **Raises:** `ValueError` for no spectra, something else among them, starts of a wrong shape,
+    and as `fit` does. A spectrum whose searches all fail costs that spectrum, not the others.
+    """
+    spectra = list(spectra)
+    if not spectra:
+        raise ValueError("fit_many: no spectra")
+    for k, s in enumerate(spectra):
+        if not isinstance(s, Spectrum):
+            raise ValueError(f"fit_many: item {k} is a {type(s).__name__}, not a Spectrum")
+    estimator = LeastSquares() if estimator is None else estimator
+    lanes = jax.default_backend() != "cpu" if lanes is None else lanes
+    groups: dict[Any, list[int]] = {}
+    for k, s in enumerate(spectra):
+        groups.setdefault((s.bias[0], -(-len(s.freq) // BUCKET)), []).append(k)
+    # One spectrum of each group has the calls checked that `fit` checks.
+    problems = [Problem.of(spectra[members[0]], model, space) for members in groups.values()]
+    c = problems[0].coordinates
+    points = 2 * np.array([len(s.freq) for s in spectra])
+    if (points < len(c.names)).any():
+        k = int(np.argmax(points < len(c.names)))
+        raise ValueError(
+            f"{spectra[k].name}: {points[k]} numbers cannot determine {len(c.names)} parameters "
+            f"({', '.join(c.names)}); give more data or fix some"
+        )
+    begin, limit = _starts(starts, spectra, c, model, problems[0], seed)
+    rows: dict[str, Any] = {}
+    for members in groups.values():
+        for at in range(0, len(members), CHUNK):
+            part = np.array(members[at : at + CHUNK])
+            batch = SpectrumBatch.of([spectra[k] for k in part])
+            found = _run(batch, model, c, estimator, begin[part], limit[part], lanes)
+            for name, values in found.items():
+                shape = (len(spectra), *values.shape[1:])
+                rows.setdefault(name, np.zeros(shape, values.dtype))[part] = values
+    known = np.array([s.sigma is not None for s in spectra])
+    pairs = exchanges(problems[0])
+    return _result(c, rows, points, known, limit, pairs)
+
+
+def _starts(starts, spectra, c: Coordinates, model, problem: Problem, seed: int):
+    """Search vectors `(spectra, starts, p)`, and the natural lengths `(spectra, p)`."""
+    if isinstance(starts, int):
+        starts = MultiStart(starts)
+    shape = (len(spectra), len(c.names))
+    if isinstance(starts, MultiStart):
+        begin = starts.draw(c, model, seed)
+        low, high = starts.ranges(c, model)
+        limit = problem.natural_lengths(begin[0], high - low)
+        return np.broadcast_to(begin, (len(spectra), *begin.shape)), np.broadcast_to(limit, shape)
+    if callable(starts):
+        rows, limits = [], []
+        for k, s in enumerate(spectra):
+            box: Any = starts(spectrum=s)
+            own = getattr(box, "model", model)
+            draw = box if isinstance(box, MultiStart) else MultiStart(box=getattr(box, "box", box))
+            low, high = draw.ranges(c, own)
+            rows.append(draw.draw(c, own, seed + k))
+            limits.append(problem.natural_lengths(rows[-1][0], high - low))
+        return np.stack(rows), np.stack(limits)
+    begin = np.asarray(starts, dtype=float)
+    if begin.ndim != 3 or begin.shape[::2] != shape or begin.shape[1] == 0:
+        raise ValueError(
+            f"fit_many: starts must have shape (spectra, starts, parameters), here "
+            f"({shape[0]}, any, {shape[1]}), got {begin.shape}"
+        )
+    if not np.isfinite(begin).all():
+        raise ValueError("fit_many: starts must be finite; they are search vectors, ln|p| or p")
+    low, high = MultiStart().ranges(c, model)
+    begin = np.clip(begin, c.low, c.high)
+    return begin, problem.natural_lengths(begin[:, 0], high - low)
+
+
+def _run(batch: SpectrumBatch, model, c, estimator, begin, limit, lanes) -> dict[str, np.ndarray]:
+    """One chunk through the program, padded to a power of two in spectra and in starts."""
+    count, tries = begin.shape[:2]
+    size, width = max(16, 1 << (count - 1).bit_length()), 1 << (tries - 1).bit_length()
+    fill = lambda a: jnp.asarray(np.concatenate([a, np.repeat(a[-1:], size - count, axis=0)]))
+    begin = np.concatenate([begin, np.repeat(begin[:, -1:], width - tries, axis=1)], axis=1)
+    found = _many_jit(
+        jax.tree.map(fill, batch), model, c, estimator, fill(begin), fill(limit),
+        jnp.asarray(count), jnp.asarray(tries), lanes,
+    )  # fmt: skip
+    return {name: np.asarray(values)[:count] for name, values in found.items()}
+
+
+@eqx.filter_jit
+def _many_jit(batch, model, coordinates, estimator, begin, limit, count, tries, lanes):
+    low, high = jnp.asarray(coordinates.low), jnp.asarray(coordinates.high)
+
+    def one(data, begin, limit):
+        data = jax.tree.map(lambda x: x[None], data)
+        residual = Parts(lambda z: data.parts(coordinates.unpack(z, model)))
+
+        def again(k, best):
+            end = estimator.search(residual, begin[k], low, high, limit)
+            usable = jnp.isfinite(end.chi2) & (end.code != Code.NOT_FINITE)
+            better = usable & (end.chi2 < best["chi2"])
+            take = lambda new, old: jnp.where(better, new, old)
+            return dict(
+                z=take(end.z, best["z"]), chi2=take(end.chi2, best["chi2"]),
+                code=take(end.code, best["code"]), steps=best["steps"] + end.steps,
+                converged=best["converged"] + (end.code == Code.CONVERGED),
+            )  # fmt: skip
+
+        none = jnp.zeros((), jnp.int32)
+        worst = dict(z=begin[0], chi2=jnp.asarray(jnp.inf, begin.dtype), steps=none,
+                     code=none + int(Code.NOT_FINITE), converged=none)  # fmt: skip
+        found = jax.lax.fori_loop(0, tries, again, worst)
+        rows = residual.rows(found["z"])
+        weight = jnp.concatenate([data.weight[0], data.weight[0]])
+        square = data.Z_re[0] ** 2 + data.Z_im[0] ** 2
+        apart = jnp.where(weight > 0, rows[-1] / jnp.where(weight > 0, weight, 1.0), 0.0)
+        relative = jnp.sum(apart**2 / jnp.concatenate([square, square]))
+        return found | dict(relative=relative, R=_triangle(rows[:-1]))
+
+    if lanes:
+        return jax.vmap(one)(batch, begin, limit)
+    at = lambda k: jax.tree.map(lambda x: x[k], (batch, begin, limit))
+    shapes = jax.eval_shape(lambda: one(*at(0)))
+    empty = jax.tree.map(lambda s: jnp.zeros((len(begin), *s.shape), s.dtype), shapes)
+
+    def step(k, found):
+        return jax.tree.map(lambda all, new: all.at[k].set(new), found, one(*at(k)))
+
+    return jax.lax.fori_loop(0, count, step, empty)
+
+
+def _triangle(J: Float[Array, "p m"]) -> Float[Array, "p p"]:
+    """R of J^T = Q R, by modified Gram-Schmidt: as accurate as Householder's, and unrolled."""
+    rows, R = list(J), []
+    for i in range(len(rows)):
+        length = jnp.sqrt(rows[i] @ rows[i])
+        unit = rows[i] / jnp.where(length > 0, length, 1.0)
+        dots = [unit @ row for row in rows[i + 1 :]]
+        for j, dot in enumerate(dots, start=i + 1):
+            rows[j] = rows[j] - dot * unit
+        R.append(jnp.stack([jnp.zeros_like(length)] * i + [length, *dots]))
+    return jnp.stack(R)
+
+
+def _result(c: Coordinates, rows, points, known, limit, pairs) -> FitMany:
+    log, z = np.asarray(c.log), rows["z"]
+    lost = rows["code"] == Code.NOT_FINITE
+    for one, two in pairs:
+        # Of two that the data cannot tell apart the first is the larger, as in `fit`.
+        a, b = c.names.index(one), c.names.index(two)
+        swap = z[:, a] < z[:, b]
+        R, mixed = rows["R"], [b, a]
+        z[swap, a], z[swap, b] = z[swap, b], z[swap, a]
+        R[np.ix_(swap, np.arange(R.shape[1]), [a, b])] = R[swap][:, :, mixed]
+    noise = np.where(known, 1.0, np.sqrt(rows["chi2"] / np.maximum(points - len(log), 1)))
+    R = np.where(lost[:, None, None] | ~np.isfinite(rows["R"]), 0.0, rows["R"])
+    noise = np.where(lost, 1.0, noise)
+    covariance, share = uncertainties(R, noise, np.where(log, DECADE, limit))
+    error = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
+    # The rule of `fitting.minima.verdicts`.
+    wide = np.where(log, error > DECADE, error > 9 * np.maximum(np.abs(z), limit))
+    identifiable = np.isfinite(error) & ~wide & ~(share > 0.3)
+    for one, two in pairs:
+        a, b = c.names.index(one), c.names.index(two)
+        for k in (a, b):
+            mirrored = np.abs(z[:, a] - z[:, b]) > np.maximum(error[:, k], 1e-3 * limit[:, k])
+            identifiable[:, k] &= ~mirrored
+    with np.errstate(invalid="ignore"):
+        ends = [c.to_values(np.clip(z + sign * error, c.low, c.high)) for sign in (-1, 1)]
+    blank = lambda a: np.where(lost.reshape(-1, *[1] * (a.ndim - 1)), math.nan, a)
+    return FitMany(
+        names=c.names, units=c.units, log=c.log, values=blank(c.to_values(z)),
+        low=blank(np.minimum(*ends)), high=blank(np.maximum(*ends)), z=blank(z),
+        standard_errors=blank(error), covariance=blank(covariance),
+        identifiable=identifiable & ~lost[:, None], chi2=blank(rows["chi2"]), noise=blank(noise),
+        points=points, relative_rms_residual=blank(np.sqrt(rows["relative"] / points)),
+        code=rows["code"], converged=rows["converged"], steps=rows["steps"],
+    )  # fmt: skip
