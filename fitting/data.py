@@ -110,7 +110,7 @@ class Spectrum(eqx.Module):
     @property
     def bias(self) -> tuple[str | None, float]:
         """Which bias is given, `"u"`, `"I"`, `"V"` or None, and its value."""
-        return _bias(vars(self))
+        return bias_of(fields_of(self))
 
     def within(self, low: float = 0.0, high: float = np.inf) -> "Spectrum":
         """The points with `low <= freq <= high` [Hz]."""
@@ -158,8 +158,7 @@ class SpectrumBatch(eqx.Module):
         cls, spectra: Sequence[Spectrum], *, bucket: int = BUCKET, scale: float = 1.0
     ) -> "SpectrumBatch":
         """Stack spectra; the weights of those without sigma are 1/(scale |Z|)."""
-        # Attributes of Equinox modules are slow; a thousand spectra are stacked by dictionaries.
-        fields = [vars(s) for s in spectra]
+        fields = [fields_of(s) for s in spectra]
         lengths = np.array([len(s["freq"]) for s in fields])
         n = max(1, -(-lengths.max() // bucket)) * bucket
         there = np.arange(n) < lengths[:, None]
@@ -178,7 +177,7 @@ class SpectrumBatch(eqx.Module):
             name = spectra[int(np.argmax(zero))].name
             raise ValueError(f"{name}: |Z| = 0 has no relative weight; give sigma")
         weight[there] = 1 / sigma[there]
-        biases = [_bias(s) for s in fields]
+        biases = [bias_of(s) for s in fields]
         kinds = {kind for kind, _ in biases}
         if len(kinds) != 1:
             raise ValueError(f"spectra of one batch must have one kind of bias, got {kinds}")
@@ -209,7 +208,13 @@ class SpectrumBatch(eqx.Module):
         return jax.vmap(one)(self.omega, self.value)
 
 
-def _bias(fields) -> tuple[str | None, float]:
+def fields_of(spectrum: Spectrum) -> dict[str, Any]:
+    """The fields by name. Equinox's own look-up of attributes is slow where there are thousands."""
+    return object.__getattribute__(spectrum, "__dict__")
+
+
+def bias_of(fields: dict[str, Any]) -> tuple[str | None, float]:
+    """Kind and value of the bias."""
     for kind in ("u", "I", "V"):
         if fields[kind] is not None:
             return kind, fields[kind]

@@ -24,10 +24,11 @@ class Parts:
 
     `parts` takes the components of a search vector, any sequence of scalars, and returns a tuple
     of arrays. As a function it is the vector of them all, so that it is a `Residual` like any.
+    `always`: a traced truth that is the same for all lanes of a `vmap`, if there is one.
     """
 
-    def __init__(self, parts: Callable[[Any], tuple[Array, ...]]):
-        self.parts = parts
+    def __init__(self, parts: Callable[[Any], tuple[Array, ...]], always: Any = None):
+        self.parts, self.always = parts, always
 
     def __call__(self, z: Any) -> Float[Array, "residuals"]:
         return jnp.concatenate([jnp.ravel(part) for part in self.parts(z)])
@@ -52,7 +53,8 @@ class Parts:
         nothing = lambda z: [jnp.full(s.shape, jnp.nan, s.dtype) for s in shapes]
         # The condition always holds. It keeps XLA on CPU from computing the rows anew inside
         # each sum of their products, which takes up to three times as long.
-        parts = jax.lax.cond(z[0] == z[0], rows, nothing, z)
+        always = z[0] == z[0] if self.always is None else self.always
+        parts = jax.lax.cond(always, rows, nothing, z)
         return jnp.concatenate(parts).reshape(z.shape[0] + 1, -1)
 
 
@@ -82,6 +84,21 @@ class Search(NamedTuple):
     chi2: Any
     code: Any
     steps: Any
+
+
+class State(NamedTuple):
+    """A search of `LeastSquares` under way: where it stands, its sum of squares, half the
+    gradient and half the Gauss-Newton Hessian there, damping and its next growth, trials done,
+    and a `Code`, negative while it goes on."""
+
+    z: Any
+    cost: Any
+    g: Any
+    A: Any
+    damping: Any
+    growth: Any
+    steps: Any
+    code: Any
 
 
 class AbstractEstimator(eqx.Module):
@@ -123,54 +140,57 @@ class LeastSquares(AbstractEstimator):
         self, residual: Residual, z: Vector, low: Vector, high: Vector, limit: Vector
     ) -> Search:
         """See `AbstractEstimator.search`."""
-        longest = self.clip * limit
+        step = lambda state: self.step(residual, state, low, high, limit)
+        return self.end(jax.lax.while_loop(lambda state: state.code < 0, step, self.begin(z)))
 
-        def going(state):
-            return state[-1] < 0
-
-        def step(state):
-            z, cost, g, A, damping, growth, k, _ = state
-            # A bound holds a coordinate as long as the descent points beyond it.
-            free = ~(((z <= low) & (g > 0)) | ((z >= high) & (g < 0)))
-            gf = jnp.where(free, g, 0.0)
-            Af = jnp.where(free[:, None] & free, A, 0.0)
-            whole = -_solve_damped(Af, gf, damping, limit)
-            promised = _reduction(Af, gf, whole)
-            new = jnp.clip(z + jnp.clip(whole, -longest, longest), low, high)
-            cost_new, g_new, A_new = _evaluate(residual, new)
-            finite = jnp.isfinite(cost_new) & jnp.all(jnp.isfinite(A_new))
-            accept = (cost_new < cost) & finite
-            # A step clipped in some coordinates only need not descend in the quadratic model;
-            # then the model says nothing and the damping falls by a middling factor.
-            expected = _reduction(Af, gf, new - z)
-            gain = jnp.where(expected > 0, (cost - cost_new) / expected, 0.5)
-            fall = jnp.clip(1 - (2 * gain - 1) ** 3, 1 / 3, 2.0)
-            # Only a step that damping does not shorten can say that there is nothing to gain.
-            done = (promised <= self.tolerance * cost) & (damping <= 1.0)
-            done = (done | ~jnp.any(free)) & (k > 0) | (cost_new == 0)
-            code = jnp.where(damping > 1e16, Code.STALLED, -1)
-            code = jnp.where(k >= self.max_steps, Code.MAX_STEPS, code)
-            code = jnp.where(done, Code.CONVERGED, code)
-            code = jnp.where((k == 0) & ~finite, Code.NOT_FINITE, code).astype(jnp.int32)
-            k = k + 1
-            old = (z, cost, g, A)
-            z, cost, g, A = (
-                jnp.where(accept, a, b)
-                for a, b in zip((new, cost_new, g_new, A_new), old, strict=True)
-            )
-            damping = jnp.maximum(jnp.where(accept, damping * fall, damping * growth), 1e-12)
-            growth = jnp.where(accept, 2.0, growth * 2)
-            return z, cost, g, A, damping, growth, k, code
-
+    def begin(self, z: Vector) -> State:
+        """A search before its first trial."""
         # The start is the first trial, a step of nothing from nowhere: so the model is traced and
         # compiled once, not once before the loop and once in it.
         scalar = lambda value, dtype=z.dtype: jnp.asarray(value, dtype)
-        state = (
+        return State(
             z, scalar(jnp.inf), jnp.zeros_like(z), jnp.zeros((z.size, z.size), z.dtype),
             scalar(self.damping), scalar(2.0), scalar(0, jnp.int32), scalar(-1, jnp.int32),
         )  # fmt: skip
-        z, cost, *_, k, code = jax.lax.while_loop(going, step, state)
-        return Search(z, cost, code, k - 1)
+
+    def end(self, state: State) -> Search:
+        """What came of a search."""
+        return Search(state.z, state.cost, state.code, state.steps - 1)
+
+    def step(self, residual: Residual, state: State, low: Vector, high: Vector, limit: Vector):
+        """One trial; the code says whether it was the last."""
+        z, cost, g, A, damping, growth, k, _ = state
+        longest = self.clip * limit
+        # A bound holds a coordinate as long as the descent points beyond it.
+        free = ~(((z <= low) & (g > 0)) | ((z >= high) & (g < 0)))
+        gf = jnp.where(free, g, 0.0)
+        Af = jnp.where(free[:, None] & free, A, 0.0)
+        whole = -_solve_damped(Af, gf, damping, limit)
+        promised = _reduction(Af, gf, whole)
+        new = jnp.clip(z + jnp.clip(whole, -longest, longest), low, high)
+        cost_new, g_new, A_new = _evaluate(residual, new)
+        finite = jnp.isfinite(cost_new) & jnp.all(jnp.isfinite(A_new))
+        accept = (cost_new < cost) & finite
+        # A step clipped in some coordinates only need not descend in the quadratic model;
+        # then the model says nothing and the damping falls by a middling factor.
+        expected = _reduction(Af, gf, new - z)
+        gain = jnp.where(expected > 0, (cost - cost_new) / expected, 0.5)
+        fall = jnp.clip(1 - (2 * gain - 1) ** 3, 1 / 3, 2.0)
+        # Only a step that damping does not shorten can say that there is nothing to gain.
+        done = (promised <= self.tolerance * cost) & (damping <= 1.0)
+        done = (done | ~jnp.any(free)) & (k > 0) | (cost_new == 0)
+        code = jnp.where(damping > 1e16, Code.STALLED, -1)
+        code = jnp.where(k >= self.max_steps, Code.MAX_STEPS, code)
+        code = jnp.where(done, Code.CONVERGED, code)
+        code = jnp.where((k == 0) & ~finite, Code.NOT_FINITE, code).astype(jnp.int32)
+        old = (z, cost, g, A)
+        z, cost, g, A = (
+            jnp.where(accept, a, b)
+            for a, b in zip((new, cost_new, g_new, A_new), old, strict=True)
+        )
+        damping = jnp.maximum(jnp.where(accept, damping * fall, damping * growth), 1e-12)
+        growth = jnp.where(accept, 2.0, growth * 2)
+        return State(z, cost, g, A, damping, growth, k + 1, code)
 
 
 class Descent(AbstractEstimator):

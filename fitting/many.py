@@ -11,9 +11,10 @@ import numpy as np
 from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
-from fitting.data import BUCKET, Spectrum, SpectrumBatch
+from fitting.data import BUCKET, Spectrum, SpectrumBatch, bias_of, fields_of
 from fitting.estimators import AbstractEstimator, Code, LeastSquares, Parts
 from fitting.minima import exchanges
+from fitting.pool import LANES, pooled
 from fitting.problem import Problem
 from fitting.space import Coordinates, MultiStart, Space
 from fitting.uncertainty import DECADE, uncertainties
@@ -111,13 +112,15 @@ def fit_many(
             raise ValueError(f"fit_many: item {k} is a {type(s).__name__}, not a Spectrum")
     estimator = LeastSquares() if estimator is None else estimator
     lanes = jax.default_backend() != "cpu" if lanes is None else lanes
+    fields = [fields_of(s) for s in spectra]
+    lengths = np.array([len(s["freq"]) for s in fields])
     groups: dict[Any, list[int]] = {}
-    for k, s in enumerate(spectra):
-        groups.setdefault((s.bias[0], -(-len(s.freq) // BUCKET)), []).append(k)
+    for k, s in enumerate(fields):
+        groups.setdefault((bias_of(s)[0], -(-lengths[k] // BUCKET)), []).append(k)
     # One spectrum of each group has the calls checked that `fit` checks.
     problems = [Problem.of(spectra[members[0]], model, space) for members in groups.values()]
     c = problems[0].coordinates
-    points = 2 * np.array([len(s.freq) for s in spectra])
+    points = 2 * lengths
     if (points < len(c.names)).any():
         k = int(np.argmax(points < len(c.names)))
         raise ValueError(
@@ -134,7 +137,7 @@ def fit_many(
             for name, values in found.items():
                 shape = (len(spectra), *values.shape[1:])
                 rows.setdefault(name, np.zeros(shape, values.dtype))[part] = values
-    known = np.array([s.sigma is not None for s in spectra])
+    known = np.array([s["sigma"] is not None for s in fields])
     pairs = exchanges(problems[0])
     return _result(c, rows, points, known, limit, pairs)
 
@@ -187,44 +190,45 @@ def _run(batch: SpectrumBatch, model, c, estimator, begin, limit, lanes) -> dict
 
 @eqx.filter_jit
 def _many_jit(batch, model, coordinates, estimator, begin, limit, count, tries, lanes):
-    low, high = jnp.asarray(coordinates.low), jnp.asarray(coordinates.high)
+    bounds = jnp.asarray(coordinates.low), jnp.asarray(coordinates.high)
+    always = count >= 0
 
-    def one(data, begin, limit):
+    def residual(data, always):
         data = jax.tree.map(lambda x: x[None], data)
-        residual = Parts(lambda z: data.parts(coordinates.unpack(z, model)))
+        return Parts(lambda z: data.parts(coordinates.unpack(z, model)), always)
 
-        def again(k, best):
-            end = estimator.search(residual, begin[k], low, high, limit)
-            usable = jnp.isfinite(end.chi2) & (end.code != Code.NOT_FINITE)
-            better = usable & (end.chi2 < best["chi2"])
-            take = lambda new, old: jnp.where(better, new, old)
-            return dict(
-                z=take(end.z, best["z"]), chi2=take(end.chi2, best["chi2"]),
-                code=take(end.code, best["code"]), steps=best["steps"] + end.steps,
-                converged=best["converged"] + (end.code == Code.CONVERGED),
-            )  # fmt: skip
+    def searched(row):
+        data, begin, limit = row
+        search = lambda z: estimator.search(residual(data, always), z, *bounds, limit)
+        ends = jax.vmap(search)(begin) if lanes else jax.lax.map(search, begin)
+        real = jnp.arange(len(begin)) < tries
+        usable = real & jnp.isfinite(ends.chi2) & (ends.code != Code.NOT_FINITE)
+        k = jnp.argmin(jnp.where(usable, ends.chi2, jnp.inf))
+        lost = ~jnp.any(usable)
+        return dict(
+            z=ends.z[k], chi2=ends.chi2[k], code=jnp.where(lost, Code.NOT_FINITE, ends.code[k]),
+            steps=jnp.sum(jnp.where(real, ends.steps, 0)),
+            converged=jnp.sum(real & (ends.code == Code.CONVERGED)),
+        )  # fmt: skip
 
-        none = jnp.zeros((), jnp.int32)
-        worst = dict(z=begin[0], chi2=jnp.asarray(jnp.inf, begin.dtype), steps=none,
-                     code=none + int(Code.NOT_FINITE), converged=none)  # fmt: skip
-        found = jax.lax.fori_loop(0, tries, again, worst)
-        rows = residual.rows(found["z"])
-        weight = jnp.concatenate([data.weight[0], data.weight[0]])
-        square = data.Z_re[0] ** 2 + data.Z_im[0] ** 2
+    def measured(row):
+        """The triangle of the Jacobian at the optimum, and sum(|dZ|^2/|Z|^2)."""
+        data, z = row
+        rows = residual(data, always).rows(z)
+        weight = jnp.concatenate([data.weight, data.weight])
+        square = data.Z_re**2 + data.Z_im**2
         apart = jnp.where(weight > 0, rows[-1] / jnp.where(weight > 0, weight, 1.0), 0.0)
         relative = jnp.sum(apart**2 / jnp.concatenate([square, square]))
-        return found | dict(relative=relative, R=_triangle(rows[:-1]))
+        return dict(relative=relative, R=_triangle(rows[:-1]))
 
     if lanes:
-        return jax.vmap(one)(batch, begin, limit)
-    at = lambda k: jax.tree.map(lambda x: x[k], (batch, begin, limit))
-    shapes = jax.eval_shape(lambda: one(*at(0)))
-    empty = jax.tree.map(lambda s: jnp.zeros((len(begin), *s.shape), s.dtype), shapes)
-
-    def step(k, found):
-        return jax.tree.map(lambda all, new: all.at[k].set(new), found, one(*at(k)))
-
-    return jax.lax.fori_loop(0, count, step, empty)
+        found = jax.vmap(searched)((batch, begin, limit))
+        return found | jax.vmap(measured)((batch, found["z"]))
+    if isinstance(estimator, LeastSquares):
+        found = pooled(estimator, residual, batch, begin, limit, bounds, count, tries)
+    else:
+        found = jax.lax.map(searched, (batch, begin, limit))
+    return found | jax.lax.map(measured, (batch, found["z"]), batch_size=LANES)
 
 
 def _triangle(J: Float[Array, "p m"]) -> Float[Array, "p p"]:
