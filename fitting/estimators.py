@@ -185,8 +185,7 @@ class LeastSquares(AbstractEstimator):
         code = jnp.where((k == 0) & ~finite, Code.NOT_FINITE, code).astype(jnp.int32)
         old = (z, cost, g, A)
         z, cost, g, A = (
-            jnp.where(accept, a, b)
-            for a, b in zip((new, cost_new, g_new, A_new), old, strict=True)
+            jnp.where(accept, a, b) for a, b in zip((new, cost_new, g_new, A_new), old, strict=True)
         )
         damping = jnp.maximum(jnp.where(accept, damping * fall, damping * growth), 1e-12)
         growth = jnp.where(accept, 2.0, growth * 2)

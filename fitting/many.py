@@ -132,8 +132,8 @@ def fit_many(
     for members in groups.values():
         for at in range(0, len(members), CHUNK):
             part = np.array(members[at : at + CHUNK])
-            batch = SpectrumBatch.of([spectra[k] for k in part])
-            found = _run(batch, model, c, estimator, begin[part], limit[part], lanes)
+            group = [spectra[k] for k in part]
+            found = _run(group, model, c, estimator, begin[part], limit[part], lanes)
             for name, values in found.items():
                 shape = (len(spectra), *values.shape[1:])
                 rows.setdefault(name, np.zeros(shape, values.dtype))[part] = values
@@ -175,15 +175,16 @@ def _starts(starts, spectra, c: Coordinates, model, problem: Problem, seed: int)
     return begin, problem.natural_lengths(begin[:, 0], high - low)
 
 
-def _run(batch: SpectrumBatch, model, c, estimator, begin, limit, lanes) -> dict[str, np.ndarray]:
+def _run(spectra, model, c, estimator, begin, limit, lanes) -> dict[str, np.ndarray]:
     """One chunk through the program, padded to a power of two in spectra and in starts."""
     count, tries = begin.shape[:2]
     size, width = max(16, 1 << (count - 1).bit_length()), 1 << (tries - 1).bit_length()
-    fill = lambda a: jnp.asarray(np.concatenate([a, np.repeat(a[-1:], size - count, axis=0)]))
+    fill = lambda a: np.concatenate([a, np.repeat(a[-1:], size - count, axis=0)])
     begin = np.concatenate([begin, np.repeat(begin[:, -1:], width - tries, axis=1)], axis=1)
+    batch = SpectrumBatch.of(spectra + spectra[-1:] * (size - count))
     found = _many_jit(
-        jax.tree.map(fill, batch), model, c, estimator, fill(begin), fill(limit),
-        jnp.asarray(count), jnp.asarray(tries), lanes,
+        batch, model, c, estimator, fill(begin), fill(limit), jnp.asarray(count),
+        jnp.asarray(tries), lanes,
     )  # fmt: skip
     return {name: np.asarray(values)[:count] for name, values in found.items()}
 
@@ -250,12 +251,13 @@ def _result(c: Coordinates, rows, points, known, limit, pairs) -> FitMany:
     for one, two in pairs:
         # Of two that the data cannot tell apart the first is the larger, as in `fit`.
         a, b = c.names.index(one), c.names.index(two)
-        swap = z[:, a] < z[:, b]
-        R, mixed = rows["R"], [b, a]
-        z[swap, a], z[swap, b] = z[swap, b], z[swap, a]
-        R[np.ix_(swap, np.arange(R.shape[1]), [a, b])] = R[swap][:, :, mixed]
+        swap, both = z[:, a] < z[:, b], [a, b]
+        z[np.ix_(swap, both)] = z[np.ix_(swap, both[::-1])]
+        R = rows["R"][swap]
+        R[:, :, both] = R[:, :, both[::-1]]
+        rows["R"][swap] = np.linalg.qr(R, mode="r")
     noise = np.where(known, 1.0, np.sqrt(rows["chi2"] / np.maximum(points - len(log), 1)))
-    R = np.where(lost[:, None, None] | ~np.isfinite(rows["R"]), 0.0, rows["R"])
+    R = np.where(np.isfinite(rows["R"]).all(axis=(1, 2), keepdims=True), rows["R"], 0.0)
     noise = np.where(lost, 1.0, noise)
     covariance, share = uncertainties(R, noise, np.where(log, DECADE, limit))
     error = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))

@@ -64,21 +64,31 @@ def uncertainties(
     R: Float[np.ndarray, "k p p"], noise: Float[np.ndarray, "k"], decade: Float[np.ndarray, "k p"]
 ) -> tuple[Float[np.ndarray, "k p p"], Float[np.ndarray, "k p"]]:
     """`uncertainty` of many at once: the covariances, and each parameter's share (0 to 1, its
-    largest) in the weak directions. `R` are the triangles of the Jacobians, J = Q R.
+    largest) in the weak directions. `R` are the upper triangles of the Jacobians, J = Q R.
     """
     size = np.linalg.norm(R, axis=1)
     largest = np.maximum(size.max(axis=1, keepdims=True), 1e-300)
     felt = size > ZERO * np.finfo(float).eps * largest
     scale = np.where(felt, size, 1.0)
-    _, s, Vt = np.linalg.svd(np.where(felt[:, None], R, 0.0) / scale[:, None])
-    known = s > ZERO * np.maximum(s[:, :1], 1e-300)
-    root = np.where(known[..., None], Vt, 0.0) / np.where(known, s, 1.0)[..., None]
-    root = root / scale[:, None]
-    covariance = noise[:, None, None] ** 2 * (np.swapaxes(root, 1, 2) @ root)
-    lost = (np.abs(Vt) * ~known[..., None]).max(axis=1) > 1e-6
-    covariance[lost[:, :, None] | lost[:, None, :]] = 0.0
+    triangle = np.where(felt[:, None], R, 0.0) / scale[:, None]
     each = np.arange(R.shape[2])
-    covariance[:, each, each] = np.where(lost, np.inf, covariance[:, each, each])
+    # Where all pivots are far from zero the triangle is inverted; else, by singular values.
+    plain = np.abs(triangle[:, each, each]).min(axis=1) > 1e-6
+    root = np.linalg.inv(np.where(plain[:, None, None], triangle, np.eye(each.size)))
+    plain &= np.abs(root).max(axis=(1, 2)) < 1e6
+    root = np.swapaxes(root, 1, 2) / scale[:, None]
+    covariance = np.swapaxes(root, 1, 2) @ root
+    if not plain.all():
+        _, s, Vt = np.linalg.svd(triangle[~plain])
+        known = s > ZERO * np.maximum(s[:, :1], 1e-300)
+        root = np.where(known[..., None], Vt, 0.0) / np.where(known, s, 1.0)[..., None]
+        root = root / scale[~plain][:, None]
+        part = np.swapaxes(root, 1, 2) @ root
+        lost = (np.abs(Vt) * ~known[..., None]).max(axis=1) > 1e-6
+        part[lost[:, :, None] | lost[:, None, :]] = 0.0
+        part[:, each, each] = np.where(lost, np.inf, part[:, each, each])
+        covariance[~plain] = part
+    covariance *= noise[:, None, None] ** 2
     # The reciprocal squares of the singular values per decade sum to the variances in decades:
     # where that is below 1, none of them is, and no direction is weak.
     share = np.zeros_like(size)
