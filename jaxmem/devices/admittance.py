@@ -95,7 +95,7 @@ def _transfer_jvp(primals, tangents):
         if d_omega is not None:
             a, b = a + d_omega * v[i][1], b - d_omega * v[i][0]
         x, y = _times(left[i], (a, b))
-        re, im = re + x, im + y
+        re, im = re + x, im + y  # pyright: ignore[reportOperatorIssue]
         if d_i_x is not None:
             re, im = re + d_i_x[i] * v[i][0], im + d_i_x[i] * v[i][1]
     return _transfer(i_u, i_x, r_u, r_x, omega), (re, im)
