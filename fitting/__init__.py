@@ -14,6 +14,8 @@ from fitting.identifiability import Identifiability as Identifiability
 from fitting.identifiability import identifiability as identifiability
 from fitting.kramers_kronig import KramersKronig as KramersKronig
 from fitting.kramers_kronig import kramers_kronig as kramers_kronig
+from fitting.many import FitMany as FitMany
+from fitting.many import fit_many as fit_many
 from fitting.minima import Minimum as Minimum
 from fitting.readers import ReadError as ReadError
 from fitting.readers import Recording as Recording

@@ -124,11 +124,7 @@ class Spectrum(eqx.Module):
     @property
     def bias(self) -> tuple[str | None, float]:
         """Which bias is given, `"u"`, `"I"`, `"V"` or None, and its value."""
-        for kind in ("u", "I", "V"):
-            value = getattr(self, kind)
-            if value is not None:
-                return kind, value
-        return None, 0.0
+        return bias_of(fields_of(self))
 
     def within(self, low: float = 0.0, high: float = np.inf) -> "Spectrum":
         """The points with `low <= freq <= high` [Hz]."""
@@ -174,46 +170,58 @@ class SpectrumBatch(eqx.Module):
     @classmethod
     def of(cls, spectra: Sequence[Spectrum], *, bucket: int = BUCKET) -> "SpectrumBatch":
         """Stack spectra; the weights of those without sigma are 1/|Z|."""
-        n = max(1, -(-max(len(s.freq) for s in spectra) // bucket)) * bucket
-        shape = (len(spectra), n)
-        omega, weight = np.ones(shape), np.zeros(shape)
-        Z: Any = np.ones(shape, complex)
-        for k, s in enumerate(spectra):
-            m = len(s.freq)
-            # Padding repeats a frequency of the spectrum: no model is asked where it is singular.
-            omega[k] = s.omega[0] if m else 1.0
-            omega[k, :m], Z[k, :m] = s.omega, s.Z
-            sigma = np.abs(s.Z) if s.sigma is None else s.sigma
-            if np.any(sigma == 0):
-                raise ValueError(f"{s.name}: |Z| = 0 has no relative weight; give sigma")
-            weight[k, :m] = 1 / sigma
-        kinds = {s.bias[0] for s in spectra}
+        fields = [fields_of(s) for s in spectra]
+        lengths = np.array([len(s["freq"]) for s in fields])
+        n = max(1, -(-lengths.max() // bucket)) * bucket
+        there = np.arange(n) < lengths[:, None]
+        omega, weight = np.ones((len(spectra), n)), np.zeros((len(spectra), n))
+        Z: Any = np.ones((len(spectra), n), complex)
+        omega[there] = 2 * np.pi * np.concatenate([s["freq"] for s in fields])
+        # Padding repeats a frequency of the spectrum: no model is asked where it is singular.
+        omega = np.where(there, omega, omega[:, :1])
+        Z[there] = np.concatenate([s["Z"] for s in fields])
+        sigma = np.abs(Z)
+        for k, s in enumerate(fields):
+            if s["sigma"] is not None:
+                sigma[k, : lengths[k]] = s["sigma"]
+        zero = (sigma == 0).any(axis=1)
+        if zero.any():
+            name = spectra[int(np.argmax(zero))].name
+            raise ValueError(f"{name}: |Z| = 0 has no relative weight; give sigma")
+        weight[there] = 1 / sigma[there]
+        biases = [bias_of(s) for s in fields]
+        kinds = {kind for kind, _ in biases}
         if len(kinds) != 1:
             raise ValueError(f"spectra of one batch must have one kind of bias, got {kinds}")
         real = lambda a: jnp.asarray(a, dtype=jnp.result_type(float))
-        value = real([s.bias[1] for s in spectra])
+        value = real([float(value) for _, value in biases])
         return cls(real(omega), real(Z.real), real(Z.imag), real(weight), value, kinds.pop())
 
     def residual(self, model: AbstractDevice) -> Float[Array, "k*2*n"]:
         """All residuals, spectrum by spectrum, (real parts, imaginary parts) in each."""
-        re, im = self._impedance(model)
-        parts = jnp.stack([(re - self.Z_re) * self.weight, (im - self.Z_im) * self.weight], axis=1)
-        return parts.ravel()
+        return jnp.stack(self.parts(model), axis=1).ravel()
 
-    def compressed(self, model: AbstractDevice) -> Float[Array, "k*2*n"]:
-        """ln|Z/Z_data| and arg(Z/Z_data), each in units of the noise: what a search starts with.
+    def parts(
+        self, model: AbstractDevice, far: Any = None
+    ) -> tuple[Float[Array, "k n"], Float[Array, "k n"]]:
+        """The residuals of the real parts and of the imaginary parts.
 
-        Far from the data, where a residual of Z is all of it or grows without limit, the
-        logarithm still says how many decades are missing. Near them it is the residual, turned.
+        Where `far` (0 or 1) is 1, ln|Z/Z_data| and arg(Z/Z_data) in units of the noise, which a
+        search starts with: far from the data, where a residual of Z is all of it or grows without
+        limit, the logarithm still says how many decades are missing. Near them the two are the
+        residuals, turned.
         """
         re, im = self._impedance(model)
+        near = (re - self.Z_re) * self.weight, (im - self.Z_im) * self.weight
+        if far is None:
+            return near
         size = self.Z_re**2 + self.Z_im**2
         # Z/Z_data; the logarithm of a modulus squared, so that nothing is divided.
         a = (re * self.Z_re + im * self.Z_im) / size
         b = (im * self.Z_re - re * self.Z_im) / size
         weight = self.weight * jnp.sqrt(size)
-        parts = [0.5 * jnp.log(a**2 + b**2) * weight, jnp.arctan2(b, a) * weight]
-        return jnp.stack(parts, axis=1).ravel()
+        turned = 0.5 * jnp.log(a**2 + b**2) * weight, jnp.arctan2(b, a) * weight
+        return jnp.where(far, turned[0], near[0]), jnp.where(far, turned[1], near[1])
 
     @property
     def rows(self) -> np.ndarray:
@@ -233,15 +241,28 @@ class SpectrumBatch(eqx.Module):
     def _impedance(self, model):
         def one(omega, value):
             u = bias_voltage(model, self.kind, value)
-            # Y's reciprocal in real arithmetic: XLA's complex division is slow on CPU.
-            Y = model.admittance(1j * omega, u)
-            size = Y.real**2 + Y.imag**2
-            return model.R_s + Y.real / size, model.L_s * omega - Y.imag / size
+            # In real arithmetic: XLA's complex one is slow on CPU.
+            re, im = model.admittance_at(omega, u)
+            size = 1 / (re * re + im * im)
+            return model.R_s + re * size, model.L_s * omega - im * size
 
         if self.omega.shape[0] == 1:
             re, im = one(self.omega[0], self.value[0])
             return re[None], im[None]
         return jax.vmap(one)(self.omega, self.value)
+
+
+def fields_of(spectrum: Spectrum) -> dict[str, Any]:
+    """The fields by name. Equinox's own look-up of attributes is slow where there are thousands."""
+    return object.__getattribute__(spectrum, "__dict__")
+
+
+def bias_of(fields: dict[str, Any]) -> tuple[str | None, float]:
+    """Kind and value of the bias."""
+    for kind in ("u", "I", "V"):
+        if fields[kind] is not None:
+            return kind, fields[kind]
+    return None, 0.0
 
 
 def bias_voltage(model: AbstractDevice, kind: str | None, value: Any) -> Any:

@@ -14,6 +14,49 @@ from jaxtyping import Array, Float
 Vector = Float[Array, "parameters"]
 Residual = Callable[[Vector], Float[Array, "residuals"]]
 
+# Small solves are unrolled up to this many parameters: LAPACK costs microseconds a call, and a
+# whole step on one spectrum takes three. The code grows with the cube.
+UNROLLED = 10
+
+
+class Parts:
+    """A residual that comes in parts, for the fast path of `LeastSquares`.
+
+    `parts` takes the components of a search vector, any sequence of scalars, and returns a tuple
+    of arrays. As a function it is the vector of them all, so that it is a `Residual` like any.
+    `always`: a traced truth that is the same for all lanes of a `vmap`, if there is one.
+    """
+
+    def __init__(self, parts: Callable[[Any], tuple[Array, ...]], always: Any = None):
+        self.parts, self.always = parts, always
+
+    def __call__(self, z: Any) -> Float[Array, "residuals"]:
+        return jnp.concatenate([jnp.ravel(part) for part in self.parts(z)])
+
+    def rows(self, z: Vector) -> Float[Array, "parameters+1 residuals"]:
+        """The derivatives by each parameter, and in the last row the residual itself."""
+
+        def rows(z):
+            axes = [z[k] for k in range(z.shape[0])]
+            value, push = jax.linearize(lambda *axes: self.parts(axes), *axes)
+            # One tangent at a time, the others symbolic zeros, so that what does not depend on a
+            # parameter drops out when the program is traced: a dense basis would multiply zeros.
+            push, constants = jax.closure_convert(push, *axes)
+            zeros = [jnp.zeros_like(x) for x in axes]
+            rows = []
+            for k, zero in enumerate(zeros):
+                along = lambda t, k=k: push(*zeros[:k], t, *zeros[k + 1 :], *constants)
+                rows.append(jax.jvp(along, (zero,), (jnp.ones_like(zero),))[1])
+            return [jnp.ravel(part) for row in (*rows, value) for part in row]
+
+        shapes = jax.eval_shape(rows, z)
+        nothing = lambda z: [jnp.full(s.shape, jnp.nan, s.dtype) for s in shapes]
+        # The condition always holds. It keeps XLA on CPU from computing the rows anew inside
+        # each sum of their products, which takes up to three times as long.
+        always = z[0] == z[0] if self.always is None else self.always
+        parts = jax.lax.cond(always, rows, nothing, z)
+        return jnp.concatenate(parts).reshape(z.shape[0] + 1, -1)
+
 
 class Code(enum.IntEnum):
     """How a search from one start ended."""
@@ -43,6 +86,21 @@ class Search(NamedTuple):
     chi2: Any
     code: Any
     steps: Any
+
+
+class State(NamedTuple):
+    """A search of `LeastSquares` under way: where it stands, its sum of squares, half the
+    gradient and half the Gauss-Newton Hessian there, damping and its next growth, trials done,
+    and a `Code`, negative while it goes on."""
+
+    z: Any
+    cost: Any
+    g: Any
+    A: Any
+    damping: Any
+    growth: Any
+    steps: Any
+    code: Any
 
 
 class AbstractEstimator(eqx.Module):
@@ -84,54 +142,56 @@ class LeastSquares(AbstractEstimator):
         self, residual: Residual, z: Vector, low: Vector, high: Vector, limit: Vector
     ) -> Search:
         """See `AbstractEstimator.search`."""
-        longest = self.clip * limit
+        step = lambda state: self.step(residual, state, low, high, limit)
+        return self.end(jax.lax.while_loop(lambda state: state.code < 0, step, self.begin(z)))
 
-        def going(state):
-            return state[-1] < 0
-
-        def step(state):
-            z, cost, g, A, damping, growth, k, _ = state
-            # A bound holds a coordinate as long as the descent points beyond it.
-            free = ~(((z <= low) & (g > 0)) | ((z >= high) & (g < 0)))
-            gf = jnp.where(free, g, 0.0)
-            Af = jnp.where(free[:, None] & free, A, 0.0)
-            whole = -_solve_damped(Af, gf, damping, limit)
-            promised = _reduction(Af, gf, whole)
-            new = jnp.clip(z + jnp.clip(whole, -longest, longest), low, high)
-            cost_new, g_new, A_new = _evaluate(residual, new)
-            finite = jnp.isfinite(cost_new) & jnp.all(jnp.isfinite(A_new))
-            accept = (cost_new < cost) & finite
-            # A step clipped in some coordinates only need not descend in the quadratic model;
-            # then the model says nothing and the damping falls by a middling factor.
-            expected = _reduction(Af, gf, new - z)
-            gain = jnp.where(expected > 0, (cost - cost_new) / expected, 0.5)
-            fall = jnp.clip(1 - (2 * gain - 1) ** 3, 1 / 3, 2.0)
-            # Only a step that damping does not shorten can say that there is nothing to gain.
-            done = (promised <= self.tolerance * cost) & (damping <= 1.0)
-            done = (done | ~jnp.any(free)) & (k > 0) | (cost_new == 0)
-            code = jnp.where(damping > 1e16, Code.STALLED, -1)
-            code = jnp.where(k >= self.max_steps, Code.MAX_STEPS, code)
-            code = jnp.where(done, Code.CONVERGED, code)
-            code = jnp.where((k == 0) & ~finite, Code.NOT_FINITE, code).astype(jnp.int32)
-            k = k + 1
-            old = (z, cost, g, A)
-            z, cost, g, A = (
-                jnp.where(accept, a, b)
-                for a, b in zip((new, cost_new, g_new, A_new), old, strict=True)
-            )
-            damping = jnp.maximum(jnp.where(accept, damping * fall, damping * growth), 1e-12)
-            growth = jnp.where(accept, 2.0, growth * 2)
-            return z, cost, g, A, damping, growth, k, code
-
+    def begin(self, z: Vector) -> State:
+        """A search before its first trial."""
         # The start is the first trial, a step of nothing from nowhere: so the model is traced and
         # compiled once, not once before the loop and once in it.
         scalar = lambda value, dtype=z.dtype: jnp.asarray(value, dtype)
-        state = (
+        return State(
             z, scalar(jnp.inf), jnp.zeros_like(z), jnp.zeros((z.size, z.size), z.dtype),
             scalar(self.damping), scalar(2.0), scalar(0, jnp.int32), scalar(-1, jnp.int32),
         )  # fmt: skip
-        z, cost, *_, k, code = jax.lax.while_loop(going, step, state)
-        return Search(z, cost, code, k - 1)
+
+    def end(self, state: State) -> Search:
+        """What came of a search."""
+        return Search(state.z, state.cost, state.code, state.steps - 1)
+
+    def step(self, residual: Residual, state: State, low: Vector, high: Vector, limit: Vector):
+        """One trial; the code says whether it was the last."""
+        z, cost, g, A, damping, growth, k, _ = state
+        longest = self.clip * limit
+        # A bound holds a coordinate as long as the descent points beyond it.
+        free = ~(((z <= low) & (g > 0)) | ((z >= high) & (g < 0)))
+        gf = jnp.where(free, g, 0.0)
+        Af = jnp.where(free[:, None] & free, A, 0.0)
+        whole = -_solve_damped(Af, gf, damping, limit)
+        promised = _reduction(Af, gf, whole)
+        new = jnp.clip(z + jnp.clip(whole, -longest, longest), low, high)
+        cost_new, g_new, A_new = _evaluate(residual, new)
+        finite = jnp.isfinite(cost_new) & jnp.all(jnp.isfinite(A_new))
+        accept = (cost_new < cost) & finite
+        # A step clipped in some coordinates only need not descend in the quadratic model;
+        # then the model says nothing and the damping falls by a middling factor.
+        expected = _reduction(Af, gf, new - z)
+        gain = jnp.where(expected > 0, (cost - cost_new) / expected, 0.5)
+        fall = jnp.clip(1 - (2 * gain - 1) ** 3, 1 / 3, 2.0)
+        # Only a step that damping does not shorten can say that there is nothing to gain.
+        done = (promised <= self.tolerance * cost) & (damping <= 1.0)
+        done = (done | ~jnp.any(free)) & (k > 0) | (cost_new == 0)
+        code = jnp.where(damping > 1e16, Code.STALLED, -1)
+        code = jnp.where(k >= self.max_steps, Code.MAX_STEPS, code)
+        code = jnp.where(done, Code.CONVERGED, code)
+        code = jnp.where((k == 0) & ~finite, Code.NOT_FINITE, code).astype(jnp.int32)
+        old = (z, cost, g, A)
+        z, cost, g, A = (
+            jnp.where(accept, a, b) for a, b in zip((new, cost_new, g_new, A_new), old, strict=True)
+        )
+        damping = jnp.maximum(jnp.where(accept, damping * fall, damping * growth), 1e-12)
+        growth = jnp.where(accept, 2.0, growth * 2)
+        return State(z, cost, g, A, damping, growth, k + 1, code)
 
 
 class Descent(AbstractEstimator):
@@ -211,8 +271,12 @@ def value_and_jacobian(residual: Residual, z: Vector):
 
 def _evaluate(residual, z):
     """Sum of squares, half its gradient and half its Gauss-Newton Hessian."""
-    r, J = value_and_jacobian(residual, z)
-    return jnp.sum(r * r), J @ r, J @ J.T
+    if not isinstance(residual, Parts) or z.shape[0] > UNROLLED:
+        r, J = value_and_jacobian(residual, z)
+        return jnp.sum(r * r), J @ r, J @ J.T
+    rows, p = residual.rows(z), z.shape[0]
+    products = rows @ rows.T
+    return products[p, p], products[p, :p], products[:p, :p]
 
 
 def _reduction(A, g, dz):
@@ -225,5 +289,23 @@ def _solve_damped(A, g, damping, limit):
     A, g = A * limit[:, None] * limit, g * limit
     size = jnp.trace(A) / A.shape[0]
     size = jnp.where(size > 0, size, 1.0)
-    factor = jax.scipy.linalg.cho_factor(A / size + damping * jnp.eye(A.shape[0], dtype=A.dtype))
-    return jax.scipy.linalg.cho_solve(factor, g / size) * limit
+    A, g = A / size, g / size
+    if A.shape[0] <= UNROLLED:
+        return jnp.stack(_cholesky_solve(A, g, damping)) * limit
+    factor = jax.scipy.linalg.cho_factor(A + damping * jnp.eye(A.shape[0], dtype=A.dtype))
+    return jax.scipy.linalg.cho_solve(factor, g) * limit
+
+
+def _cholesky_solve(A, g, damping):
+    """(A + damping 1)^-1 g, unrolled; a list of scalars."""
+    p = g.shape[0]
+    L, inverse, y, x = {}, [], [], [jnp.zeros_like(g[0])] * p
+    for i in range(p):
+        for j in range(i):
+            L[i, j] = (A[i, j] - sum(L[i, k] * L[j, k] for k in range(j))) * inverse[j]
+        pivot = A[i, i] + damping - sum(L[i, k] * L[i, k] for k in range(i))
+        inverse.append(1 / jnp.sqrt(pivot))
+        y.append((g[i] - sum(L[i, k] * y[k] for k in range(i))) * inverse[i])
+    for i in reversed(range(p)):
+        x[i] = (y[i] - sum(L[k, i] * x[k] for k in range(i + 1, p))) * inverse[i]
+    return x

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fitting.data import Spectrum, SpectrumBatch, bias_voltage
-from fitting.estimators import AbstractEstimator, Search, value_and_jacobian
+from fitting.estimators import AbstractEstimator, Parts, Search, value_and_jacobian
 from fitting.space import Coordinates, Space
 from fitting.steady_curve import SteadyCurve
 from fitting.terms import On, Term
@@ -31,13 +31,25 @@ class Part(eqx.Module):
     at: Callable[[Any], Any] | None = eqx.field(static=True)
     dear: bool = eqx.field(static=True)
 
-    def residual(self, model: Any, far: Any = None) -> Any:
-        """Residuals; `far` (0 or 1) asks for those that serve far from the data."""
+    def residual(self, model: Any) -> Any:
+        """Residuals, shape `(m,)`."""
+        return jnp.ravel(self.batch.residual(model if self.at is None else self.at(model)))
+
+    def pieces(self, model: Any, far: Any, scale: Any) -> tuple[Any, ...]:
+        """The same over `scale`, shape `(m,)`, as it comes: for sums of squares.
+
+        `far` (None, 0 or 1) asks for what serves far from the data, where there is such a thing.
+        """
         device = model if self.at is None else self.at(model)
+        if isinstance(self.batch, SpectrumBatch):
+            k, n = self.batch.omega.shape
+            re, im = self.batch.parts(device, far)
+            scale = scale.reshape(k, 2, n)
+            return re / scale[:, 0], im / scale[:, 1]
         near = jnp.ravel(self.batch.residual(device))
-        if far is None or not hasattr(self.batch, "compressed"):
-            return near
-        return jnp.where(far, jnp.ravel(self.batch.compressed(device)), near)
+        if far is not None and hasattr(self.batch, "compressed"):
+            near = jnp.where(far, jnp.ravel(self.batch.compressed(device)), near)
+        return (near / scale,)
 
 
 class Problem(eqx.Module):
@@ -340,9 +352,19 @@ def _check_device(term: Measurement, model: Any) -> None:
         bias_voltage(model, term.bias[0] and "u", term.bias[1])
 
 
-def _residual(parts, model, coordinates, z, far=None):
+def _residual(parts, model, coordinates, z):
     there = coordinates.unpack(z, model)
-    return jnp.concatenate([part.residual(there, far) for part in parts])
+    return jnp.concatenate([part.residual(there) for part in parts])
+
+
+def _pieces(parts, model, coordinates, z, far, scale):
+    there = coordinates.unpack(z, model)
+    pieces, first = (), 0
+    for part in parts:
+        size = _size(part, model)
+        pieces += part.pieces(there, far, scale[first : first + size])
+        first += size
+    return pieces
 
 
 @eqx.filter_jit
@@ -360,7 +382,7 @@ def _search_jit(
     low, high = jnp.asarray(coordinates.low), jnp.asarray(coordinates.high)
 
     def one(z):
-        residual = lambda z: _residual(parts, model, coordinates, z, far) / scale
+        residual = Parts(lambda z: _pieces(parts, model, coordinates, z, far, scale))
         return estimator.search(residual, z, low, high, limit)
 
     if lanes:

@@ -60,6 +60,47 @@ def uncertainty(
     return Uncertainty(covariance, int(known.sum()), natural, null, _unit(Wt[natural < 1.0]))
 
 
+def uncertainties(
+    R: Float[np.ndarray, "k p p"], noise: Float[np.ndarray, "k"], decade: Float[np.ndarray, "k p"]
+) -> tuple[Float[np.ndarray, "k p p"], Float[np.ndarray, "k p"]]:
+    """`uncertainty` of many at once: the covariances, and each parameter's share (0 to 1, its
+    largest) in the weak directions. `R` are the upper triangles of the Jacobians, J = Q R.
+    """
+    size = np.linalg.norm(R, axis=1)
+    largest = np.maximum(size.max(axis=1, keepdims=True), 1e-300)
+    felt = size > ZERO * np.finfo(float).eps * largest
+    scale = np.where(felt, size, 1.0)
+    triangle = np.where(felt[:, None], R, 0.0) / scale[:, None]
+    each = np.arange(R.shape[2])
+    # Where all pivots are far from zero the triangle is inverted; else, by singular values.
+    plain = np.abs(triangle[:, each, each]).min(axis=1) > 1e-6
+    root = np.linalg.inv(np.where(plain[:, None, None], triangle, np.eye(each.size)))
+    plain &= np.abs(root).max(axis=(1, 2)) < 1e6
+    root = np.swapaxes(root, 1, 2) / scale[:, None]
+    covariance = np.swapaxes(root, 1, 2) @ root
+    if not plain.all():
+        _, s, Vt = np.linalg.svd(triangle[~plain])
+        known = s > ZERO * np.maximum(s[:, :1], 1e-300)
+        root = np.where(known[..., None], Vt, 0.0) / np.where(known, s, 1.0)[..., None]
+        root = root / scale[~plain][:, None]
+        part = np.swapaxes(root, 1, 2) @ root
+        lost = (np.abs(Vt) * ~known[..., None]).max(axis=1) > 1e-6
+        part[lost[:, :, None] | lost[:, None, :]] = 0.0
+        part[:, each, each] = np.where(lost, np.inf, part[:, each, each])
+        covariance[~plain] = part
+    covariance *= noise[:, None, None] ** 2
+    # The reciprocal squares of the singular values per decade sum to the variances in decades:
+    # where that is below 1, none of them is, and no direction is weak.
+    share = np.zeros_like(size)
+    doubtful = (covariance[:, each, each] / decade**2).sum(axis=1) >= 1.0
+    if doubtful.any():
+        scaled = R * decade[:, None] / np.maximum(noise, 1e-300)[:, None, None]
+        _, s, Vt = np.linalg.svd(scaled[doubtful])
+        rows = np.abs(Vt) / np.abs(Vt).max(axis=2, keepdims=True)
+        share[doubtful] = np.where((s < 1.0)[..., None], rows, 0.0).max(axis=1)
+    return covariance, share
+
+
 def in_words(direction: Float[np.ndarray, "p"], names: tuple[str, ...]) -> str:
     """A direction as `"R_b"`, `"tau against tau_2"`, `"i_c0 and V_T"`."""
     direction = np.asarray(direction, dtype=float)

@@ -4,10 +4,11 @@ import abc
 from typing import ClassVar
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
+from jaxmem.devices.admittance import state_space as state_space
+from jaxmem.devices.admittance import state_space_admittance, state_space_parts
 from jaxmem.quantity import check_positive
 
 Scalar = Float[Array, ""]
@@ -51,6 +52,19 @@ class AbstractBranch(eqx.Module):
         """
         return state_space_admittance(self, s, u)
 
+    def admittance_at(
+        self, omega: Float[Array, "..."], u: Scalar
+    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+        """Re Y and Im Y [S] at s = j omega, `omega` in rad/s: what fits evaluate.
+
+        A branch need not define it. It may, where it knows Y in closed form: real arithmetic
+        is several times faster than complex on a CPU.
+        """
+        if type(self).admittance is not AbstractBranch.admittance:
+            Y = self.admittance(1j * omega, u)
+            return Y.real, Y.imag
+        return state_space_parts(self, omega, u)
+
     # The chart: what only the time integrator sees.
 
     def chart(self, x: States) -> States:
@@ -84,54 +98,3 @@ class AbstractBranch(eqx.Module):
     def size(self) -> int:
         """How many states the branch has."""
         return len(self.states)
-
-
-def state_space(branch: AbstractBranch, u: Scalar):
-    """The branch linearised at rest: di/du, di/dx (n,), dr/du (n,), dr/dx (n, n)."""
-    x = branch.rest(u)
-    i_u, i_x = jax.jacfwd(branch.current, argnums=(0, 1))(u, x)
-    if branch.size == 0:
-        empty = jnp.zeros((0,), i_u.dtype)
-        return i_u, empty, empty, jnp.zeros((0, 0), i_u.dtype)
-    r_u, r_x = jax.jacfwd(branch.rates, argnums=(0, 1))(u, x)
-    return i_u, i_x, r_u, r_x
-
-
-def state_space_admittance(branch: AbstractBranch, s, u):
-    """Y(s) by automatic differentiation of current and rates (the definition of `admittance`)."""
-    i_u, i_x, r_u, r_x = state_space(branch, u)
-    s = jnp.asarray(s, dtype=jnp.result_type(s, jnp.complex64))
-    n = branch.size
-    if n == 0:
-        return jnp.broadcast_to(i_u.astype(s.dtype), s.shape)
-    # (s - J) v = dr/du by elimination unrolled over the states: XLA's batched complex solve is
-    # 40 times slower on CPU. Rows are scaled by their pivots' moduli through the reciprocal.
-    matrix = [[(s if i == j else 0.0) - r_x[i, j] for j in range(n)] for i in range(n)]
-    right = [jnp.broadcast_to(r_u[i].astype(s.dtype), s.shape) for i in range(n)]
-    if n > 4:
-        full = s[..., None, None] * jnp.eye(n) - r_x
-        v = jnp.linalg.solve(full, jnp.broadcast_to(r_u, (*s.shape, n))[..., None])[..., 0]
-        return i_u + v @ i_x.astype(s.dtype)
-    for k in reversed(range(n)):
-        inverse = _reciprocal(matrix[k][k])
-        for i in range(k):
-            factor = matrix[i][k] * inverse
-            right[i] = right[i] - factor * right[k]
-            for j in range(k):
-                matrix[i][j] = matrix[i][j] - factor * matrix[k][j]
-        matrix[k] = [m * inverse for m in matrix[k]]
-        right[k] = right[k] * inverse
-    solution = []
-    for i in range(n):
-        solution.append(right[i] - sum(matrix[i][j] * solution[j] for j in range(i)))
-    return i_u + sum(i_x[i] * v for i, v in enumerate(solution))
-
-
-def _reciprocal(z):
-    """1/z without XLA's slow complex division, safe from overflow of |z|^2."""
-    re, im = z.real, z.imag
-    size = jnp.maximum(jnp.abs(re), jnp.abs(im))
-    size = jnp.where(size == 0, 1.0, size)
-    re, im = re / size, im / size
-    modulus = re * re + im * im
-    return jax.lax.complex(re / modulus / size, -im / modulus / size)

@@ -44,6 +44,12 @@ class CapacitiveLadder(AbstractBranch):
         s = jnp.asarray(s)[..., None]
         return jnp.sum(s * self.C / (1 + s * self.R * self.C), axis=-1)
 
+    def admittance_at(self, omega, u):
+        del u
+        x = omega[..., None] * (self.R * self.C)
+        im = omega[..., None] * self.C / (1 + x * x)
+        return jnp.sum(x * im, axis=-1), jnp.sum(im, axis=-1)
+
 
 class ConstantPhase(AbstractBranch):
     """A constant-phase element, Y = Q s^n with 0 < n <= 1, in the place of C_m.
@@ -77,6 +83,12 @@ class ConstantPhase(AbstractBranch):
         del u
         # s^n through the logarithm, for s = j omega on the principal branch.
         return self.Q * jnp.exp(self.n * jnp.log(jnp.asarray(s, dtype=complex)))
+
+    def admittance_at(self, omega, u):
+        del u
+        size = self.Q * jnp.exp(self.n * jnp.log(omega))
+        angle = jnp.pi / 2 * self.n
+        return size * jnp.cos(angle), size * jnp.sin(angle)
 
     def in_time(self) -> tuple[Scalar, AbstractBranch]:
         return self.ladder()

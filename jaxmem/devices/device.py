@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
-from jaxtyping import Array, Complex, Inexact, Real
+from jaxtyping import Array, Complex, Float, Inexact, Real
 
 from jaxmem.devices.branch import AbstractBranch, Scalar, States
 from jaxmem.devices.perovskite import ActivatedConduction, DelayedConduction, Leak
@@ -91,6 +91,16 @@ class AbstractDevice(eqx.Module):
         s = jnp.asarray(s, dtype=jnp.result_type(s, jnp.complex64))
         u = jnp.asarray(u, dtype=jnp.result_type(u, float))
         return sum((b.admittance(s, u) for b in self.branches.values()), s * self.C_m)
+
+    def admittance_at(
+        self, omega: Float[Array, "..."], u: Scalar
+    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+        """Re Y and Im Y at s = j omega, in real arithmetic (see `AbstractBranch`)."""
+        re, im = jnp.zeros_like(omega), omega * self.C_m
+        for branch in self.branches.values():
+            a, b = branch.admittance_at(omega, u)
+            re, im = re + a, im + b
+        return re, im
 
     def impedance(
         self, s: Inexact[ArrayLike, "..."], u: Real[ArrayLike, ""]

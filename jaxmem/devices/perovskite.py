@@ -25,6 +25,10 @@ class Leak(AbstractBranch):
         del x
         return u / self.R_b
 
+    def admittance_at(self, omega, u):
+        del u
+        return jnp.broadcast_to(1 / self.R_b, omega.shape), jnp.zeros_like(omega)
+
 
 class DelayedConduction(AbstractBranch):
     """Voltage-activated conduction that follows with a delay (the paper's 2D model).

@@ -35,6 +35,12 @@ class Polarisation(AbstractBranch):
         del u
         return s * self.C_1 / (1 + s * (self.R_1 * self.C_1))
 
+    def admittance_at(self, omega, u):
+        del u
+        x = omega * (self.R_1 * self.C_1)
+        im = omega * self.C_1 / (1 + x * x)
+        return x * im, im
+
 
 class SlowConductance(AbstractBranch):
     """A linear conductance that follows with a lag, Y = g/(1 + s tau).
@@ -68,6 +74,12 @@ class SlowConductance(AbstractBranch):
 
     def rest(self, u: Scalar) -> States:
         return (self.g * u)[None]
+
+    def admittance_at(self, omega, u):
+        del u
+        x = omega * self.tau
+        re = self.g / (1 + x * x)
+        return re, -x * re
 
 
 class TwoLagConductance(AbstractBranch):
@@ -104,6 +116,12 @@ class TwoLagConductance(AbstractBranch):
 
     def rest(self, u: Scalar) -> States:
         return jnp.stack([self.g * u, self.g * u])
+
+    def admittance_at(self, omega, u):
+        del u
+        x, y = omega * self.tau, omega * self.tau_2
+        size = self.g / ((1 + x * x) * (1 + y * y))
+        return (1 - x * y) * size, -(x + y) * size
 
 
 class MemoryConductance(AbstractBranch):
