@@ -63,29 +63,28 @@ def check_study(
 
 def _units(terms: Sequence[Any]) -> list[str]:
     """Resistances of spectra and of traces that are a factor of a thousand apart."""
-    sizes: dict[str, tuple[float, float]] = {}
+    sizes: dict[str, float] = {}
     for term in terms:
         inner = measured(term)
         if isinstance(inner, Spectrum) and len(inner.freq):
-            sizes[inner.name] = float(np.abs(inner.Z).min()), float(np.abs(inner.Z).max())
+            # At the lowest frequency, where it is nearest to what a slow loop sees.
+            sizes[inner.name] = float(np.abs(inner.Z[np.argmin(inner.freq)]))
         elif isinstance(inner, Trace | SteadyCurve):
             seen = seen_in(inner)
             span = lambda x: float(np.ptp(np.append(x, 0.0)))
             if span(seen.currents) > 0:
-                R = span(seen.voltages) / span(seen.currents)
-                sizes[inner.name] = R, R
+                sizes[inner.name] = span(seen.voltages) / span(seen.currents)
     if len(sizes) < 2:
         return []
     names = list(sizes)
     found = []
     for k, name in enumerate(names):
         others = [sizes[n] for n in names[:k] + names[k + 1 :]]
-        low = min(a for a, _ in others)
-        high = max(b for _, b in others)
-        if sizes[name][0] > THOUSAND * high or sizes[name][1] < low / THOUSAND:
+        low, high = min(others), max(others)
+        if sizes[name] > THOUSAND * high or sizes[name] < low / THOUSAND:
             found.append(
-                f"{name}: its resistances are {sizes[name][0]:.3g} to {sizes[name][1]:.3g} ohm, "
-                f"those of the others {low:.3g} to {high:.3g} ohm: check the units"
+                f"{name}: its resistance is about {sizes[name]:.3g} ohm, those of the others "
+                f"{low:.3g} to {high:.3g} ohm: check the units"
             )
     # Of two that disagree, neither is the odd one out.
     return found[:1] if len(names) == 2 else found

@@ -11,7 +11,7 @@ import numpy as np
 
 from fitting.minima import Alternative
 from fitting.problem import Problem
-from fitting.uncertainty import DECADE
+from fitting.uncertainty import WIDEST
 from jaxmem.devices import AbstractDevice, SlowConductance, TwoLagConductance
 
 
@@ -51,7 +51,7 @@ def derive(
         ratio = error / size if size > 0 else np.inf
         with np.errstate(over="ignore"):
             low, high = np.sort(value[k] * np.exp([-ratio, ratio])) if size > 0 else (-error, error)
-        fine = ratio <= DECADE and all(
+        fine = ratio <= WIDEST and all(
             abs(other[k] - value[k]) <= max(error, 1e-3 * size) for other in elsewhere
         )
         found[name] = Derived(float(value[k]), unit, float(low), float(high), bool(fine))

@@ -10,9 +10,18 @@ import numpy as np
 
 from fitting.data import Spectrum
 from fitting.derived import Derived, derive
+from fitting.determined import determined, saturation
 from fitting.estimators import AbstractEstimator, Code, LeastSquares, Search
 from fitting.joint import Progress, joint_search
-from fitting.minima import EQUAL, Minimum, alternatives, distinct, exchanges, verdicts
+from fitting.minima import (
+    EQUAL,
+    Alternative,
+    Minimum,
+    alternatives,
+    distinct,
+    exchanges,
+    verdicts,
+)
 from fitting.mirror import exchanged_lags
 from fitting.noise import first_guess, reweighted, scales
 from fitting.polish import Polish
@@ -23,6 +32,9 @@ from fitting.uncertainty import DECADE, in_words, uncertainty
 
 # How often the scales of the noise are estimated anew.
 ROUNDS = 4
+# A point with the lags exchanged that costs less than this in chi2 fits as well.
+SWAPPED = 4.0
+SWAP = "the refit with tau_d and f tau_k exchanged is as good"
 
 
 class Fit(eqx.Module):
@@ -50,6 +62,10 @@ class Fit(eqx.Module):
       and posterior.
     - `rank`, `singular_values`, `null_directions`, `weak_directions`: see `Uncertainty`, the
       directions in words. `exchanges`: pairs whose exchange leaves every residual as it is.
+    - `swaps`: by how much chi2 rises, in squared standard deviations, where tau_d and f tau_k are
+      exchanged and the rest is fitted again; only those below 4. `determined`: combinations that
+      stay the same along what the data do not feel, in words; `saturation`: a sentence on the
+      commonest one.
     - `at_bound`: parameters whose optimum lies at the end of their range.
     - `derived`: name to `Derived`.
     """
@@ -83,6 +99,9 @@ class Fit(eqx.Module):
     null_directions: tuple[str, ...]
     weak_directions: tuple[str, ...]
     exchanges: tuple[tuple[str, str], ...]
+    swaps: tuple[float, ...]
+    determined: tuple[str, ...]
+    saturation: str
     at_bound: tuple[str, ...]
     derived: dict[str, Derived]
     terms: tuple[TermReport, ...]
@@ -139,9 +158,13 @@ class Fit(eqx.Module):
         if not self.ok:
             lines.append(f"The best search did not converge: {self.code.meaning}.")
         best = self.minima[0]
+        drawn = self.drawn if self.drawn > self.starts else self.starts
+        how = f"{drawn} starts, {self.starts} of them polished on all terms; " if (
+            drawn > self.starts
+        ) else ""  # fmt: skip
         lines.append(
-            f"{self.converged} of {self.starts} starts converged, {best.starts} of them to the "
-            f"best of {len(self.minima)} distinct minima."
+            f"{how}{self.converged} of {self.starts} starts converged, {best.starts} of them to "
+            f"the best of {len(self.minima)} distinct minima."
         )
         if len(self.minima) > 1 and self.minima[1].chi2 - best.chi2 < EQUAL * self.noise**2:
             lines.append("Another minimum explains the data as well; the optimum is not unique.")
@@ -149,6 +172,11 @@ class Fit(eqx.Module):
             lines.append(
                 f"Exchanging {a} and {b} leaves the model's impedance unchanged: "
                 "the data cannot say which is which."
+            )
+        for gain in self.swaps:
+            lines.append(
+                f"With tau_d and f tau_k exchanged the model fits as well (chi2 {gain:+.2g}): the "
+                "data cannot say which lag is which."
             )
         for name in self.at_bound:
             lines.append(f"{name} lies at the end of its range; its interval is cut there.")
@@ -160,6 +188,11 @@ class Fit(eqx.Module):
         hidden = [text for text in self.weak_directions if text not in self.null_directions]
         if hidden:
             lines.append(f"A factor of ten hides in the noise along: {'; '.join(hidden)}.")
+        if self.saturation:
+            lines.append(self.saturation)
+        if self.determined:
+            lines.append(f"Determined all the same: {', '.join(self.determined)}.")
+        lines += [line for term in self.terms for line in term.statements()]
         if self.identifiable.all():
             lines.append(f"All {len(self.names)} parameters are identifiable.")
         else:
@@ -243,7 +276,8 @@ def fit(
         )
     converged = int(np.sum(found.code == 0))
     say(f"chi2 {found.chi2[best]:.6g}, {converged} of {len(found.code)} converged")
-    return finish_fit(problem, found, limit, derived, len(begin))
+    mirrored = () if code == Code.INTERRUPTED else _mirrored(problem, found, limit)
+    return finish_fit(problem, found, limit, derived, len(begin), mirrored)
 
 
 def _starts(starts: MultiStart | int | None) -> MultiStart:
@@ -300,6 +334,21 @@ def _joint(problem, again, limit, say, resume, keep):
     return problem, Search(np.stack([e.z for e in ends]), row("chi2"), codes, row("steps"))
 
 
+def _mirrored(problem, found, limit) -> tuple[tuple[np.ndarray, float], ...]:
+    """Refits from the best point with tau_d and f tau_k exchanged, with their chi2."""
+    best = best_of(found)
+    z, ends = found.z[best], []
+    for begin in exchanged_lags(problem, z):
+        if problem.dear:
+            end = Polish(max_steps=30)(problem, begin, limit)
+            ends.append((end.z, end.chi2))
+        else:
+            end = problem.search(LeastSquares(), begin[None], limit)
+            ends.append((end.z[0], float(end.chi2[0])))
+    apart = lambda end: np.abs((end - z) / limit).max() > 0.02
+    return tuple((end, chi2) for end, chi2 in ends if np.isfinite(chi2) and apart(end))
+
+
 def begin_fit(terms, model, space, starts: MultiStart, seed: int):
     """The problem, where its searches start, and the natural length of each coordinate."""
     problem = Problem.of(terms, model, space)
@@ -323,9 +372,17 @@ def best_of(found: Search) -> int:
 
 
 def finish_fit(
-    problem: Problem, found: Search, limit, derived=None, starts: int | None = None
+    problem: Problem,
+    found: Search,
+    limit,
+    derived=None,
+    starts: int | None = None,
+    mirrored: Sequence[tuple[np.ndarray, float]] = (),
 ) -> Fit:
-    """Everything that follows from the searches; `starts` is how many were drawn."""
+    """Everything that follows from the searches; `starts` is how many were drawn.
+
+    `mirrored` are refits with two lags exchanged.
+    """
     best = best_of(found)
     c = problem.coordinates
     z, chi2, n, p = np.array(found.z[best]), float(found.chi2[best]), problem.points, len(c.names)
@@ -342,11 +399,18 @@ def finish_fit(
     u = uncertainty(J, noise, np.where(c.log, DECADE, limit))
     minima = distinct(problem, found, limit, noise)
     others = alternatives(c, z, minima, pairs, noise)
+    apart = [(end, (other - chi2) / noise**2) for end, other in mirrored]
+    swaps = tuple(gain for _, gain in apart if gain < SWAPPED)
+    others += [Alternative(end, SWAP) for end, gain in apart if gain < SWAPPED]
     identifiable, reasons = verdicts(c, z, u, limit, others)
     error = np.sqrt(np.diag(u.covariance))
     ends = np.stack([np.clip(z - error, c.low, c.high), np.clip(z + error, c.low, c.high)])
     ends = np.sort(c.to_values(ends), axis=0)
     looked = term_reports(problem, r, J, noise)
+    lost = tuple(n for n, fine in zip(c.names, identifiable, strict=True) if not fine)
+    loose = u.null_directions if len(u.null_directions) else u.weak_directions
+    kept = determined(problem, z, loose * np.where(c.log, DECADE, limit))
+    said = saturation(c.names, lost, kept)
     return Fit(
         model=c.unpack(jnp.asarray(z), problem.model), names=c.names, paths=c.paths,
         units=c.units, meanings=c.meanings, log=c.log, values=c.to_values(z), low=ends[0],
@@ -360,7 +424,8 @@ def finish_fit(
         code=Code(int(found.code[best])), rank=u.rank, singular_values=u.singular_values,
         null_directions=tuple(in_words(v, c.names) for v in u.null_directions),
         weak_directions=tuple(in_words(v, c.names) for v in u.weak_directions),
-        exchanges=pairs, at_bound=_at_bound(c, z),
+        exchanges=pairs, swaps=swaps, determined=kept, saturation=said,
+        at_bound=_at_bound(c, z),
         derived=derive(problem, z, u.covariance, others, derived), terms=looked,
         problem=problem,
     )  # fmt: skip

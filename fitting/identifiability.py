@@ -8,7 +8,7 @@ import numpy as np
 from fitting.noise import first_guess
 from fitting.problem import Problem
 from fitting.space import Space
-from fitting.uncertainty import DECADE, in_words, uncertainty
+from fitting.uncertainty import DECADE, WIDEST, in_words, uncertainty
 
 
 class Identifiability(NamedTuple):
@@ -19,7 +19,7 @@ class Identifiability(NamedTuple):
     - `null_directions`: combinations that can change freely, in words.
     - `weak_directions`: those along which a decade stays below the noise, the null ones too.
     - `standard_errors`: expected, in search coordinates (e-folds of a logarithm).
-    - `identifiable`: whether the 68 % interval stays within a factor of ten each way.
+    - `identifiable`: whether the 68 % interval stays within a factor of two each way.
     """
 
     names: tuple[str, ...]
@@ -66,5 +66,5 @@ def identifiability(
         tuple(in_words(v, c.names) for v in u.null_directions),
         tuple(in_words(v, c.names) for v in u.weak_directions),
         error,
-        error <= np.where(c.log, DECADE, 9 * decade),
+        error <= np.where(c.log, WIDEST, 9 * decade),
     )

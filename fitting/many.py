@@ -17,7 +17,7 @@ from fitting.minima import exchanges
 from fitting.pool import LANES, pooled
 from fitting.problem import Problem
 from fitting.space import Coordinates, MultiStart, Space
-from fitting.uncertainty import DECADE, uncertainties
+from fitting.uncertainty import DECADE, WIDEST, uncertainties
 
 # Spectra that go through one call of the program: any number of them shares it.
 CHUNK = 1024
@@ -137,7 +137,9 @@ def fit_many(
             for name, values in found.items():
                 shape = (len(spectra), *values.shape[1:])
                 rows.setdefault(name, np.zeros(shape, values.dtype))[part] = values
-    known = np.array([s["sigma"] is not None for s in fields])
+    known = np.array(
+        [s["sigma"] is not None and (s["noise"] is None or s["noise"].known) for s in fields]
+    )
     pairs = exchanges(problems[0])
     return _result(c, rows, points, known, limit, pairs)
 
@@ -262,7 +264,7 @@ def _result(c: Coordinates, rows, points, known, limit, pairs) -> FitMany:
     covariance, share = uncertainties(R, noise, np.where(log, DECADE, limit))
     error = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
     # The rule of `fitting.minima.verdicts`.
-    wide = np.where(log, error > DECADE, error > 9 * np.maximum(np.abs(z), limit))
+    wide = np.where(log, error > WIDEST, error > 9 * np.maximum(np.abs(z), limit))
     identifiable = np.isfinite(error) & ~wide & ~(share > 0.3)
     for one, two in pairs:
         a, b = c.names.index(one), c.names.index(two)

@@ -9,7 +9,7 @@ import numpy as np
 from fitting.estimators import Code, Search
 from fitting.problem import Problem
 from fitting.space import Coordinates
-from fitting.uncertainty import DECADE, Uncertainty, uncertainty
+from fitting.uncertainty import DECADE, WIDEST, Uncertainty, uncertainty
 
 # Two optima explain data equally well if their sums of squares differ by less than this, in
 # squared standard deviations of the noise.
@@ -147,8 +147,8 @@ def verdicts(
         why = []
         if not math.isfinite(error[k]):
             why.append("the data do not feel it")
-        elif c.log[k] and error[k] > DECADE:
-            why.append("its 68 % interval spans more than a factor of ten each way")
+        elif c.log[k] and error[k] > WIDEST:
+            why.append("its 68 % interval spans more than a factor of two each way")
         elif not c.log[k] and error[k] > 9 * max(abs(z[k]), limit[k]):
             why.append("its 68 % interval spans more than ten times its size each way")
         elif (share[:, k] > 0.3).any():

@@ -1,5 +1,7 @@
 """The device with its two lags exchanged, tau_d against f tau_k."""
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 
@@ -26,7 +28,7 @@ def exchanged_lags(problem: Problem, z: np.ndarray) -> list[np.ndarray]:
         j = c.paths.index(f"{head}tau_k")
         at = lenses(model)
         letters = [float(at[f"{head}{name}"](model)) for name in ("V_T", "V_m")]
-        u = _biases(problem, model)
+        u = biases(problem, model)
         x = (np.median(u) - letters[0]) / letters[1] if len(u) else 0.0
         f = 0.5 * (1 + np.tanh(np.clip(x, -30, 30) / 2))
         mirror = np.array(z)
@@ -35,7 +37,8 @@ def exchanged_lags(problem: Problem, z: np.ndarray) -> list[np.ndarray]:
     return found
 
 
-def _biases(problem, model) -> np.ndarray:
+def biases(problem: Problem, model: Any) -> np.ndarray:
+    """The voltages over the memristor at which spectra were taken [V]."""
     device = model if isinstance(model, AbstractDevice) else None
     found = []
     for term in problem.terms:

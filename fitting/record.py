@@ -62,6 +62,8 @@ def fit_record(fit: Fit, spectra: Sequence[Spectrum], checks: Sequence[KramersKr
         "null_directions": list(fit.null_directions),
         "weak_directions": list(fit.weak_directions),
         "exchanges": [list(pair) for pair in fit.exchanges],
+        "swaps": [_plain(x) for x in fit.swaps],
+        "determined": list(fit.determined),
         "at_bound": list(fit.at_bound),
         "spectra": [
             spectrum_record(s, fit.model, check) for s, check in zip(spectra, checks, strict=True)

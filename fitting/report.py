@@ -176,12 +176,7 @@ def flags_of(fit: Fit, measured: Sequence[Measured]) -> list[str]:
         )
     if fit.at_bound:
         flags.append(f"At the end of its range: {', '.join(fit.at_bound)}.")
-    for t in fit.terms:
-        if t.kind != "Spectrum" and t.structured:
-            flags.append(
-                f"{t.name}: the residuals have a structure that noise has not (runs test, p = "
-                f"{t.runs_p:.1g}): the model does not explain it, and the intervals are too small."
-            )
+    flags += [line for term in fit.terms for line in term.statements()]
     for m in measured:
         if m.check.passed is False:
             where = f"{m.fitted.name}: " if len(measured) > 1 else ""

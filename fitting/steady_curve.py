@@ -33,6 +33,7 @@ class SteadyCurve(eqx.Module):
     observed: np.ndarray
     bias: np.ndarray
     sigma: np.ndarray | None
+    weight: np.ndarray
     noise: Noise | None = eqx.field(static=True)
     kind: str = eqx.field(static=True)
     label: str = eqx.field(static=True)
@@ -61,6 +62,9 @@ class SteadyCurve(eqx.Module):
             raise ValueError(f"{self.name}: a value of 0 has no relative weight; give sigma")
         if self.sigma is not None and not (np.isfinite(self.sigma) & (self.sigma > 0)).all():
             raise ValueError(f"{self.name}: sigma must be positive and finite everywhere")
+        # 1/sigma, known now: under `jit` nothing of NumPy's can be computed any more.
+        size = SHARE * np.abs(self.observed) if self.sigma is None else self.sigma
+        self.weight = np.broadcast_to(1 / size, self.observed.shape)
 
     @property
     def name(self) -> str:
@@ -82,12 +86,6 @@ class SteadyCurve(eqx.Module):
         """Of what was observed, A or V."""
         return "V" if self.kind == "I" else "A"
 
-    @property
-    def weight(self) -> np.ndarray:
-        """1/sigma, shape `(n,)`."""
-        sigma = SHARE * np.abs(self.observed) if self.sigma is None else self.sigma
-        return np.broadcast_to(1 / sigma, self.observed.shape)
-
     def signal(self, model: AbstractDevice) -> Float[Array, "n"]:
         """The model's values at the bias."""
         bias = jnp.asarray(self.bias)
@@ -107,6 +105,6 @@ class SteadyCurve(eqx.Module):
 
         asinh of both in units of the noise, scaled so that near the data it is the residual.
         """
-        size = np.abs(self.observed) * self.weight
+        size = jnp.abs(self.observed) * self.weight
         turn = lambda x: jnp.arcsinh(x * self.weight)
-        return (turn(self.signal(model)) - turn(self.observed)) * np.hypot(1.0, size)
+        return (turn(self.signal(model)) - turn(self.observed)) * jnp.hypot(1.0, size)

@@ -43,6 +43,25 @@ class TermReport(NamedTuple):
         """Whether the residuals have a structure that noise does not have."""
         return self.runs_p < UNLIKELY
 
+    def statements(self) -> list[str]:
+        """What a reader must know of this term, in words; nothing if it is met."""
+        lines = []
+        size = math.sqrt(self.chi2 / self.freedom) if self.freedom > 1 else 0.0
+        # Beyond what chance does in five standard deviations of chi2.
+        if not self.estimated and size**2 > 1 + 5 * math.sqrt(2 / max(self.freedom, 1)):
+            lines.append(
+                f"{self.name}: its residuals are {size:.3g} standard deviations off on average: "
+                "the model does not meet it, another term contradicts it, or its noise was given "
+                "too small."
+            )
+        if self.kind != "Spectrum" and self.structured:
+            lines.append(
+                f"{self.name}: the residuals have a structure that noise has not (runs test, p = "
+                f"{self.runs_p:.1g}): the model does not explain it, and the intervals are too "
+                "small."
+            )
+        return lines
+
 
 def term_reports(problem: Problem, r, J, noise: float) -> tuple[TermReport, ...]:
     """A report for each term from residuals `(m,)` and Jacobian `(m, p)` at the optimum."""

@@ -56,6 +56,7 @@ class Trace(eqx.Module):
     period: float
     begin: tuple[Any, Any] | None
     wave: AbstractWaveform
+    edges: np.ndarray
     observe: str = eqx.field(static=True)
     start: str = eqx.field(static=True)
     rtol: float = eqx.field(static=True)
@@ -122,6 +123,8 @@ class Trace(eqx.Module):
             raise ValueError(f"{name}: the period must be positive and finite, got {period}")
 
         self.wave = _polyline(drive.wave, self)
+        edges = np.asarray(self.wave.edges(), dtype=float)
+        self.edges = edges[np.isfinite(edges)]
 
     @property
     def name(self) -> str:
@@ -200,11 +203,9 @@ class TraceBatch(eqx.Module):
         waves: list[Any] = [trace.wave for trace in traces]
         n = max(len(trace.t) for trace in traces)
         rows, window = [], 1
-        for trace, wave in zip(traces, waves, strict=True):
-            edges = np.asarray(wave.edges())
-            begin = min([trace.t[0], *edges[np.isfinite(edges)]])
-            t = np.concatenate([[begin], trace.t])
-            places = np.clip(np.searchsorted(t, edges), 0, len(t))
+        for trace in traces:
+            t = np.concatenate([[min([trace.t[0], *trace.edges])], trace.t])
+            places = np.clip(np.searchsorted(t, trace.edges), 0, len(t))
             most = np.diff(np.concatenate([[0], places, [len(t)]])).max()
             window = max(window, int(most) + 1)
             rows.append((t, trace.observed, trace.weight))
@@ -212,9 +213,8 @@ class TraceBatch(eqx.Module):
         t = np.stack([pad(t, n + 1, t[-1]) for t, _, _ in rows])
         if isinstance(waves[0], Sampled):
             m = max(len(w.t) for w in waves)
-            grow = lambda w: _sampled(
-                pad(np.asarray(w.t), m, w.t[-1]), pad(np.asarray(w.values), m, w.values[-1])
-            )
+            last = lambda a: pad(np.asarray(a), m, np.asarray(a)[-1])
+            grow = lambda w: _sampled(last(w.t), last(w.values))
             waves = [grow(w) for w in waves]
         stack = lambda *leaves: jnp.stack([jnp.asarray(leaf) for leaf in leaves])
         return cls(

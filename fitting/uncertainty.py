@@ -9,8 +9,12 @@ from jaxtyping import Float
 # A singular value below this share of the largest, of the Jacobian with columns scaled to one,
 # is zero: autodiff Jacobians are good to about 1e-13.
 ZERO = 1e-11
-# The half width of a 68 % interval beyond which a parameter counts as not identifiable.
+# A decade, the length along which a direction is called weak if it stays below the noise.
 DECADE = math.log(10)
+# The half width of a 68 % interval beyond which a parameter counts as not identifiable: a factor of
+# two each way. Beyond, the linear law that the interval rests on does not hold, and the profile
+# of the likelihood is the thing to look at.
+WIDEST = math.log(2)
 
 
 class Uncertainty(NamedTuple):
