@@ -147,6 +147,12 @@ class Comparison:
                 f"{top.rival.name} is degenerate: the data leave {', '.join(top.undetermined)} "
                 "open, so that something simpler may do."
             )
+            sound = [e for e in self.entries if e.usable and not e.undetermined]
+            if sound:
+                lines.append(
+                    f"The best rival with every parameter determined is {sound[0].rival.name}, worse "
+                    f"by {sound[0].gap:.1f} in BIC."
+                )
         near = [e for e in self.entries[1:] if e.usable and e.gap < STRONG]
         alike = [e.rival.name for e in near if e.rival.words == top.rival.words]
         if alike:
@@ -156,9 +162,9 @@ class Comparison:
                 "these surroundings."
             )
         for e in self.entries:
-            if e.fit is None:
+            if not e.usable:
                 lines.append(f"{e.rival.name} could not be fitted: {e.failure}.")
-            elif not e.fit.ok:
+            elif e.fit is not None and not e.fit.ok:
                 lines.append(f"{e.rival.name} did not converge: {e.fit.code.meaning}.")
         structured = [t.name for t in top.fit.terms if t.structured] if top.fit else []
         if structured:
@@ -190,7 +196,8 @@ def _size(entry: Entry) -> str:
 
 
 def _sizes(entries: Sequence[Entry]) -> str:
-    return " against ".join(map(_size, entries))
+    first, *rest = map(_size, entries)
+    return f"{first} against {' and '.join(rest)}"
 
 
 def _price(top: Entry, larger: Entry) -> str:

@@ -148,6 +148,11 @@ def test_the_words_follow_from_the_numbers():
     assert Comparison((better, small)).winner is None
     assert Comparison((two, three)).sentence.startswith("A chemical inductor (2D) is enough")
     assert "only idea" in Comparison((two,)).sentence
+    loose = entry("2D + CPE", 0.0)
+    loose.fit.identifiable[2] = False
+    lines = Comparison((loose, entry("2D", 3.0))).sentences
+    assert any(line.startswith("2D + CPE is degenerate: the data leave p2 open") for line in lines)
+    assert "The best rival with every parameter determined is 2D, worse by 3.0 in BIC." in lines
 
 
 def test_a_sample_of_the_picking():
