@@ -150,8 +150,8 @@ class Comparison:
             sound = [e for e in self.entries if e.usable and not e.undetermined]
             if sound:
                 lines.append(
-                    f"The best rival with every parameter determined is {sound[0].rival.name}, worse "
-                    f"by {sound[0].gap:.1f} in BIC."
+                    "The best rival with every parameter determined is "
+                    f"{sound[0].rival.name}, worse by {sound[0].gap:.1f} in BIC."
                 )
         near = [e for e in self.entries[1:] if e.usable and e.gap < STRONG]
         alike = [e.rival.name for e in near if e.rival.words == top.rival.words]
