@@ -71,6 +71,45 @@ def per_loop(found, terms):
     return rows
 
 
+def alone(terms, model):
+    """Each loop by itself, from the optimum of all: how far they agree on the device."""
+    found = {}
+    for term in terms:
+        start, space, _ = conductance([term])
+        one = fit(term, model or start, space, starts=MultiStart(0), throw=False)
+        found[term.name] = {
+            "R_s": one["R_s"],
+            "off_ohm": 1 / one["g_off"],
+            "independent_95": interval(one, one.covariance),
+            "structured_95": interval(one, structured_covariance(one)),
+            "relative_rms": per_loop(one, [term])[0]["relative_rms"],
+        }
+    return found
+
+
+def verdict(result):
+    """What the numbers say of the recovery of R_s, in sentences."""
+    plain, best = "two steepnesses", result["rivals"][0]["name"]
+    lines = [f"Conductance memristor: {result['series_resistance'][plain]['sentence']}"]
+    if best != plain:
+        lines.append(f"Best by BIC, {best}: {result['series_resistance'][best]['sentence']}")
+    together = {row["loop"]: row["relative_rms"] for row in result["loops"][plain]}
+    for name, row in result["each_loop_alone"].items():
+        low, high = (x / 1e3 for x in row["structured_95"])
+        lines.append(
+            f"{name} alone: residual {100 * row['relative_rms']:.1f} % "
+            f"(together {100 * together[name]:.1f} %), off resistance {row['off_ohm'] / 1e3:.0f} "
+            f"kohm, R_s {low:.1f} to {high:.1f} kohm."
+        )
+    off = [row["off_ohm"] for row in result["each_loop_alone"].values()]
+    if max(off) > 1.5 * min(off):
+        lines.append(
+            f"The loops disagree on the off resistance by a factor of {max(off) / min(off):.1f}: "
+            "one set of constants cannot explain them all."
+        )
+    return lines
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0)
@@ -98,20 +137,9 @@ def main():
         "series_resistance": {e.rival.name: about_series(e.fit) for e in table.entries if e.fit},
     }
     if not options.quick:
-        # Each loop by itself, from the optimum of all: how far they agree on R_s.
-        alone = {}
-        for term in terms:
-            model, space, _ = conductance([term])
-            start = table.of("two steepnesses").fit
-            model = start.model if start is not None else model
-            one = fit(term, model, space, starts=MultiStart(0), throw=False)
-            alone[term.name] = {
-                "R_s": one["R_s"],
-                "independent_95": interval(one, one.covariance),
-                "structured_95": interval(one, structured_covariance(one)),
-                "relative_rms": per_loop(one, [term])[0]["relative_rms"],
-            }
-        result["each_loop_alone"] = alone
+        start = table.of("two steepnesses").fit
+        result["each_loop_alone"] = alone(terms, start.model if start is not None else None)
+        result["verdict"] = verdict(result)
     result["seconds"] = round(time.perf_counter() - begin, 1)
     print(json.dumps({k: result[k] for k in result if k != "rivals"}, indent=1))
     if not options.quick:
