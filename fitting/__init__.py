@@ -1,5 +1,8 @@
 """What meets the laboratory: reading, checking and fitting measurements."""
 
+from fitting.compare import compare as compare
+from fitting.comparison import Comparison as Comparison
+from fitting.conductance import conductance_model as conductance_model
 from fitting.data import Spectrum as Spectrum
 from fitting.derived import Derived as Derived
 from fitting.elements import Setup as Setup
@@ -25,6 +28,9 @@ from fitting.readers import write_recording_csv as write_recording_csv
 from fitting.readers import write_spectra_csv as write_spectra_csv
 from fitting.recorded import read_trace as read_trace
 from fitting.recorded import trace_of as trace_of
+from fitting.rivals import Rival as Rival
+from fitting.rivals import rivals as rivals
+from fitting.sandwich import structured_covariance as structured_covariance
 from fitting.series import Series as Series
 from fitting.series import fit_series as fit_series
 from fitting.space import Free as Free

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -411,9 +412,13 @@ def finish_fit(
     loose = u.null_directions if len(u.null_directions) else u.weak_directions
     kept = determined(problem, z, loose * np.where(c.log, DECADE, limit))
     said = saturation(c.names, lost, kept)
+    model = c.unpack(jnp.asarray(z), problem.model)
+    # Those of the model, to the last digit: NumPy's exponential is another one.
+    leaves = jax.tree.leaves(model)
+    values = np.array([float(leaves[positions[0]]) for positions in c.positions])
     return Fit(
-        model=c.unpack(jnp.asarray(z), problem.model), names=c.names, paths=c.paths,
-        units=c.units, meanings=c.meanings, log=c.log, values=c.to_values(z), low=ends[0],
+        model=model, names=c.names, paths=c.paths,
+        units=c.units, meanings=c.meanings, log=c.log, values=values, low=ends[0],
         high=ends[1], z=z,
         covariance=u.covariance, identifiable=identifiable, reasons=reasons, chi2=chi2,
         points=n, noise=noise if alone else _relative_noise(problem), noise_known=known,

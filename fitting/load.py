@@ -96,7 +96,8 @@ def entry_of(path: Path, spectra: Mapping[str, Any], trace: Mapping[str, Any]) -
             read_recordings(path, **{k: v for k, v in trace.items() if k in _READING})
         except ReadError as other:
             # The advice to use the other reader is no help to who gave a file.
-            raise (error if "read_trace" not in str(error) else other) from None
+            says = "read_trace" in str(error) and "impedance spectrum" not in str(other)
+            raise (other if says else error) from None
         return Entry("trace", path, dict(trace))
     return Entry("spectra", path, dict(spectra))
 

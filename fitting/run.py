@@ -20,7 +20,7 @@ from fitting.load import Loaded, load
 from fitting.optimisers import descent
 from fitting.report import write_fit
 from fitting.space import MultiStart, Space
-from fitting.spec import Spec, SpecError, spec_to_toml
+from fitting.spec import MODELS, Spec, SpecError, spec_to_toml
 from fitting.study import Outcome, Study, Tell, flags_of
 from fitting.terms import Prior
 from jaxmem.devices import read_device
@@ -204,4 +204,4 @@ def _words(spec: Spec) -> str:
 
 
 def _is_file(device: str) -> bool:
-    return device not in ("rc", "2d", "3d")
+    return device not in MODELS

@@ -16,6 +16,7 @@ KINDS = {
     "curve": {"file", "units", "sigma"},
     "prior": {"parameter", "mean", "sd", "factor"},
 }
+MODELS = ("rc", "2d", "3d")
 SIGMA = {"relative", "floor", "estimated"}
 
 
@@ -58,6 +59,15 @@ class Spec:
     fixed: Mapping[str, float] = field(default_factory=dict)
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     entries: tuple[Entry, ...] = ()
+
+    def __post_init__(self):
+        if self.device not in MODELS and Path(self.device).suffix.lower() != ".toml":
+            raise SpecError(
+                f"no device {self.device!r}; there are {', '.join(MODELS)}, and devices in files, "
+                "DEVICE.toml"
+            )
+        if self.starts < 1:
+            raise SpecError(f"starts must be at least 1, got {self.starts}")
 
     @property
     def files(self) -> list[Path]:
@@ -114,7 +124,7 @@ def read_spec(path: str | os.PathLike) -> Spec:
             f"{path}: nothing to fit; give [[spectra]], [[trace]] or [[curve]] with file ="
         )
     spec = Spec(**values, entries=tuple(entries))
-    if spec.device not in ("rc", "2d", "3d"):
+    if spec.device not in MODELS:
         spec = replace(spec, device=str(_beside(path, spec.device)))
     return spec
 
@@ -129,7 +139,7 @@ def spec_to_toml(spec: Spec, folder: str | os.PathLike) -> str:
             continue
         if f.name in ("optimiser", "schedule", "rate") and spec.estimator == "lm":
             continue
-        if f.name == "device" and value not in ("rc", "2d", "3d"):
+        if f.name == "device" and value not in MODELS:
             value = _from(folder, value)
         if isinstance(value, Mapping):
             inline = tomlkit.inline_table()

@@ -26,7 +26,9 @@ from .devices import MemoryConductance as MemoryConductance
 from .devices import Memristor2D as Memristor2D
 from .devices import Memristor3D as Memristor3D
 from .devices import Polarisation as Polarisation
+from .devices import RectifyingLeak as RectifyingLeak
 from .devices import SlowConductance as SlowConductance
+from .devices import SwitchingConductance as SwitchingConductance
 from .devices import TwoLagConductance as TwoLagConductance
 from .devices import device_from_toml as device_from_toml
 from .devices import device_to_toml as device_to_toml

@@ -21,3 +21,5 @@ from jaxmem.devices.relatives import MemoryConductance as MemoryConductance
 from jaxmem.devices.relatives import Polarisation as Polarisation
 from jaxmem.devices.relatives import SlowConductance as SlowConductance
 from jaxmem.devices.relatives import TwoLagConductance as TwoLagConductance
+from jaxmem.devices.switching import RectifyingLeak as RectifyingLeak
+from jaxmem.devices.switching import SwitchingConductance as SwitchingConductance

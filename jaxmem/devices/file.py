@@ -26,6 +26,7 @@ from jaxmem.devices.relatives import (
     SlowConductance,
     TwoLagConductance,
 )
+from jaxmem.devices.switching import RectifyingLeak, SwitchingConductance
 from jaxmem.quantity import quantities
 
 DEVICES = {kind.__name__: kind for kind in (Memristor2D, Memristor3D, Device)}
@@ -33,7 +34,8 @@ BRANCHES = {
     kind.__name__: kind
     for kind in (
         Leak, DelayedConduction, ActivatedConduction, Polarisation, SlowConductance,
-        TwoLagConductance, MemoryConductance, ConstantPhase, CapacitiveLadder,
+        TwoLagConductance, MemoryConductance, SwitchingConductance, RectifyingLeak, ConstantPhase,
+        CapacitiveLadder,
     )
 }  # fmt: skip
 
