@@ -276,7 +276,8 @@ def fit(
             spec = Spec(
                 device=device, add=_listed(add), without=_listed(without),
                 together=together or many, estimator=estimator.value, optimiser=optimiser,
-                schedule=schedule, rate=rate, steps=steps, starts=(64 if many else 24) if starts is None else starts,
+                schedule=schedule, rate=rate, steps=steps,
+                starts=(64 if many else 24) if starts is None else starts,
                 seed=seed, fixed=_values(fix), entries=tuple(entries),
             )  # fmt: skip
         with _progress() as progress:

@@ -1,0 +1,169 @@
+"""Do joint fits find the optimum, are their intervals honest, and what do they cost?
+
+    python benchmarks/joint_studies.py --seed 0
+
+writes `benchmarks/results/joint_studies.json`. A study is a 3D device drawn over decades, spectra at
+3 biases of 40 frequencies, one loop at each of 2 scan rates and one current step, 1 % noise
+(`tests/studies.py`). Starts lie within a factor of 10 of the truth for every parameter. The optimum
+is the best of the search and of a descent from the truth; it is found where the search is within
+0.5 of it in BIC. In half of the studies each term's noise is given wrong, by a factor of 0.2 to 5,
+and is to be estimated; in the others nothing is said of it. An interval counts where it is printed.
+
+`descent`: optax's Adam recovers truths from a loop alone, spectra alone and a pulse alone, from
+starts within a factor of 1.5, up to what is declared as not identifiable.
+"""
+
+import argparse
+import json
+import platform
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import jax
+
+jax.config.update("jax_enable_x64", True)
+
+import jax.numpy as jnp
+import numpy as np
+
+import jaxmem as jm
+from fitting import Descent, MultiStart, fit
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+import studies
+
+FOUND = 0.5
+LEVELS = {"68": 1.0, "95": 1.96}
+
+
+def truth_of(result, device):
+    """The truth in search coordinates."""
+    return result.problem.coordinates.to_search(
+        [float(getattr(device, name)) for name in result.names]
+    )
+
+
+def recovered(seed, count):
+    """Share of optima found, coverage of intervals, and time a study."""
+    found, seconds, missed = 0, [], []
+    inside = {level: dict.fromkeys(studies.LETTERS, 0) for level in LEVELS}
+    printed = dict.fromkeys(studies.LETTERS, 0)
+    for k in range(count):
+        rng = np.random.default_rng([seed, k])
+        wrong = 5.0 ** rng.uniform(-1, 1, 6) if k % 2 else None
+        terms, device = studies.draw_study(rng, wrong=wrong)
+        starts = studies.starts_around(rng, device)
+        start = time.perf_counter()
+        result = fit(terms, device, studies.SPACE, starts=starts, seed=k, throw=False)
+        seconds.append(time.perf_counter() - start)
+        best = fit(terms, device, studies.SPACE, starts=MultiStart(0), throw=False)
+        good = result.bic < best.bic + FOUND
+        found += good
+        if not good:
+            missed.append({"study": k, "bic_above": round(result.bic - best.bic, 2)})
+        off = np.abs(result.z - truth_of(result, device)) / result.standard_errors
+        for name, distance, fine in zip(result.names, off, result.identifiable, strict=True):
+            if not fine:
+                continue
+            printed[name] += 1
+            for level, width in LEVELS.items():
+                inside[level][name] += bool(distance < width)
+    total = sum(printed.values())
+    return {
+        "found": found, "of": count, "missed": missed,
+        "coverage": {
+            level: {n: round(c / max(printed[n], 1), 4) for n, c in counts.items()}
+            | {"pooled": round(sum(counts.values()) / total, 4)}
+            for level, counts in inside.items()
+        },
+        "printed": printed,
+        "seconds": {"first": seconds[0], "median": float(np.median(seconds)),
+                    "90 %": float(np.quantile(seconds, 0.9)), "longest_but_first": max(seconds[1:])},
+    }  # fmt: skip
+
+
+def descent(seed, count):
+    """Truths within 3 standard errors by Adam, from one kind of data each."""
+    table = {}
+    for kind in ("spectra", "loop", "pulse"):
+        within = 0
+        for k in range(count):
+            rng = np.random.default_rng([seed, 77, k])
+            terms, device = studies.draw_study(rng)
+            if kind == "spectra":
+                data = terms[:3]
+            elif kind == "loop":
+                data = [terms[3]]
+            else:
+                level = float(device.steady_current(device.V_T + 2 * device.V_m))
+                length = 5 * max(float(device.tau_d), float(device.tau_k))
+                t = np.linspace(0, 2 * length, studies.SAMPLES)
+                drive = jm.CurrentDrive(jm.Pulse(level, length))
+                data = [studies.noisy_trace(rng, device, t, drive)]
+            starts = studies.starts_around(rng, device, n=1, factor=1.5)
+            steps = 3000 if kind == "spectra" else 600
+            result = fit(
+                data, device, studies.SPACE, estimator=Descent(steps=steps), starts=starts,
+                seed=k, throw=False,
+            )  # fmt: skip
+            off = np.abs(result.z - truth_of(result, device)) / result.standard_errors
+            within += bool(np.all(off[result.identifiable] < 3))
+        table[kind] = {"within_3_sigma": within, "of": count}
+        print(kind, table[kind], flush=True)
+    return table
+
+
+def speed(seed):
+    """Warm times of a joint study and of its three spectra alone, the least of five."""
+    rng = np.random.default_rng([seed, 0])
+    terms, device = studies.draw_study(rng)
+    starts = studies.starts_around(rng, device)
+    table = {}
+    for name, data in (("three spectra", terms[:3]), ("joint study", terms)):
+        times = []
+        for _ in range(6):
+            start = time.perf_counter()
+            jax.block_until_ready(
+                jnp.asarray(fit(data, device, studies.SPACE, starts=starts, throw=False).z)
+            )
+            times.append(time.perf_counter() - start)
+        table[name] = {"first_seconds": times[0], "warm_seconds": min(times[1:])}
+    return table
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--studies", type=int, default=500)
+    parser.add_argument("--descents", type=int, default=50)
+    parser.add_argument("--quick", action="store_true", help="a twentieth, not written")
+    options = parser.parse_args()
+    share = 20 if options.quick else 1
+    result = {
+        "command": f"benchmarks/joint_studies.py --seed {options.seed} --studies "
+        f"{options.studies} --descents {options.descents}",
+        "machine": f"{platform.machine()}, {platform.system()}, python {platform.python_version()}",
+        "device": str(jax.devices()[0]),
+        "versions": {n: version(n) for n in ("jax", "equinox", "diffrax", "optax", "numpy")},
+    }
+    out = Path(__file__).resolve().parent / "results/joint_studies.json"
+    parts = {
+        "speed": lambda: speed(options.seed),
+        "recovered": lambda: recovered(options.seed, options.studies // share),
+        "descent": lambda: descent(options.seed, max(options.descents // share, 1)),
+    }
+    for name, part in parts.items():
+        start = time.perf_counter()
+        result[name] = part()
+        result[name]["seconds_in_all"] = round(time.perf_counter() - start, 2)
+        print(name, json.dumps(result[name], indent=1), flush=True)
+        if not options.quick:
+            # After each part, so that what is done is kept.
+            out.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
