@@ -2,8 +2,8 @@
 
     python benchmarks/joint_studies.py --seed 0
 
-writes `benchmarks/results/joint_studies.json`. A study is a 3D device drawn over decades, spectra at
-3 biases of 40 frequencies, one loop at each of 2 scan rates and one current step, 1 % noise
+writes `benchmarks/results/joint_studies.json`. A study is a 3D device drawn over decades, spectra
+at 3 biases of 40 frequencies, one loop at each of 2 scan rates and one current step, 1 % noise
 (`tests/studies.py`). Starts lie within a factor of 10 of the truth for every parameter. The optimum
 is the best of the search and of a descent from the truth; it is found where the search is within
 0.5 of it in BIC. In half of the studies each term's noise is given wrong, by a factor of 0.2 to 5,
@@ -80,8 +80,10 @@ def recovered(seed, count):
             for level, counts in inside.items()
         },
         "printed": printed,
-        "seconds": {"first": seconds[0], "median": float(np.median(seconds)),
-                    "90 %": float(np.quantile(seconds, 0.9)), "longest_but_first": max(seconds[1:])},
+        "seconds": {
+            "first": seconds[0], "median": float(np.median(seconds)),
+            "90 %": float(np.quantile(seconds, 0.9)), "longest_but_first": max(seconds[1:]),
+        },
     }  # fmt: skip
 
 
