@@ -1,0 +1,297 @@
+"""A posterior of a fit by NUTS, started at the optimum and whitened by its Hessian."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jaxtyping import Bool, Float
+
+from fitting.density import Density, prior_sd
+from fitting.fit import Fit
+from fitting.likelihood import Likelihood, open_ends
+from fitting.samples import Spread, spreads
+from jaxmem.provenance import provenance
+
+# Draws between two looks at progress and Ctrl-C; of a problem that integrates in time, fewer.
+CHUNK, DEAR_CHUNK = 250, 10
+# The chains start so many standard deviations from the optimum.
+JITTER = 0.5
+# What counts as converged, and as drawn by the data: the error over that of the weak prior.
+R_HAT, INFORMED = 1.01, 0.5
+ACCEPT, DEPTH = 0.9, 8
+
+
+class Posterior(NamedTuple):
+    """Draws from a posterior.
+
+    - `z`: search vectors, `(chains, draws, p)`. `divergent`: of each draw, `(chains, draws)`;
+      `steps`: gradients that it took.
+    - `r_hat`, `ess`: split R-hat and effective number of draws of each parameter, `(p,)`.
+    - `decades`: standard deviation of the weak prior round the optimum, None without.
+    - `informed`: whether the data decide a parameter, and not the weak prior, `(p,)`.
+    - `complete`: False if it was interrupted.
+    """
+
+    fit: Fit
+    z: Float[np.ndarray, "chains draws p"]
+    divergent: Bool[np.ndarray, "chains draws"]
+    steps: np.ndarray
+    r_hat: Float[np.ndarray, "p"]
+    ess: Float[np.ndarray, "p"]
+    decades: float | None
+    informed: Bool[np.ndarray, "p"]
+    warmup: int
+    seed: int
+    complete: bool
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the parameters."""
+        return self.fit.names
+
+    @property
+    def ok(self) -> bool:
+        """Whether all chains agree (R-hat below 1.01) and none diverged."""
+        return self.complete and not self.divergent.any() and bool((self.r_hat < R_HAT).all())
+
+    @property
+    def values(self) -> Float[np.ndarray, "chains draws p"]:
+        """The parameters in their units."""
+        return self.fit.problem.coordinates.to_values(self.z)
+
+    @property
+    def flat(self) -> Float[np.ndarray, "n p"]:
+        """Search vectors of all chains, one after the other."""
+        return self.z.reshape(-1, self.z.shape[-1])
+
+    @property
+    def correlation(self) -> Float[np.ndarray, "p p"]:
+        """Of the search coordinates."""
+        return np.corrcoef(self.flat, rowvar=False).reshape(self.z.shape[-1], -1)
+
+    def __getitem__(self, name: str) -> Spread:
+        """A parameter over the draws, with its 95 % interval."""
+        return self.spread(name)
+
+    def spread(self, name: str, level: float = 0.95) -> Spread:
+        """A parameter over the draws: median and central interval of a level."""
+        k = self._index(name)
+        return Spread.of(self.values[..., k].ravel(), self.fit.units[k], level)
+
+    def interval(self, name: str, level: float = 0.95) -> tuple[float, float]:
+        """Low and high of a parameter in its unit; open where the prior decides, not the data."""
+        k = self._index(name)
+        if not self.informed[k]:
+            return open_ends(self.fit.log[k], float(self.fit.values[k]))
+        found = self.spread(name, level)
+        return found.low, found.high
+
+    def derived(self, fn: Callable[[Any], Any], units: Any = "", level: float = 0.95) -> Any:
+        """A function of the model over all draws; see `spreads`, `hopf_window`, `spike_frequency`.
+
+        The `share` of the draws in which it exists is, for an oscillation, its probability.
+        """
+        return spreads(self.fit.problem, self.flat, fn, units, level)
+
+    def statements(self) -> list[str]:
+        """What it says, and whether it can be relied on, in plain sentences."""
+        lines = []
+        if not self.complete:
+            lines.append("The sampling was interrupted; these are the draws until then.")
+        if self.divergent.any():
+            lines.append(
+                f"{int(self.divergent.sum())} of {self.divergent.size} draws diverged: the posterior "
+                "has a corner or a wall that the chains cannot follow; do not rely on its tails."
+            )
+        bad = [n for n, r in zip(self.names, self.r_hat, strict=True) if not r < R_HAT]
+        if bad:
+            lines.append(
+                f"The chains disagree (R-hat up to {np.nanmax(self.r_hat):.3f}) in {', '.join(bad)}: "
+                "give more draws, or a Prior where the data leave something open."
+            )
+        free = [n for n, fine in zip(self.names, self.informed, strict=True) if not fine]
+        if free:
+            lines.append(
+                f"The data do not decide {', '.join(free)}: what is drawn there is the prior, of "
+                f"{self.decades:g} decades round the optimum, and no interval is given."
+            )
+        for a, b in self.fit.exchanges:
+            lines.append(f"Its mirror image with {a} and {b} exchanged is as likely.")
+        for name, fine in zip(self.names, self.informed, strict=True):
+            if fine:
+                lines.append(self.spread(name).statement(name))
+        return lines
+
+    def to_xarray(self) -> xr.Dataset:
+        """All draws with units and meanings, over (chain, draw).
+
+        Ready for `to_netcdf(path, engine="scipy")`; attributes hold seed, versions and diagnostics.
+        """
+        made = provenance("posterior", seed=self.seed)
+        data = {
+            name: (("chain", "draw"), self.values[..., k], {"units": unit, "long_name": meaning}
+                   | {"r_hat": float(self.r_hat[k]), "ess": float(self.ess[k]),
+                      "decided_by_the_data": int(self.informed[k])})
+            for k, (name, unit, meaning) in enumerate(
+                zip(self.names, self.fit.units, self.fit.meanings, strict=True))
+        }  # fmt: skip
+        data["diverging"] = (
+            ("chain", "draw"),
+            self.divergent.astype("int8"),
+            {"units": "1", "long_name": "whether the trajectory of this draw diverged"},
+        )
+        attributes = {
+            "seed": self.seed,
+            "warmup": self.warmup,
+            "prior_decades": np.nan if self.decades is None else self.decades,
+            "versions": ", ".join(f"{n} {v}" for n, v in made["versions"].items()),
+            "platform": made["platform"],
+            "time": made["time"],
+        }
+        coordinates = {"chain": np.arange(self.z.shape[0]), "draw": np.arange(self.z.shape[1])}
+        return xr.Dataset(data, coordinates, attributes)
+
+    def _index(self, name: str) -> int:
+        if name not in self.names:
+            raise KeyError(f"{name}; there are {', '.join(self.names)}; else derived(function)")
+        return self.names.index(name)
+
+
+def posterior(
+    fit: Fit,
+    *,
+    draws: int = 1000,
+    warmup: int = 500,
+    chains: int = 4,
+    seed: int = 0,
+    prior: float | None = 2.0,
+    accept: float = ACCEPT,
+    progress: Callable[[str], None] | None = None,
+) -> Posterior:
+    """Draw from the posterior of a fit with NUTS (numpyro).
+
+    The chains start within a standard deviation of the optimum, in coordinates in which the
+    Gauss-Newton Hessian is the identity, so that little is left to adapt (see `Density`). The scale
+    of a noise that is not known is integrated out under Jeffreys' prior. What is known beforehand is
+    a `Prior` among the terms of the fit. The same seed gives the same draws on one machine.
+
+    **Arguments:**
+
+    - `draws`, `warmup`: of each of the `chains`.
+    - `prior`: standard deviation, in decades, of a weak Gaussian round the optimum in each search
+      coordinate, so that what the data leave open has a posterior at all (of a signed parameter
+      10^prior times its size); None: flat within the bounds.
+    - `accept`: the acceptance that the step size is adapted to; nearer to 1 is slower and safer.
+    - `progress`: called with a line now and then. Ctrl-C returns the draws until then.
+
+    **Raises:** `ImportError` without numpyro; `ValueError` for a fit that did not converge, or
+    without data for a scale.
+    """
+    _numpyro()
+    if min(draws, chains) < 1 or warmup < 0 or draws < 4 or not 0 < accept < 1:
+        raise ValueError(
+            f"posterior: needs draws >= 4, chains >= 1, warmup >= 0 and accept between 0 and 1, got "
+            f"{draws}, {chains}, {warmup}, {accept}"
+        )
+    if prior is not None and not prior > 0:
+        raise ValueError(f"posterior: prior is a number of decades above 0, or None, got {prior}")
+    base, say = Likelihood.of(fit), progress or (lambda line: None)
+    density = Density.of(base, prior)
+    keys = jax.random.split(jax.random.key(seed), chains)
+    begin = JITTER * np.random.default_rng(seed).normal(size=(chains, len(base.z)))
+    setting = (warmup, accept)
+    state = _begin(density, jnp.asarray(begin), keys, setting)
+    chunk = DEAR_CHUNK if base.problem.dear else CHUNK
+    rows, total = [], warmup + draws
+    try:
+        for done in range(0, total, chunk):
+            # What is drawn in a chunk beyond the total is not used.
+            count = min(chunk, total - done)
+            state, found = _advance(density, state, chunk, jnp.asarray(count), setting)
+            rows.append([np.asarray(a)[:, :count] for a in found])
+            say(f"posterior: {done + count} of {total} draws of {chains} chains")
+    except KeyboardInterrupt:
+        pass
+    z, divergent, steps = (
+        np.concatenate([row[k] for row in rows], axis=1)[:, warmup:] if rows else None
+        for k in range(3)
+    )
+    if z is None or z.shape[1] < 4:
+        raise KeyboardInterrupt("posterior: interrupted before there were draws")
+    r_hat, ess = _diagnostics(z)
+    spread = z.reshape(-1, z.shape[-1]).std(axis=0)
+    informed = np.asarray(fit.identifiable) & (spread < INFORMED * prior_sd(base, prior))
+    return Posterior(
+        fit, z, divergent.astype(bool), steps, r_hat, ess, prior, informed, warmup, seed,
+        z.shape[1] == draws,
+    )  # fmt: skip
+
+
+def _numpyro():
+    try:
+        import numpyro.diagnostics
+        import numpyro.infer.hmc
+    except ImportError as error:
+        raise ImportError('a posterior needs numpyro: pip install "jaxmem[bayes]"') from error
+    return numpyro
+
+
+def _kernels(setting, density, info, key=None):
+    """State and step of NUTS, with what they are set to."""
+    warmup, accept = setting
+    start, step = _numpyro().infer.hmc.hmc(potential_fn_gen=lambda d: d.potential, algo="NUTS")
+    state = start(
+        info, warmup, step_size=0.5, target_accept_prob=accept, max_tree_depth=DEPTH,
+        model_args=(density,), rng_key=key,
+    )  # fmt: skip
+    return state, lambda state: step(state, (density,))
+
+
+@eqx.filter_jit
+def _begin(density, begin, keys, setting):
+    def one(row):
+        x, key = row
+        value, slope = jax.value_and_grad(density.potential)(x)
+        return _kernels(setting, density, _info(x, value, slope), key)[0]
+
+    return jax.lax.map(one, (begin, keys))
+
+
+@eqx.filter_jit
+def _advance(density, states, chunk, count, setting):
+    def one(state):
+        info = _info(state.z, state.potential_energy, state.z_grad)
+        _, step = _kernels(setting, density, info)
+
+        def draw(k, carry):
+            state, (z, divergent, steps) = carry
+            state = step(state)
+            z = z.at[k].set(density.search_vector(state.z))
+            divergent = divergent.at[k].set(state.diverging)
+            return state, (z, divergent, steps.at[k].set(state.num_steps))
+
+        empty = (
+            jnp.zeros((chunk, *state.z.shape)), jnp.zeros(chunk, bool), jnp.zeros(chunk, int)
+        )  # fmt: skip
+        return jax.lax.fori_loop(0, count, draw, (state, empty))
+
+    # One chain after the other: side by side, each draw waits for the longest trajectory.
+    return jax.lax.map(one, states)
+
+
+def _info(x, value, slope):
+    return _numpyro().infer.util.ParamInfo(x, value, slope)
+
+
+def _diagnostics(z):
+    """R-hat and effective number of draws of each coordinate."""
+    of = _numpyro().diagnostics
+    if z.shape[0] > 1:
+        r_hat = of.split_gelman_rubin(z)
+    else:
+        r_hat = of.split_gelman_rubin(z) if z.shape[1] >= 4 else np.full(z.shape[-1], np.nan)
+    return np.atleast_1d(r_hat), np.atleast_1d(of.effective_sample_size(z))
