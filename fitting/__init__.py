@@ -1,5 +1,7 @@
 """What meets the laboratory: reading, checking and fitting measurements."""
 
+from fitting.bootstrap import Bootstrap as Bootstrap
+from fitting.bootstrap import bootstrap as bootstrap
 from fitting.data import Spectrum as Spectrum
 from fitting.derived import Derived as Derived
 from fitting.elements import Setup as Setup
@@ -12,9 +14,14 @@ from fitting.fit import Fit as Fit
 from fitting.fit import fit as fit
 from fitting.identifiability import Identifiability as Identifiability
 from fitting.identifiability import identifiability as identifiability
+from fitting.interval import interval as interval
 from fitting.kramers_kronig import KramersKronig as KramersKronig
 from fitting.kramers_kronig import kramers_kronig as kramers_kronig
 from fitting.minima import Minimum as Minimum
+from fitting.posterior import Posterior as Posterior
+from fitting.posterior import posterior as posterior
+from fitting.profile import Profile as Profile
+from fitting.profile import profile as profile
 from fitting.readers import ReadError as ReadError
 from fitting.readers import Recording as Recording
 from fitting.readers import read_recordings as read_recordings
@@ -23,6 +30,9 @@ from fitting.readers import write_recording_csv as write_recording_csv
 from fitting.readers import write_spectra_csv as write_spectra_csv
 from fitting.recorded import read_trace as read_trace
 from fitting.recorded import trace_of as trace_of
+from fitting.samples import Spread as Spread
+from fitting.samples import hopf_window as hopf_window
+from fitting.samples import spike_frequency as spike_frequency
 from fitting.series import Series as Series
 from fitting.series import fit_series as fit_series
 from fitting.space import Free as Free

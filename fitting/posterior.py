@@ -31,6 +31,7 @@ class Posterior(NamedTuple):
     - `z`: search vectors, `(chains, draws, p)`. `divergent`: of each draw, `(chains, draws)`;
       `steps`: gradients that it took.
     - `r_hat`, `ess`: split R-hat and effective number of draws of each parameter, `(p,)`.
+    - `thin`: of how many draws each is the last one. `accept`: the acceptance that was aimed at.
     - `decades`: standard deviation of the weak prior round the optimum, None without.
     - `informed`: whether the data decide a parameter, and not the weak prior, `(p,)`.
     - `complete`: False if it was interrupted.
@@ -45,6 +46,8 @@ class Posterior(NamedTuple):
     decades: float | None
     informed: Bool[np.ndarray, "p"]
     warmup: int
+    thin: int
+    accept: float
     seed: int
     complete: bool
 
@@ -146,6 +149,8 @@ class Posterior(NamedTuple):
         )
         attributes = {
             "seed": self.seed,
+            "thin": self.thin,
+            "accept": self.accept,
             "warmup": self.warmup,
             "prior_decades": np.nan if self.decades is None else self.decades,
             "versions": ", ".join(f"{n} {v}" for n, v in made["versions"].items()),
@@ -170,6 +175,7 @@ def posterior(
     seed: int = 0,
     prior: float | None = 2.0,
     accept: float = ACCEPT,
+    patience: int = 3,
     progress: Callable[[str], None] | None = None,
 ) -> Posterior:
     """Draw from the posterior of a fit with NUTS (numpyro).
@@ -186,6 +192,9 @@ def posterior(
       coordinate, so that what the data leave open has a posterior at all (of a signed parameter
       10^prior times its size); None: flat within the bounds.
     - `accept`: the acceptance that the step size is adapted to; nearer to 1 is slower and safer.
+    - `patience`: how often to try for better. While the chains disagree they go on for twice as
+      long, and every second draw is kept; where a draw diverges all begins again with a third of
+      the rejections. 0: take what comes.
     - `progress`: called with a line now and then. Ctrl-C returns the draws until then.
 
     **Raises:** `ImportError` without numpyro; `ValueError` for a fit that did not converge, or
@@ -197,38 +206,68 @@ def posterior(
             f"posterior: needs draws >= 4, chains >= 1, warmup >= 0 and accept between 0 and 1, got "
             f"{draws}, {chains}, {warmup}, {accept}"
         )
+    if patience < 0:
+        raise ValueError(f"posterior: patience is a number from 0 up, got {patience}")
     if prior is not None and not prior > 0:
         raise ValueError(f"posterior: prior is a number of decades above 0, or None, got {prior}")
     base, say = Likelihood.of(fit), progress or (lambda line: None)
     density = Density.of(base, prior)
-    keys = jax.random.split(jax.random.key(seed), chains)
-    begin = JITTER * np.random.default_rng(seed).normal(size=(chains, len(base.z)))
-    setting = (warmup, accept)
-    state = _begin(density, jnp.asarray(begin), keys, setting)
-    chunk = DEAR_CHUNK if base.problem.dear else CHUNK
-    rows, total = [], warmup + draws
+    run, tried = None, 0
+    for tried in range(1 + patience):
+        # Nearer to 1 each time: smaller steps follow sharper corners.
+        rate = 1 - (1 - accept) / 3**tried
+        run = _run(density, base.problem.dear, draws, warmup, chains, (seed, tried), rate,
+                   2**patience, say)  # fmt: skip
+        if not run.complete or not run.divergent.any():
+            break
+        say(f"posterior: {int(run.divergent.sum())} draws diverged at acceptance {rate:.3g}")
+    assert run is not None
+    spread = run.z.reshape(-1, run.z.shape[-1]).std(axis=0)
+    informed = np.asarray(fit.identifiable) & (spread < INFORMED * prior_sd(base, prior))
+    r_hat, ess = _diagnostics(run.z)
+    return Posterior(
+        fit, run.z, run.divergent, run.steps, r_hat, ess, prior, informed, warmup, run.thin,
+        1 - (1 - accept) / 3**tried, seed, run.complete,
+    )  # fmt: skip
+
+
+class _Run(NamedTuple):
+    z: np.ndarray
+    divergent: np.ndarray
+    steps: np.ndarray
+    thin: int
+    complete: bool
+
+
+def _run(density, dear, draws, warmup, chains, seed, accept, longest, say) -> _Run:
+    """Warm up, draw, and go on for twice as long while the chains disagree."""
+    keys = jax.random.split(jax.random.fold_in(jax.random.key(seed[0]), seed[1]), chains)
+    begin = JITTER * np.random.default_rng(seed).normal(size=(chains, density.origin.size))
+    accept = jnp.asarray(accept)
+    state = _begin(density, jnp.asarray(begin), keys, warmup, accept)
+    chunk = DEAR_CHUNK if dear else CHUNK
+    rows, done, total, thin = [], 0, warmup + draws, 1
+    join = lambda k: np.concatenate([row[k] for row in rows], axis=1)[:, warmup:]
     try:
-        for done in range(0, total, chunk):
-            # What is drawn in a chunk beyond the total is not used.
+        while done < total:
             count = min(chunk, total - done)
-            state, found = _advance(density, state, chunk, jnp.asarray(count), setting)
+            state, found = _advance(density, state, chunk, jnp.asarray(count), warmup, accept)
             rows.append([np.asarray(a)[:, :count] for a in found])
-            say(f"posterior: {done + count} of {total} draws of {chains} chains")
+            done += count
+            say(f"posterior: {done} of {total} draws of {chains} chains")
+            if done == total and thin < longest and not join(1).any():
+                if not (_diagnostics(join(0))[0] < R_HAT).all():
+                    total, thin = total + thin * draws, 2 * thin
     except KeyboardInterrupt:
         pass
-    z, divergent, steps = (
-        np.concatenate([row[k] for row in rows], axis=1)[:, warmup:] if rows else None
-        for k in range(3)
-    )
-    if z is None or z.shape[1] < 4:
+    # Of draws that were not enough for the last doubling, those until then.
+    z, divergent, steps = (join(k) for k in range(3)) if rows else (np.zeros((1, 0)),) * 3
+    kept = z.shape[1] // thin
+    if kept < 4:
         raise KeyboardInterrupt("posterior: interrupted before there were draws")
-    r_hat, ess = _diagnostics(z)
-    spread = z.reshape(-1, z.shape[-1]).std(axis=0)
-    informed = np.asarray(fit.identifiable) & (spread < INFORMED * prior_sd(base, prior))
-    return Posterior(
-        fit, z, divergent.astype(bool), steps, r_hat, ess, prior, informed, warmup, seed,
-        z.shape[1] == draws,
-    )  # fmt: skip
+    cut = lambda a: a[:, : kept * thin].reshape(chains, kept, thin, *a.shape[2:])
+    return _Run(cut(z)[:, :, -1], cut(divergent).any(axis=2), cut(steps).sum(axis=2), thin,
+                done == total)  # fmt: skip
 
 
 def _numpyro():
@@ -240,9 +279,8 @@ def _numpyro():
     return numpyro
 
 
-def _kernels(setting, density, info, key=None):
+def _kernels(density, info, warmup, accept, key=None):
     """State and step of NUTS, with what they are set to."""
-    warmup, accept = setting
     start, step = _numpyro().infer.hmc.hmc(potential_fn_gen=lambda d: d.potential, algo="NUTS")
     state = start(
         info, warmup, step_size=0.5, target_accept_prob=accept, max_tree_depth=DEPTH,
@@ -252,20 +290,20 @@ def _kernels(setting, density, info, key=None):
 
 
 @eqx.filter_jit
-def _begin(density, begin, keys, setting):
+def _begin(density, begin, keys, warmup, accept):
     def one(row):
         x, key = row
         value, slope = jax.value_and_grad(density.potential)(x)
-        return _kernels(setting, density, _info(x, value, slope), key)[0]
+        return _kernels(density, _info(x, value, slope), warmup, accept, key)[0]
 
     return jax.lax.map(one, (begin, keys))
 
 
 @eqx.filter_jit
-def _advance(density, states, chunk, count, setting):
+def _advance(density, states, chunk, count, warmup, accept):
     def one(state):
         info = _info(state.z, state.potential_energy, state.z_grad)
-        _, step = _kernels(setting, density, info)
+        _, step = _kernels(density, info, warmup, accept)
 
         def draw(k, carry):
             state, (z, divergent, steps) = carry
@@ -290,8 +328,4 @@ def _info(x, value, slope):
 def _diagnostics(z):
     """R-hat and effective number of draws of each coordinate."""
     of = _numpyro().diagnostics
-    if z.shape[0] > 1:
-        r_hat = of.split_gelman_rubin(z)
-    else:
-        r_hat = of.split_gelman_rubin(z) if z.shape[1] >= 4 else np.full(z.shape[-1], np.nan)
-    return np.atleast_1d(r_hat), np.atleast_1d(of.effective_sample_size(z))
+    return np.atleast_1d(of.split_gelman_rubin(z)), np.atleast_1d(of.effective_sample_size(z))
