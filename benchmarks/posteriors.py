@@ -30,9 +30,9 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.stats import chisquare, kstest
 
-from fitting import MultiStart, Prior, Space, Spectrum, fit, posterior
+from fitting import MultiStart, Prior, Spectrum, fit, posterior
 from fitting.likelihood import residual_of
-from fitting.posterior import R_HAT, _diagnostics
+from fitting.posterior import R_HAT, diagnostics
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
@@ -78,6 +78,11 @@ def looked(result, seconds):
     )  # fmt: skip
 
 
+def at_once(row):
+    """Whether it needed neither more draws nor smaller steps than the defaults."""
+    return row["ok"] and row["thin"] == 1 and row["accept"] == 0.9
+
+
 def convergence(makers, seed, **options):
     """How many posteriors are fit to be used; `makers`: pairs of a maker and a count."""
     found = {}
@@ -90,10 +95,10 @@ def convergence(makers, seed, **options):
             rows.append(looked(drawn, time.perf_counter() - start) | {"case": k})
         found[make.__name__] = dict(
             of=count, ok=sum(row["ok"] for row in rows),
-            at_once=sum(row["ok"] and row["thin"] == 1 and row["accept"] == 0.9 for row in rows),
+            at_once=sum(map(at_once, rows)),
             median_seconds=float(np.median([row["seconds"] for row in rows])),
             longest_seconds=max(row["seconds"] for row in rows),
-            not_at_once=[r for r in rows if not (r["ok"] and r["thin"] == 1 and r["accept"] == 0.9)],
+            not_at_once=[row for row in rows if not at_once(row)],
         )  # fmt: skip
     return found
 
@@ -163,7 +168,7 @@ def naive(seed):
     z = np.asarray(run.get_samples(group_by_chain=True))
     diverging = np.asarray(run.get_extra_fields()["diverging"])
     return dict(
-        r_hat=float(_diagnostics(z)[0].max()), divergent=int(diverging.sum()),
+        r_hat=float(diagnostics(z)[0].max()), divergent=int(diverging.sum()),
         seconds=round(time.perf_counter() - start, 1),
     )  # fmt: skip
 

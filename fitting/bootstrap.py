@@ -80,10 +80,10 @@ def bootstrap(
 ) -> Bootstrap:
     """Draw data around the fitted model n times, and fit them again from the optimum.
 
-    With r = (model - data)/sigma, new data around the optimum z* leave r(z) - r(z*) - e, with e the
-    noise that was drawn: a shift, so that all refits share the fit's programs (and one more, where
-    nothing integrates in time). The scales of the noise stay as the fit found them. Priors and goals
-    are drawn too, as what was known from earlier measurements.
+    With r = (model - data)/sigma, new data around the optimum z* leave r(z) - r(z*) - e, with e
+    the noise that was drawn: a shift, so that all refits share the fit's programs (and one more,
+    where nothing integrates in time). The scales of the noise stay as the fit found them. Priors
+    and goals are drawn too, as what was known from earlier measurements.
 
     **Arguments:**
 
@@ -171,7 +171,9 @@ def _dear(base: Likelihood, shifts):
 
 
 @eqx.filter_jit
-def _refits(parts, model, coordinates, estimator: AbstractEstimator, scale, shifts, count, z, limit):
+def _refits(
+    parts, model, coordinates, estimator: AbstractEstimator, scale, shifts, count, z, limit
+):
     low, high = jnp.asarray(coordinates.low), jnp.asarray(coordinates.high)
 
     def step(k, found):

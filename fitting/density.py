@@ -13,6 +13,7 @@ from fitting.likelihood import Likelihood, residual_of
 from fitting.space import Coordinates
 from fitting.uncertainty import DECADE
 
+
 class Density(eqx.Module):
     """-ln p(z | data) as a function of x, with z = z(y), y = y0 + L x.
 

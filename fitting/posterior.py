@@ -107,14 +107,16 @@ class Posterior(NamedTuple):
             lines.append("The sampling was interrupted; these are the draws until then.")
         if self.divergent.any():
             lines.append(
-                f"{int(self.divergent.sum())} of {self.divergent.size} draws diverged: the posterior "
-                "has a corner or a wall that the chains cannot follow; do not rely on its tails."
+                f"{int(self.divergent.sum())} of {self.divergent.size} draws diverged: the "
+                "posterior has a corner or a wall that the chains cannot follow; do not rely on "
+                "its tails."
             )
         bad = [n for n, r in zip(self.names, self.r_hat, strict=True) if not r < R_HAT]
         if bad:
             lines.append(
-                f"The chains disagree (R-hat up to {np.nanmax(self.r_hat):.3f}) in {', '.join(bad)}: "
-                "give more draws, or a Prior where the data leave something open."
+                f"The chains disagree in {', '.join(bad)} (R-hat up to "
+                f"{np.nanmax(self.r_hat):.3f}): give more draws, or a Prior where the data leave "
+                "something open."
             )
         free = [n for n, fine in zip(self.names, self.informed, strict=True) if not fine]
         if free:
@@ -181,9 +183,10 @@ def posterior(
     """Draw from the posterior of a fit with NUTS (numpyro).
 
     The chains start within a standard deviation of the optimum, in coordinates in which the
-    Gauss-Newton Hessian is the identity, so that little is left to adapt (see `Density`). The scale
-    of a noise that is not known is integrated out under Jeffreys' prior. What is known beforehand is
-    a `Prior` among the terms of the fit. The same seed gives the same draws on one machine.
+    Gauss-Newton Hessian is the identity, so that little is left to adapt (see `Density`). The
+    scale of a noise that is not known is integrated out under Jeffreys' prior; weights taken from
+    the model stay those of the optimum. What is known beforehand is a `Prior` among the terms of
+    the fit. The same seed gives the same draws on one machine.
 
     **Arguments:**
 
@@ -203,8 +206,8 @@ def posterior(
     _numpyro()
     if min(draws, chains) < 1 or warmup < 0 or draws < 4 or not 0 < accept < 1:
         raise ValueError(
-            f"posterior: needs draws >= 4, chains >= 1, warmup >= 0 and accept between 0 and 1, got "
-            f"{draws}, {chains}, {warmup}, {accept}"
+            "posterior: needs draws >= 4, chains >= 1, warmup >= 0 and accept between 0 and 1, "
+            f"got {draws}, {chains}, {warmup}, {accept}"
         )
     if patience < 0:
         raise ValueError(f"posterior: patience is a number from 0 up, got {patience}")
@@ -224,7 +227,7 @@ def posterior(
     assert run is not None
     spread = run.z.reshape(-1, run.z.shape[-1]).std(axis=0)
     informed = np.asarray(fit.identifiable) & (spread < INFORMED * prior_sd(base, prior))
-    r_hat, ess = _diagnostics(run.z)
+    r_hat, ess = diagnostics(run.z)
     return Posterior(
         fit, run.z, run.divergent, run.steps, r_hat, ess, prior, informed, warmup, run.thin,
         1 - (1 - accept) / 3**tried, seed, run.complete,
@@ -256,7 +259,7 @@ def _run(density, dear, draws, warmup, chains, seed, accept, longest, say) -> _R
             done += count
             say(f"posterior: {done} of {total} draws of {chains} chains")
             if done == total and thin < longest and not join(1).any():
-                if not (_diagnostics(join(0))[0] < R_HAT).all():
+                if not (diagnostics(join(0))[0] < R_HAT).all():
                     total, thin = total + thin * draws, 2 * thin
     except KeyboardInterrupt:
         pass
@@ -274,6 +277,7 @@ def _numpyro():
     try:
         import numpyro.diagnostics
         import numpyro.infer.hmc
+        import numpyro.infer.util
     except ImportError as error:
         raise ImportError('a posterior needs numpyro: pip install "jaxmem[bayes]"') from error
     return numpyro
@@ -325,7 +329,7 @@ def _info(x, value, slope):
     return _numpyro().infer.util.ParamInfo(x, value, slope)
 
 
-def _diagnostics(z):
+def diagnostics(z):
     """R-hat and effective number of draws of each coordinate."""
     of = _numpyro().diagnostics
     return np.atleast_1d(of.split_gelman_rubin(z)), np.atleast_1d(of.effective_sample_size(z))

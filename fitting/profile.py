@@ -174,7 +174,8 @@ def _target(fit, base, name, of, decades) -> _Target:
         k = fit.names.index(name)
         axis = np.eye(len(base.z))[k]
         look = lambda z: (float(z[k]), axis)
-        unit, log, sign, length = c.units[k], c.log[k], c.signs[k], float(base.lengths[k])
+        unit, log, length = c.units[k], c.log[k], float(base.lengths[k])
+        sign = c.signs[k] if log else 1.0
         bounds = c.low[k], c.high[k]
     else:
         known = elements(fit.model) | ({} if of is None else {name: of})
@@ -241,8 +242,9 @@ class _Walk:
             if point is None:
                 return
             shortened = 0
-            for row, x in zip((self.h, self.s, self.z), point, strict=True):
-                row.append(x)
+            self.h.append(point[0])
+            self.s.append(point[1])
+            self.z.append(point[2])
             self.closed = point[1] > self.top
             yield point[0], point[1]
             if last:

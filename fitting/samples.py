@@ -86,8 +86,8 @@ def spreads(
         padded = np.concatenate([part, np.repeat(part[-1:], BLOCK - len(part), axis=0)])
         count = jnp.asarray(len(part))
         found = _each(fn, problem.model, problem.coordinates, jnp.asarray(padded), count, lanes)
-        blocks.append(jax.tree.map(lambda a, n=len(part): np.asarray(a)[:n], found))
-    whole = jax.tree.map(lambda *rows: np.concatenate(rows), *blocks)
+        blocks.append(jax.tree.map(np.asarray, found))
+    whole = jax.tree.map(lambda *rows: np.concatenate(rows)[: len(z)], *blocks)
     leaves = whole.values() if isinstance(whole, dict) else [whole]
     if any(np.shape(leaf) != (len(z),) for leaf in leaves):
         raise ValueError("derived: the function must return a number, or a dict of numbers")
@@ -134,7 +134,7 @@ def spike_frequency(I: float) -> Callable[[Any], Any]:
     """
 
     def frequency(device):
-        circuit = jm.Circuit(device, jm.CurrentDrive(jm.Constant(I)))
+        circuit = jm.Circuit(device, jm.CurrentDrive(jm.Constant(jnp.asarray(I, dtype=float))))
         return 1 / jm.limit_cycle(circuit, throw=False).period
 
     return frequency

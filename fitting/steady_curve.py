@@ -85,8 +85,9 @@ class SteadyCurve(eqx.Module):
     @property
     def weight(self) -> np.ndarray:
         """1/sigma, shape `(n,)`."""
-        sigma = SHARE * np.abs(self.observed) if self.sigma is None else self.sigma
-        return np.broadcast_to(1 / sigma, self.observed.shape)
+        sigma = SHARE * abs(self.observed) if self.sigma is None else self.sigma
+        # By operators alone: compiled programs see these arrays traced.
+        return np.ones(self.observed.shape) / sigma
 
     def signal(self, model: AbstractDevice) -> Float[Array, "n"]:
         """The model's values at the bias."""
@@ -107,6 +108,6 @@ class SteadyCurve(eqx.Module):
 
         asinh of both in units of the noise, scaled so that near the data it is the residual.
         """
-        size = np.abs(self.observed) * self.weight
+        size = abs(self.observed) * self.weight
         turn = lambda x: jnp.arcsinh(x * self.weight)
-        return (turn(self.signal(model)) - turn(self.observed)) * np.hypot(1.0, size)
+        return (turn(self.signal(model)) - turn(self.observed)) * jnp.hypot(1.0, size)
