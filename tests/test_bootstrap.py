@@ -60,6 +60,7 @@ def _first(model):
     return model["a"]
 
 
+@pytest.mark.slow
 def test_transients_are_refitted_one_by_one():
     truth = jm.paper_device()
     t = np.linspace(0, 4, 20)

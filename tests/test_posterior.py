@@ -143,12 +143,12 @@ def _b(model):
 
 def _around_the_bound():
     """A device whose i_c0 is known to a factor: some draws spike, and some do not."""
-    truth = jm.Memristor3D(1.0, 1.0, 3.0, 1.0, 0.05, 1.0, 1.0)
+    truth = jm.Memristor3D(1.0, 1.0, 1.85, 1.0, 0.05, 1.0, 1.0)
     freq = np.geomspace(1e-2, 1e2, 12)
     Z = np.asarray(truth.impedance(jnp.asarray(2j * np.pi * freq), 0.7))
     sigma = 0.05 * np.abs(Z)
     kick = np.random.default_rng(2).normal(size=12) * sigma
-    terms = [Spectrum(freq, Z + kick, u=0.7, sigma=sigma), Prior(_i_c0, 3.0, factor=1.5)]
+    terms = [Spectrum(freq, Z + kick, u=0.7, sigma=sigma), Prior(_i_c0, 1.85, factor=1.5)]
     space = Space(Free(_i_c0, name="i_c0"))
     return posterior(fit(terms, truth, space, starts=MultiStart(0)), draws=100, warmup=100), truth
 
