@@ -32,7 +32,7 @@ from scipy.stats import chisquare, kstest
 
 from fitting import MultiStart, Prior, Spectrum, fit, posterior
 from fitting.likelihood import residual_of
-from fitting.posterior import R_HAT, diagnostics
+from fitting.sampler import R_HAT, diagnostics
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 

@@ -3,9 +3,6 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from jaxtyping import Bool, Float
@@ -13,16 +10,15 @@ from jaxtyping import Bool, Float
 from fitting.density import Density, prior_sd
 from fitting.fit import Fit
 from fitting.likelihood import Likelihood, open_ends
+from fitting.sampler import R_HAT, diagnostics, numpyro_here, sample
 from fitting.samples import Spread, spreads
 from jaxmem.provenance import provenance
 
 # Draws between two looks at progress and Ctrl-C; of a problem that integrates in time, fewer.
 CHUNK, DEAR_CHUNK = 250, 10
-# The chains start so many standard deviations from the optimum.
-JITTER = 0.5
-# What counts as converged, and as drawn by the data: the error over that of the weak prior.
-R_HAT, INFORMED = 1.01, 0.5
-ACCEPT, DEPTH = 0.9, 8
+# Decided by the data is what has an error below this share of that of the weak prior.
+INFORMED = 0.5
+ACCEPT = 0.9
 
 
 class Posterior(NamedTuple):
@@ -120,9 +116,11 @@ class Posterior(NamedTuple):
             )
         free = [n for n, fine in zip(self.names, self.informed, strict=True) if not fine]
         if free:
+            what = "nothing else does (give prior=)"
+            if self.decades is not None:
+                what = f"what is drawn is the prior, {self.decades:g} decades round the optimum"
             lines.append(
-                f"The data do not decide {', '.join(free)}: what is drawn there is the prior, of "
-                f"{self.decades:g} decades round the optimum, and no interval is given."
+                f"The data do not decide {', '.join(free)}: {what}, and no interval is given."
             )
         for a, b in self.fit.exchanges:
             lines.append(f"Its mirror image with {a} and {b} exchanged is as likely.")
@@ -203,7 +201,7 @@ def posterior(
     **Raises:** `ImportError` without numpyro; `ValueError` for a fit that did not converge, or
     without data for a scale.
     """
-    _numpyro()
+    numpyro_here()
     if min(draws, chains) < 1 or warmup < 0 or draws < 4 or not 0 < accept < 1:
         raise ValueError(
             "posterior: needs draws >= 4, chains >= 1, warmup >= 0 and accept between 0 and 1, "
@@ -219,8 +217,10 @@ def posterior(
     for tried in range(1 + patience):
         # Nearer to 1 each time: smaller steps follow sharper corners.
         rate = 1 - (1 - accept) / 3**tried
-        run = _run(density, base.problem.dear, draws, warmup, chains, (seed, tried), rate,
-                   2**patience, say)  # fmt: skip
+        run = sample(
+            density, draws=draws, warmup=warmup, chains=chains, seed=(seed, tried), accept=rate,
+            longest=2**patience, chunk=DEAR_CHUNK if base.problem.dear else CHUNK, say=say,
+        )  # fmt: skip
         if not run.complete or not run.divergent.any():
             break
         say(f"posterior: {int(run.divergent.sum())} draws diverged at acceptance {rate:.3g}")
@@ -232,104 +232,3 @@ def posterior(
         fit, run.z, run.divergent, run.steps, r_hat, ess, prior, informed, warmup, run.thin,
         1 - (1 - accept) / 3**tried, seed, run.complete,
     )  # fmt: skip
-
-
-class _Run(NamedTuple):
-    z: np.ndarray
-    divergent: np.ndarray
-    steps: np.ndarray
-    thin: int
-    complete: bool
-
-
-def _run(density, dear, draws, warmup, chains, seed, accept, longest, say) -> _Run:
-    """Warm up, draw, and go on for twice as long while the chains disagree."""
-    keys = jax.random.split(jax.random.fold_in(jax.random.key(seed[0]), seed[1]), chains)
-    begin = JITTER * np.random.default_rng(seed).normal(size=(chains, density.origin.size))
-    accept = jnp.asarray(accept)
-    state = _begin(density, jnp.asarray(begin), keys, warmup, accept)
-    chunk = DEAR_CHUNK if dear else CHUNK
-    rows, done, total, thin = [], 0, warmup + draws, 1
-    join = lambda k: np.concatenate([row[k] for row in rows], axis=1)[:, warmup:]
-    try:
-        while done < total:
-            count = min(chunk, total - done)
-            state, found = _advance(density, state, chunk, jnp.asarray(count), warmup, accept)
-            rows.append([np.asarray(a)[:, :count] for a in found])
-            done += count
-            say(f"posterior: {done} of {total} draws of {chains} chains")
-            if done == total and thin < longest and not join(1).any():
-                if not (diagnostics(join(0))[0] < R_HAT).all():
-                    total, thin = total + thin * draws, 2 * thin
-    except KeyboardInterrupt:
-        pass
-    # Of draws that were not enough for the last doubling, those until then.
-    z, divergent, steps = (join(k) for k in range(3)) if rows else (np.zeros((1, 0)),) * 3
-    kept = z.shape[1] // thin
-    if kept < 4:
-        raise KeyboardInterrupt("posterior: interrupted before there were draws")
-    cut = lambda a: a[:, : kept * thin].reshape(chains, kept, thin, *a.shape[2:])
-    return _Run(cut(z)[:, :, -1], cut(divergent).any(axis=2), cut(steps).sum(axis=2), thin,
-                done == total)  # fmt: skip
-
-
-def _numpyro():
-    try:
-        import numpyro.diagnostics
-        import numpyro.infer.hmc
-        import numpyro.infer.util
-    except ImportError as error:
-        raise ImportError('a posterior needs numpyro: pip install "jaxmem[bayes]"') from error
-    return numpyro
-
-
-def _kernels(density, info, warmup, accept, key=None):
-    """State and step of NUTS, with what they are set to."""
-    start, step = _numpyro().infer.hmc.hmc(potential_fn_gen=lambda d: d.potential, algo="NUTS")
-    state = start(
-        info, warmup, step_size=0.5, target_accept_prob=accept, max_tree_depth=DEPTH,
-        model_args=(density,), rng_key=key,
-    )  # fmt: skip
-    return state, lambda state: step(state, (density,))
-
-
-@eqx.filter_jit
-def _begin(density, begin, keys, warmup, accept):
-    def one(row):
-        x, key = row
-        value, slope = jax.value_and_grad(density.potential)(x)
-        return _kernels(density, _info(x, value, slope), warmup, accept, key)[0]
-
-    return jax.lax.map(one, (begin, keys))
-
-
-@eqx.filter_jit
-def _advance(density, states, chunk, count, warmup, accept):
-    def one(state):
-        info = _info(state.z, state.potential_energy, state.z_grad)
-        _, step = _kernels(density, info, warmup, accept)
-
-        def draw(k, carry):
-            state, (z, divergent, steps) = carry
-            state = step(state)
-            z = z.at[k].set(density.search_vector(state.z))
-            divergent = divergent.at[k].set(state.diverging)
-            return state, (z, divergent, steps.at[k].set(state.num_steps))
-
-        empty = (
-            jnp.zeros((chunk, *state.z.shape)), jnp.zeros(chunk, bool), jnp.zeros(chunk, int)
-        )  # fmt: skip
-        return jax.lax.fori_loop(0, count, draw, (state, empty))
-
-    # One chain after the other: side by side, each draw waits for the longest trajectory.
-    return jax.lax.map(one, states)
-
-
-def _info(x, value, slope):
-    return _numpyro().infer.util.ParamInfo(x, value, slope)
-
-
-def diagnostics(z):
-    """R-hat and effective number of draws of each coordinate."""
-    of = _numpyro().diagnostics
-    return np.atleast_1d(of.split_gelman_rubin(z)), np.atleast_1d(of.effective_sample_size(z))
