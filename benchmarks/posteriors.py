@@ -11,7 +11,9 @@ writes `benchmarks/results/posteriors.json`.
   rank of the truth among the draws must be uniform. 2D elements of one spectrum, the prior
   log-normal; chi2 of 20 bins, p above 0.01 over the number of parameters.
 - `naive`: the same sampler without the optimum and the whitening, on the first single spectrum.
-- `joint`: the same of a few devices with loops and a step besides the spectra (`--joint`).
+- `joint`: convergence for a few devices with two loops and a step besides the spectra, 250 draws.
+
+`--only joint` runs one part and puts it in the file beside what is there.
 """
 
 import argparse
@@ -41,6 +43,9 @@ from circuits_by_hand import SPACE, TRUTHS, device, frequencies, impedance, nois
 
 # The prior of the calibration: a middle, and a factor of one standard deviation.
 MIDDLE, FACTOR, BINS, RANKS = TRUTHS[0], 2.0, 20, 99
+PARTS = ("convergence", "calibration", "naive", "joint")
+# Of what integrates in time.
+SHORT = dict(draws=250, warmup=150)
 
 
 def single(seed, k):
@@ -177,14 +182,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="a tenth of the counts, not written")
-    parser.add_argument("--joint", type=int, default=0, help="how many with transients")
+    parser.add_argument("--only", choices=PARTS, help="one part, added to what the file has")
     options = parser.parse_args()
     here = Path(__file__).resolve()
     share = 10 if options.quick else 1
     packages = ("jax", "equinox", "numpyro", "numpy", "scipy")
-    joints = f" --joint {options.joint}" if options.joint else ""
     result = {
-        "command": f"benchmarks/posteriors.py --seed {options.seed}{joints}",
+        "command": f"benchmarks/posteriors.py --seed {options.seed}",
         "machine": f"{platform.machine()}, {platform.system()}, python {platform.python_version()}",
         "device": str(jax.devices()[0]),
         "versions": {n: version(n) for n in packages},
@@ -195,17 +199,19 @@ def main():
         "convergence": lambda: convergence(makers, options.seed),
         "calibration": lambda: calibration(options.seed, 200 // share),
         "naive": lambda: naive(options.seed),
+        "joint": lambda: convergence([(joint, max(3 // share, 1))], options.seed, **SHORT),
     }
-    if options.joint:
-        short = dict(draws=250, warmup=150)
-        parts["joint"] = lambda: convergence([(joint, options.joint)], options.seed, **short)
+    out = here.parent / "results/posteriors.json"
+    if options.only:
+        parts = {options.only: parts[options.only]}
+        result = (json.loads(out.read_text()) if out.exists() else {}) | result
     for name, part in parts.items():
+        print(name, flush=True)
         start = time.perf_counter()
         result[name] = part()
         result[name]["seconds_in_all"] = round(time.perf_counter() - start, 2)
-        print(name, json.dumps(result[name], indent=1), flush=True)
+        print(json.dumps(result[name], indent=1), flush=True)
     if not options.quick:
-        out = here.parent / "results/posteriors.json"
         out.write_text(json.dumps(result, indent=1) + "\n")
         print(f"wrote {out.relative_to(here.parents[1])}")
 
