@@ -1,5 +1,7 @@
 """What meets the laboratory: reading, checking and fitting measurements."""
 
+from fitting.bootstrap import Bootstrap as Bootstrap
+from fitting.bootstrap import bootstrap as bootstrap
 from fitting.compare import compare as compare
 from fitting.comparison import Comparison as Comparison
 from fitting.conductance import conductance_model as conductance_model
@@ -15,11 +17,16 @@ from fitting.fit import Fit as Fit
 from fitting.fit import fit as fit
 from fitting.identifiability import Identifiability as Identifiability
 from fitting.identifiability import identifiability as identifiability
+from fitting.interval import interval as interval
 from fitting.kramers_kronig import KramersKronig as KramersKronig
 from fitting.kramers_kronig import kramers_kronig as kramers_kronig
 from fitting.many import FitMany as FitMany
 from fitting.many import fit_many as fit_many
 from fitting.minima import Minimum as Minimum
+from fitting.posterior import Posterior as Posterior
+from fitting.posterior import posterior as posterior
+from fitting.profile import Profile as Profile
+from fitting.profile import profile as profile
 from fitting.readers import ReadError as ReadError
 from fitting.readers import Recording as Recording
 from fitting.readers import read_recordings as read_recordings
@@ -30,6 +37,9 @@ from fitting.recorded import read_trace as read_trace
 from fitting.recorded import trace_of as trace_of
 from fitting.rivals import Rival as Rival
 from fitting.rivals import rivals as rivals
+from fitting.samples import Spread as Spread
+from fitting.samples import hopf_window as hopf_window
+from fitting.samples import spike_frequency as spike_frequency
 from fitting.sandwich import structured_covariance as structured_covariance
 from fitting.series import Series as Series
 from fitting.series import fit_series as fit_series

@@ -58,6 +58,12 @@ def derive(
     return found
 
 
+def value_and_slope(problem: Problem, fn: Callable[[Any], Any], z: np.ndarray):
+    """A function of the model at a search vector, and its derivative by it, shape `(p,)`."""
+    value, slope = _evaluate(problem.model, problem.coordinates, (fn,), jnp.asarray(z))
+    return float(value[0]), np.asarray(slope[0])
+
+
 def elements(model: Any) -> dict[str, tuple[str, Callable[[Any], Any]]]:
     """R_a = 1/g and L_d = tau/g (eqs 7, 8) of the slow conductances of a device.
 

@@ -9,7 +9,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("jaxmem", "jax", "jaxlib", "equinox", "diffrax", "optax", "numpy", "scipy")
+PACKAGES = (
+    "jaxmem", "jax", "jaxlib", "equinox", "diffrax", "optax", "numpyro", "numpy", "scipy",
+)  # fmt: skip
 
 
 def provenance(
