@@ -48,7 +48,7 @@ class Fit(eqx.Module):
       by `=`.
     - `covariance`: full, in search coordinates, infinite where undetermined.
     - `identifiable`, `reasons`: for each parameter whether the data determine it to a factor of
-      ten each way, and if not, why.
+      two each way, and if not, why.
     - `chi2`: sum of squared residuals. With `noise_known` they are in standard deviations, else
       relative to |Z|. `noise`: the standard deviation of a residual, 1 if known, else estimated
       as sqrt(chi2/(points - p)): the relative noise of Z. `points`: how many real numbers.

@@ -31,7 +31,7 @@ class FitMany(eqx.Module):
     - `values`, `low`, `high`: in their units, and the ends of their 68 % intervals, shape
       `(spectra, p)`; `z`, `standard_errors`, `covariance`: in search coordinates, the last of
       shape `(spectra, p, p)`. Infinite errors where the data do not feel a parameter.
-    - `identifiable`: whether the data determine a parameter to a factor of ten each way, shape
+    - `identifiable`: whether the data determine a parameter to a factor of two each way, shape
       `(spectra, p)`, as in `Fit`, but for one thing: a second minimum as good as the best is
       not looked for.
     - `chi2`, `noise`, `points`, `relative_rms_residual`: as in `Fit`, shape `(spectra,)`.

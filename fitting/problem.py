@@ -272,8 +272,8 @@ def _stack(terms, model) -> tuple[tuple[Part, ...], np.ndarray]:
         (dear if order else cheap).append((Part(batch, at, bool(order)), rows))
     for k in others:
         inner = measured(terms[k])
-        part = Part(inner, _part_of(terms[k]), False)
-        cheap.append((part, np.full(_size(part, model), k)))
+        part = Part(inner, _part_of(terms[k]), getattr(inner, "dear", False))
+        (dear if part.dear else cheap).append((part, np.full(_size(part, model), k)))
     every = [*cheap, *dear]
     return tuple(part for part, _ in every), np.concatenate([rows for _, rows in every])
 
