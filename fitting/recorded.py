@@ -92,7 +92,7 @@ def _wave(t, applied, start: str) -> AbstractWaveform:
     if start == "rest" and np.ptp(applied) <= 1e-3 * abs(level):
         # Samples that begin with the step do not show what was before.
         return Step(level, 0.0, float(t[0]))  # pyright: ignore[reportArgumentType]
-    corners: Any = _jumps_kept(t, applied)
+    corners: Any = _jumps_kept(*_turns_kept(t, applied))
     return Sampled(*corners)
 
 
@@ -112,6 +112,26 @@ def _bend(t, x) -> float:
         return 0.0
     # The typical one, so that corners and jumps, which a source makes too, do not count.
     return float(np.median(np.abs(np.diff(x, 2)))) / size
+
+
+def _turns_kept(t, x):
+    """With the corners that lie between two samples, where two straight legs meet.
+
+    A triangle that turns between its samples would be cut short there, and with it the current
+    that charges C_m.
+    """
+    if len(t) < 6 or (np.diff(t) <= 0).any():
+        return t, x
+    slope = np.diff(x) / np.diff(t)
+    near = lambda a, b: np.abs(a - b) < 0.05 * np.abs(slope).max()
+    k = np.arange(2, len(slope) - 2)
+    before, after = slope[k - 1], slope[k + 1]
+    legs = near(before, slope[k - 2]) & near(after, slope[k + 2]) & ~near(before, after)
+    k, before, after = k[legs], before[legs], after[legs]
+    at = (x[k + 1] - x[k] + before * t[k] - after * t[k + 1]) / (before - after)
+    inside = (at > t[k]) & (at < t[k + 1])
+    k, at, before = k[inside], at[inside], before[inside]
+    return np.insert(t, k + 1, at), np.insert(x, k + 1, x[k] + before * (at - t[k]))
 
 
 def _jumps_kept(t, x):

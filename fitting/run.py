@@ -84,6 +84,7 @@ def _joint(spec, loaded: Loaded, text, out: Path, force, resume, command, say, t
     def keep(progress: Progress) -> None:
         text = json.dumps({"specification": key, "progress": list(progress)})
         # Whole or not at all: an interruption may come at any time.
+        place.parent.mkdir(parents=True, exist_ok=True)
         beside = place.with_suffix(".new")
         beside.write_text(text)
         beside.replace(place)

@@ -19,8 +19,9 @@ def traces_figure(
 ) -> Figure:
     """A row for each trace: the signal against time, against what was applied, and residuals.
 
-    `signals` and `values` are the model's, of traces and of curves; samples that were not fitted
-    are hollow. A curve's row has the steady current-voltage curve in the place of the first two.
+    A step or a pulse, whose applied value takes few levels, is drawn over the logarithm of the time
+    in the middle. `signals` and `values` are the model's, of traces and of curves; samples that
+    were not fitted are hollow. A curve's row has the steady current-voltage curve in the place of the first two.
     """
     rows = len(traces) + len(curves)
     figure = Figure(figsize=(11, 2.9 * rows), layout="constrained")
@@ -39,7 +40,10 @@ def _trace_row(row: Sequence[Axes], trace: Trace, signal: np.ndarray, colour: st
     name = {"I": "I", "V": "V", "u": "u"}[trace.observe]
     cause, unit = ("V", "V") if trace.observe == "I" else ("I", "A")
     used = trace.used
-    for ax, x in ((row[0], trace.t), (row[1], applied)):
+    swept = len(np.unique(applied)) > 8
+    since = trace.t - trace.t[0]
+    middle = applied if swept else np.where(since > 0, since, np.nan)
+    for ax, x in ((row[0], trace.t), (row[1], middle)):
         ax.plot(x[used], trace.observed[used], "o", color=DATA, ms=3, alpha=0.6, mew=0)
         if not used.all():
             hollow = dict(mfc="none", mec=DATA, ms=4, mew=0.8)
@@ -48,9 +52,13 @@ def _trace_row(row: Sequence[Axes], trace: Trace, signal: np.ndarray, colour: st
         engineering_axis(ax, "y", name, trace.unit)
     row[0].set_title(trace.name, fontsize="medium", loc="left")
     engineering_axis(row[0], "x", "time", "s")
-    engineering_axis(row[1], "x", f"applied {cause}", unit)
-    # Arrows show which way a loop is run through.
-    _arrows(row[1], applied, signal, colour)
+    if swept:
+        engineering_axis(row[1], "x", f"applied {cause}", unit)
+        # Arrows show which way a loop is run through.
+        _arrows(row[1], applied, signal, colour)
+    else:
+        row[1].set_xscale("log")
+        engineering_axis(row[1], "x", "time since the first sample", "s")
     off = trace.observed - signal
     row[2].plot(trace.t[used], off[used], "o", color=colour, ms=3, alpha=0.7, mew=0)
     row[2].axhline(0, color="0.6", lw=0.6)

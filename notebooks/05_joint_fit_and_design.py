@@ -124,4 +124,4 @@ for ax, device, name in ((axes[0], today, "today's"), (axes[1], design.model, "d
     ax.set(title=f"{name} at {I * 1e6:.0f} µA", xlabel="time  (ms)")
     ax.grid(alpha=0.25, lw=0.5)
 axes[0].set_ylabel("u  (V)")
-figure.savefig("05_design.png", dpi=110)
+figure.savefig("05_joint_fit_and_design.png", dpi=110)

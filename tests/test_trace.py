@@ -160,6 +160,26 @@ def test_what_was_imposed_is_told_from_what_answered():
     assert which_is_imposed(Recording(t, V, I)) == "I"
 
 
+def test_a_corner_between_two_samples_is_found_again():
+    """A triangle of which the turn was not sampled is the triangle; a sine is left as it is."""
+    from fitting import Recording, trace_of
+
+    wave = jm.Triangle([0.0, 1.1, -0.4], rate=75.0)
+    t = np.linspace(0, float(wave.period), 64)
+    applied = np.asarray(wave(t))
+    trace = trace_of(Recording(t, applied, np.ones(64)), imposed="V")
+    fine = np.linspace(0, float(wave.period), 999)
+    np.testing.assert_allclose(trace.drive.wave(fine), wave(fine), atol=1e-9)
+    sine = np.sin(np.linspace(0, 6, 64))
+    trace = trace_of(Recording(t, sine, np.ones(64)), imposed="V")
+    assert trace.drive.wave.t.shape == (64,)
+    pulse = 1e-4 * ((t > t[10]) & (t < t[40]))
+    trace = trace_of(Recording(t, np.ones(64), pulse), imposed="I")
+    corners = np.asarray(trace.drive.wave.t)
+    # Both edges at once, at the first sample after each.
+    assert corners.shape == (66,) and (np.diff(corners) == 0).sum() == 2
+
+
 def test_a_failed_integration_is_nan_and_not_silent(monkeypatch):
     t = np.linspace(0, 0.04, 64)
     drive = jm.VoltageDrive(jm.Triangle([0.0, 1.1], rate=55.0))
