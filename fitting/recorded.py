@@ -123,10 +123,12 @@ def _turns_kept(t, x):
     if len(t) < 6 or (np.diff(t) <= 0).any():
         return t, x
     slope = np.diff(x) / np.diff(t)
-    near = lambda a, b: np.abs(a - b) < 0.05 * np.abs(slope).max()
     k = np.arange(2, len(slope) - 2)
     before, after = slope[k - 1], slope[k + 1]
-    legs = near(before, slope[k - 2]) & near(after, slope[k + 2]) & ~near(before, after)
+    turn = np.abs(after - before)
+    # Straight compared with the turn, so that the top of a sine is none.
+    straight = np.maximum(np.abs(before - slope[k - 2]), np.abs(after - slope[k + 2]))
+    legs = (turn > 0.05 * np.abs(slope).max()) & (straight < 0.1 * turn)
     k, before, after = k[legs], before[legs], after[legs]
     at = (x[k + 1] - x[k] + before * t[k] - after * t[k + 1]) / (before - after)
     inside = (at > t[k]) & (at < t[k + 1])

@@ -21,7 +21,8 @@ def traces_figure(
 
     A step or a pulse, whose applied value takes few levels, is drawn over the logarithm of the time
     in the middle. `signals` and `values` are the model's, of traces and of curves; samples that
-    were not fitted are hollow. A curve's row has the steady current-voltage curve in the place of the first two.
+    were not fitted are hollow. A curve's row has the steady current-voltage curve in the place of
+    the first two.
     """
     rows = len(traces) + len(curves)
     figure = Figure(figsize=(11, 2.9 * rows), layout="constrained")
