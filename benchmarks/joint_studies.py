@@ -106,9 +106,8 @@ def descent(seed, count):
                 drive = jm.CurrentDrive(jm.Pulse(level, length))
                 data = [studies.noisy_trace(rng, device, t, drive)]
             starts = studies.starts_around(rng, device, n=1, factor=1.5)
-            steps = 3000 if kind == "spectra" else 600
             result = fit(
-                data, device, studies.SPACE, estimator=Descent(steps=steps), starts=starts,
+                data, device, studies.SPACE, estimator=Descent(), starts=starts,
                 seed=k, throw=False,
             )  # fmt: skip
             off = np.abs(result.z - truth_of(result, device)) / result.standard_errors
