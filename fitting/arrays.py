@@ -10,6 +10,7 @@ from fitting.fit import Fit
 from fitting.problem import measured
 from fitting.steady_curve import SteadyCurve
 from fitting.trace import Trace
+from jaxmem.circuits import VoltageDrive
 
 
 def fit_dataset(fit: Fit, provenance: dict[str, Any]) -> Any:
@@ -56,7 +57,7 @@ def fit_dataset(fit: Fit, provenance: dict[str, Any]) -> Any:
             applied = np.asarray(inner.drive.wave(inner.t))
             data |= {
                 f"{key}_t": (key, inner.t, {"units": "s", "name": inner.name}),
-                f"{key}_applied": (key, applied, {"units": "V" if inner.unit == "A" else "A"}),
+                f"{key}_applied": (key, applied, {"units": _unit(inner)}),
                 f"{key}_observed": (key, inner.observed, {"units": inner.unit}),
                 f"{key}_model": (key, signal, {"units": inner.unit}),
                 f"{key}_used": (key, used.astype("i1")),
@@ -79,6 +80,10 @@ def fit_dataset(fit: Fit, provenance: dict[str, Any]) -> Any:
         "versions": str(provenance.get("versions", "")),
     }  # fmt: skip
     return xr.Dataset(data, coords=coords, attrs=attributes)
+
+
+def _unit(trace: Trace) -> str:
+    return "V" if isinstance(trace.drive, VoltageDrive) else "A"
 
 
 def write_arrays(path: Path, fit: Fit, provenance: dict[str, Any]) -> None:

@@ -29,7 +29,15 @@ def determined(
     model = problem.model
     if not len(null) or not isinstance(model, AbstractDevice) or not hasattr(model, "i_c0"):
         return ()
-    u = np.unique(np.round(biases(problem, problem.coordinates.unpack(jnp.asarray(z), model)), 9))
+    # With a bias that is a current or an applied voltage u moves with the parameters.
+    at_u = all(s.bias[0] == "u" for s in problem.spectra)
+    u = (
+        np.zeros(0)
+        if not at_u
+        else np.unique(
+            np.round(biases(problem, problem.coordinates.unpack(jnp.asarray(z), model)), 9)
+        )
+    )
     names = ["R_b", "C_m", "V_m", "tau_d", "i_c0 exp(-V_T/V_m)"]
     names += ["tau_k"] if hasattr(model, "tau_k") else []
     at = [f" at u = {x:.3g} V" for x in u] if len(u) > 1 else [""] * len(u)

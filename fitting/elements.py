@@ -11,6 +11,7 @@ from fitting.data import Spectrum
 from fitting.space import Free, Space
 from fitting.steady_curve import SteadyCurve
 from fitting.trace import Trace
+from jaxmem.circuits import VoltageDrive
 from jaxmem.devices import (
     AbstractDevice,
     ConstantPhase,
@@ -170,6 +171,9 @@ def seen_in(term: Trace | SteadyCurve) -> Seen:
     pair = (applied[used], term.observed[used])
     gaps = np.diff(np.unique(term.t))
     length = float(term.t[-1] - term.t[0])
+    if isinstance(term.drive, VoltageDrive) and term.observe == "u":
+        # Voltages only.
+        return Seen(pair[1], np.zeros(0), float(gaps.min()), length)
     voltages, currents = pair if term.observe == "I" else pair[::-1]
     return Seen(voltages, currents, float(gaps.min()), length)
 
@@ -247,7 +251,9 @@ class _Scales(NamedTuple):
         """From loops, steps and curves: chords for resistances, samples for times."""
         # With the origin: a step holds one current all the time.
         span = lambda x: float(np.ptp(np.append(x, 0.0)))
-        R = [span(s.voltages) / max(span(s.currents), 1e-300) for s in seen]
+        R = [span(s.voltages) / span(s.currents) for s in seen if span(s.currents) > 0]
+        if not R:
+            raise ValueError("nothing says how large the currents are; give a term that does")
         moving = [s for s in seen if s.slowest > 0]
         slowest = 1 / max((s.slowest for s in moving), default=1.0)
         fastest = 1 / min((s.fastest for s in moving), default=1e-3)

@@ -13,7 +13,7 @@ from fitting.data import Spectrum
 from fitting.derived import Derived, derive
 from fitting.determined import determined, saturation
 from fitting.estimators import AbstractEstimator, Code, LeastSquares, Search
-from fitting.joint import Progress, joint_search
+from fitting.joint import Progress, as_search, joint_search
 from fitting.minima import (
     EQUAL,
     Alternative,
@@ -265,7 +265,8 @@ def fit(
     say(f"{len(begin)} starts, {len(c.names)} parameters, {problem.points} numbers")
     if problem.dear and (estimator is None or isinstance(estimator, LeastSquares)):
         again = lambda turn: _starts(starts).draw(c, model, seed + 1000 * turn)
-        problem, found = _joint(problem, again, limit, say, resume, keep)
+        polish = Polish() if estimator is None else Polish(max_steps=estimator.max_steps)
+        problem, found = _joint(problem, again, limit, polish, say, resume, keep)
     else:
         problem, found = _direct(problem, estimator or LeastSquares(), begin, limit, lanes)
     best = best_of(found)
@@ -278,6 +279,13 @@ def fit(
     converged = int(np.sum(found.code == 0))
     say(f"chi2 {found.chi2[best]:.6g}, {converged} of {len(found.code)} converged")
     mirrored = () if code == Code.INTERRUPTED else _mirrored(problem, found, limit)
+    if mirrored and min(other for _, other in mirrored) < found.chi2[best] * (1 - 1e-6):
+        # The exchanged point is the better one: it is an end of the search like the others.
+        end, lower = min(mirrored, key=lambda pair: pair[1])
+        join = lambda a, b: np.concatenate([np.asarray(a), [b]])
+        found = Search(join(found.z, end), join(found.chi2, lower), join(found.code, 0),
+                       join(found.steps, 0))  # fmt: skip
+        mirrored = _mirrored(problem, found, limit)
     return finish_fit(problem, found, limit, derived, len(begin), mirrored)
 
 
@@ -306,18 +314,15 @@ def _direct(problem, estimator, begin, limit, lanes):
     return problem, found
 
 
-def _joint(problem, again, limit, say, resume, keep):
+def _joint(problem, again, limit, polish, say, resume, keep):
     """The search with transients, and the scales of the noise found at its end."""
     problem = problem.rescaled(first_guess(problem))
     mirrors = lambda z: exchanged_lags(problem, z)
-    found, ends = joint_search(
-        problem, again, limit, mirrors=mirrors, say=say, resume=resume, keep=keep
+    ends, cut = joint_search(
+        problem, again, limit, mirrors=mirrors, polish=polish, say=say, resume=resume, keep=keep
     )
-    polish = Polish(max_steps=20)
     ends = sorted(ends, key=lambda e: e.chi2)
-    if ends[0].code == Code.INTERRUPTED or not np.isfinite(ends[0].chi2):
-        return problem, found
-    for turn in range(ROUNDS):
+    for turn in range(0 if cut or not np.isfinite(ends[0].chi2) else ROUNDS):
         top = ends[0]
         before = problem.scales
         raw = top.r * problem.row_scale
@@ -328,11 +333,12 @@ def _joint(problem, again, limit, say, resume, keep):
         near = [e for e in ends if e.chi2 < 2 * top.chi2 + 100][:3]
         ends = sorted((polish(problem, e.z, limit) for e in near), key=lambda e: e.chi2)
         say(f"noise, round {turn + 1}: chi2 {ends[0].chi2:.6g}")
-        if np.abs(np.log(problem.scales / before)).max() < 0.01:
+        cut = any(e.code == Code.INTERRUPTED for e in ends)
+        if cut or np.abs(np.log(problem.scales / before)).max() < 0.01:
             break
-    row = lambda name: np.array([getattr(e, name) for e in ends])
-    codes = row("code").astype(int)
-    return problem, Search(np.stack([e.z for e in ends]), row("chi2"), codes, row("steps"))
+    if cut:
+        ends[0] = ends[0]._replace(code=Code.INTERRUPTED)
+    return problem, as_search(ends)
 
 
 def _mirrored(problem, found, limit) -> tuple[tuple[np.ndarray, float], ...]:

@@ -41,7 +41,7 @@ def joint_search(
     say: Callable[[str], None] = lambda line: None,
     resume: Progress | None = None,
     keep: Callable[[Progress], None] = lambda progress: None,
-) -> tuple[Search, list[Polished]]:
+) -> tuple[list[Polished], bool]:
     """Search from many starts, and polish the best ends one after the other.
 
     First the terms that cost microseconds: compressed residuals, which lead from far away, then
@@ -55,7 +55,10 @@ def joint_search(
     - `mirrors`: other points that may explain the data as well as a given one.
     - `keep`: called with a `Progress` at each better point; `resume`: such a one.
 
-    **Returns:** every end as a `Search`, and the polished ones.
+    **Returns:** every polished end, and whether Ctrl-C cut the search short.
+
+    **Raises:** `RuntimeError` if the residual is finite at none of the starts; `KeyboardInterrupt`
+    if there is no end yet.
     """
     polish = polish or Polish()
     ends: list[Polished] = []
@@ -67,41 +70,59 @@ def joint_search(
             waiting.insert(0, np.asarray(z))
         if resume.best is not None:
             waiting.insert(0, np.asarray(resume.best[0]))
-    for turn in range(first, ROUNDS):
-        candidates = waiting or _candidates(problem, draw(turn), limit, best, polish, say)
-        waiting = []
-        for k, z in enumerate(candidates):
-            if any(_near(z, e.z, limit) for e in ends):
+    try:
+        for turn in range(first, ROUNDS):
+            candidates = waiting or _candidates(problem, draw(turn), limit, best, polish, say)
+            waiting = []
+            keep(Progress(turn, _plain(candidates), _done(ends), None))
+            for k, z in enumerate(candidates):
+                if any(_near(z, e.z, limit) for e in ends):
+                    continue
+                rest, done = _plain(candidates[k + 1 :]), _done(ends)
+
+                def better(z, chi2, rest=rest, done=done, turn=turn):
+                    keep(Progress(turn, rest, done, (z.tolist(), float(chi2))))
+
+                tell = lambda step, x, k=k: say(f"polishing {k + 1}, step {step}: chi2 {x:.6g}")
+                ends.append(polish(problem, z, limit, tell, better))
+                _stop(ends)
+            if not ends:
                 continue
-            rest = [list(map(float, c)) for c in candidates[k + 1 :]]
-            done = [(list(map(float, e.z)), e.chi2, int(e.code)) for e in ends]
-
-            def better(z, chi2, rest=rest, done=done, turn=turn):
-                keep(Progress(turn, rest, done, (list(map(float, z)), float(chi2))))
-
-            tell = lambda step, chi2, k=k: say(f"polishing {k + 1}, step {step}: chi2 {chi2:.6g}")
-            ends.append(polish(problem, z, limit, tell, better))
-            if ends[-1].code == Code.INTERRUPTED:
-                return _as_search(ends), ends
-        if not ends:
-            continue
-        top = min(ends, key=lambda e: e.chi2)
-        for z in mirrors(top.z) if np.isfinite(top.chi2) else ():
-            ends.append(polish(problem, z, limit))
-        top = min(ends, key=lambda e: e.chi2)
-        freedom = max(problem.points - len(limit), 1)
-        same = sum(e.chi2 < top.chi2 * 1.001 + 0.1 for e in ends)
-        # The scales of the noise are not known yet: two ends that agree count for more.
-        informed = problem.cheap() is not None
-        if top.chi2 <= SUSPICIOUS * freedom or (same >= 2 and informed):
-            break
-        say(f"chi2 {top.chi2:.4g} for {freedom} degrees of freedom: other starts")
+            top = min(ends, key=lambda e: e.chi2)
+            for z in mirrors(top.z) if np.isfinite(top.chi2) else ():
+                ends.append(polish(problem, z, limit))
+                _stop(ends)
+            top = min(ends, key=lambda e: e.chi2)
+            freedom = max(problem.points - len(limit), 1)
+            same = sum(e.chi2 < top.chi2 * 1.001 + 0.1 for e in ends)
+            # The scales of the noise are not known yet: two ends that agree count for more.
+            informed = problem.cheap() is not None
+            if top.chi2 <= SUSPICIOUS * freedom or (same >= 2 and informed):
+                break
+            say(f"chi2 {top.chi2:.4g} for {freedom} degrees of freedom: other starts")
+    except KeyboardInterrupt:
+        if not any(np.isfinite(e.chi2) for e in ends):
+            raise
+        return ends, True
     if not ends:
         raise RuntimeError(
             "fit: the residual is not finite at any of the starts; check units, the start box and "
             "the data"
         )
-    return _as_search(ends), ends
+    return ends, False
+
+
+def _stop(ends: list[Polished]) -> None:
+    if ends[-1].code == Code.INTERRUPTED:
+        raise KeyboardInterrupt
+
+
+def _plain(rows) -> list[list[float]]:
+    return [np.asarray(z).tolist() for z in rows]
+
+
+def _done(ends: list[Polished]) -> list[tuple[list[float], float, int]]:
+    return [(e.z.tolist(), e.chi2, int(e.code)) for e in ends]
 
 
 def _candidates(problem, begin, limit, best, polish, say) -> list[np.ndarray]:
@@ -126,7 +147,10 @@ def _candidates(problem, begin, limit, best, polish, say) -> list[np.ndarray]:
     # With transients alone a start says little: a few steps from each show which are promising,
     # in logarithms, because most are decades away.
     short = Polish(15, polish.enough, 1.0, polish.floor, far=True)
-    ends = [short(problem, z, limit) for z in pool]
+    ends: list[Polished] = []
+    for z in pool:
+        ends.append(short(problem, z, limit))
+        _stop(ends)
     kept = _distinct([e.z for e in ends if np.isfinite(e.chi2)], limit, len(ends))
     costs = _costs(problem, kept, far=True)
     return [kept[k] for k in np.argsort(costs, kind="stable") if np.isfinite(costs[k])][: best + 1]
@@ -158,6 +182,7 @@ def _near(a, b, limit) -> bool:
     return bool(np.abs((a - b) / limit).max() < 1e-3)
 
 
-def _as_search(ends: list[Polished]) -> Search:
+def as_search(ends: list[Polished]) -> Search:
+    """Polished ends as what a search returns."""
     row: Any = lambda name: np.array([getattr(e, name) for e in ends])
     return Search(np.stack([e.z for e in ends]), row("chi2"), row("code").astype(int), row("steps"))

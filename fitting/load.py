@@ -63,7 +63,7 @@ def load(spec: Spec, tell: Tell = lambda stage, done, total: None) -> Loaded:
         elif entry.kind == "trace":
             traces += _traces(entry, notes)
         else:
-            curves.append(_curve(entry, notes))
+            curves += _curves(entry, notes)
     measured = []
     for k, (s, low, high) in enumerate(spectra):
         tell("checking", k, len(spectra))
@@ -150,17 +150,21 @@ def _traces(entry: Entry, notes: list[str]) -> list[Trace]:
     ]  # fmt: skip
 
 
-def _curve(entry: Entry, notes: list[str]) -> SteadyCurve:
+def _curves(entry: Entry, notes: list[str]) -> list[SteadyCurve]:
     o, path = entry.options, Path(str(entry.file))
     # A steady curve has no time; any scan rate serves to read it as voltages and currents.
-    (r,) = read_recordings(path, units=o.get("units"), rate=1.0)
-    notes += [f"{path.stem}: {note}" for note in r.notes if "rate" not in note]
-    V, I = r.V[r.used], r.I[r.used]
-    sigma = noise_of(o.get("sigma"))
-    if sigma is None and (I == 0).any():
-        # Proportional noise gives no weight at zero.
-        V, I = V[I != 0], I[I != 0]
-    return SteadyCurve(I, V=V, sigma=sigma, label=path.stem, source=str(path))
+    recordings = read_recordings(path, units=o.get("units"), rate=1.0)
+    curves = []
+    for k, r in enumerate(recordings):
+        label = _label(r.label, path, k, len(recordings))
+        notes += [f"{label}: {note}" for note in r.notes if "scan rate" not in note]
+        V, I = r.V[r.used], r.I[r.used]
+        sigma = noise_of(o.get("sigma"))
+        if sigma is None and (I == 0).any():
+            # Proportional noise gives no weight at zero.
+            V, I = V[I != 0], I[I != 0]
+        curves.append(SteadyCurve(I, V=V, sigma=sigma, label=label, source=str(path)))
+    return curves
 
 
 def _label(own: str, path: Path, k: int, count: int) -> str:

@@ -26,6 +26,8 @@ def exchanged_lags(problem: Problem, z: np.ndarray) -> list[np.ndarray]:
         if "=" in path or not path.endswith("tau_d") or f"{head}tau_k" not in c.paths:
             continue
         j = c.paths.index(f"{head}tau_k")
+        if not (c.log[k] and c.log[j]):
+            continue
         at = lenses(model)
         letters = [float(at[f"{head}{name}"](model)) for name in ("V_T", "V_m")]
         u = biases(problem, model)
@@ -45,8 +47,8 @@ def biases(problem: Problem, model: Any) -> np.ndarray:
         spectrum = measured(term)
         if isinstance(spectrum, Spectrum) and spectrum.bias[0] is not None:
             kind, value = spectrum.bias
-            if kind == "u" or device is None:
+            if kind == "u":
                 found.append(value)
-            else:
+            elif device is not None:
                 found.append(float(bias_voltage(device, kind, jnp.asarray(value, dtype=float))))
     return np.array([u for u in found if np.isfinite(u)])

@@ -67,6 +67,7 @@ class Polish:
         if not (np.isfinite(best) and np.isfinite(J).all()):
             return Polished(z, np.inf, Code.NOT_FINITE, 0, r, J)
         code, still = Code.MAX_STEPS, 0
+        longest = self.clip * limit
         try:
             for steps in range(1, self.max_steps + 1):
                 tell(steps, best)
@@ -80,12 +81,13 @@ class Polish:
                     code = Code.CONVERGED
                     break
                 step = self._step(A, g, free, damping, limit)
-                new = np.clip(z + np.clip(step, -self.clip * limit, self.clip * limit), low, high)
+                new = np.clip(z + np.clip(step, -longest, longest), low, high)
                 dz = new - z
                 expected = -(2 * g @ dz + dz @ A @ dz)
                 trial, slope = self._look(problem, new)
                 cost = float(trial @ trial)
-                still = still + 1 if abs(cost - best) < 5 * enough else 0
+                small = abs(cost - best) < 5 * enough and damping < 1
+                still = still + 1 if small else 0
                 fine = np.isfinite(cost) and np.isfinite(slope).all()
                 if fine and cost < best:
                     gain = (best - cost) / expected if expected > 0 else 0.5
@@ -112,11 +114,17 @@ class Polish:
         return step
 
     def _promise(self, A, g, free, limit):
-        """What an undamped step, of at most the longest length, would take off chi2."""
+        """What the best step within the longest lengths would take off chi2, never negative.
+
+        The damping is raised until the step is short enough: cut in some coordinates only, a step
+        along a direction that is nearly free need not descend.
+        """
         if not free.any():
             return 0.0
-        step = self._step(A, g, free, 1e-9, limit)
-        step = np.clip(step, -self.clip * limit, self.clip * limit)
+        for damping in 10.0 ** np.arange(-10, 9):
+            step = self._step(A, g, free, damping, limit)
+            if (np.abs(step) <= self.clip * limit).all():
+                break
         return float(-(2 * g @ step + step @ A @ step))
 
     def _look(self, problem, z):

@@ -44,8 +44,8 @@ def read_trace(
       period, or `1/freq` is.
     - `units`, `rate`, `freq`, `compliance`: see `read_recordings`. `sigma`: see `Trace`.
 
-    Samples at the compliance are not fitted. What is imposed and the same in all samples was put on
-    at the first of them, from 0.
+    Samples at the compliance, and those that stand on a jump, are not fitted. What is imposed and
+    the same in all samples was put on at the first of them, from 0.
 
     **Raises:** `ReadError` (a `ValueError`) if the file is none of these.
     """
@@ -81,15 +81,21 @@ def trace_of(
         # The last sample of one period lies one interval before the next begins, unless it closes.
         closed = abs(applied[-1] - applied[0]) <= 1e-6 * np.ptp(applied)
         period = float(r.t[-1] - r.t[0] + (0.0 if closed else np.median(np.diff(r.t))))
+    # What stands on a jump is not one value: the charge of C_m passes there at once.
+    corners = np.asarray(drive.wave.edges())
+    jumps = corners[1:][np.diff(corners) == 0] if len(corners) > 1 else corners[:0]
+    if isinstance(drive.wave, Step):
+        jumps = corners
+    used = r.used & ~np.isin(r.t, jumps)
     return Trace(
-        r.t, drive, observed, sigma=sigma, start=start, period=period, used=r.used,
+        r.t, drive, observed, sigma=sigma, start=start, period=period, used=used,
         label=r.label, source=r.source,
     )  # fmt: skip
 
 
 def _wave(t, applied, start: str) -> AbstractWaveform:
     level = float(np.median(applied))
-    if start == "rest" and np.ptp(applied) <= 1e-3 * abs(level):
+    if start == "rest" and np.ptp(applied) <= 0.02 * abs(level):
         # Samples that begin with the step do not show what was before.
         return Step(level, 0.0, float(t[0]))  # pyright: ignore[reportArgumentType]
     corners: Any = _jumps_kept(*_turns_kept(t, applied))
@@ -99,11 +105,29 @@ def _wave(t, applied, start: str) -> AbstractWaveform:
 def which_is_imposed(r: Recording) -> str:
     """`"V"` or `"I"`: the one that follows straight lines and plateaus; V in doubt.
 
-    What a source imposes is made of a few straight legs; what answers is curved and noisy. Compared
-    are the typical second differences, relative to the range.
+    What a source imposes is made of a few straight legs; what answers is curved and noisy. First,
+    whether one of them keeps to one or two levels, then the typical second differences, relative
+    to the range.
     """
+    level = {name: _on_levels(x) for name, x in (("V", r.V), ("I", r.I))}
+    if (level["V"] > 0.98) != (level["I"] > 0.98):
+        return "V" if level["V"] > 0.98 else "I"
     bend = {name: _bend(r.t, x) for name, x in (("V", r.V), ("I", r.I))}
     return "I" if bend["I"] < 0.2 * bend["V"] else "V"
+
+
+def _on_levels(x) -> float:
+    """Which share of the samples lies at one of the two commonest levels, within 2 %."""
+    size = max(float(np.ptp(x)), float(np.abs(np.median(x))))
+    share, rest = 0.0, np.asarray(x)
+    for _ in range(2):
+        if not len(rest):
+            break
+        middle = np.sort(rest)[len(rest) // 2]
+        here = np.abs(rest - middle) <= 0.02 * size
+        share += here.sum() / len(x)
+        rest = rest[~here]
+    return share
 
 
 def _bend(t, x) -> float:

@@ -48,15 +48,19 @@ def run(
     **Raises:** `ReadError`, `SpecError`, `FolderError` and `ValueError` for input that cannot be
     used; `RuntimeError` if no search gave a finite residual.
     """
+    force = force or resume
     check_folder(out, force=force)
     loaded = load(spec, tell)
     text = spec_to_toml(spec, out)
     extras = spec.joint or spec.fixed or spec.ranges
-    if not extras or not (spec.together or spec.joint or len(loaded.measured) == 1):
+    if not extras or not (spec.together or spec.joint):
         if extras:
             raise SpecError(
-                "fixed and ranges are for one device: give together = true, or one spectrum"
+                "fixed and ranges are for one device with the paper's parameters: give "
+                "together = true (--together)"
             )
+        if resume:
+            raise SpecError("nothing to resume: fits of spectra alone are done in one go")
         study = Study(
             kind="2d" if _is_file(spec.device) else spec.device, add=spec.add,
             without=spec.without, together=spec.together, estimator=_estimator(spec),
@@ -78,7 +82,8 @@ def _joint(spec, loaded: Loaded, text, out: Path, force, resume, command, say, t
         say(f"note: {remark}")
     origin = provenance(command, spec.files, spec.seed)
     place = out.with_name(f"{out.name}.search.json")
-    key = hashlib.sha256(json.dumps([text, origin["data"]]).encode()).hexdigest()
+    own = Path(spec.device).read_text(encoding="utf-8") if _is_file(spec.device) else ""
+    key = hashlib.sha256(json.dumps([text, own, origin["data"]]).encode()).hexdigest()
     before = _resume(place, key) if resume else None
 
     def keep(progress: Progress) -> None:

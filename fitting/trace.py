@@ -16,6 +16,7 @@ from jaxmem.circuits import (
     Circuit,
     EitherDrive,
     Sampled,
+    Sine,
     VoltageDrive,
 )
 from jaxmem.devices import AbstractDevice
@@ -125,6 +126,23 @@ class Trace(eqx.Module):
         self.wave = _polyline(drive.wave, self)
         edges = np.asarray(self.wave.edges(), dtype=float)
         self.edges = edges[np.isfinite(edges)]
+        if self.start == "periodic":
+            self._check_repeats()
+
+    def _check_repeats(self):
+        later = self.t[self.t > self.t[0] + self.period * (1 + 1e-9)]
+        if not np.isclose(self.edges, self.t[0], rtol=0, atol=1e-9 * self.period).any():
+            # At an edge the drive may jump into the next period.
+            later = np.append(later, self.t[0] + self.period)
+        if not len(later):
+            return
+        now, then = np.asarray(self.wave(later)), np.asarray(self.wave(later - self.period))
+        size = np.abs(np.asarray(self.wave(self.t))).max()
+        if (np.abs(now - then) > 1e-2 * max(size, 1e-300)).any():
+            raise ValueError(
+                f"{self.name}: start='periodic', but the drive does not repeat after "
+                f"{self.period:g} s; give period=, or a drive that goes on over all samples"
+            )
 
     @property
     def name(self) -> str:
@@ -204,7 +222,9 @@ class TraceBatch(eqx.Module):
         n = max(len(trace.t) for trace in traces)
         rows, window = [], 1
         for trace in traces:
-            t = np.concatenate([[min([trace.t[0], *trace.edges])], trace.t])
+            # At rest it is as long as the drive has not begun; else the first sample is the start.
+            before = trace.edges if trace.start == "rest" else []
+            t = np.concatenate([[min([trace.t[0], *before])], trace.t])
             places = np.clip(np.searchsorted(t, trace.edges), 0, len(t))
             most = np.diff(np.concatenate([[0], places, [len(t)]])).max()
             window = max(window, int(most) + 1)
@@ -229,8 +249,9 @@ class TraceBatch(eqx.Module):
             begin=jax.tree.map(stack, *[trace.begin for trace in traces]),
             observe=jnp.asarray([list(UNITS).index(trace.observe) for trace in traces]),
             start=first.start, rtol=first.rtol,
-            # Programs are shared by windows of like size.
-            window=min(n + 2, 1 << window.bit_length()),
+            # Programs are shared by windows of like size. The end of a period is a sample more,
+            # and padding stands between it and the others.
+            window=n + 2 if first.start == "periodic" else min(n + 2, 1 << window.bit_length()),
         )  # fmt: skip
 
     def signal(self, model: AbstractDevice) -> Float[Array, "k m"]:
@@ -274,6 +295,8 @@ def _polyline(wave, trace):
     """
     edges = np.asarray(wave.edges(), dtype=float)
     edges = np.unique(edges[np.isfinite(edges)])
+    if any(isinstance(part, Sine) for part in getattr(wave, "parts", (wave,))):
+        return wave
     if isinstance(wave, Sampled):
         close = trace.t[0] + trace.period
         if trace.start == "periodic" and wave.t[-1] < close * (1 - 1e-12):
@@ -288,9 +311,10 @@ def _polyline(wave, trace):
     corners = np.unique(np.concatenate([[first - span, first], edges, [last, last + span]]))
     a, b = corners[:-1], corners[1:]
     middle = (a + b) / 2
-    at = [_values(wave, a + (b - a) * s, middle) for s in (0.0, 0.3, 0.5, 0.8, 1.0)]
+    shares = (0.0, 0.13819, 0.27639, 0.5257, 0.6851, 0.87317, 1.0)
+    at = [_values(wave, a + (b - a) * s, middle) for s in shares]
     size = max(np.abs(np.stack(at)).max(), 1e-300)
-    for s, found in zip((0.3, 0.5, 0.8), at[1:4], strict=True):
+    for s, found in zip(shares[1:-1], at[1:-1], strict=True):
         if np.abs(found - (at[0] + s * (at[-1] - at[0]))).max() > 1e-9 * size:
             return wave
     t = np.stack([a, b], axis=1).ravel()[1:-1]

@@ -256,6 +256,15 @@ def fit(
         if any(f.suffix.lower() == ".toml" for f in files):
             if len(files) > 1 or curve:
                 raise ValueError("give one specification (.toml) and nothing else, or data files")
+            said = [device != "2d", add, without, together, fix, units, scan_rate, loop_freq,
+                    start != "rest", imposed, compliance, bias is not None, min_freq > 0,
+                    max_freq < float("inf"), estimator is not Estimator.lm, steps, starts,
+                    seed]  # fmt: skip
+            if any(said):
+                raise ValueError(
+                    f"{files[0]} is the whole specification: write options there; beside it only "
+                    "--out, --force and --resume"
+                )
             spec = read_spec(files[0])
         else:
             if not files and not curve:

@@ -150,6 +150,40 @@ def test_a_start_whose_integration_fails_costs_a_start(monkeypatch):
     assert Polish()(problem, begin, limit).code == Code.NOT_FINITE
 
 
+def test_a_nearly_free_direction_does_not_end_a_descent():
+    """The step along it, cut in one coordinate only, would go up; the descent goes on."""
+    J = np.array([[100.0, 1000.0], [0.0, 0.01]])
+
+    class Line:
+        points = 2
+
+        class coordinates:
+            low, high = (-np.inf,) * 2, (np.inf,) * 2
+
+        def inspect(self, z):
+            return z @ J.T + np.array([50.0, 1.0]), np.stack([J] * len(z))
+
+    end = Polish()(Line(), np.zeros(2), np.ones(2))
+    assert end.code == Code.CONVERGED and end.chi2 < 1.01
+
+
+@pytest.mark.parametrize("after", [1, 4, 9])
+def test_an_interruption_at_any_time_is_said(after, monkeypatch):
+    rng = np.random.default_rng([SEED, 3])
+    terms, device = draw_study(rng)
+    inspect, left = Problem.inspect, [after + 2]
+
+    def stopping(self, z):
+        left[0] -= 1
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        return inspect(self, z)
+
+    monkeypatch.setattr(Problem, "inspect", stopping)
+    result = fit(terms, device, SPACE, starts=starts_around(rng, device), throw=False)
+    assert result.code == Code.INTERRUPTED and np.isfinite(result.chi2)
+
+
 def test_two_cells_of_one_material():
     """A hierarchy is a tuple of devices: what is shared is tied, what is each cell's own is not."""
     rng = np.random.default_rng(SEED)

@@ -2,6 +2,7 @@
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
@@ -178,6 +179,51 @@ def test_a_corner_between_two_samples_is_found_again():
     corners = np.asarray(trace.drive.wave.t)
     # Both edges at once, at the first sample after each.
     assert corners.shape == (66,) and (np.diff(corners) == 0).sum() == 2
+
+
+def test_waves_that_are_no_polylines_stay_what_they_are():
+    t = np.linspace(0, 1, 201)
+    for wave in (jm.Sine(0.2, 10.0, 0.5), jm.Sine(0.2, 20.0, 0.5) + jm.Constant(0.1)):
+        trace = Trace(t, jm.VoltageDrive(wave), np.ones(201))
+        np.testing.assert_allclose(trace.wave(t), wave(t), rtol=1e-12)
+        assert type(trace.wave) is type(wave)
+    for wave in (jm.Constant(0.3), jm.Step(0.5, 0.1, -1.0), jm.PulseTrain(0.5, 0.1, 0.3, count=3)):
+        trace = Trace(t, jm.VoltageDrive(wave), np.ones(201))
+        np.testing.assert_allclose(trace.wave(t), wave(t), rtol=1e-12)
+        assert type(trace.wave) is jm.Sampled
+
+
+def test_a_short_settled_trace_in_a_batch_is_what_it_is_alone():
+    drive = jm.VoltageDrive(jm.PulseTrain(0.9, 0.002, 0.004, count=8))
+    times = [np.linspace(0, 0.05, 300), np.linspace(0, 0.02, 40)]
+    traces = [
+        Trace(t, drive, np.ones(len(t)), start="periodic", period=0.06, rtol=1e-7) for t in times
+    ]
+    alone = traces[1].signal(DEVICE)
+    both = np.asarray(jax.jit(lambda d: TraceBatch.of(traces).signal(d))(DEVICE))
+    np.testing.assert_allclose(both[1, :40], alone, atol=1e-6 * np.ptp(alone))
+
+
+def test_a_periodic_drive_must_repeat_and_a_given_state_is_that_of_the_first_sample():
+    drive = jm.VoltageDrive(jm.Triangle([0.0, 1.1], rate=55.0))
+    with pytest.raises(ValueError, match="does not repeat after"):
+        Trace(np.linspace(0.01, 0.05, 50), drive, np.ones(50), start="periodic", period=0.04)
+    step = jm.CurrentDrive(jm.Step(1e-4))
+    start = (0.2, DEVICE.rest(jnp.asarray(0.2)))
+    trace = Trace(np.linspace(1.0, 1.01, 50), step, np.ones(50), start=start)
+    assert trace.signal(DEVICE)[0] == pytest.approx(0.2 + 400.0 * 1e-4, rel=1e-6)
+
+
+def test_samples_on_a_jump_are_not_fitted_and_plateaus_are_imposed():
+    from fitting import Recording, trace_of
+
+    rng = np.random.default_rng(0)
+    t = np.linspace(0, 1, 100)
+    I = 1e-5 * (1 + np.exp(-3 * t)) * (1 + 1e-4 * rng.normal(size=100))
+    for V in (0.5 + 1e-3 * rng.normal(size=100), 0.5 * (t > 0.2) + 1e-4 * rng.normal(size=100)):
+        trace = trace_of(Recording(t, V, I))
+        assert trace.observe == "I"
+        assert (~trace.used).sum() == 1 and not trace.used[np.argmax(V > 0.4)]
 
 
 def test_a_failed_integration_is_nan_and_not_silent(monkeypatch):
