@@ -140,29 +140,37 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--studies", type=int, default=500)
     parser.add_argument("--descents", type=int, default=50)
+    parser.add_argument(
+        "--only", nargs="+", choices=("speed", "recovered", "descent"), help="some of the parts"
+    )
     parser.add_argument("--quick", action="store_true", help="a twentieth, not written")
     options = parser.parse_args()
     share = 20 if options.quick else 1
-    result = {
-        "command": f"benchmarks/joint_studies.py --seed {options.seed} --studies "
-        f"{options.studies} --descents {options.descents}",
+    machine = {
         "machine": f"{platform.machine()}, {platform.system()}, python {platform.python_version()}",
         "device": str(jax.devices()[0]),
         "versions": {n: version(n) for n in ("jax", "equinox", "diffrax", "optax", "numpy")},
     }
     out = Path(__file__).resolve().parent / "results/joint_studies.json"
+    # Parts take long; one that is run again replaces its own numbers only.
+    result = json.loads(out.read_text()) if out.exists() else {}
     parts = {
-        "speed": lambda: speed(options.seed),
-        "recovered": lambda: recovered(options.seed, options.studies // share),
-        "descent": lambda: descent(options.seed, max(options.descents // share, 1)),
+        "speed": (speed, ()),
+        "recovered": (recovered, (options.studies // share,)),
+        "descent": (descent, (max(options.descents // share, 1),)),
     }
-    for name, part in parts.items():
+    for name, (part, counts) in parts.items():
+        if options.only and name not in options.only:
+            continue
         start = time.perf_counter()
-        result[name] = part()
-        result[name]["seconds_in_all"] = round(time.perf_counter() - start, 2)
+        found = part(options.seed, *counts)
+        seconds = round(time.perf_counter() - start, 2)
+        command = f"benchmarks/joint_studies.py --seed {options.seed} --only {name}"
+        command += f" --studies {counts[0]}" if name == "recovered" else ""
+        command += f" --descents {counts[0]}" if name == "descent" else ""
+        result[name] = {"command": command} | machine | {"seconds_in_all": seconds} | found
         print(name, json.dumps(result[name], indent=1), flush=True)
         if not options.quick:
-            # After each part, so that what is done is kept.
             out.write_text(json.dumps(result, indent=1) + "\n")
 
 

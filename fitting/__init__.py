@@ -13,7 +13,6 @@ from fitting.elements import memristor_model as memristor_model
 from fitting.estimators import Code as Code
 from fitting.estimators import Descent as Descent
 from fitting.estimators import LeastSquares as LeastSquares
-from fitting.fit import Fit as Fit
 from fitting.fit import fit as fit
 from fitting.identifiability import Identifiability as Identifiability
 from fitting.identifiability import identifiability as identifiability
@@ -35,6 +34,7 @@ from fitting.readers import write_recording_csv as write_recording_csv
 from fitting.readers import write_spectra_csv as write_spectra_csv
 from fitting.recorded import read_trace as read_trace
 from fitting.recorded import trace_of as trace_of
+from fitting.result import Fit as Fit
 from fitting.rivals import Rival as Rival
 from fitting.rivals import rivals as rivals
 from fitting.samples import Spread as Spread

@@ -10,12 +10,12 @@ import numpy as np
 from jaxtyping import Float
 
 from fitting.estimators import AbstractEstimator, Code, LeastSquares
-from fitting.fit import Fit
 from fitting.interval import interval
 from fitting.likelihood import Altered, Likelihood, residual_of
 from fitting.noise import leverages
 from fitting.polish import Polish
 from fitting.problem import measured
+from fitting.result import Fit
 from fitting.samples import Spread, spreads
 from fitting.trace import Trace
 

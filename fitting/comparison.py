@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fitting.fit import Fit
+from fitting.result import Fit
 from fitting.rivals import Rival
 from fitting.verdict import STRONG
 

@@ -5,8 +5,8 @@ from statistics import NormalDist
 
 import numpy as np
 
-from fitting.fit import Fit
 from fitting.likelihood import open_ends
+from fitting.result import Fit
 
 
 def interval(fit: Fit, name: str, level: float = 0.95) -> tuple[float, float]:

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from fitting.fit import Fit
 from fitting.noise import leverages
 from fitting.problem import Problem
+from fitting.result import Fit
 
 # Where a step can take less than this off chi2 the fit is at its optimum, whatever stopped it.
 NEAR = 0.1

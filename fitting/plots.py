@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter, NullLocator
 
 from fitting.data import Spectrum
-from fitting.fit import Fit
+from fitting.result import Fit
 from jaxmem.devices import AbstractDevice
 from jaxmem.plots import COLOURS, SYMBOLS, engineering_axis, nyquist_axes
 

@@ -8,8 +8,8 @@ import xarray as xr
 from jaxtyping import Bool, Float
 
 from fitting.density import Density, prior_sd
-from fitting.fit import Fit
 from fitting.likelihood import Likelihood, open_ends
+from fitting.result import Fit
 from fitting.sampler import R_HAT, diagnostics, numpyro_here, sample
 from fitting.samples import Spread, spreads
 from jaxmem.provenance import provenance

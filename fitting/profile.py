@@ -11,10 +11,10 @@ from scipy.interpolate import PchipInterpolator
 
 from fitting.derived import elements, value_and_slope
 from fitting.estimators import Code
-from fitting.fit import Fit
 from fitting.interval import quantile
 from fitting.likelihood import Altered, Likelihood, open_ends
 from fitting.polish import Polish
+from fitting.result import Fit
 from fitting.uncertainty import DECADE
 
 # Points a side that an increase which is quadratic gets, and how often a step may be shortened.

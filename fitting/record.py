@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from fitting.data import Spectrum, bias_voltage
-from fitting.fit import Fit
 from fitting.kramers_kronig import KramersKronig
+from fitting.result import Fit
 from fitting.steady_curve import SteadyCurve
 from fitting.trace import Trace
 from jaxmem.devices import AbstractDevice, device_to_toml

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from fitting.arrays import write_arrays
-from fitting.fit import Fit
 from fitting.load import Measured
 from fitting.plots import impedance_figure, series_figure
 from fitting.record import fit_record, write_data, write_samples
+from fitting.result import Fit
 from fitting.series import Series
 from fitting.steady_curve import SteadyCurve
 from fitting.trace import Trace

@@ -13,12 +13,12 @@ import numpy as np
 from fitting.checks import check_study
 from fitting.elements import Setup, device_model, memristor_model
 from fitting.estimators import AbstractEstimator, Code, LeastSquares
-from fitting.fit import Fit
 from fitting.fit import fit as fit_terms
 from fitting.joint import Progress
 from fitting.load import Loaded, load
 from fitting.optimisers import descent
 from fitting.report import write_fit
+from fitting.result import Fit
 from fitting.space import MultiStart, Space
 from fitting.spec import MODELS, Spec, SpecError, spec_to_toml
 from fitting.study import Outcome, Study, Tell, flags_of

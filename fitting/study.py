@@ -11,10 +11,10 @@ import numpy as np
 from fitting.data import Spectrum
 from fitting.elements import Setup, device_model, element_model, memristor_model
 from fitting.estimators import AbstractEstimator, Code, LeastSquares
-from fitting.fit import Fit
 from fitting.fit import fit as fit_terms
 from fitting.load import Loaded, Measured, Tell, load
 from fitting.report import flags_of, write_fit, write_series
+from fitting.result import Fit
 from fitting.series import fit_series
 from fitting.space import MultiStart
 from fitting.spec import Entry, Spec

@@ -1,6 +1,6 @@
 """Whether the data tell the paper's two models apart, in words."""
 
-from fitting.fit import Fit
+from fitting.result import Fit
 
 # Differences of BIC from here on are strong evidence (Kass and Raftery 1995).
 STRONG = 6.0
