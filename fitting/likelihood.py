@@ -106,6 +106,11 @@ class Altered(NamedTuple):
         """Those of the problem."""
         return self.problem.coordinates
 
+    @property
+    def points(self) -> int:
+        """As many as the problem's."""
+        return self.problem.points
+
     def inspect(self, z: Float[np.ndarray, "1 p"]):
         """See `Problem.inspect`; of one search vector."""
         r, J = self.problem.inspect(z)
@@ -127,7 +132,7 @@ def _promise(c, z, r, J) -> float:
 def residual_of(parts, model, coordinates, z):
     """All residuals at a search vector, unscaled, for a compiled program."""
     there = coordinates.unpack(z, model)
-    return jnp.concatenate([part.residual(there, None) for part in parts])
+    return jnp.concatenate([part.residual(there) for part in parts])
 
 
 def open_ends(log: bool, value: float) -> tuple[float, float]:

@@ -45,6 +45,14 @@ def _periodic(p):
     return jm.response_to_periodic(circuit, 2.0, samples=9, throw=False).transient.I
 
 
+def _settle(p):
+    circuit = jm.Circuit(
+        jm.Memristor2D(1.0, 0.01, 10.0, 1.0, 0.05 * p, 1.0),
+        jm.VoltageDrive(jm.Sine(0.3, 0.5, offset=0.9)),
+    )
+    return jm.settle(circuit, jnp.linspace(0.0, 2.0, 9), 2.0).I
+
+
 def _solve(p):
     circuit = jm.Circuit(device(p), jm.CurrentDrive(jm.Pulse(3.0 * p, 1.0)))
     run = jm.solve(circuit, TIMES, throw=False)
@@ -77,6 +85,7 @@ FUNCTIONS = {
     "solve": _solve,
     "solve, voltage": _solve_voltage,
     "response_to_periodic": _periodic,
+    "settle": _settle,
     "linearize": lambda p: jnp.abs(jm.linearize(device(p), I=2.0 * p).impedance(OMEGA)),
     "linearize, polynomial": lambda p: jm.linearize(device(p), u=0.95 * p).polynomial(),
     "linearize, voltage": lambda p: jm.linearize(device(p), u=0.95).polynomial("voltage"),
