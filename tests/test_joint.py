@@ -58,6 +58,7 @@ def test_studies_are_recovered_whatever_noise_was_said():
     assert inside >= counted - 8
 
 
+@pytest.mark.slow
 def test_starts_read_off_the_data_find_it_too():
     rng = np.random.default_rng([SEED, 0])
     terms, device = draw_study(rng)
