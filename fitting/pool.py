@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from fitting.estimators import Code, LeastSquares
 
 # How many searches go side by side on a CPU. Their scalars fill its vectors, and what each
-# operation costs to start is shared: 17 us a spectrum with 16, 30 with 1, 21 with 4, 16.5 with 32.
+# operation costs to start is shared.
 LANES = 16
 
 
