@@ -101,7 +101,7 @@ def multi_start(seed, draws):
 
 
 def descent(seed, draws):
-    """chi2 of optax's Adam over chi2 of Levenberg-Marquardt, the worst of some draws."""
+    """chi2 of optax's L-BFGS over chi2 of Levenberg-Marquardt, the worst of some draws."""
     found = {}
     for name, truth in TRUTHS.items():
         rng = np.random.default_rng([seed, 3])

@@ -11,9 +11,9 @@ from jaxtyping import Float
 
 from fitting.estimators import AbstractEstimator, Code, LeastSquares
 from fitting.interval import interval
-from fitting.likelihood import Altered, Likelihood, residual_of
+from fitting.likelihood import Likelihood, residual_of
 from fitting.noise import leverages
-from fitting.polish import Polish
+from fitting.polish import Altered, Polish
 from fitting.problem import measured
 from fitting.result import Fit
 from fitting.samples import Spread, spreads

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from fitting.bent import BEYOND
 from fitting.minima import Alternative
 from fitting.problem import Problem
 from fitting.uncertainty import WIDEST
@@ -31,15 +32,20 @@ def derive(
     covariance: np.ndarray,
     others: Sequence[Alternative],
     more: Mapping[str, tuple[str, Callable[[Any], Any]]] | None,
+    ends: Sequence[np.ndarray] = (),
 ) -> dict[str, Derived]:
-    """Values and intervals at a search vector, by the linear law in the logarithm."""
+    """Values and intervals at a search vector, by the linear law in the logarithm.
+
+    `others` explain the data as well; at `ends`, two standard errors off, they still do (`bent`).
+    """
     wanted = elements(problem.model) | dict(more or {})
     if not wanted:
         return {}
     functions = tuple(fn for _, fn in wanted.values())
     at = lambda x: _evaluate(problem.model, problem.coordinates, functions, jnp.asarray(x))
     value, slope = (np.asarray(a) for a in at(z))
-    elsewhere = [np.asarray(at(other.z)[0]) for other in others]
+    points = [(other.z, 1.0) for other in others] + [(end, BEYOND) for end in ends]
+    elsewhere = [(np.asarray(at(point)[0]), errors) for point, errors in points]
     found = {}
     for k, (name, (unit, _)) in enumerate(wanted.items()):
         used = np.abs(slope[k]) > 1e-9 * np.abs(slope[k]).max(initial=0.0)
@@ -52,7 +58,8 @@ def derive(
         with np.errstate(over="ignore"):
             low, high = np.sort(value[k] * np.exp([-ratio, ratio])) if size > 0 else (-error, error)
         fine = ratio <= WIDEST and all(
-            abs(other[k] - value[k]) <= max(error, 1e-3 * size) for other in elsewhere
+            abs(other[k] - value[k]) <= errors * max(error, 1e-3 * size)
+            for other, errors in elsewhere
         )
         found[name] = Derived(float(value[k]), unit, float(low), float(high), bool(fine))
     return found

@@ -201,14 +201,15 @@ class Descent(AbstractEstimator):
 
     **Arguments:**
 
-    - `optimiser`: default Adam from 0.3 e-folds a step down to none, a cosine over the steps.
+    - `optimiser`: default L-BFGS with its line search, which copes with the valleys that data of
+      one kind leave. For an objective that is noisy give a first-order one, and more steps.
     - `steps`: how many.
     - `tolerance`: a search counts as converged if a Gauss-Newton step from where it ended would
       reduce the sum of squares by less than this fraction.
     """
 
     optimiser: optax.GradientTransformation | None = eqx.field(static=True, default=None)
-    steps: int = eqx.field(static=True, default=3000)
+    steps: int = eqx.field(static=True, default=300)
     tolerance: float = eqx.field(static=True, default=1e-2)
 
     def __check_init__(self):
@@ -221,7 +222,9 @@ class Descent(AbstractEstimator):
         """See `AbstractEstimator.search`."""
         optimiser = self.optimiser
         if optimiser is None:
-            optimiser = optax.adam(optax.cosine_decay_schedule(0.3, self.steps))
+            # Adam, from 0.3 e-folds a step down to none in 600 steps, lost 19 of 50 loops, L-BFGS
+            # none of the first 10.
+            optimiser = optax.lbfgs()
         # Some want more than the slope: line searches, Polyak's step.
         optimiser = optax.with_extra_args_support(optimiser)
         first = jnp.sum(residual(z) ** 2)
@@ -257,8 +260,15 @@ class Descent(AbstractEstimator):
         return Search(z, cost, code.astype(jnp.int32), jnp.asarray(self.steps, jnp.int32))
 
 
-def value_and_jacobian(residual: Residual, z: Vector):
-    """r, shape `(residuals,)`, and dr/dz transposed, shape `(parameters, residuals)`."""
+def value_and_jacobian(residual: Residual, z: Vector, together: bool = False):
+    """r, shape `(residuals,)`, and dr/dz transposed, shape `(parameters, residuals)`.
+
+    With `together`, all in one pass, as a residual with loops in it wants: taken apart into
+    values and tangents, a loop runs once for either.
+    """
+    if together:
+        J, r = jax.jacfwd(lambda z: (lambda r: (r, r))(residual(z)), has_aux=True)(z)
+        return r, J.T
     r, push = jax.linearize(residual, z)
     axes = jnp.eye(z.shape[0], dtype=z.dtype)
     # Tangents side by side are fastest for small models.

@@ -8,11 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from fitting.bent import Bent, bent
 from fitting.data import Spectrum
 from fitting.derived import derive
 from fitting.determined import determined, saturation
 from fitting.estimators import AbstractEstimator, Code, LeastSquares, Search
-from fitting.joint import Progress, as_search, joint_search
+from fitting.joint import Progress, apart, as_search, joint_search, refined, within_reach
 from fitting.minima import (
     Alternative,
     alternatives,
@@ -98,15 +99,24 @@ def fit(
         )
     converged = int(np.sum(found.code == 0))
     say(f"chi2 {found.chi2[best]:.6g}, {converged} of {len(found.code)} converged")
-    mirrored = () if code == Code.INTERRUPTED else _mirrored(problem, found, limit)
+    try:
+        mirrored = () if code == Code.INTERRUPTED else _mirrored(problem, found, limit)
+    except KeyboardInterrupt:
+        cut = np.where(np.arange(len(found.code)) == best, Code.INTERRUPTED, found.code)
+        found, mirrored = found._replace(code=cut), ()
     if mirrored and min(other for _, other in mirrored) < found.chi2[best] * (1 - 1e-6):
         # The exchanged point is the better one: it is an end of the search like the others.
         end, lower = min(mirrored, key=lambda pair: pair[1])
         join = lambda a, b: np.concatenate([np.asarray(a), [b]])
+        mirrored = ((found.z[best], float(found.chi2[best])),)
         found = Search(join(found.z, end), join(found.chi2, lower), join(found.code, 0),
                        join(found.steps, 0))  # fmt: skip
-        mirrored = _mirrored(problem, found, limit)
-    return finish_fit(problem, found, limit, derived, len(begin), mirrored)
+    end = lambda: finish_fit(problem, found, limit, derived, len(begin), mirrored)
+    try:
+        return end()
+    except KeyboardInterrupt:
+        # It takes a moment, and without it what was found is lost.
+        return end()
 
 
 def _starts(starts: MultiStart | int | None) -> MultiStart:
@@ -143,15 +153,12 @@ def _joint(problem, again, limit, polish, say, resume, keep):
     )
     ends = sorted(ends, key=lambda e: e.chi2)
     for turn in range(0 if cut or not np.isfinite(ends[0].chi2) else ROUNDS):
-        top = ends[0]
-        before = problem.scales
-        raw = top.r * problem.row_scale
-        if any(problem.estimated):
-            problem = problem.rescaled(scales(problem, top.r, top.J))
-        problem = reweighted(problem, raw / problem.row_scale)
-        # What may still be as good with the new weights follows, the rest stays behind.
-        near = [e for e in ends if e.chi2 < 2 * top.chi2 + 100][:3]
-        ends = sorted((polish(problem, e.z, limit) for e in near), key=lambda e: e.chi2)
+        try:
+            better, follow = _next_noise(problem, ends, limit, polish)
+        except KeyboardInterrupt:
+            cut = True
+            break
+        before, problem, ends = problem.scales, better, follow
         say(f"noise, round {turn + 1}: chi2 {ends[0].chi2:.6g}")
         cut = any(e.code == Code.INTERRUPTED for e in ends)
         if cut or np.abs(np.log(problem.scales / before)).max() < 0.01:
@@ -161,19 +168,32 @@ def _joint(problem, again, limit, polish, say, resume, keep):
     return problem, as_search(ends)
 
 
+def _next_noise(problem, ends, limit, polish):
+    """The problem with the noise that its best end leaves, and the ends that followed."""
+    top = ends[0]
+    raw = top.r * problem.row_scale
+    if any(problem.estimated):
+        problem = problem.rescaled(scales(problem, top.r, top.J))
+    problem = reweighted(problem, raw / problem.row_scale)
+    # What may still be as good with the new weights follows, the rest stays behind.
+    near = [e for e in ends if e.chi2 < within_reach(ends)]
+    near = [near[k] for k in apart([e.z for e in near], limit, 3)]
+    return problem, sorted((polish(problem, e.z, limit) for e in near), key=lambda e: e.chi2)
+
+
 def _mirrored(problem, found, limit) -> tuple[tuple[np.ndarray, float], ...]:
     """Refits from the best point with tau_d and f tau_k exchanged, with their chi2."""
     best = best_of(found)
     z, ends = found.z[best], []
-    for begin in exchanged_lags(problem, z):
+    for begin in refined(problem, exchanged_lags(problem, z), limit):
         if problem.dear:
             end = Polish(max_steps=30)(problem, begin, limit)
             ends.append((end.z, end.chi2))
         else:
             end = problem.search(LeastSquares(), begin[None], limit)
             ends.append((end.z[0], float(end.chi2[0])))
-    apart = lambda end: np.abs((end - z) / limit).max() > 0.02
-    return tuple((end, chi2) for end, chi2 in ends if np.isfinite(chi2) and apart(end))
+    other = lambda end: np.abs((end - z) / limit).max() > 0.02
+    return tuple((end, chi2) for end, chi2 in ends if np.isfinite(chi2) and other(end))
 
 
 def begin_fit(terms, model, space, starts: MultiStart, seed: int):
@@ -226,11 +246,13 @@ def finish_fit(
     u = uncertainty(J, noise, np.where(c.log, DECADE, limit))
     minima = distinct(problem, found, limit, noise)
     others = alternatives(c, z, minima, pairs, noise)
-    apart = [(end, (other - chi2) / noise**2) for end, other in mirrored]
-    swaps = tuple(gain for _, gain in apart if gain < SWAPPED)
-    others += [Alternative(end, SWAP) for end, gain in apart if gain < SWAPPED]
-    identifiable, reasons = verdicts(c, z, u, limit, others)
+    gains = [(end, (other - chi2) / noise**2) for end, other in mirrored]
+    swaps = tuple(gain for _, gain in gains if gain < SWAPPED)
+    others += [Alternative(end, SWAP) for end, gain in gains if gain < SWAPPED]
     error = np.sqrt(np.diag(u.covariance))
+    over = found.code[best] == Code.INTERRUPTED
+    curved = Bent({}, []) if over else bent(problem, z, chi2, error, limit, noise)
+    identifiable, reasons = verdicts(c, z, u, limit, others, curved.reasons)
     ends = np.stack([np.clip(z - error, c.low, c.high), np.clip(z + error, c.low, c.high)])
     ends = np.sort(c.to_values(ends), axis=0)
     looked = term_reports(problem, r, J, noise)
@@ -257,7 +279,7 @@ def finish_fit(
         weak_directions=tuple(in_words(v, c.names) for v in u.weak_directions),
         exchanges=pairs, swaps=swaps, determined=kept, saturation=said,
         at_bound=_at_bound(c, z),
-        derived=derive(problem, z, u.covariance, others, derived), terms=looked,
+        derived=derive(problem, z, u.covariance, others, derived, curved.ends), terms=looked,
         problem=problem,
     )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """The search where some terms integrate in time: many starts on what is cheap, few on all."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,9 @@ from fitting.problem import Problem
 # How many ends of the first stage are looked at with all terms, how many are polished.
 POOL = 8
 BEST = 3
+# An end that the other terms alone put this far above the best, by this factor and number, is not
+# polished: no wrong guess of the noise makes up for it.
+HOPELESS = (2.0, 100.0)
 # Chi2 over its degrees of freedom beyond which other starts are tried.
 SUSPICIOUS = 3.0
 ROUNDS = 3
@@ -46,8 +50,9 @@ def joint_search(
 
     First the terms that cost microseconds: compressed residuals, which lead from far away, then
     the true ones. The ends are ranked by all terms; at most `best` distinct ones descend on all of
-    them. If the best is far above its degrees of freedom, and reached once only, there are new
-    starts.
+    them, and only those that may still win: what the cheap terms alone leave at an end, which is a
+    minimum of theirs, the others can only add to. If the best is far above its degrees of freedom,
+    and reached once only, there are new starts.
 
     **Arguments:**
 
@@ -72,11 +77,13 @@ def joint_search(
             waiting.insert(0, np.asarray(resume.best[0]))
     try:
         for turn in range(first, ROUNDS):
-            candidates = waiting or _candidates(problem, draw(turn), limit, best, polish, say)
+            candidates, floors = waiting, [0.0] * len(waiting)
+            if not candidates:
+                candidates, floors = _candidates(problem, draw(turn), limit, best, polish, say)
             waiting = []
             keep(Progress(turn, _plain(candidates), _done(ends), None))
             for k, z in enumerate(candidates):
-                if any(_near(z, e.z, limit) for e in ends):
+                if any(_near(z, e.z, limit) for e in ends) or floors[k] > within_reach(ends):
                     continue
                 rest, done = _plain(candidates[k + 1 :]), _done(ends)
 
@@ -89,7 +96,7 @@ def joint_search(
             if not ends:
                 continue
             top = min(ends, key=lambda e: e.chi2)
-            for z in mirrors(top.z) if np.isfinite(top.chi2) else ():
+            for z in refined(problem, mirrors(top.z), limit) if np.isfinite(top.chi2) else ():
                 ends.append(polish(problem, z, limit))
                 _stop(ends)
             top = min(ends, key=lambda e: e.chi2)
@@ -112,6 +119,30 @@ def joint_search(
     return ends, False
 
 
+def within_reach(ends: list[Polished]) -> float:
+    """The chi2 up to which an end may still be the best, when the noise is known better."""
+    least = min((e.chi2 for e in ends), default=np.inf)
+    return HOPELESS[0] * least + HOPELESS[1]
+
+
+def refined(problem: Problem, rows: list[np.ndarray], limit: np.ndarray) -> list[np.ndarray]:
+    """Points after a descent on what costs microseconds, if that is enough to descend on."""
+    cheap = _informed(problem)
+    if cheap is None or not rows:
+        return rows
+    found = cheap.search(LeastSquares(max_steps=40), np.stack(rows), limit, far=False)
+    return [
+        z if np.isfinite(c) else row for z, c, row in zip(found.z, found.chi2, rows, strict=True)
+    ]
+
+
+def _informed(problem: Problem) -> Problem | None:
+    """The cheap terms, if they say something about most parameters."""
+    cheap = problem.cheap()
+    few = cheap is None or np.sum(cheap.owner >= 0) < len(problem.coordinates.names) // 2
+    return None if few else cheap
+
+
 def _stop(ends: list[Polished]) -> None:
     if ends[-1].code == Code.INTERRUPTED:
         raise KeyboardInterrupt
@@ -125,25 +156,29 @@ def _done(ends: list[Polished]) -> list[tuple[list[float], float, int]]:
     return [(e.z.tolist(), e.chi2, int(e.code)) for e in ends]
 
 
-def _candidates(problem, begin, limit, best, polish, say) -> list[np.ndarray]:
-    """Distinct points worth descending from, the most promising first."""
-    cheap = problem.cheap()
-    if cheap is not None and np.sum(cheap.owner >= 0) >= len(limit) // 2:
+def _candidates(problem, begin, limit, best, polish, say) -> tuple[list[np.ndarray], list[float]]:
+    """Distinct points worth descending from, the most promising first, and what bounds their chi2
+    from below."""
+    cheap = _informed(problem)
+    if cheap is not None:
         estimator = LeastSquares(max_steps=40)
-        far = cheap.search(estimator, begin, limit, far=True)
-        usable = np.isfinite(far.chi2)
-        near = cheap.search(estimator, far.z[usable], limit, far=False)
+        # The two programs compile side by side: together they take most of the first fit's time.
+        with ThreadPoolExecutor(1) as other:
+            other.submit(problem.compile)
+            far = cheap.search(estimator, begin, limit, far=True)
+            usable = np.isfinite(far.chi2)
+            near = cheap.search(estimator, far.z[usable], limit, far=False)
         order = np.argsort(np.where(np.isfinite(near.chi2), near.chi2, np.inf))
-        least = near.chi2[order[0]]
-        say(f"{len(begin)} starts on the terms without transients: chi2 {least:.4g}")
-        pool = _distinct([near.z[k] for k in order], limit, POOL)
-        costs = _costs(problem, pool)
-        ranked = [pool[k] for k in np.argsort(costs, kind="stable") if np.isfinite(costs[k])]
-        return ranked[:best]
+        say(f"{len(begin)} starts on the terms without transients: chi2 {near.chi2[order[0]]:.4g}")
+        pool = apart(near.z[order], limit, POOL)
+        costs = _costs(problem, near.z[order][pool])
+        ranked = [order[pool[k]] for k in np.argsort(costs, kind="stable") if np.isfinite(costs[k])]
+        floors = [float(near.chi2[k]) if near.code[k] == Code.CONVERGED else 0.0 for k in ranked]
+        return [near.z[k] for k in ranked[:best]], floors[:best]
     costs = _costs(problem, begin, far=True)
     order = [k for k in np.argsort(costs, kind="stable") if np.isfinite(costs[k])]
     say(f"{len(order)} of {len(begin)} starts can be integrated")
-    pool = _distinct([begin[k] for k in order], limit, 2 * POOL)
+    pool = [begin[order[k]] for k in apart(begin[order], limit, 2 * POOL)]
     # With transients alone a start says little: a few steps from each show which are promising,
     # in logarithms, because most are decades away.
     short = Polish(15, polish.enough, 1.0, polish.floor, far=True)
@@ -151,9 +186,11 @@ def _candidates(problem, begin, limit, best, polish, say) -> list[np.ndarray]:
     for z in pool:
         ends.append(short(problem, z, limit))
         _stop(ends)
-    kept = _distinct([e.z for e in ends if np.isfinite(e.chi2)], limit, len(ends))
+    rows = [e.z for e in ends if np.isfinite(e.chi2)]
+    kept = [rows[k] for k in apart(rows, limit, len(rows))]
     costs = _costs(problem, kept, far=True)
-    return [kept[k] for k in np.argsort(costs, kind="stable") if np.isfinite(costs[k])][: best + 1]
+    kept = [kept[k] for k in np.argsort(costs, kind="stable") if np.isfinite(costs[k])][: best + 1]
+    return kept, [0.0] * len(kept)
 
 
 def _costs(problem, rows, far: bool = False) -> np.ndarray:
@@ -168,13 +205,14 @@ def _costs(problem, rows, far: bool = False) -> np.ndarray:
     return np.where(np.isfinite(cost), cost, np.inf)
 
 
-def _distinct(rows, limit, most) -> list[np.ndarray]:
-    kept: list[np.ndarray] = []
-    for z in rows:
+def apart(rows, limit, most) -> list[int]:
+    """Which of the rows, the first ones first, lie apart."""
+    kept: list[int] = []
+    for k, z in enumerate(rows):
         if len(kept) == most:
             break
-        if all(np.abs((z - other) / limit).max() > 0.02 for other in kept):
-            kept.append(z)
+        if all(np.abs((z - rows[other]) / limit).max() > 0.02 for other in kept):
+            kept.append(k)
     return kept
 
 

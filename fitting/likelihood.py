@@ -1,7 +1,7 @@
 """The likelihood at the optimum of a fit, as profiles, resampling and posteriors see it."""
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -90,32 +90,6 @@ class Likelihood(NamedTuple):
     def lengths(self) -> Float[np.ndarray, "p"]:
         """The natural length of each search coordinate: 1 (an e-fold), or its size."""
         return self.problem.natural_lengths(self.z)
-
-
-class Altered(NamedTuple):
-    """A problem with other residuals, for `Polish`: data that were drawn, or a row more.
-
-    `change` takes search vector, residuals and Jacobian at one point and returns the new ones.
-    """
-
-    problem: Problem
-    change: Any
-
-    @property
-    def coordinates(self):
-        """Those of the problem."""
-        return self.problem.coordinates
-
-    @property
-    def points(self) -> int:
-        """As many as the problem's."""
-        return self.problem.points
-
-    def inspect(self, z: Float[np.ndarray, "1 p"]):
-        """See `Problem.inspect`; of one search vector."""
-        r, J = self.problem.inspect(z)
-        r, J = self.change(z[0], r[0], J[0])
-        return r[None], J[None]
 
 
 def _promise(c, z, r, J) -> float:

@@ -137,8 +137,12 @@ def verdicts(
     u: Uncertainty,
     limit: np.ndarray,
     others: list[Alternative],
+    curved: dict[int, str],
 ) -> tuple[np.ndarray, tuple[tuple[str, ...], ...]]:
-    """For each parameter whether it is identifiable, and if not, the reasons in words."""
+    """For each parameter whether it is identifiable, and if not, the reasons in words.
+
+    `curved`: why the linear law does not hold for a parameter (see `bent`).
+    """
     error = np.sqrt(np.diag(u.covariance))
     reasons: list[tuple[str, ...]] = []
     share = np.abs(u.weak_directions)
@@ -153,6 +157,8 @@ def verdicts(
             why.append("its 68 % interval spans more than ten times its size each way")
         elif (share[:, k] > 0.3).any():
             why.append("it can change by a factor of ten together with others, below the noise")
+        if not why and k in curved:
+            why.append(curved[k])
         for other in others:
             if abs(other.z[k] - z[k]) > max(error[k], 1e-3 * limit[k]):
                 value = c.to_values(other.z)[k]

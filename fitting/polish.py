@@ -5,9 +5,10 @@ It shows its progress, can be interrupted, and goes on from where it was.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from fitting.estimators import Code
 from fitting.problem import Problem
@@ -22,6 +23,32 @@ class Polished(NamedTuple):
     steps: int
     r: np.ndarray
     J: np.ndarray
+
+
+class Altered(NamedTuple):
+    """A problem with other residuals, for `Polish`: data that were drawn, or a row more.
+
+    `change` takes search vector, residuals and Jacobian at one point and returns the new ones.
+    """
+
+    problem: Problem
+    change: Any
+
+    @property
+    def coordinates(self):
+        """Those of the problem."""
+        return self.problem.coordinates
+
+    @property
+    def points(self) -> int:
+        """As many as the problem's."""
+        return self.problem.points
+
+    def inspect(self, z: Float[np.ndarray, "1 p"]):
+        """See `Problem.inspect`; of one search vector."""
+        r, J = self.problem.inspect(z)
+        r, J = self.change(z[0], r[0], J[0])
+        return r[None], J[None]
 
 
 @dataclass(frozen=True)

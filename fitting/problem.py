@@ -35,6 +35,13 @@ class Part(eqx.Module):
         """Residuals, shape `(m,)`."""
         return jnp.ravel(self.batch.residual(model if self.at is None else self.at(model)))
 
+    def inspect(self, model: Callable[[Any], Any], z: Any) -> tuple[Any, Any]:
+        """Residuals, shape `(m,)`, and their derivatives by z, `(p, m)`, of the model at z."""
+        if isinstance(self.batch, TraceBatch):
+            at = self.at or (lambda model: model)
+            return self.batch.inspect(lambda z: at(model(z)), z)
+        return value_and_jacobian(lambda z: self.residual(model(z)), z, together=self.dear)
+
     def pieces(self, model: Any, far: Any, scale: Any) -> tuple[Any, ...]:
         """The same over `scale`, shape `(m,)`, as it comes: for sums of squares.
 
@@ -163,6 +170,11 @@ class Problem(eqx.Module):
         scale = self.row_scale
         return r / scale, np.swapaxes(J / scale, 1, 2)
 
+    def compile(self) -> None:
+        """Make what `inspect` needs, and evaluate nothing."""
+        for parts in reversed(self._programs):
+            self._block(parts, np.zeros((0, len(self.coordinates.names))))
+
     def compressed(self, r: np.ndarray, J: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Residuals `(m,)` and Jacobian `(m, p)` with the samples of traces in logarithms.
 
@@ -179,15 +191,14 @@ class Problem(eqx.Module):
         return r, J
 
     def _rows(self, parts, z):
-        # In blocks of one size, so that all that is asked of an optimum is one program.
-        blocks = [z[k : k + BLOCK] for k in range(0, len(z), BLOCK)]
-        pad = lambda b: np.concatenate([b, np.zeros((BLOCK - len(b), b.shape[1]))])
-        found = [
-            [np.asarray(a)[: len(b)] for a in
-             _inspect_jit(parts, *self._rest, jnp.asarray(pad(b)), jnp.asarray(len(b)))]
-            for b in blocks
-        ]  # fmt: skip
+        found = [self._block(parts, z[k : k + BLOCK]) for k in range(0, len(z), BLOCK)]
         return tuple(np.concatenate([f[i] for f in found]) for i in (0, 1))
+
+    def _block(self, parts, z):
+        # Blocks have one size, so that all that is asked of an optimum is one program.
+        n, p = z.shape
+        z = jnp.asarray(np.concatenate([z, np.zeros((BLOCK - n, p))]))
+        return [np.asarray(a)[:n] for a in _inspect_jit(parts, *self._rest, z, jnp.asarray(n))]
 
     def jacobian(self, z: np.ndarray) -> np.ndarray:
         """d residual/dz at one search vector, shape `(m, p)`."""
@@ -223,7 +234,7 @@ class Problem(eqx.Module):
         lanes = jax.default_backend() != "cpu" if lanes is None else lanes
         count = len(starts)
         # Padded to a power of two: any number of starts up to it shares a program.
-        size = max(16, 1 << (count - 1).bit_length())
+        size = max(64, 1 << (count - 1).bit_length())
         padded = np.concatenate([starts, np.repeat(starts[-1:], size - count, axis=0)])
         found = _search_jit(
             self.parts, *self._rest, estimator, jnp.asarray(self.row_scale), jnp.asarray(padded),
@@ -352,11 +363,6 @@ def _check_device(term: Measurement, model: Any) -> None:
         bias_voltage(model, term.bias[0] and "u", term.bias[1])
 
 
-def _residual(parts, model, coordinates, z):
-    there = coordinates.unpack(z, model)
-    return jnp.concatenate([part.residual(there) for part in parts])
-
-
 def _pieces(parts, model, coordinates, z, far, scale):
     there = coordinates.unpack(z, model)
     pieces, first = (), 0
@@ -369,7 +375,10 @@ def _pieces(parts, model, coordinates, z, far, scale):
 
 @eqx.filter_jit
 def _inspect_jit(parts, model, coordinates, z, count):
-    at = lambda z: value_and_jacobian(lambda z: _residual(parts, model, coordinates, z), z)
+    def at(z):
+        found = [part.inspect(lambda z: coordinates.unpack(z, model), z) for part in parts]
+        return tuple(jnp.concatenate([f[i] for f in found], axis=-1) for i in (0, 1))
+
     rows = sum(_size(part, model) for part in parts)
     shapes = ((rows,), (z.shape[1], rows))
     return _first(at, z, count, tuple(jnp.zeros((len(z), *s), z.dtype) for s in shapes))

@@ -12,8 +12,8 @@ from scipy.interpolate import PchipInterpolator
 from fitting.derived import elements, value_and_slope
 from fitting.estimators import Code
 from fitting.interval import quantile
-from fitting.likelihood import Altered, Likelihood, open_ends
-from fitting.polish import Polish
+from fitting.likelihood import Likelihood, open_ends
+from fitting.polish import Altered, Polish
 from fitting.result import Fit
 from fitting.uncertainty import DECADE
 

@@ -3,6 +3,7 @@
 import abc
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
@@ -30,6 +31,14 @@ class AbstractWaveform(eqx.Module):
         The integrator evaluates a piece at both of its ends, where a jump would make the value
         ambiguous; `at` is a time inside.
         """
+
+    def piece(self, at: Scalar) -> "AbstractWaveform":
+        """The piece to which the time `at` belongs, as a waveform that is right there only.
+
+        The integrator asks for it once and evaluates it at every stage.
+        """
+        del at
+        return self
 
     @abc.abstractmethod
     def edges(self) -> Float[Array, "k"]:
@@ -183,8 +192,11 @@ class Triangle(AbstractWaveform):
         """Duration of one cycle [s]."""
         return jnp.sum(jnp.abs(jnp.diff(self.vertices, append=self.vertices[:1]))) / self.rate
 
+    def piece(self, at):
+        return _line(*self._corners(), at)
+
     def value(self, t, at):
-        return _polyline(*self._corners(), t, at)
+        return self.piece(at).value(t, at)
 
     def edges(self):
         return self._corners()[0]
@@ -235,8 +247,11 @@ class Sampled(AbstractWaveform):
             )
         require(lambda t: np.diff(t) >= 0, self.t, message="Sampled: times must ascend")
 
+    def piece(self, at):
+        return _line(self.t, self.values, at)
+
     def value(self, t, at):
-        return _polyline(self.t, self.values, t, at)
+        return self.piece(at).value(t, at)
 
     def edges(self):
         return self.t
@@ -250,6 +265,9 @@ class Sum(AbstractWaveform):
 
     parts: tuple[AbstractWaveform, ...]
 
+    def piece(self, at):
+        return Sum(tuple(part.piece(at) for part in self.parts))
+
     def value(self, t, at):
         return sum(part.value(t, at) for part in self.parts)
 
@@ -260,12 +278,31 @@ class Sum(AbstractWaveform):
         return sum(part.before() for part in self.parts)
 
 
-def _polyline(times, values, t, at):
-    """Straight lines between corners, constant outside; the leg is the one that holds `at`."""
+class _Line(AbstractWaveform):
+    """A straight line through `level` at the time `begin`."""
+
+    level: Scalar
+    slope: Scalar
+    begin: Scalar
+
+    def value(self, t, at):
+        del at
+        return self.level + self.slope * (t - self.begin)
+
+    def edges(self):
+        return jnp.zeros((0,))
+
+    def before(self):
+        return self.level
+
+
+def _line(times, values, at):
+    """The leg between corners that holds `at`; constant outside."""
     k = jnp.searchsorted(times, at, side="right") - 1
-    inside = (k >= 0) & (k < times.shape[0] - 1)
+    first, last = k < 0, k >= times.shape[0] - 1
     k = jnp.clip(k, 0, times.shape[0] - 2)
-    span = times[k + 1] - times[k]
-    slope = (values[k + 1] - values[k]) / jnp.where(span > 0, span, 1.0)
-    line = values[k] + slope * (t - times[k])
-    return jnp.where(inside, line, jnp.where(at < times[0], values[0], values[-1]))
+    (t0, t1), (v0, v1) = (jax.lax.dynamic_slice(a, (k,), (2,)) for a in (times, values))
+    span = t1 - t0
+    slope = (v1 - v0) / jnp.where(span > 0, span, 1.0)
+    level = jnp.where(first, values[0], jnp.where(last, values[-1], v0))
+    return _Line(level, jnp.where(first | last, 0.0, slope), t0)

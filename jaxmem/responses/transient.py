@@ -281,10 +281,6 @@ def _integrate(primal, settings, adjoint):
         error_order=5 if implicit else None,
     )
 
-    def field(s, y, at):
-        F = circuit.field(s, y, at, scale)
-        return F if implicit else F / mass
-
     # A segment looks at the samples from its start on, and a sample is seen by the last segment
     # that starts at it or earlier: at a jump that is the value after it.
     starts = bounds[:-1]
@@ -296,7 +292,12 @@ def _integrate(primal, settings, adjoint):
         a, b, first = ends
         at = a + (b - a) / 2
         times = jnp.clip(jax.lax.dynamic_slice(padded, (first,), (window,)), a, b)
-        y = circuit.edge(y, V_old, a, at, scale)
+        here = eqx.tree_at(lambda c: c.drive.wave, circuit, wave.piece(at))
+        y = here.edge(y, V_old, a, at, scale)
+
+        def field(s, y, at):
+            F = _field(here, s, y, at, scale)
+            return F if implicit else F / mass
 
         def run(y):
             term = diffrax.ODETerm(field)
@@ -327,7 +328,7 @@ def _integrate(primal, settings, adjoint):
             return jnp.broadcast_to(y, (window, y.shape[0])), y, 0, RESULTS.successful
 
         samples, y_end, steps, result = jax.lax.cond((b > a) & ~bad, run, skip, y)
-        seen = jax.vmap(lambda s, v: circuit.observe(s, v, at, scale))(times, samples)
+        seen = jax.vmap(lambda s, v: here.observe(s, v, at, scale))(times, samples)
         failed = bad | (result != RESULTS.successful)
         return (y_end, wave.value(b, at), failed), (seen, steps, result, failed)
 
@@ -347,6 +348,12 @@ def _integrate(primal, settings, adjoint):
     diverged: Any = RESULTS.nonlinear_divergence
     worst = RESULTS.where(lost_at_start, diverged, worst)
     return out, jnp.sum(steps), worst
+
+
+@eqx.filter_jit
+def _field(circuit, t, y, at, scale):
+    # A program within the program: traced and differentiated once, and called at every stage.
+    return circuit.field(t, y, at, scale)
 
 
 def _bounds(t, edges):
