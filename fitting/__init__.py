@@ -46,6 +46,7 @@ from fitting.series import fit_series as fit_series
 from fitting.space import Free as Free
 from fitting.space import MultiStart as MultiStart
 from fitting.space import Space as Space
+from fitting.spikes import Spikes as Spikes
 from fitting.steady_curve import SteadyCurve as SteadyCurve
 from fitting.term_report import TermReport as TermReport
 from fitting.terms import Goal as Goal

@@ -13,8 +13,9 @@ from fitting.kramers_kronig import KramersKronig, kramers_kronig
 from fitting.readers import ReadError, read_recordings, read_spectra
 from fitting.recorded import trace_of
 from fitting.spec import Entry, Spec
+from fitting.spikes import Spikes
 from fitting.steady_curve import SteadyCurve
-from fitting.terms import Noise
+from fitting.terms import Noise, proportional
 from fitting.trace import Trace
 from jaxmem.circuits import parse_drive
 
@@ -39,11 +40,12 @@ class Loaded(NamedTuple):
     traces: list[Trace]
     curves: list[SteadyCurve]
     notes: list[str]
+    spikes: list[Spikes]
 
     @property
     def terms(self) -> list[Any]:
         """All measurements."""
-        return [*(m.fitted for m in self.measured), *self.traces, *self.curves]
+        return [*(m.fitted for m in self.measured), *self.traces, *self.curves, *self.spikes]
 
 
 def load(spec: Spec, tell: Tell = lambda stage, done, total: None) -> Loaded:
@@ -53,6 +55,7 @@ def load(spec: Spec, tell: Tell = lambda stage, done, total: None) -> Loaded:
     """
     spectra: list[tuple[Spectrum, float, float]] = []
     traces, curves, notes = [], [], []
+    spikes = [_spikes(entry) for entry in spec.entries if entry.kind == "spikes"]
     for entry in spec.entries:
         if entry.file is None:
             continue
@@ -77,7 +80,7 @@ def load(spec: Spec, tell: Tell = lambda stage, done, total: None) -> Loaded:
         used = (s.freq >= low) & (s.freq <= high)
         measured.append(Measured(s, used, fitted, kramers_kronig(fitted)))
     tell("checking", len(spectra), len(spectra))
-    return Loaded(measured, traces, curves, notes)
+    return Loaded(measured, traces, curves, notes, spikes)
 
 
 def entry_of(path: Path, spectra: Mapping[str, Any], trace: Mapping[str, Any]) -> Entry:
@@ -165,6 +168,18 @@ def _curves(entry: Entry, notes: list[str]) -> list[SteadyCurve]:
             V, I = V[I != 0], I[I != 0]
         curves.append(SteadyCurve(I, V=V, sigma=sigma, label=label, source=str(path)))
     return curves
+
+
+def _spikes(entry: Entry) -> Spikes:
+    options = dict(entry.options)
+    sigma = options.pop("sigma", None)
+    try:
+        numbers: dict[str, Any] = {name: float(value) for name, value in options.items()}
+    except (TypeError, ValueError):
+        raise ReadError(f"[[spikes]] wants numbers, got {options}") from None
+    # A bare number is relative: there are three units.
+    noise = proportional(float(sigma)) if isinstance(sigma, int | float) else noise_of(sigma)
+    return Spikes(**numbers, sigma=noise)
 
 
 def _label(own: str, path: Path, k: int, count: int) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from fitting.data import Spectrum, SpectrumBatch, bias_voltage
 from fitting.estimators import AbstractEstimator, Parts, Search, value_and_jacobian
 from fitting.space import Coordinates, Space
+from fitting.spikes import Spikes
 from fitting.steady_curve import SteadyCurve
 from fitting.terms import On, Term
 from fitting.trace import Trace, TraceBatch
@@ -18,7 +19,7 @@ from jaxmem.devices import AbstractDevice
 
 # How many search vectors are looked at in one call.
 BLOCK = 8
-Measurement = Spectrum | Trace | SteadyCurve
+Measurement = Spectrum | Trace | SteadyCurve | Spikes
 
 
 class Part(eqx.Module):

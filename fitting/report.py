@@ -11,6 +11,7 @@ import numpy as np
 from fitting.arrays import write_arrays
 from fitting.load import Measured
 from fitting.plots import impedance_figure, series_figure
+from fitting.questions import Section
 from fitting.record import fit_record, write_data, write_samples
 from fitting.result import Fit
 from fitting.series import Series
@@ -37,11 +38,13 @@ def write_fit(
     curves: Sequence[SteadyCurve] = (),
     verdict: str = "",
     remarks: Sequence[str] = (),
+    sections: Sequence[Section] = (),
     images: bool = True,
 ) -> None:
     """Write report.html, fit.json, fit.nc, data as CSV, device.toml and, if asked for, the images.
 
-    `words` names the model, `verdict` compares it, `remarks` are further flags.
+    `words` names the model, `verdict` compares it, `remarks` are further flags; `sections` answer
+    what was asked beyond the fit.
     """
     folder.mkdir(parents=True, exist_ok=True)
     spectra = [m.fitted for m in measured]
@@ -50,6 +53,7 @@ def write_fit(
     flags = [*remarks, *flags_of(fit, measured)]
     title = _title(spectra, traces, curves)
     record = {"model": words, "verdict": verdict, "flags": flags} | record
+    record |= {section.key: section.record for section in sections}
     record["provenance"] = provenance
     (folder / "fit.json").write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
     (folder / "device.toml").write_text(record["device"], encoding="utf-8")
@@ -66,10 +70,12 @@ def write_fit(
         values = [np.asarray(c.signal(fit.model)) for c in curves]
         write_samples(folder / "samples.csv", traces, signals, curves, values)
         drawn.append(("traces", traces_figure(traces, signals, curves, values)))
-    figures = []
+    own = [name for name, _ in drawn]
+    drawn += [(s.key, s.figure) for s in sections if s.figure is not None]
+    shown = {}
     for name, figure in drawn:
         text = svg(figure)
-        figures.append(inline(text))
+        shown[name] = inline(text)
         if images:
             figure.savefig(folder / f"{name}.png", dpi=130)
             (folder / f"{name}.svg").write_text(text, encoding="utf-8")
@@ -77,7 +83,9 @@ def write_fit(
     known = [e for e in ELEMENTS if any(e in (s["elements"] or {}) for s in record["spectra"])]
     page = render(
         "fitting", "fit.html", title=title, model_words=words, fit=record, flags=flags,
-        verdict=verdict, figures=figures, excluded=excluded, joint=bool(traces or curves),
+        verdict=verdict, figures=[shown[name] for name in own],
+        sections=[{**s._asdict(), "figure": shown.get(s.key)} for s in sections],
+        excluded=excluded, joint=bool(traces or curves),
         elements={e: ELEMENTS[e] for e in known}, provenance=json.dumps(provenance, indent=1),
     )  # fmt: skip
     (folder / "report.html").write_text(page, encoding="utf-8")

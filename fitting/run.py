@@ -17,6 +17,7 @@ from fitting.fit import fit as fit_terms
 from fitting.joint import Progress
 from fitting.load import Loaded, load
 from fitting.optimisers import descent
+from fitting.questions import Questions
 from fitting.report import write_fit
 from fitting.result import Fit
 from fitting.space import MultiStart, Space
@@ -52,6 +53,7 @@ def run(
     check_folder(out, force=force)
     loaded = load(spec, tell)
     text = spec_to_toml(spec, out)
+    questions = Questions(spec.compare, spec.profile, spec.bootstrap, spec.posterior)
     extras = spec.joint or spec.fixed or spec.ranges
     if not extras or not (spec.together or spec.joint):
         if extras:
@@ -66,17 +68,21 @@ def run(
             without=spec.without, together=spec.together, estimator=_estimator(spec),
             starts=spec.starts, seed=spec.seed,
             device=read_device(spec.device) if _is_file(spec.device) else None,
+            questions=questions,
         )  # fmt: skip
         return study.write(loaded, out, spec.files, text=text, force=force, command=command,
                            say=say, progress=tell)  # fmt: skip
-    return _joint(spec, loaded, text, Path(out), force, resume, command, say, tell)
+    return _joint(spec, loaded, questions, text, Path(out), force, resume, command, say, tell)
 
 
-def _joint(spec, loaded: Loaded, text, out: Path, force, resume, command, say, tell) -> Outcome:
+def _joint(
+    spec, loaded: Loaded, questions: Questions, text, out: Path, force, resume, command, say, tell
+) -> Outcome:
     for note in loaded.notes:
         say(f"note: {note}")
     setup = setup_of(spec, loaded)
     terms = [*loaded.terms, *priors_of(spec, setup.model)]
+    questions.check(setup.model, setup.space.names(setup.model))
     remarks = check_study(terms, setup.model, setup.space, setup.box)
     for remark in remarks:
         say(f"note: {remark}")
@@ -102,9 +108,11 @@ def _joint(spec, loaded: Loaded, text, out: Path, force, resume, command, say, t
     )  # fmt: skip
     tell("fitting", 1, 1)
     with new_folder(out, force=force) as folder:
+        asked = questions.answers(found, terms, folder, seed=spec.seed, say=say)
         write_fit(
             folder, found, loaded.measured, traces=loaded.traces, curves=loaded.curves,
             words=_words(spec), provenance=origin, remarks=[*loaded.notes, *remarks],
+            sections=asked,
         )  # fmt: skip
         (folder / "fit.toml").write_text(text, encoding="utf-8")
     if found.code != Code.INTERRUPTED:
@@ -112,6 +120,7 @@ def _joint(spec, loaded: Loaded, text, out: Path, force, resume, command, say, t
     else:
         say("interrupted: the best so far is written, marked as such; --resume goes on")
     lines = [*_summary(found), *flags_of(found, loaded.measured)]
+    lines += [line for section in asked for line in section.told]
     return Outcome(out / "report.html", lines, found.ok, (found,))
 
 

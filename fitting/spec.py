@@ -14,6 +14,7 @@ KINDS = {
     "spectra": {"file", "bias", "u", "I", "V", "sigma", "min_freq", "max_freq"},
     "trace": {"file", "imposed", "drive", "start", "units", "rate", "freq", "compliance", "sigma"},
     "curve": {"file", "units", "sigma"},
+    "spikes": {"I", "frequency", "amplitude", "threshold", "sigma"},
     "prior": {"parameter", "mean", "sd", "factor"},
 }
 MODELS = ("rc", "2d", "3d")
@@ -26,7 +27,7 @@ class SpecError(ValueError):
 
 @dataclass(frozen=True)
 class Entry:
-    """One file, or one prior, with its options; the kinds and their options are `KINDS`."""
+    """One file, a prior, or what was measured of spikes; kinds and their options are `KINDS`."""
 
     kind: str
     file: Path | None = None
@@ -41,6 +42,7 @@ class Spec:
       `element_model`. `together`: one device for all files (always, with traces or curves).
     - `estimator`: `"lm"` or `"descent"`, the latter with `optimiser`, `schedule`, `rate`; `steps`;
       `starts`, `seed`.
+    - `compare`, `profile`, `bootstrap`, `posterior`: what is asked beyond the fit, see `Questions`.
     - `fixed`: parameters by name that keep a value; `ranges`: name to where starts are drawn.
     - `entries`: what is fitted.
     """
@@ -56,6 +58,10 @@ class Spec:
     steps: int | None = None
     starts: int = 24
     seed: int = 0
+    compare: bool = False
+    profile: tuple[str, ...] = ()
+    bootstrap: int = 0
+    posterior: bool = False
     fixed: Mapping[str, float] = field(default_factory=dict)
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     entries: tuple[Entry, ...] = ()
@@ -94,6 +100,9 @@ def read_spec(path: str | os.PathLike) -> Spec:
         file = "loop.csv"
         rate = 0.1
         start = "periodic"
+        [[spikes]]
+        I = 115e-6
+        frequency = 50.0
         [[prior]]
         parameter = "C_m"
         mean = 1e-8
@@ -137,6 +146,8 @@ def spec_to_toml(spec: Spec, folder: str | os.PathLike) -> str:
         value = getattr(spec, f.name)
         if f.name == "entries" or value is None or value == () or value == {}:
             continue
+        if f.name in ("compare", "bootstrap", "posterior") and not value:
+            continue
         if f.name in ("optimiser", "schedule", "rate") and spec.estimator == "lm":
             continue
         if f.name == "device" and value not in MODELS:
@@ -173,7 +184,7 @@ def _entry(path: Path, kind: str, row: Any) -> Entry:
     if unknown:
         key = sorted(unknown)[0]
         raise SpecError(f"{path}: [[{kind}]] has no key {key!r}{_near(key, KINDS[kind])}")
-    if kind != "prior" and not isinstance(row.get("file"), str):
+    if kind not in ("prior", "spikes") and not isinstance(row.get("file"), str):
         raise SpecError(f"{path}: [[{kind}]] needs file = a path")
     if kind == "prior" and not {"parameter", "mean"} <= set(row):
         raise SpecError(f"{path}: [[prior]] needs parameter, mean, and one of sd and factor")
@@ -188,11 +199,12 @@ def _setting(path: Path, key: str, value: Any) -> Any:
     wanted: Any = {
         "device": str, "add": list, "without": list, "together": bool, "estimator": str,
         "optimiser": str, "schedule": str, "rate": (int, float), "steps": int, "starts": int,
-        "seed": int, "fixed": dict, "ranges": dict,
+        "seed": int, "fixed": dict, "ranges": dict, "compare": bool, "profile": list,
+        "bootstrap": int, "posterior": bool,
     }[key]  # fmt: skip
     if not _is_a(value, wanted):
         raise SpecError(f"{path}: {key} = {value!r} makes no sense there")
-    if key in ("add", "without"):
+    if key in ("add", "without", "profile"):
         return tuple(map(str, value))
     if key == "fixed":
         if not all(isinstance(v, int | float) for v in value.values()):

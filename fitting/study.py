@@ -13,6 +13,7 @@ from fitting.elements import Setup, device_model, element_model, memristor_model
 from fitting.estimators import AbstractEstimator, Code, LeastSquares
 from fitting.fit import fit as fit_terms
 from fitting.load import Loaded, Measured, Tell, load
+from fitting.questions import Questions
 from fitting.report import flags_of, write_fit, write_series
 from fitting.result import Fit
 from fitting.series import fit_series
@@ -53,6 +54,7 @@ class Study:
       else each spectrum gets the elements of its circuit.
     - `min_freq`, `max_freq`: points outside are shown, but not fitted [Hz].
     - `estimator`, `starts`, `seed`: see `fit`.
+    - `questions`: what is asked beyond the fit, of one device.
     """
 
     kind: str = "2d"
@@ -65,6 +67,7 @@ class Study:
     starts: int = 24
     seed: int = 0
     device: AbstractDevice | None = None
+    questions: Questions = field(default_factory=Questions)
 
     def __post_init__(self):
         unknown = set(self.without) - set(LEFT_OUT)
@@ -134,10 +137,19 @@ class Study:
         measured, notes = loaded.measured, loaded.notes
         for note in notes:
             say(f"note: {note}")
+        one = self.together or len(measured) == 1
+        if self.questions.any:
+            if not one:
+                raise ValueError(
+                    "rivals, profiles, bootstrap and posterior are asked of one device: give one "
+                    "spectrum, or --together"
+                )
+            setup = self._setup(self.kind, [m.fitted for m in measured])
+            self.questions.check(setup.model, setup.space.names(setup.model))
         origin = provenance(command, files, self.seed)
         with new_folder(out, force=force) as folder:
-            if self.together or len(measured) == 1:
-                lines, fits = self._one(folder, measured, notes, origin, progress)
+            if one:
+                lines, fits = self._one(folder, measured, notes, origin, say, progress)
             else:
                 lines, fits = self._each(folder, measured, notes, origin, progress)
             if text:
@@ -159,17 +171,19 @@ class Study:
             return lambda spectrum: setup
         return partial(element_model, kind, self.add, **self._parts)
 
-    def _fit(self, kind: str, spectra: Sequence[Spectrum]) -> Fit:
+    def _setup(self, kind: str, spectra: Sequence[Spectrum]) -> Setup:
         if self.together and self.device is None:
-            setup = memristor_model(kind, spectra, self.add, **self._parts)
-        else:
-            setup = self._elements(kind)(spectrum=spectra[0])
+            return memristor_model(kind, spectra, self.add, **self._parts)
+        return self._elements(kind)(spectrum=spectra[0])
+
+    def _fit(self, kind: str, spectra: Sequence[Spectrum]) -> Fit:
+        setup = self._setup(kind, spectra)
         return fit_terms(
             list(spectra), setup.model, setup.space, estimator=self.estimator,
             starts=MultiStart(self.starts, setup.box), seed=self.seed, throw=False,
         )  # fmt: skip
 
-    def _one(self, folder, measured, notes, origin, progress):
+    def _one(self, folder, measured, notes, origin, say, progress):
         """One fit to all spectra, and the other of the paper's models to judge by."""
         spectra = [m.fitted for m in measured]
         progress("fitting", 0, 2)
@@ -180,15 +194,18 @@ class Study:
             rival = self._fit("2d" if self.kind == "3d" else "3d", spectra)
             verdict = about_3d(*((found, rival) if self.kind == "3d" else (rival, found)))
         progress("fitting", 2, 2)
+        asked = self.questions.answers(found, spectra, folder, seed=self.seed, say=say)
         write_fit(
             folder, found, measured, words=self.words, provenance=origin, verdict=verdict,
-            remarks=notes,
+            remarks=notes, sections=asked,
         )  # fmt: skip
         lines = [
             f"{self.words}: relative rms residual {100 * found.relative_rms_residual:.3g} %",
             *flags_of(found, measured),
+            *([verdict] if verdict else []),
+            *(line for section in asked for line in section.told),
         ]
-        return [*lines, verdict] if verdict else lines, [found]
+        return lines, [found]
 
     def _each(self, folder, measured, notes, origin, progress):
         """Each spectrum by itself, also from its neighbours' optimum."""

@@ -235,6 +235,17 @@ def fit(
         int | None, typer.Option(help="How many starts are drawn; 24, with traces 64.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the starts.")] = 0,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Also fit other models, and rank all by BIC.")
+    ] = False,
+    profile: Annotated[
+        list[str] | None,
+        typer.Option(help="Profile likelihood of a parameter, or all; may be repeated."),
+    ] = None,
+    bootstrap: Annotated[int, typer.Option(help="Refits of data drawn around the fit.")] = 0,
+    posterior: Annotated[
+        bool, typer.Option("--posterior", help="Draws by NUTS; needs jaxmem[bayes].")
+    ] = False,
     out: Out = Path("fit"),
     force: Force = False,
     resume: Annotated[
@@ -259,7 +270,7 @@ def fit(
             said = [device != "2d", add, without, together, fix, units, scan_rate, loop_freq,
                     start != "rest", imposed, compliance, bias is not None, min_freq > 0,
                     max_freq < float("inf"), estimator is not Estimator.lm, steps, starts,
-                    seed]  # fmt: skip
+                    seed, compare, profile, bootstrap, posterior]  # fmt: skip
             if any(said):
                 raise ValueError(
                     f"{files[0]} is the whole specification: write options there; beside it only "
@@ -287,7 +298,8 @@ def fit(
                 together=together or many, estimator=estimator.value, optimiser=optimiser,
                 schedule=schedule, rate=rate, steps=steps,
                 starts=(64 if many else 24) if starts is None else starts,
-                seed=seed, fixed=_values(fix), entries=tuple(entries),
+                seed=seed, compare=compare, profile=_listed(profile), bootstrap=bootstrap,
+                posterior=posterior, fixed=_values(fix), entries=tuple(entries),
             )  # fmt: skip
         with _progress() as progress:
             outcome = run(
