@@ -331,6 +331,7 @@ def test_batches_carry_codes():
         assert float(slope[k]) == pytest.approx((ends[1] - ends[0]) / (2 * step), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_state_that_is_saturated_does_not_stop_the_branch():
     # Far above the first threshold its current moves by less than its last digits.
     slow = lambda i_c0, V_T, tau_d: jm.ActivatedConduction(i_c0, V_T, 0.04, tau_d, 2.5 * tau_d)

@@ -97,6 +97,7 @@ def test_linear_circuit_in_closed_form():
     )
 
 
+@pytest.mark.slow
 def test_pulses_behind_a_resistance_and_a_batch():
     device = jm.Memristor3D(**LETTERS, R_s=2.0)
     T = 1.3 * T0

@@ -274,6 +274,7 @@ def test_many_states_are_those_of_the_element_and_of_eigenvalues(many, drive):
     assert float(jm.hopf_margin(many, between, drive)) < 0 < float(jm.hopf_margin(many, 0.6, drive))
 
 
+@pytest.mark.slow
 def test_derivatives_of_many_states_are_those_of_finite_differences(many):
     def numbers(i_c0):
         found = jm.hopf_points(eqx.tree_at(lambda d: d.i_c0, many, jnp.asarray(i_c0)))

@@ -133,6 +133,7 @@ def test_many_states_lie_where_their_hopf_points_do():
         assert float(there.l1[at]) == pytest.approx(float(curve.l1[k]), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_batches_units_and_empty_curves():
     tau = jnp.array([0.5, 1.0, 2.0])
     fn = lambda t: jm.hopf_curve(jm.paper_device(1.0, 1.0, t), lambda d: d.V_m, factor=30.0)

@@ -93,6 +93,7 @@ def test_mean_of_the_phase_response_is_the_slope_of_the_period(drive):
     assert -mean * per_ampere == pytest.approx(slope, rel=2e-4)
 
 
+@pytest.mark.slow
 def test_rheobase_and_fi_curve():
     device = jm.Memristor3D(**LETTERS)
     f = cubic_roots(**LETTERS)

@@ -122,7 +122,7 @@ def test_none_is_forgotten():
 
 # Four programs of a Newton iteration on a transient take two minutes to compile; test_periodic
 # has the same in one.
-SLOW = {"response_to_periodic"}
+SLOW = {"response_to_periodic", "settle", "solve, voltage"}
 
 
 @pytest.mark.parametrize(
