@@ -12,6 +12,8 @@ and is to be estimated; in the others nothing is said of it. An interval counts 
 `descent`: optax's L-BFGS recovers truths from a loop alone, spectra alone and a pulse alone, from
 starts within a factor of 1.5, up to what is declared as not identifiable.
 
+`alone`: a loop, a pulse, or the loops and the step without spectra, from boxes read off the data.
+
 `speed`: the first fit of a process with an empty folder of compiled programs and with a full one
 (as the command line keeps it), and fits after it, the least of five; importing is not in it.
 """
@@ -34,7 +36,7 @@ jax.config.update("jax_enable_x64", True)
 import numpy as np
 
 import jaxmem as jm
-from fitting import Descent, MultiStart, fit
+from fitting import Descent, MultiStart, fit, memristor_model
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
@@ -94,24 +96,27 @@ def recovered(seed, count):
     }  # fmt: skip
 
 
+def part_of_a_study(kind, seed, k):
+    """Spectra, a loop or a pulse alone, or the loops and the step; and the truth."""
+    rng = np.random.default_rng([seed, 77, k])
+    terms, device = studies.draw_study(rng)
+    if kind == "pulse":
+        level = float(device.steady_current(device.V_T + 2 * device.V_m))
+        length = 5 * max(float(device.tau_d), float(device.tau_k))
+        t = np.linspace(0, 2 * length, studies.SAMPLES)
+        drive = jm.CurrentDrive(jm.Pulse(level, length))
+        return rng, [studies.noisy_trace(rng, device, t, drive)], device
+    parts = {"spectra": slice(0, 3), "loop": slice(3, 4), "loops and step": slice(3, 6)}
+    return rng, terms[parts[kind]], device
+
+
 def descent(seed, count):
     """Truths within 3 standard errors by L-BFGS, from one kind of data each."""
     table = {}
     for kind in ("spectra", "loop", "pulse"):
-        within = 0
+        within = printed = 0
         for k in range(count):
-            rng = np.random.default_rng([seed, 77, k])
-            terms, device = studies.draw_study(rng)
-            if kind == "spectra":
-                data = terms[:3]
-            elif kind == "loop":
-                data = [terms[3]]
-            else:
-                level = float(device.steady_current(device.V_T + 2 * device.V_m))
-                length = 5 * max(float(device.tau_d), float(device.tau_k))
-                t = np.linspace(0, 2 * length, studies.SAMPLES)
-                drive = jm.CurrentDrive(jm.Pulse(level, length))
-                data = [studies.noisy_trace(rng, device, t, drive)]
+            rng, data, device = part_of_a_study(kind, seed, k)
             starts = studies.starts_around(rng, device, n=1, factor=1.5)
             result = fit(
                 data, device, studies.SPACE, estimator=Descent(), starts=starts,
@@ -119,7 +124,26 @@ def descent(seed, count):
             )  # fmt: skip
             off = np.abs(result.z - truth_of(result, device)) / result.standard_errors
             within += bool(np.all(off[result.identifiable] < 3))
-        table[kind] = {"within_3_sigma": within, "of": count}
+            printed += int(np.sum(result.identifiable))
+        table[kind] = {"within_3_sigma": within, "of": count, "intervals_printed": printed}
+        print(kind, table[kind], flush=True)
+    return table
+
+
+def alone(seed, count):
+    """Optima found without spectra, from boxes that are read off the data."""
+    table = {}
+    for kind in ("loop", "pulse", "loops and step"):
+        found, seconds = 0, []
+        for k in range(count):
+            _, data, device = part_of_a_study(kind, seed, k)
+            model, space, box = memristor_model("3d", data)
+            start = time.perf_counter()
+            result = fit(data, model, space, starts=MultiStart(64, box), seed=k, throw=False)
+            seconds.append(time.perf_counter() - start)
+            best = fit(data, device, space, starts=MultiStart(0), throw=False)
+            found += result.bic < best.bic + FOUND
+        table[kind] = {"found": found, "of": count, "median_seconds": float(np.median(seconds))}
         print(kind, table[kind], flush=True)
     return table
 
@@ -164,7 +188,10 @@ def main():
     parser.add_argument("--studies", type=int, default=500)
     parser.add_argument("--descents", type=int, default=50)
     parser.add_argument(
-        "--only", nargs="+", choices=("speed", "recovered", "descent"), help="some of the parts"
+        "--only",
+        nargs="+",
+        choices=("speed", "recovered", "descent", "alone"),
+        help="some of the parts",
     )
     parser.add_argument("--times", choices=KINDS, help="print times of fits in this process")
     parser.add_argument("--quick", action="store_true", help="a twentieth, not written")
@@ -185,6 +212,7 @@ def main():
         "speed": (speed, ()),
         "recovered": (recovered, (options.studies // share,)),
         "descent": (descent, (max(options.descents // share, 1),)),
+        "alone": (alone, (max(options.descents // share, 1),)),
     }
     for name, (part, counts) in parts.items():
         if options.only and name not in options.only:
@@ -194,7 +222,7 @@ def main():
         seconds = round(time.perf_counter() - start, 2)
         command = f"benchmarks/joint_studies.py --seed {options.seed} --only {name}"
         command += f" --studies {counts[0]}" if name == "recovered" else ""
-        command += f" --descents {counts[0]}" if name == "descent" else ""
+        command += f" --descents {counts[0]}" if name in ("descent", "alone") else ""
         result[name] = {"command": command} | machine | {"seconds_in_all": seconds} | found
         print(name, json.dumps(result[name], indent=1), flush=True)
         if not options.quick:
