@@ -66,7 +66,7 @@ class Polish:
     - `floor`: share of the mean squared sensitivity that the damping sees of a coordinate at least.
     """
 
-    max_steps: int = 60
+    max_steps: int = 150
     enough: float = 2e-3
     clip: float = 0.7
     floor: float = 1e-6
