@@ -115,7 +115,7 @@ def write_series(
 ) -> list[str]:
     """Write summary.csv and the page of a series whose fits lie in the folders `names`.
 
-    Returns the flags, in words.
+    Returns the flags and the trends, in words.
     """
     spectra, fits = [m.fitted for m in measured], series.fits
     write_summary(folder / "summary.csv", series, measured)
@@ -139,12 +139,20 @@ def write_series(
                  noise=m.check.noise, cells=cells, remarks=why)
         )  # fmt: skip
     flags = [*remarks, *_series_flags(series, measured)]
+    drifts = [t for group in series.trends for t in group]
+    if drifts:
+        with (folder / "trends.csv").open("w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file, lineterminator="\n")
+            table.writerow(drifts[0]._fields)
+            table.writerows(drifts)
+    told = [t.statement() for t in drifts]
     page = render(
         "fitting", "series.html", title=f"{len(fits)} spectra", model_words=words, flags=flags,
-        figure=inline(drawn), columns=shown, rows=rows, provenance=json.dumps(provenance, indent=1),
+        trends=told, figure=inline(drawn), columns=shown, rows=rows,
+        provenance=json.dumps(provenance, indent=1),
     )  # fmt: skip
     (folder / "report.html").write_text(page, encoding="utf-8")
-    return flags
+    return [*flags, *told]
 
 
 def write_summary(path: Path, series: Series, measured: Sequence[Measured]) -> None:

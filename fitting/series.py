@@ -11,6 +11,7 @@ from fitting.elements import Setup
 from fitting.estimators import AbstractEstimator, LeastSquares, Search
 from fitting.fit import Fit, begin_fit, best_of, finish_fit
 from fitting.space import MultiStart
+from fitting.trend import Trend, trends
 
 Progress = Callable[[int, int], None]
 
@@ -20,11 +21,13 @@ class Series(NamedTuple):
 
     - `fits`: one for each spectrum; a search that did not converge says so in its `code`.
     - `outlier`: whether a spectrum stands out from its neighbours, `reasons` why, in words.
+    - `trends`: how each quantity drifts, for each group of spectra (see `trends`).
     """
 
     fits: tuple[Fit, ...]
     outlier: np.ndarray
     reasons: tuple[tuple[str, ...], ...]
+    trends: tuple[tuple[Trend, ...], ...] = ()
 
 
 def fit_series(
@@ -84,11 +87,13 @@ def fit_series(
     tell(total, total)
     outlier = np.zeros(len(fits), bool)
     reasons: list[tuple[str, ...]] = [()] * len(fits)
+    drifts = []
     for m in members:
         outlier[m], why = outliers([spectra[k] for k in m], [fits[k] for k in m])
         for k, words in zip(m, why, strict=True):
             reasons[k] = words
-    return Series(tuple(fits), outlier, tuple(reasons))
+        drifts.append(trends([spectra[k] for k in m], [fits[k] for k in m], outlier[m].tolist()))
+    return Series(tuple(fits), outlier, tuple(reasons), tuple(drifts))
 
 
 def outliers(

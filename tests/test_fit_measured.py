@@ -1,5 +1,6 @@
 """Fits of measured perovskite spectra, against independent fits of them."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -8,6 +9,7 @@ from circuits_by_hand import SEED, SPACE, device, noisy
 
 from fitting import MultiStart, Spectrum, element_model, fit, fit_series
 from fitting.series import outliers
+from fitting.trend import trends
 
 # Measured spectra: index, and relative rms residual in per cent of four models as
 # independent fits gave them.
@@ -114,3 +116,31 @@ def test_outliers_are_neither_trends_nor_steps():
     outlier, reasons = outliers(spectra, fits)
     assert np.flatnonzero(outlier).tolist() == [6]
     assert any("R_b" in text for text in reasons[6])
+
+
+def drifting(rate, n=14):
+    """A series an hour apart, in which R_a grows by `rate` in its logarithm each hour."""
+    rng = np.random.default_rng([SEED, 14])
+    for k in range(n):
+        truth = (1e-8, 1e5, 2e4 * np.exp(rate * k), 2e3)
+        s = replace(noisy(truth, rng), time=3600.0 * k)
+        yield s, fit(s, device(*truth), SPACE, starts=MultiStart(0))
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.02, -0.05])
+def test_a_drift_is_said_with_its_interval(rate):
+    spectra, fits = zip(*drifting(rate), strict=True)
+    found = {t.name: t for t in trends(spectra, fits, [False] * len(fits))}
+    drift = found["R_a"]
+    assert drift.low - 2e-3 < rate < drift.high + 2e-3 and drift.high - drift.low < 0.01
+    assert drift.per == "hour" and drift.used == 14
+    if rate:
+        assert drift.present and drift.first == pytest.approx(2e4, rel=0.02)
+        assert ("R_a rises by" if rate > 0 else "R_a falls by") in drift.statement()
+    # What stays stays, and an outlier is left out.
+    assert abs(found["C"].rate) < 2e-3
+    assert trends(spectra, fits, [k == 3 for k in range(14)])[0].used == 13
+    # Few spectra, or spectra at other biases, are no series in time.
+    assert trends(spectra[:5], fits[:5], [False] * 5) == ()
+    other = [replace(s, u=0.1 * k) for k, s in enumerate(spectra)]
+    assert trends(other, fits, [False] * 14) == ()
