@@ -1,6 +1,7 @@
 """How well each term is met: residuals, noise, structure."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -109,7 +110,7 @@ def _rms(problem, inner, rows, r) -> tuple[float, str]:
 
 
 def _runs(inner, r) -> float:
-    """Wald and Wolfowitz's test, one-sided: too few runs of one sign."""
+    """Wald and Wolfowitz's test, one-sided, of a term's residuals."""
     if isinstance(inner, Spectrum):
         order = np.argsort(inner.freq, kind="stable")
         lines = [part[order] for part in r.reshape(2, -1)]
@@ -117,6 +118,11 @@ def _runs(inner, r) -> float:
         lines = [r]
     else:
         return math.nan
+    return runs_probability(lines)
+
+
+def runs_probability(lines: Sequence[np.ndarray]) -> float:
+    """How likely so few runs of one sign are by chance, over all lines; NaN for fewer than 10."""
     deviation = variance = 0.0
     for line in lines:
         up = line > 0

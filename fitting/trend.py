@@ -9,6 +9,7 @@ from scipy.stats import theilslopes
 
 from fitting.data import Spectrum
 from fitting.result import Fit
+from fitting.term_report import UNLIKELY, runs_probability
 from jaxmem.plots import engineering
 
 # Fewer spectra than these have no trend worth a line.
@@ -22,6 +23,7 @@ class Trend(NamedTuple):
       Sen, with its 95 % interval by Kendall's tau.
     - `first`, `last`: values of the line at both ends [unit]; `used`: through how many spectra, of
       `of`: outliers, and those in which the quantity is not identifiable, are left out.
+    - `runs_p`: probability that values about a straight line have so few runs of one sign.
     """
 
     name: str
@@ -34,11 +36,17 @@ class Trend(NamedTuple):
     last: float
     used: int
     of: int
+    runs_p: float
 
     @property
     def present(self) -> bool:
         """Whether the interval of the rate excludes zero."""
         return self.low > 0 or self.high < 0
+
+    @property
+    def curved(self) -> bool:
+        """Whether the values do not lie about a straight line."""
+        return self.runs_p < UNLIKELY
 
     def statement(self) -> str:
         """In words."""
@@ -49,11 +57,12 @@ class Trend(NamedTuple):
                 f"{self.name}: no trend ({rate:.2g} % per {self.per}, 95 %: {low:.2g} to "
                 f"{high:.2g} %; {where})."
             )
+        shape = "it is no straight line; " if self.curved else ""
         verb, ends = ("rises", (low, high)) if rate > 0 else ("falls", (-high, -low))
         return (
             f"{self.name} {verb} by {abs(rate):.2g} % per {self.per} (95 %: {ends[0]:.2g} to "
-            f"{ends[1]:.2g} %), from {engineering(self.first, self.unit, 3)} to "
-            f"{engineering(self.last, self.unit, 3)}; {where}."
+            f"{ends[1]:.2g} %), on a line from {engineering(self.first, self.unit, 3)} to "
+            f"{engineering(self.last, self.unit, 3)}; {shape}{where}."
         )
 
 
@@ -63,8 +72,8 @@ def trends(
     """The drift of every quantity that enough spectra of a series determine.
 
     Empty for fewer than eight spectra, or for spectra at different biases, which are no series in
-    time. Each interval is of independent errors of the values; it does not hold where a quantity
-    wanders.
+    time. Each interval is of independent errors of the values; it is too narrow where a quantity
+    wanders or bends, which `runs_p` shows.
     """
     if len(fits) < FEWEST or len({s.bias for s in spectra}) > 1:
         return ()
@@ -81,11 +90,12 @@ def trends(
         if fine.sum() < max(FEWEST, len(fits) / 2) or not one_sign:
             continue
         rate, start, low, high = map(float, theilslopes(np.log(np.abs(value[fine])), x[fine], 0.95))
+        off = np.log(np.abs(value[fine])) - start - rate * x[fine]
         ends = np.sign(value[fine][0]) * np.exp(start + rate * x[fine][[0, -1]])
         found.append(
             Trend(
                 name, row["unit"], "hour" if timed else "spectrum", rate, low, high,
-                float(ends[0]), float(ends[1]), int(fine.sum()), len(fits),
+                float(ends[0]), float(ends[1]), int(fine.sum()), len(fits), runs_probability([off]),
             )
         )  # fmt: skip
     return tuple(found)

@@ -118,11 +118,11 @@ def test_outliers_are_neither_trends_nor_steps():
     assert any("R_b" in text for text in reasons[6])
 
 
-def drifting(rate, n=14):
-    """A series an hour apart, in which R_a grows by `rate` in its logarithm each hour."""
+def drifting(rate, n=14, bend=0.0):
+    """A series an hour apart, in which R_a grows by `rate` in its logarithm each hour, or bends."""
     rng = np.random.default_rng([SEED, 14])
     for k in range(n):
-        truth = (1e-8, 1e5, 2e4 * np.exp(rate * k), 2e3)
+        truth = (1e-8, 1e5, 2e4 * np.exp(rate * k + bend * k**2), 2e3)
         s = replace(noisy(truth, rng), time=3600.0 * k)
         yield s, fit(s, device(*truth), SPACE, starts=MultiStart(0))
 
@@ -137,6 +137,7 @@ def test_a_drift_is_said_with_its_interval(rate):
     if rate:
         assert drift.present and drift.first == pytest.approx(2e4, rel=0.02)
         assert ("R_a rises by" if rate > 0 else "R_a falls by") in drift.statement()
+    assert not drift.curved
     # What stays stays, and an outlier is left out.
     assert abs(found["C"].rate) < 2e-3
     assert trends(spectra, fits, [k == 3 for k in range(14)])[0].used == 13
@@ -144,3 +145,9 @@ def test_a_drift_is_said_with_its_interval(rate):
     assert trends(spectra[:5], fits[:5], [False] * 5) == ()
     other = [replace(s, u=0.1 * k) for k, s in enumerate(spectra)]
     assert trends(other, fits, [False] * 14) == ()
+
+
+def test_a_drift_that_bends_is_no_straight_line():
+    spectra, fits = zip(*drifting(0.0, n=24, bend=-1e-3), strict=True)
+    drift = next(t for t in trends(spectra, fits, [False] * 24) if t.name == "R_a")
+    assert drift.curved and "no straight line" in drift.statement()
