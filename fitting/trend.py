@@ -90,7 +90,9 @@ def trends(
         if fine.sum() < max(FEWEST, len(fits) / 2) or not one_sign:
             continue
         rate, start, low, high = map(float, theilslopes(np.log(np.abs(value[fine])), x[fine], 0.95))
-        off = np.log(np.abs(value[fine])) - start - rate * x[fine]
+        off = np.log(np.abs(value[fine])) - rate * x[fine]
+        # About the line's middle, not about its offset, which runs through the middle spectrum.
+        off -= np.median(off)
         ends = np.sign(value[fine][0]) * np.exp(start + rate * x[fine][[0, -1]])
         found.append(
             Trend(
