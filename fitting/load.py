@@ -156,7 +156,7 @@ def _traces(entry: Entry, notes: list[str]) -> list[Trace]:
 def _curves(entry: Entry, notes: list[str]) -> list[SteadyCurve]:
     o, path = entry.options, Path(str(entry.file))
     # A steady curve has no time; any scan rate serves to read it as voltages and currents.
-    recordings = read_recordings(path, units=o.get("units"), rate=1.0)
+    recordings = read_recordings(path, units=o.get("units"), rate=1.0, fewest=3)
     curves = []
     for k, r in enumerate(recordings):
         label = _label(r.label, path, k, len(recordings))

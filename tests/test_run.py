@@ -10,8 +10,9 @@ import xarray as xr
 from typer.testing import CliRunner
 
 from fitting import Recording, write_recording_csv, write_spectra_csv
+from fitting.load import load
 from fitting.run import run
-from fitting.spec import SpecError, read_spec
+from fitting.spec import Entry, Spec, SpecError, read_spec
 from jaxmem.cli import app
 
 runner = CliRunner()
@@ -148,3 +149,13 @@ def test_nothing_and_too_much_to_fit(files):
     assert done.exit_code == 2 and "nothing to fit" in done.output
     done = runner.invoke(app, ["fit", "fit.toml", files.paths[0]])
     assert done.exit_code == 2 and "one specification" in done.output
+
+
+def test_a_steady_curve_may_be_short(tmp_path):
+    path = tmp_path / "curve.csv"
+    path.write_text("V (V),I (A)\n0.1,1e-6\n0.2,2.1e-6\n0.4,4.5e-6\n0.6,8e-6\n0.8,2e-5\n")
+    curve = load(Spec(entries=(Entry("curve", path),))).curves[0]
+    np.testing.assert_array_equal(curve.bias, [0.1, 0.2, 0.4, 0.6, 0.8])
+    path.write_text("V (V),I (A)\n0.1,1e-6\n0.2,2.1e-6\n")
+    with pytest.raises(ValueError, match="2 samples, and 3 are the least"):
+        load(Spec(entries=(Entry("curve", path),)))

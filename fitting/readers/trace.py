@@ -35,6 +35,7 @@ def read_recordings(
     rate: float | None = None,
     freq: float | None = None,
     compliance: float | None = None,
+    fewest: int = FEWEST,
 ) -> list[Recording]:
     """The voltages and currents against time in a file: loops, steps, trains of pulses.
 
@@ -60,6 +61,7 @@ def read_recordings(
     - `freq`: frequency [Hz] of a file without times: its points, or those of each cycle of a
       column `cycle`, are one whole period.
     - `compliance`: largest current [A] that the instrument gave, if it is known.
+    - `fewest`: samples that a recording has at least; fewer are taken for something else.
 
     **Returns:** the recordings, in the order of the file; what was assumed is in their `notes`.
 
@@ -79,7 +81,9 @@ def read_recordings(
     with np.errstate(all="ignore"):
         tables = _tables(source, source.read_bytes())
         found = [
-            r for table in tables for r in _recordings(source, table, given, rate, freq, compliance)
+            r
+            for table in tables
+            for r in _recordings(source, table, given, rate, freq, compliance, fewest)
         ]
     if len(tables) > 1:
         found = [_labelled(r, f"{source.path.stem}, {k + 1}") for k, r in enumerate(found)]
@@ -102,7 +106,7 @@ def _tables(source: Source, data: bytes) -> list[Table]:
 
 
 def _recordings(
-    source, table: Table, given: dict[str, Unit], rate, freq, compliance
+    source, table: Table, given: dict[str, Unit], rate, freq, compliance, fewest
 ) -> list[Recording]:
     notes: list[str] = []
     by_role = chosen(source, table, given, notes)
@@ -126,8 +130,10 @@ def _recordings(
         role: table.cells(by_role[role]) for role in ("cycle", "used", "limited") if role in by_role
     }
     return [
-        _recording(source, table, rows, label, values, cells, list(notes), rate, freq, compliance)
-        for label, rows in groups(source, table, FEWEST)
+        _recording(
+            source, table, rows, label, values, cells, list(notes), rate, freq, compliance, fewest
+        )
+        for label, rows in groups(source, table, fewest)
     ]
 
 
@@ -144,7 +150,7 @@ def _values(source: Source, table: Table, column: Column) -> np.ndarray:
     return values
 
 
-def _recording(source, table, rows, label, values, cells, notes, rate, freq, compliance):
+def _recording(source, table, rows, label, values, cells, notes, rate, freq, compliance, fewest):
     """One recording of some rows: without samples that have no value, in time, masked."""
     V, I = values["V"][rows], values["I"][rows]
     lines = np.array(table.lines)[rows]
@@ -154,16 +160,16 @@ def _recording(source, table, rows, label, values, cells, notes, rate, freq, com
         else np.zeros(len(rows))
     )
     of = f" of {label}" if label else ""
-    if len(rows) < FEWEST:
+    if len(rows) < fewest:
         raise source.error(
-            f"the trace{of} has {len(rows)} samples, and {FEWEST} are the least; measure more",
+            f"the trace{of} has {len(rows)} samples, and {fewest} are the least; measure more",
             int(lines[0]),
         )
     # The samples of a period are counted before any is left out.
     t = values["t"][rows] if "t" in values else by_frequency(cycle, freq, notes) if freq else 0 * V
     kept = np.isfinite(t) & np.isfinite(V) & np.isfinite(I)
     lost = int((~kept).sum())
-    if lost > LOST * len(rows) or len(rows) - lost < FEWEST:
+    if lost > LOST * len(rows) or len(rows) - lost < fewest:
         raise source.error(
             f"{lost} of {len(rows)} rows{of} have no number for time, voltage or current; export "
             "the trace again",
