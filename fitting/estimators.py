@@ -206,11 +206,14 @@ class Descent(AbstractEstimator):
     - `steps`: how many.
     - `tolerance`: a search counts as converged if a Gauss-Newton step from where it ended would
       reduce the sum of squares by less than this fraction.
+    - `clip`: longest step of each coordinate, in natural lengths: a line search alone leaps to where
+      nothing depends on a parameter any more, and stays there.
     """
 
     optimiser: optax.GradientTransformation | None = eqx.field(static=True, default=None)
     steps: int = eqx.field(static=True, default=300)
     tolerance: float = eqx.field(static=True, default=1e-2)
+    clip: float = eqx.field(static=True, default=0.25)
 
     def __check_init__(self):
         if self.steps < 1:
@@ -243,7 +246,8 @@ class Descent(AbstractEstimator):
             update, state = optimiser.update(
                 slope, state, y, value=value, grad=slope, value_fn=loss
             )
-            y = jnp.clip(y + update, low / limit, high / limit)
+            y = y + jnp.clip(update, -self.clip, self.clip)
+            y = jnp.clip(y, low / limit, high / limit)
             return (y, state, best, least), None
 
         y = z / limit
