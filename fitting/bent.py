@@ -4,7 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fitting.polish import Altered, Polish
+from fitting.estimators import Code
+from fitting.polish import Altered, Polish, Polished
 from fitting.problem import Problem
 from fitting.uncertainty import DECADE
 
@@ -12,17 +13,23 @@ from fitting.uncertainty import DECADE
 NARROW = 0.15
 # How far a parameter is moved, in standard errors; by the linear law chi2 then rises by its square.
 FAR = 2.0
-# A rise of less than this share of that, or another parameter that moves by this many of its own
-# standard errors while chi2 rises no more than that, and the law does not hold.
-SHARE, BEYOND = 0.25, 3.0
+# By the linear law a point whose chi2 is higher by q lies within sqrt(q) standard errors in each
+# parameter. Up to this q the law is asked for, and is broken by these factors.
+HIGHEST, SHARE, BEYOND = 10.0, 0.25, 1.5
+# How often a move is tried that costs more, each half as far as the last.
+SHORTER = 3
+# A point this much lower is a better fit.
+LOWER = -0.5
 SLOWLY = "its likelihood falls off more slowly than its covariance says: see its profile"
+BETTER = "a better fit was met elsewhere: search from more starts"
 
 
 class Bent(NamedTuple):
-    """What was found: reasons by parameter, and the points where the data are still explained."""
+    """What was found: reasons by parameter; points where the data are still explained, and how many
+    standard errors off a quantity may be there by the linear law."""
 
     reasons: dict[int, str]
-    ends: list[np.ndarray]
+    ends: list[tuple[np.ndarray, float]]
 
 
 def bent(
@@ -32,33 +39,51 @@ def bent(
 
     Each parameter with a wide interval is moved by two standard errors (at most a decade) to either
     side, and all others are fitted again. Near a direction that the data hardly feel, others may
-    then move along a curve, far beyond what the tangent at the optimum says.
+    then move along a curve, far beyond what the tangent at the optimum says. `noise` is what the
+    residuals are to be divided by.
+
+    **Raises:** `KeyboardInterrupt`, also if a refit returned because of one.
     """
+    problem, chi2 = problem.rescaled(problem.scales * noise), chi2 / noise**2
     names, found, ends = problem.coordinates.names, {}, []
-    polish = Polish(max_steps=12, enough=0.05)
+    polish = Polish(max_steps=30, enough=0.02)
     for k in np.flatnonzero(~(error <= NARROW * limit)):
-        reach = min(FAR * error[k], DECADE * limit[k])
         for side in (-1, 1):
-            aim, width = z[k] + side * reach, 0.05 * reach
-            row = np.eye(len(z))[k] / width
-
-            def change(at, r, J, k=k, aim=aim, width=width, row=row):
-                return np.append(r, (at[k] - aim) / width), np.vstack([J, row])
-
-            start = np.array(z)
-            start[k] = aim
-            altered: Any = Altered(problem, change)
-            end = polish(altered, start, limit)
-            if not np.isfinite(end.chi2):
+            reach = min(FAR * error[k], DECADE * limit[k])
+            for _ in range(SHORTER):
+                end = _moved(problem, polish, z, limit, k, side * reach)
+                rise = float(end.r[:-1] @ end.r[:-1]) - chi2 if np.isfinite(end.chi2) else np.inf
+                if rise <= HIGHEST:
+                    break
+                reach /= 2
+            else:
                 continue
-            rise = (float(end.r[:-1] @ end.r[:-1]) - chi2) / noise**2
             moved = np.abs(end.z - z) / np.where(error > 0, error, np.inf)
-            if rise > FAR**2:
+            if rise < LOWER:
+                found |= {int(j): BETTER for j in np.flatnonzero(moved > 1)}
                 continue
-            ends.append(end.z)
-            if rise < SHARE * FAR**2 * min(moved[k] / FAR, 1.0) ** 2:
+            most = BEYOND * np.sqrt(max(rise, FAR**2))
+            ends.append((end.z, most))
+            if rise < SHARE * moved[k] ** 2:
                 found.setdefault(int(k), SLOWLY)
-            for j in np.flatnonzero(moved > BEYOND):
+            for j in np.flatnonzero(moved > most):
                 if j != k:
                     found.setdefault(int(j), f"it follows {names[k]} beyond its interval")
     return Bent(found, ends)
+
+
+def _moved(problem, polish, z, limit, k, step) -> Polished:
+    """The best fit with one parameter moved, held there by a stiff spring, the last residual."""
+    width = 0.05 * abs(step)
+    row = np.eye(len(z))[k] / width
+
+    def change(at, r, J):
+        return np.append(r, (at[k] - z[k] - step) / width), np.vstack([J, row])
+
+    start = np.array(z)
+    start[k] += step
+    altered: Any = Altered(problem, change)
+    end = polish(altered, start, limit)
+    if end.code == Code.INTERRUPTED:
+        raise KeyboardInterrupt
+    return end

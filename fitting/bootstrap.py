@@ -17,7 +17,6 @@ from fitting.polish import Altered, Polish
 from fitting.problem import measured
 from fitting.result import Fit
 from fitting.samples import Spread, spreads
-from fitting.trace import Trace
 
 # So many refits of spectra are one call; between calls there is progress, and Ctrl-C.
 BLOCK = 64
@@ -141,7 +140,8 @@ def _drawer(base: Likelihood, kind: str, rng) -> Callable[[], np.ndarray]:
 
 def _many(term) -> bool:
     inner = measured(term)
-    return isinstance(inner, Trace) or hasattr(inner, "freq") or hasattr(inner, "observed")
+    # What has a few numbers has no residuals to draw from.
+    return hasattr(inner, "freq") or (hasattr(inner, "observed") and inner.points >= 10)
 
 
 def _cheap(base: Likelihood, shifts):

@@ -9,9 +9,11 @@ from fitting.data import Spectrum
 from fitting.elements import seen_in
 from fitting.problem import measured
 from fitting.space import Space
+from fitting.spikes import Spikes
 from fitting.steady_curve import SteadyCurve
 from fitting.terms import Prior
 from fitting.trace import Trace
+from jaxmem.devices import Memristor2D
 from jaxmem.lens import locate
 
 # Two measurements of one resistance that differ by this factor are in different units.
@@ -26,8 +28,8 @@ def check_study(
     Remarked: a prior of what is fixed; terms whose resistances are far apart, as if a unit were
     wrong; biases far outside of what loops and curves sweep.
 
-    **Raises:** `ValueError` for a range of starts that lies outside a parameter's bounds, or for a
-    prior that contradicts one.
+    **Raises:** `ValueError` for a range of starts that lies outside a parameter's bounds, for a
+    prior that contradicts one, or for spikes of a 2D device.
     """
     c = space.resolve(model)
     free = {k for positions in c.positions for k in positions}
@@ -42,6 +44,11 @@ def check_study(
                 f"{name}: the starts lie in {low:g} to {high:g} {c.units[k]}, but its bounds are "
                 f"{bounds[0]:g} to {bounds[1]:g}; change one of them"
             )
+    if isinstance(model, Memristor2D) and any(isinstance(measured(t), Spikes) for t in terms):
+        raise ValueError(
+            "a 2D device does not spike under a constant current (it has no second lag); fit "
+            'spikes with device = "3d"'
+        )
     for term in terms:
         if isinstance(term, Prior):
             position = locate(term.lens, model)[0]

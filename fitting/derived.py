@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fitting.bent import BEYOND
 from fitting.minima import Alternative
 from fitting.problem import Problem
 from fitting.uncertainty import WIDEST
@@ -32,11 +31,12 @@ def derive(
     covariance: np.ndarray,
     others: Sequence[Alternative],
     more: Mapping[str, tuple[str, Callable[[Any], Any]]] | None,
-    ends: Sequence[np.ndarray] = (),
+    ends: Sequence[tuple[np.ndarray, float]] = (),
 ) -> dict[str, Derived]:
     """Values and intervals at a search vector, by the linear law in the logarithm.
 
-    `others` explain the data as well; at `ends`, two standard errors off, they still do (`bent`).
+    `others` explain the data as well; so do `ends`, each with how many standard errors off a
+    quantity may be there (see `bent`).
     """
     wanted = elements(problem.model) | dict(more or {})
     if not wanted:
@@ -44,7 +44,7 @@ def derive(
     functions = tuple(fn for _, fn in wanted.values())
     at = lambda x: _evaluate(problem.model, problem.coordinates, functions, jnp.asarray(x))
     value, slope = (np.asarray(a) for a in at(z))
-    points = [(other.z, 1.0) for other in others] + [(end, BEYOND) for end in ends]
+    points = [*((other.z, 1.0) for other in others), *ends]
     elsewhere = [(np.asarray(at(point)[0]), errors) for point, errors in points]
     found = {}
     for k, (name, (unit, _)) in enumerate(wanted.items()):

@@ -206,8 +206,8 @@ class Descent(AbstractEstimator):
     - `steps`: how many.
     - `tolerance`: a search counts as converged if a Gauss-Newton step from where it ended would
       reduce the sum of squares by less than this fraction.
-    - `clip`: longest step of each coordinate, in natural lengths: a line search alone leaps to where
-      nothing depends on a parameter any more, and stays there.
+    - `clip`: longest step of each coordinate, in natural lengths: a line search alone leaps to
+      where nothing depends on a parameter any more, and stays there.
     """
 
     optimiser: optax.GradientTransformation | None = eqx.field(static=True, default=None)
@@ -246,7 +246,7 @@ class Descent(AbstractEstimator):
             update, state = optimiser.update(
                 slope, state, y, value=value, grad=slope, value_fn=loss
             )
-            y = y + jnp.clip(update, -self.clip, self.clip)
+            y = y + jnp.clip(jnp.asarray(update), -self.clip, self.clip)
             y = jnp.clip(y, low / limit, high / limit)
             return (y, state, best, least), None
 

@@ -23,7 +23,7 @@ from fitting.minima import (
 )
 from fitting.mirror import exchanged_lags
 from fitting.noise import first_guess, reweighted, scales
-from fitting.polish import Polish
+from fitting.polish import Polish, Polished
 from fitting.problem import Problem, measured
 from fitting.result import Fit
 from fitting.space import MultiStart, Space
@@ -102,21 +102,29 @@ def fit(
     try:
         mirrored = () if code == Code.INTERRUPTED else _mirrored(problem, found, limit)
     except KeyboardInterrupt:
-        cut = np.where(np.arange(len(found.code)) == best, Code.INTERRUPTED, found.code)
-        found, mirrored = found._replace(code=cut), ()
-    if mirrored and min(other for _, other in mirrored) < found.chi2[best] * (1 - 1e-6):
+        found, mirrored = _interrupted(found), ()
+    if mirrored and min(end.chi2 for end in mirrored) < found.chi2[best] * (1 - 1e-6):
         # The exchanged point is the better one: it is an end of the search like the others.
-        end, lower = min(mirrored, key=lambda pair: pair[1])
+        lower = min(mirrored, key=lambda end: end.chi2)
         join = lambda a, b: np.concatenate([np.asarray(a), [b]])
-        mirrored = ((found.z[best], float(found.chi2[best])),)
-        found = Search(join(found.z, end), join(found.chi2, lower), join(found.code, 0),
-                       join(found.steps, 0))  # fmt: skip
-    end = lambda: finish_fit(problem, found, limit, derived, len(begin), mirrored)
+        before = Polished(found.z[best], float(found.chi2[best]), code, 0, lower.r, lower.J)
+        found = Search(join(found.z, lower.z), join(found.chi2, lower.chi2),
+                       join(found.code, lower.code), join(found.steps, lower.steps))  # fmt: skip
+        mirrored = (before, *(end for end in mirrored if end is not lower))
+    end = lambda found: finish_fit(
+        problem, found, limit, derived, len(begin), [(m.z, m.chi2) for m in mirrored]
+    )
     try:
-        return end()
+        return end(found)
     except KeyboardInterrupt:
-        # It takes a moment, and without it what was found is lost.
-        return end()
+        # What was found is not lost: the report is made without testing the intervals, and says so.
+        return end(_interrupted(found))
+
+
+def _interrupted(found: Search) -> Search:
+    best = best_of(found)
+    code = np.where(np.arange(len(found.code)) == best, Code.INTERRUPTED, found.code)
+    return found._replace(code=code)
 
 
 def _starts(starts: MultiStart | int | None) -> MultiStart:
@@ -160,8 +168,7 @@ def _joint(problem, again, limit, polish, say, resume, keep):
             break
         before, problem, ends = problem.scales, better, follow
         say(f"noise, round {turn + 1}: chi2 {ends[0].chi2:.6g}")
-        cut = any(e.code == Code.INTERRUPTED for e in ends)
-        if cut or np.abs(np.log(problem.scales / before)).max() < 0.01:
+        if np.abs(np.log(problem.scales / before)).max() < 0.01:
             break
     if cut:
         ends[0] = ends[0]._replace(code=Code.INTERRUPTED)
@@ -178,22 +185,32 @@ def _next_noise(problem, ends, limit, polish):
     # What may still be as good with the new weights follows, the rest stays behind.
     near = [e for e in ends if e.chi2 < within_reach(ends)]
     near = [near[k] for k in apart([e.z for e in near], limit, 3)]
-    return problem, sorted((polish(problem, e.z, limit) for e in near), key=lambda e: e.chi2)
+    follow = []
+    for e in near:
+        follow.append(polish(problem, e.z, limit))
+        if follow[-1].code == Code.INTERRUPTED:
+            raise KeyboardInterrupt
+    return problem, sorted(follow, key=lambda e: e.chi2)
 
 
-def _mirrored(problem, found, limit) -> tuple[tuple[np.ndarray, float], ...]:
-    """Refits from the best point with tau_d and f tau_k exchanged, with their chi2."""
+def _mirrored(problem, found, limit) -> tuple[Polished, ...]:
+    """Refits from the best point with tau_d and f tau_k exchanged."""
     best = best_of(found)
     z, ends = found.z[best], []
-    for begin in refined(problem, exchanged_lags(problem, z), limit):
+    for begin in exchanged_lags(problem, z):
         if problem.dear:
-            end = Polish(max_steps=30)(problem, begin, limit)
-            ends.append((end.z, end.chi2))
+            ends.append(Polish()(problem, refined(problem, [begin], limit)[0], limit))
+            if ends[-1].code == Code.INTERRUPTED:
+                raise KeyboardInterrupt
         else:
-            end = problem.search(LeastSquares(), begin[None], limit)
-            ends.append((end.z[0], float(end.chi2[0])))
-    other = lambda end: np.abs((end - z) / limit).max() > 0.02
-    return tuple((end, chi2) for end, chi2 in ends if np.isfinite(chi2) and other(end))
+            one = problem.search(LeastSquares(), begin[None], limit)
+            nothing = np.zeros(0)
+            ends.append(
+                Polished(one.z[0], float(one.chi2[0]), Code(int(one.code[0])), int(one.steps[0]),
+                         nothing, nothing)
+            )  # fmt: skip
+    other = lambda end: np.abs((end.z - z) / limit).max() > 0.02
+    return tuple(end for end in ends if np.isfinite(end.chi2) and other(end))
 
 
 def begin_fit(terms, model, space, starts: MultiStart, seed: int):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from fitting.estimators import Code, LeastSquares, Search
@@ -13,8 +14,8 @@ from fitting.problem import Problem
 # How many ends of the first stage are looked at with all terms, how many are polished.
 POOL = 8
 BEST = 3
-# An end that the other terms alone put this far above the best, by this factor and number, is not
-# polished: no wrong guess of the noise makes up for it.
+# An end that the cheap terms alone put this far above the best, by this factor and number, is not
+# polished, on the assumption that no better guess of the noise will make up for it.
 HOPELESS = (2.0, 100.0)
 # Chi2 over its degrees of freedom beyond which other starts are tried.
 SUSPICIOUS = 3.0
@@ -163,11 +164,18 @@ def _candidates(problem, begin, limit, best, polish, say) -> tuple[list[np.ndarr
     if cheap is not None:
         estimator = LeastSquares(max_steps=40)
         # The two programs compile side by side: together they take most of the first fit's time.
-        with ThreadPoolExecutor(1) as other:
-            other.submit(problem.compile)
+        other = ThreadPoolExecutor(1)
+        try:
+            other.submit(_compile, problem)
             far = cheap.search(estimator, begin, limit, far=True)
             usable = np.isfinite(far.chi2)
+            if not usable.any():
+                return [], []
             near = cheap.search(estimator, far.z[usable], limit, far=False)
+            other.shutdown(wait=True)
+        finally:
+            # Ctrl-C does not wait for a program that nobody needs any more.
+            other.shutdown(wait=False, cancel_futures=True)
         order = np.argsort(np.where(np.isfinite(near.chi2), near.chi2, np.inf))
         say(f"{len(begin)} starts on the terms without transients: chi2 {near.chi2[order[0]]:.4g}")
         pool = apart(near.z[order], limit, POOL)
@@ -191,6 +199,12 @@ def _candidates(problem, begin, limit, best, polish, say) -> tuple[list[np.ndarr
     costs = _costs(problem, kept, far=True)
     kept = [kept[k] for k in np.argsort(costs, kind="stable") if np.isfinite(costs[k])][: best + 1]
     return kept, [0.0] * len(kept)
+
+
+def _compile(problem: Problem) -> None:
+    # A context manager's double precision is not that of other threads: then it compiles in turn.
+    if jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
+        problem.compile()
 
 
 def _costs(problem, rows, far: bool = False) -> np.ndarray:

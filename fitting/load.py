@@ -172,14 +172,21 @@ def _curves(entry: Entry, notes: list[str]) -> list[SteadyCurve]:
 
 def _spikes(entry: Entry) -> Spikes:
     options = dict(entry.options)
-    sigma = options.pop("sigma", None)
+    sigma: Any = options.pop("sigma", None)
     try:
         numbers: dict[str, Any] = {name: float(value) for name, value in options.items()}
-    except (TypeError, ValueError):
-        raise ReadError(f"[[spikes]] wants numbers, got {options}") from None
-    # A bare number is relative: there are three units.
-    noise = proportional(float(sigma)) if isinstance(sigma, int | float) else noise_of(sigma)
-    return Spikes(**numbers, sigma=noise)
+        if isinstance(sigma, list):
+            sigma = [float(s) for s in sigma]
+        elif sigma is not None:
+            # A share of each: they have three units.
+            sigma = proportional(float(sigma))
+        return Spikes(**numbers, sigma=sigma)
+    except (TypeError, ValueError) as error:
+        raise ReadError(
+            "[[spikes]] wants numbers I, frequency, amplitude, threshold, and sigma as a share of "
+            f"each, or a list of standard deviations in that order, got {dict(entry.options)} "
+            f"({error})"
+        ) from None
 
 
 def _label(own: str, path: Path, k: int, count: int) -> str:

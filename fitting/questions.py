@@ -12,14 +12,18 @@ from matplotlib.figure import Figure
 from fitting.bootstrap import bootstrap
 from fitting.compare import compare
 from fitting.derived import elements
+from fitting.estimators import Code
 from fitting.posterior import posterior
 from fitting.profile import profile
 from fitting.question_plots import draws_figure, profiles_figure
 from fitting.result import Fit
+from fitting.rivals import rivals
 from fitting.sampler import numpyro_here
 from fitting.samples import FEWEST, hopf_window
+from fitting.spikes import FEATURES, Spikes
 from fitting.terms import Prior
 from jaxmem.devices import Memristor2D, Memristor3D
+from jaxmem.plots import engineering
 
 Say = Callable[[str], None]
 ALL = "all"
@@ -93,9 +97,9 @@ class Questions:
         """
         asked: list[tuple[str, str, Any]] = []
         if self.compare:
-            asked.append(("comparison", "Rivals", lambda: _rivals(terms, seed, say)))
+            asked.append(("comparison", "Rivals", lambda: _rivals(fit, terms, seed, say)))
         if self.profile:
-            names = list(fit.names) if ALL in self.profile else list(self.profile)
+            names = list(fit.names) if ALL in self.profile else list(dict.fromkeys(self.profile))
             asked.append(("profiles", "Profile likelihoods", lambda: _profiles(fit, names, say)))
         if self.bootstrap:
             drawn = lambda: _bootstrap(fit, self.bootstrap, seed, folder, say)
@@ -105,24 +109,54 @@ class Questions:
             asked.append(("posterior", "Posterior", drawn))
         sections = []
         for key, title, answer in asked:
+            lines, record, table, figure = ("Not asked: the fit was interrupted.",), {}, (), None
             try:
-                lines, record, table, figure = answer()
-            except (ValueError, RuntimeError) as error:
-                lines, record, table, figure = (f"No answer: {error}.",), {}, (), None
+                if fit.code != Code.INTERRUPTED:
+                    lines, record, table, figure = answer()
+            except Exception as error:
+                # Whatever goes wrong here must not cost the fit, which is not written yet.
+                lines = (f"No answer: {type(error).__name__}: {error}".rstrip(".") + ".",)
             except KeyboardInterrupt:
-                lines, record, table, figure = ("Interrupted.",), {}, (), None
+                lines = ("Interrupted.",)
             record = {"sentences": list(lines)} | record
             sections.append(Section(key, title, tuple(lines), record, table, figure))
         return sections
 
 
-def _rivals(terms, seed, say):
+def about_spikes(fit: Fit, spikes: Sequence[Spikes]) -> list[Section]:
+    """What was measured of spikes beside what the fitted device does."""
+    if not spikes:
+        return []
+    table, rows = [("spikes", "at", "feature", "measured", "of the fit", "off by")], []
+    for term in spikes:
+        model = np.asarray(term.signal(fit.model))
+        for k, feature in enumerate(term.features):
+            unit, seen, sd = FEATURES[feature], float(term.observed[k]), float(term.sigma[k])
+            off = float(model[k] - seen) / sd
+            at = "" if term.I is None else engineering(term.I, "A")
+            table.append((
+                term.name, at, feature, f"{engineering(seen, unit)} ± {engineering(sd, unit, 2)}",
+                engineering(float(model[k]), unit), f"{off:.2g} standard deviations",
+            ))  # fmt: skip
+            rows.append(
+                {"name": term.name, "I": term.I, "feature": feature, "unit": unit,
+                 "measured": seen, "sd": sd, "fit": _plain(float(model[k])), "off": _plain(off)}
+            )  # fmt: skip
+    return [Section("spikes", "Spikes", (), {"rows": rows}, tuple(table))]
+
+
+def _rivals(fit, terms, seed, say):
     # A prior is one of a parameter that a rival need not have.
     data = [term for term in terms if not isinstance(term, Prior)]
-    found = compare(data, seed=seed, progress=say)
+    family = rivals(data, lead=("L_s" in fit.names,), series="R_s" in fit.names)
+    found = compare(data, family, seed=seed, progress=say)
     lines = list(found.sentences)
-    if len(data) < len(terms):
-        lines.append("The rivals were fitted without the priors.")
+    lines.append(
+        f"For comparison, the fit of this report: {len(fit.names)} parameters, BIC {fit.bic:.1f}. "
+        "The rivals leave out the series resistance and the lead where this fit has them not free, "
+        "and are free in all else: what it fixed, added or was told of ranges is not carried over"
+        + (", nor are its priors." if len(data) < len(terms) else ".")
+    )
     rows = found.rows()
     number = lambda x, form: "–" if x is None else format(x, form)
     table = [("", "model", "parameters", "chi²", "BIC", "over the best", "what of it")]

@@ -59,6 +59,7 @@ def rivals(
     cpe: Sequence[bool] = (False, True),
     lead: Sequence[bool] = (True,),
     capacitive: Sequence[bool] = (False, True),
+    series: bool = True,
     conductance: bool | None = None,
 ) -> list[Rival]:
     """The family that these data can tell apart.
@@ -74,6 +75,7 @@ def rivals(
       lead inductance, and a slow capacitive R-C branch. Without a chemical inductor the last is the
       purely capacitive rival; a `SlowConductance` with g < 0 is the same admittance, because
       -1/R + 1/(R + 1/(s C)) is one.
+    - `series`: whether the series resistance R_s is free; else it is zero.
     - `conductance`: whether the conductance memristor is a rival; default where there are traces.
 
     **Raises:** `ValueError` for a kind that is not known, or if no rival is left.
@@ -90,7 +92,7 @@ def rivals(
         add = (("cpe",) if with_cpe else ()) + (("polarisation",) if slow else ())
         parts = [TITLES[kind], *(["CPE"] if with_cpe else []), *(["slow R-C"] if slow else [])]
         name = " + ".join(parts) + ("" if with_lead or len(set(lead)) == 1 else ", no lead")
-        setup = partial(_letters if physical else _elements, kind, add, with_lead)
+        setup = partial(_letters if physical else _elements, kind, add, with_lead, series)
         idea = IDEAS["capacitive" if kind == "rc" and slow else kind]
         key = (("rc", "2d", "3d").index(kind), with_cpe, with_lead, slow)
         found.append((Rival(name, setup, idea), key))
@@ -108,14 +110,15 @@ def rivals(
     return result
 
 
-def _elements(kind, add, lead, terms) -> Setup:
+def _elements(kind, add, lead, series, terms) -> Setup:
     spectra = [t for t in map(measured, terms) if isinstance(t, Spectrum)]
-    return element_model(kind, add, spectrum=spectra[0], lead=lead)
+    return element_model(kind, add, spectrum=spectra[0], lead=lead, series=series)
 
 
-def _letters(kind, add, lead, terms) -> Setup:
+def _letters(kind, add, lead, series, terms) -> Setup:
     spectra = [t for t in map(measured, terms) if isinstance(t, Spectrum)]
-    return memristor_model(kind, spectra or [_pretended(terms)], add, lead=lead and bool(spectra))
+    seen = spectra or [_pretended(terms)]
+    return memristor_model(kind, seen, add, lead=lead and bool(spectra), series=series)
 
 
 def _pretended(terms) -> Spectrum:

@@ -17,7 +17,7 @@ from fitting.fit import fit as fit_terms
 from fitting.joint import Progress
 from fitting.load import Loaded, load
 from fitting.optimisers import descent
-from fitting.questions import Questions
+from fitting.questions import Questions, about_spikes
 from fitting.report import write_fit
 from fitting.result import Fit
 from fitting.space import MultiStart, Space
@@ -89,7 +89,11 @@ def _joint(
     origin = provenance(command, spec.files, spec.seed)
     place = out.with_name(f"{out.name}.search.json")
     own = Path(spec.device).read_text(encoding="utf-8") if _is_file(spec.device) else ""
-    key = hashlib.sha256(json.dumps([text, own, origin["data"]]).encode()).hexdigest()
+    # What is asked beyond the fit does not change the search.
+    bare = replace(spec, compare=False, profile=(), bootstrap=0, posterior=False)
+    key = hashlib.sha256(
+        json.dumps([spec_to_toml(bare, out), own, origin["data"]]).encode()
+    ).hexdigest()
     before = _resume(place, key) if resume else None
 
     def keep(progress: Progress) -> None:
@@ -108,7 +112,8 @@ def _joint(
     )  # fmt: skip
     tell("fitting", 1, 1)
     with new_folder(out, force=force) as folder:
-        asked = questions.answers(found, terms, folder, seed=spec.seed, say=say)
+        asked = about_spikes(found, loaded.spikes)
+        asked += questions.answers(found, terms, folder, seed=spec.seed, say=say)
         write_fit(
             folder, found, loaded.measured, traces=loaded.traces, curves=loaded.curves,
             words=_words(spec), provenance=origin, remarks=[*loaded.notes, *remarks],
@@ -120,7 +125,7 @@ def _joint(
     else:
         say("interrupted: the best so far is written, marked as such; --resume goes on")
     lines = [*_summary(found), *flags_of(found, loaded.measured)]
-    lines += [line for section in asked for line in section.told]
+    lines += [line for section in asked if section.lines for line in section.told]
     return Outcome(out / "report.html", lines, found.ok, (found,))
 
 
@@ -136,7 +141,8 @@ def setup_of(spec: Spec, loaded: Loaded) -> Setup:
         setup = device_model(read_device(spec.device))
     elif spec.device == "rc" or not (spec.joint or spec.together):
         raise SpecError(
-            'traces and curves need the paper\'s parameters: device = "2d", "3d" or a device file'
+            'traces, curves and spikes need the paper\'s parameters: device = "2d", "3d" or a '
+            "device file"
         )
     else:
         setup = memristor_model(spec.device, loaded.terms, spec.add, **parts)

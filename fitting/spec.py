@@ -103,6 +103,7 @@ def read_spec(path: str | os.PathLike) -> Spec:
         [[spikes]]
         I = 115e-6
         frequency = 50.0
+        sigma = 0.02  # a share of each
         [[prior]]
         parameter = "C_m"
         mean = 1e-8
@@ -199,11 +200,13 @@ def _setting(path: Path, key: str, value: Any) -> Any:
     wanted: Any = {
         "device": str, "add": list, "without": list, "together": bool, "estimator": str,
         "optimiser": str, "schedule": str, "rate": (int, float), "steps": int, "starts": int,
-        "seed": int, "fixed": dict, "ranges": dict, "compare": bool, "profile": list,
+        "seed": int, "fixed": dict, "ranges": dict, "compare": bool, "profile": (list, str),
         "bootstrap": int, "posterior": bool,
     }[key]  # fmt: skip
     if not _is_a(value, wanted):
         raise SpecError(f"{path}: {key} = {value!r} makes no sense there")
+    if key == "profile" and isinstance(value, str):
+        return (value,)
     if key in ("add", "without", "profile"):
         return tuple(map(str, value))
     if key == "fixed":

@@ -53,7 +53,7 @@ class Spikes(eqx.Module):
             raise ValueError(f"Spikes: give one at least of {', '.join(FEATURES)}")
         if not (np.isfinite(self.observed) & (self.observed > 0)).all():
             raise ValueError(f"Spikes: {', '.join(given)} must be positive and finite")
-        if self.dear and I is None:
+        if self.cycle and I is None:
             raise ValueError("Spikes: give the current I [A] at which they were measured")
         self.I = None if I is None else float(I)
         sigma = proportional(0.05) if sigma is None else sigma
@@ -81,13 +81,18 @@ class Spikes(eqx.Module):
 
     @property
     def dear(self) -> bool:
+        """Always: it is searched after the terms that every device has an answer to."""
+        return True
+
+    @property
+    def cycle(self) -> bool:
         """Whether a limit cycle must be found."""
         return bool({"frequency", "amplitude"} & set(self.features))
 
     def signal(self, model: Any) -> Float[Array, "n"]:
         """The features of a device, in the order of `features`; NaN where there is none."""
         found: dict[str, Any] = {}
-        if self.dear:
+        if self.cycle:
             drive = jm.CurrentDrive(jm.Constant(jnp.asarray(self.I, dtype=float)))
             cycle = jm.limit_cycle(jm.Circuit(model, drive), throw=False)
             found = {"frequency": 1 / cycle.period, "amplitude": cycle.u_max - cycle.u_min}

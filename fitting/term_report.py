@@ -11,6 +11,8 @@ from fitting.noise import leverages
 from fitting.problem import Problem, measured
 from fitting.trace import Trace
 
+# So many standard deviations of a term of few numbers are no chance.
+FAR_OFF = 4.0
 # Runs of one sign this unlikely are structure.
 UNLIKELY = 1e-3
 
@@ -54,6 +56,11 @@ class TermReport(NamedTuple):
                 f"{self.name}: its residuals are {size:.3g} standard deviations off on average: "
                 "the model does not meet it, another term contradicts it, or its noise was given "
                 "too small."
+            )
+        elif not self.estimated and self.freedom <= 1 and self.chi2 > FAR_OFF**2 * self.points:
+            lines.append(
+                f"{self.name}: it is {math.sqrt(self.chi2 / self.points):.3g} standard deviations "
+                "off: the model does not meet it, or another term contradicts it."
             )
         if self.kind != "Spectrum" and self.structured:
             lines.append(

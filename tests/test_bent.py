@@ -4,7 +4,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fitting import Free, Goal, MultiStart, Space, fit
+from fitting import Code, Free, Goal, MultiStart, Space, fit
+from fitting.bent import bent
+from fitting.problem import Problem
 
 # Not zero, of which nobody could say what a long step is.
 MODEL = {"a": jnp.asarray(0.8), "b": jnp.asarray(2.2)}
@@ -51,3 +53,45 @@ def test_a_flat_likelihood_takes_its_own_interval():
     assert rise[1] < 1.0 < 4.0 < rise[0]
     assert result.identifiable.tolist() == [False, True]
     assert "more slowly" in result.reasons[0][0]
+
+
+@pytest.mark.parametrize("noise", [1e-2, 1.0, 1e2])
+@pytest.mark.parametrize("wider", [jnp.sinh, lambda a: a])
+def test_it_holds_in_any_unit_of_the_residuals_and_a_little_off_a_parabola(noise, wider):
+    """Residuals of a scale that is not known, and a valley that is steeper than the law says."""
+    off = lambda m: wider((m["a"] - 1) / 0.5) * 0.5
+    narrow = lambda m: m["b"] - (m["a"] - 1) ** 2
+    terms = [*twice(lambda m: 1 + off(m), 1.0, 0.5 / noise), *twice(narrow, 2.0, 0.01 / noise)]
+    result = fit(terms, MODEL, SPACE, starts=MultiStart(0), throw=False)
+    z, error = np.array([1.0, 2.0]), np.array([0.5, 0.01])
+    found = bent(result.problem, z, result.chi2, error, np.ones(2), noise)
+    assert list(found.reasons) == [1] and "follows a" in found.reasons[1]
+
+
+def test_a_better_fit_on_the_way_is_said():
+    """A second, deeper minimum of a beyond a barrier."""
+    deep = lambda m: (
+        jnp.where(m["a"] > 1.5, 1e-3, 1.0) * (m["a"] - 1.0 - (m["a"] > 1.5)) / 0.5 + 0.8
+    )
+    terms = [Goal(deep, 0.0, 1.0), *twice(lambda m: m["b"], 2.0, 0.01)]
+    problem = fit(terms, MODEL, SPACE, starts=MultiStart(0), throw=False).problem
+    z = np.array([1.0, 2.0])
+    found = bent(problem, z, float(problem.chi2(z[None])[0]) + 3.0, np.array([0.5, 0.01]),
+                 np.ones(2), 1.0)  # fmt: skip
+    assert "better fit" in found.reasons[0]
+
+
+@pytest.mark.parametrize("after", [1, 3, 5, 7])
+def test_ctrl_c_while_the_intervals_are_tried_is_said(after, monkeypatch):
+    inspect, left = Problem.inspect, [after + 2]
+
+    def stopping(self, z):
+        left[0] -= 1
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        return inspect(self, z)
+
+    monkeypatch.setattr(Problem, "inspect", stopping)
+    result = fit_of(jnp.square)
+    assert left[0] <= 0 and result.code == Code.INTERRUPTED
+    np.testing.assert_allclose(result.values, [1.0, 2.0], atol=1e-3)

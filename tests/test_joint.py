@@ -182,10 +182,8 @@ def test_an_interruption_at_any_time_is_said(after, monkeypatch):
 
     monkeypatch.setattr(Problem, "inspect", stopping)
     result = fit(terms, device, SPACE, starts=starts_around(rng, device), throw=False)
-    # One that comes when the search is over only makes the report anew.
     assert left[0] <= 0
-    assert result.code == Code.INTERRUPTED or (result.ok and after > 6)
-    assert np.isfinite(result.chi2)
+    assert result.code == Code.INTERRUPTED and np.isfinite(result.chi2)
 
 
 def test_two_cells_of_one_material():

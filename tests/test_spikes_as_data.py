@@ -31,7 +31,7 @@ def test_the_threshold_is_where_an_eigenvalue_crosses():
     u = brentq(lambda u: growth(u)[0], 0.5, 1.0, xtol=1e-14)
     I = growth(u)[1]
     term = Spikes(threshold=I, sigma=1e-3 * I)
-    assert not term.dear and term.points == 1
+    assert not term.cycle and term.points == 1
     assert abs(float(term.residual(DEVICE)[0])) < 1e-5
     # A device without feedback does not spike, and says so by NaN.
     mild = jm.Memristor3D(**(LETTERS | {"i_c0": 1e-3}))

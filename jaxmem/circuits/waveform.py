@@ -245,6 +245,7 @@ class Sampled(AbstractWaveform):
                 "Sampled: t and values must be vectors of one length, at least 2, got shapes "
                 f"{self.t.shape} and {self.values.shape}"
             )
+        require(np.isfinite, self.t, message="Sampled: times must be finite")
         require(lambda t: np.diff(t) >= 0, self.t, message="Sampled: times must ascend")
 
     def piece(self, at):
