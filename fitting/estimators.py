@@ -225,8 +225,7 @@ class Descent(AbstractEstimator):
         """See `AbstractEstimator.search`."""
         optimiser = self.optimiser
         if optimiser is None:
-            # Adam, from 0.3 e-folds a step down to none in 600 steps, lost 19 of 50 loops, L-BFGS
-            # none of the first 10.
+            # A first-order method is slow along the valleys of an ill-conditioned sum of squares.
             optimiser = optax.lbfgs()
         # Some want more than the slope: line searches, Polyak's step.
         optimiser = optax.with_extra_args_support(optimiser)

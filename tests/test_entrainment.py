@@ -59,6 +59,7 @@ def test_locking_is_what_scipy_sees(amplitude, ratio, periods, spikes):
     np.testing.assert_allclose(ours, theirs, atol=2e-4)
 
 
+@pytest.mark.slow
 def test_a_doubling_is_seen():
     # The answer of one period exists and is unstable through -1: two periods are what is seen.
     driven, T = circuit(6.0, 2.0)

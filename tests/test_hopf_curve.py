@@ -118,6 +118,7 @@ def test_a_fold_of_cycles_begins_at_the_bautin_point():
         assert np.isfinite(float(branch.low)) == (folds > 0)
 
 
+@pytest.mark.slow
 def test_many_states_lie_where_their_hopf_points_do():
     """A device with a ladder: each point of the curve against `hopf_points` of that device."""
     cpe = jm.ConstantPhase(2e-7, 0.95, band=(10.0, 1e4), accuracy=0.02)

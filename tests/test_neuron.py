@@ -108,6 +108,7 @@ def test_rheobase_and_fi_curve():
     assert float(curve.frequency[1]) == pytest.approx(1 / 2.5962433907, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_a_hard_onset_has_two_rheobases():
     device = jm.Memristor3D(**HARD)
     rest, kept = jm.rheobase(device)

@@ -49,6 +49,7 @@ def test_a_sine_behind_a_resistor_against_two_of_scipys_methods():
     np.testing.assert_allclose(out.I, I, atol=1e-5 * np.ptp(I))
 
 
+@pytest.mark.slow
 def test_a_settled_loop_and_its_slope():
     t = np.linspace(0, 1 / FREQ, 101)
     drive = jm.VoltageDrive(jm.Sine(TOP, FREQ))
