@@ -16,6 +16,7 @@ from fitting.estimators import Code
 from fitting.posterior import posterior
 from fitting.profile import profile
 from fitting.question_plots import draws_figure, profiles_figure
+from fitting.record import plain
 from fitting.result import Fit
 from fitting.rivals import rivals
 from fitting.sampler import numpyro_here
@@ -140,7 +141,7 @@ def about_spikes(fit: Fit, spikes: Sequence[Spikes]) -> list[Section]:
             ))  # fmt: skip
             rows.append(
                 {"name": term.name, "I": term.I, "feature": feature, "unit": unit,
-                 "measured": seen, "sd": sd, "fit": _plain(float(model[k])), "off": _plain(off)}
+                 "measured": seen, "sd": sd, "fit": plain(float(model[k])), "off": plain(off)}
             )  # fmt: skip
     return [Section("spikes", "Spikes", (), {"rows": rows}, tuple(table))]
 
@@ -187,8 +188,8 @@ def _profiles(fit, names, say):
     if missing:
         lines.append(f"Interrupted before {', '.join(missing)}.")
     record = [
-        {"name": p.name, "unit": p.unit, "level": p.level, "low": _plain(p.low),
-         "high": _plain(p.high), "closed": list(p.closed), "complete": p.complete,
+        {"name": p.name, "unit": p.unit, "level": p.level, "low": plain(p.low),
+         "high": plain(p.high), "closed": list(p.closed), "complete": p.complete,
          "values": p.values.tolist(), "increase": p.increase.tolist()}
         for p in found
     ]  # fmt: skip
@@ -222,7 +223,7 @@ def _posterior(fit, seed, folder, say):
     found.to_xarray().to_netcdf(folder / "posterior.nc", engine="scipy")
     record = {
         "ok": found.ok, "divergent": int(found.divergent.sum()),
-        "rows": [_spread(name, found[name], bool(fine)) | {"r_hat": _plain(r), "ess": _plain(e)}
+        "rows": [_spread(name, found[name], bool(fine)) | {"r_hat": plain(r), "ess": plain(e)}
                  for name, fine, r, e in zip(fit.names, found.informed, found.r_hat, found.ess,
                                              strict=True)],
     }  # fmt: skip
@@ -247,8 +248,4 @@ def _spread(name, s, decided) -> dict[str, Any]:
     row = {"name": name, "unit": s.unit, "decided_by_the_data": bool(decided)}
     if not decided:
         return row
-    return row | {"median": _plain(s.median), "interval_95": [_plain(s.low), _plain(s.high)]}
-
-
-def _plain(x: float) -> float | None:
-    return float(x) if np.isfinite(x) else None
+    return row | {"median": plain(s.median), "interval_95": [plain(s.low), plain(s.high)]}

@@ -39,30 +39,30 @@ def fit_record(fit: Fit, spectra: Sequence[Spectrum], checks: Sequence[KramersKr
         "covariance": {
             "paths": list(fit.paths),
             "log": [bool(x) for x in fit.log],
-            "matrix": [[_plain(x) for x in row] for row in fit.covariance],
+            "matrix": [[plain(x) for x in row] for row in fit.covariance],
         },
         "converged": fit.ok,
         "code": fit.code.meaning,
         "statements": fit.statements(),
-        "relative_rms_residual": _plain(fit.relative_rms_residual),
-        "chi2": _plain(fit.chi2),
-        "noise": _plain(fit.noise),
+        "relative_rms_residual": plain(fit.relative_rms_residual),
+        "chi2": plain(fit.chi2),
+        "noise": plain(fit.noise),
         "noise_known": fit.noise_known,
-        "bic": _plain(fit.bic),
+        "bic": plain(fit.bic),
         "numbers": fit.points,
         "starts": fit.starts,
         "starts_drawn": fit.drawn,
         "starts_converged": fit.converged,
         "starts_at_best": best.starts,
         "minima": [
-            {"chi2": _plain(m.chi2), "starts": m.starts, "values": [_plain(v) for v in m.values]}
+            {"chi2": plain(m.chi2), "starts": m.starts, "values": [plain(v) for v in m.values]}
             for m in fit.minima
         ],
         "rank": fit.rank,
         "null_directions": list(fit.null_directions),
         "weak_directions": list(fit.weak_directions),
         "exchanges": [list(pair) for pair in fit.exchanges],
-        "swaps": [_plain(x) for x in fit.swaps],
+        "swaps": [plain(x) for x in fit.swaps],
         "determined": list(fit.determined),
         "at_bound": list(fit.at_bound),
         "spectra": [
@@ -87,7 +87,7 @@ def spectrum_record(s: Spectrum, model: AbstractDevice, check: KramersKronig) ->
         "relative_rms_residual": relative_rms(s, model),
         "kramers_kronig": {
             "passed": check.passed,
-            "noise": _plain(check.noise),
+            "noise": plain(check.noise),
             "relative_rms_residual": float(np.sqrt(np.mean(np.abs(check.residuals) ** 2) / 2)),
             "violation": check.violation,
             "outliers": check.outliers.tolist(),
@@ -155,9 +155,10 @@ def write_samples(
 
 
 def _jsonable(x):
-    return _plain(x) if isinstance(x, float) else x
+    return plain(x) if isinstance(x, float) else x
 
 
-def _plain(x: float) -> float | None:
+def plain(x: float) -> float | None:
+    """A number for JSON, which has no word for infinities and what is none."""
     x = float(x)
     return x if math.isfinite(x) else None

@@ -269,7 +269,7 @@ class TraceBatch(eqx.Module):
         """Residuals `(k*m,)` and their derivatives `(p, k*m)` at `model(z)`, in forward mode.
 
         The derivatives are taken of one trace after the other. Taken of the map over all, and in
-        the way that serves reverse mode as well, the program takes twice as long to trace.
+        the way that serves reverse mode as well, the program takes longer to trace.
         """
         forward = lambda row: lambda z: self._signal(row, model(z), adjoint=diffrax.ForwardMode())
         found = self._each(lambda row: value_and_jacobian(forward(row), z, together=True))

@@ -57,7 +57,9 @@ class Trend(NamedTuple):
                 f"{self.name}: no trend ({rate:.2g} % per {self.per}, 95 %: {low:.2g} to "
                 f"{high:.2g} %; {where})."
             )
-        shape = "it is no straight line; " if self.curved else ""
+        shape = (
+            "it is no straight line, so that the interval is too narrow; " if self.curved else ""
+        )
         verb, ends = ("rises", (low, high)) if rate > 0 else ("falls", (-high, -low))
         return (
             f"{self.name} {verb} by {abs(rate):.2g} % per {self.per} (95 %: {ends[0]:.2g} to "

@@ -5,6 +5,7 @@ import numpy as np
 
 import jaxmem as jm
 from fitting import Free, MultiStart, Space, Spectrum, Trace, estimated, proportional
+from fitting.problem import Problem
 from fitting.terms import Noise
 
 LETTERS = ("R_b", "C_m", "i_c0", "V_T", "V_m", "tau_d", "tau_k")
@@ -96,3 +97,17 @@ def starts_around(rng, device, n=64, factor=10.0):
         low = float(getattr(device, name)) / factor
         box[name] = (low, low * factor**2)
     return MultiStart(n, box, own=False)
+
+
+def interrupt_at(monkeypatch, call):
+    """Ctrl-C at a later look at the residuals; the list holds how many are left until then."""
+    inspect, left = Problem.inspect, [call]
+
+    def stopping(self, z):
+        left[0] -= 1
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        return inspect(self, z)
+
+    monkeypatch.setattr(Problem, "inspect", stopping)
+    return left

@@ -3,10 +3,10 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from studies import interrupt_at
 
 from fitting import Code, Free, Goal, MultiStart, Space, fit
 from fitting.bent import bent
-from fitting.problem import Problem
 
 # Not zero, of which nobody could say what a long step is.
 MODEL = {"a": jnp.asarray(0.8), "b": jnp.asarray(2.2)}
@@ -83,15 +83,7 @@ def test_a_better_fit_on_the_way_is_said():
 
 @pytest.mark.parametrize("after", [1, 3, 5, 7])
 def test_ctrl_c_while_the_intervals_are_tried_is_said(after, monkeypatch):
-    inspect, left = Problem.inspect, [after + 2]
-
-    def stopping(self, z):
-        left[0] -= 1
-        if left[0] == 0:
-            raise KeyboardInterrupt
-        return inspect(self, z)
-
-    monkeypatch.setattr(Problem, "inspect", stopping)
+    left = interrupt_at(monkeypatch, after + 2)
     result = fit_of(jnp.square)
     assert left[0] <= 0 and result.code == Code.INTERRUPTED
     np.testing.assert_allclose(result.values, [1.0, 2.0], atol=1e-3)

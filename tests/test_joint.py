@@ -172,15 +172,7 @@ def test_a_nearly_free_direction_does_not_end_a_descent():
 def test_an_interruption_at_any_time_is_said(after, monkeypatch):
     rng = np.random.default_rng([SEED, 3])
     terms, device = draw_study(rng)
-    inspect, left = Problem.inspect, [after + 2]
-
-    def stopping(self, z):
-        left[0] -= 1
-        if left[0] == 0:
-            raise KeyboardInterrupt
-        return inspect(self, z)
-
-    monkeypatch.setattr(Problem, "inspect", stopping)
+    left = studies.interrupt_at(monkeypatch, after + 2)
     result = fit(terms, device, SPACE, starts=starts_around(rng, device), throw=False)
     assert left[0] <= 0
     assert result.code == Code.INTERRUPTED and np.isfinite(result.chi2)
