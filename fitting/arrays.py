@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from fitting.data import Spectrum
-from fitting.problem import measured
 from fitting.result import Fit
+from fitting.stack import measured
 from fitting.steady_curve import SteadyCurve
 from fitting.trace import Trace
 from jaxmem.circuits import VoltageDrive

@@ -14,9 +14,9 @@ from fitting.interval import interval
 from fitting.likelihood import Likelihood, residual_of
 from fitting.noise import leverages
 from fitting.polish import Altered, Polish
-from fitting.problem import measured
 from fitting.result import Fit
 from fitting.samples import Spread, spreads
+from fitting.stack import measured
 
 # So many refits of spectra are one call; between calls there is progress, and Ctrl-C.
 BLOCK = 64

@@ -7,9 +7,9 @@ import numpy as np
 
 from fitting.data import Spectrum
 from fitting.elements import seen_in
-from fitting.problem import measured
 from fitting.space import Space
 from fitting.spikes import Spikes
+from fitting.stack import measured
 from fitting.steady_curve import SteadyCurve
 from fitting.terms import Prior
 from fitting.trace import Trace

@@ -8,8 +8,8 @@ import numpy as np
 
 from fitting.data import Spectrum
 from fitting.elements import Setup
-from fitting.problem import measured
 from fitting.space import Free, Space
+from fitting.stack import measured
 from fitting.steady_curve import SteadyCurve
 from fitting.trace import Trace
 from jaxmem.devices import Device, MemoryConductance, SwitchingConductance

@@ -24,9 +24,10 @@ from fitting.minima import (
 from fitting.mirror import exchanged_lags
 from fitting.noise import first_guess, reweighted, scales
 from fitting.polish import Polish, Polished
-from fitting.problem import Problem, measured
+from fitting.problem import Problem
 from fitting.result import Fit
 from fitting.space import MultiStart, Space
+from fitting.stack import measured
 from fitting.term_report import information, term_reports
 from fitting.uncertainty import DECADE, in_words, uncertainty
 

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from fitting.data import Spectrum, bias_voltage
-from fitting.problem import Problem, measured
+from fitting.problem import Problem
+from fitting.stack import measured
 from jaxmem.devices import AbstractDevice
 from jaxmem.lens import lenses
 

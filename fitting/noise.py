@@ -5,7 +5,8 @@ import numpy as np
 from jaxtyping import Float
 
 from fitting.data import Spectrum
-from fitting.problem import Problem, measured
+from fitting.problem import Problem
+from fitting.stack import measured
 from fitting.terms import SHARE, proportional
 
 # A scale is not taken below this: data without noise would be weighted without limit.

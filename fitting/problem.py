@@ -1,6 +1,5 @@
 """A fit as the compiled programs see it: terms stacked, parameters as a vector."""
 
-from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -8,56 +7,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fitting.data import Spectrum, SpectrumBatch, bias_voltage
-from fitting.estimators import AbstractEstimator, Parts, Search, value_and_jacobian
+from fitting.data import Spectrum, bias_voltage
+from fitting.estimators import AbstractEstimator, Parts, Search
 from fitting.space import Coordinates, Space
-from fitting.spikes import Spikes
-from fitting.steady_curve import SteadyCurve
-from fitting.terms import On, Term
-from fitting.trace import Trace, TraceBatch
+from fitting.stack import (
+    Measurement,
+    Part,
+    measured,
+    noise_groups,
+    observed_samples,
+    relative_weights,
+    stack,
+)
+from fitting.terms import Term
 from jaxmem.devices import AbstractDevice
 
 # How many search vectors are looked at in one call.
 BLOCK = 8
-Measurement = Spectrum | Trace | SteadyCurve | Spikes
-
-
-class Part(eqx.Module):
-    """What is evaluated together: a batch or a term, and the part of the model it looks at.
-
-    `dear` parts integrate in time; the others cost microseconds.
-    """
-
-    batch: Any
-    at: Callable[[Any], Any] | None = eqx.field(static=True)
-    dear: bool = eqx.field(static=True)
-
-    def residual(self, model: Any) -> Any:
-        """Residuals, shape `(m,)`."""
-        return jnp.ravel(self.batch.residual(model if self.at is None else self.at(model)))
-
-    def inspect(self, model: Callable[[Any], Any], z: Any) -> tuple[Any, Any]:
-        """Residuals, shape `(m,)`, and their derivatives by z, `(p, m)`, of the model at z."""
-        if isinstance(self.batch, TraceBatch):
-            at = self.at or (lambda model: model)
-            return self.batch.inspect(lambda z: at(model(z)), z)
-        return value_and_jacobian(lambda z: self.residual(model(z)), z, together=self.dear)
-
-    def pieces(self, model: Any, far: Any, scale: Any) -> tuple[Any, ...]:
-        """The same over `scale`, shape `(m,)`, as it comes: for sums of squares.
-
-        `far` (None, 0 or 1) asks for what serves far from the data, where there is such a thing.
-        """
-        device = model if self.at is None else self.at(model)
-        if isinstance(self.batch, SpectrumBatch):
-            k, n = self.batch.omega.shape
-            re, im = self.batch.parts(device, far)
-            scale = scale.reshape(k, 2, n)
-            return re / scale[:, 0], im / scale[:, 1]
-        near = jnp.ravel(self.batch.residual(device))
-        if far is not None and hasattr(self.batch, "compressed"):
-            near = jnp.where(far, jnp.ravel(self.batch.compressed(device)), near)
-        return (near / scale,)
 
 
 class Problem(eqx.Module):
@@ -110,19 +76,19 @@ class Problem(eqx.Module):
             if isinstance(term, Measurement):
                 _check_device(term, model)
         coordinates = space.resolve(model)
-        parts, owner = _stack(terms, model)
+        parts, owner = stack(terms, model)
         points = int(np.sum(owner >= 0))
         if points < len(coordinates.names):
             raise ValueError(
                 f"{points} numbers cannot determine {len(coordinates.names)} parameters "
                 f"({', '.join(coordinates.names)}); give more data or fix some"
             )
-        groups, estimated = _noise_groups(terms)
+        groups, estimated = noise_groups(terms)
         found = (measured(term) for term in terms)
         return cls(
             terms, tuple(s for s in found if isinstance(s, Spectrum)), parts, model, owner,
-            np.ones(len(estimated)), np.ones(len(owner)), _relative(parts, model),
-            _observed(parts, model), groups,            estimated, coordinates, points,
+            np.ones(len(estimated)), np.ones(len(owner)), relative_weights(parts, model),
+            observed_samples(parts, model), groups,            estimated, coordinates, points,
         )  # fmt: skip
 
     @property
@@ -138,7 +104,7 @@ class Problem(eqx.Module):
     def cheap(self) -> "Problem | None":
         """Only what costs microseconds, or None if that is nothing."""
         parts = tuple(part for part in self.parts if not part.dear)
-        rows = sum(_size(part, self.model) for part in parts)
+        rows = sum(part.size(self.model) for part in parts)
         if not parts:
             return None
         where = lambda p: (p.parts, p.owner, p.shape, p.relative, p.observed)
@@ -256,104 +222,6 @@ class Problem(eqx.Module):
         return ([cheap] if cheap else []) + dear
 
 
-def measured(term: Any) -> Any:
-    """The measurement or term inside of any number of `On`."""
-    while isinstance(term, On):
-        term = term.term
-    return term
-
-
-def _stack(terms, model) -> tuple[tuple[Part, ...], np.ndarray]:
-    """Parts, the cheap ones first, and which term each of their residuals belongs to."""
-    batches: dict[tuple, list[int]] = {}
-    others: list[int] = []
-    for k, term in enumerate(terms):
-        inner = measured(term)
-        at = _part_of(term)
-        if isinstance(inner, Spectrum):
-            batches.setdefault((0, at, inner.bias[0]), []).append(k)
-        elif isinstance(inner, Trace):
-            batches.setdefault((1, at, TraceBatch.key(inner)), []).append(k)
-        else:
-            others.append(k)
-    cheap, dear = [], []
-    for (order, at, _), members in batches.items():
-        inner = [measured(terms[k]) for k in members]
-        batch = TraceBatch.of(inner) if order else SpectrumBatch.of(inner)
-        rows = np.where(batch.rows >= 0, np.asarray(members)[batch.rows], -1)
-        (dear if order else cheap).append((Part(batch, at, bool(order)), rows))
-    for k in others:
-        inner = measured(terms[k])
-        part = Part(inner, _part_of(terms[k]), getattr(inner, "dear", False))
-        (dear if part.dear else cheap).append((part, np.full(_size(part, model), k)))
-    every = [*cheap, *dear]
-    return tuple(part for part, _ in every), np.concatenate([rows for _, rows in every])
-
-
-def _part_of(term):
-    """Composition of the parts that nested `On` point at, None for the whole model."""
-    chain = []
-    while isinstance(term, On):
-        chain.append(term.part)
-        term = term.term
-    if len(chain) <= 1:
-        return chain[0] if chain else None
-
-    def at(model):
-        for part in chain:
-            model = part(model)
-        return model
-
-    return at
-
-
-def _noise_groups(terms) -> tuple[tuple[int, ...], tuple[bool, ...]]:
-    """Spectra without sigma share one scale; any other unknown scale is a term's own.
-
-    Whatever is known shares a group whose scale stays 1.
-    """
-    groups, estimated, names = [], [], {}
-    for k, term in enumerate(terms):
-        inner = measured(term)
-        if not isinstance(inner, Measurement) or inner.scale_known:
-            name = "known"
-        elif isinstance(inner, Spectrum) and inner.sigma is None:
-            name = "spectra"
-        else:
-            name = k
-        if name not in names:
-            names[name] = len(estimated)
-            estimated.append(name != "known")
-        groups.append(names[name])
-    return tuple(groups), tuple(estimated)
-
-
-def _relative(parts, model) -> np.ndarray:
-    """What turns the residual of a spectrum into a share of |Z|; 0 for all else, shape `(m,)`."""
-    share = lambda p: p.batch.relative if isinstance(p.batch, SpectrumBatch) else None
-    rows = [np.zeros(_size(p, model)) if (s := share(p)) is None else s for p in parts]
-    return np.concatenate(rows)
-
-
-def _observed(parts, model) -> np.ndarray:
-    """Samples of traces over their sigma, NaN for all other residuals, shape `(m,)`."""
-    seen = lambda b: np.asarray(b.observed * b.weight).ravel()
-    rows = [
-        seen(p.batch) if isinstance(p.batch, TraceBatch) else np.full(_size(p, model), np.nan)
-        for p in parts
-    ]
-    return np.concatenate(rows)
-
-
-def _size(part, model) -> int:
-    if isinstance(part.batch, TraceBatch):
-        return part.batch.weight.size
-    if isinstance(part.batch, SpectrumBatch):
-        return 2 * part.batch.weight.size
-    shape = eqx.filter_eval_shape(part.residual, model)
-    return int(np.size(shape)) if not hasattr(shape, "shape") else int(np.prod(shape.shape))
-
-
 def _check_device(term: Measurement, model: Any) -> None:
     if not isinstance(model, AbstractDevice):
         raise ValueError(
@@ -368,7 +236,7 @@ def _pieces(parts, model, coordinates, z, far, scale):
     there = coordinates.unpack(z, model)
     pieces, first = (), 0
     for part in parts:
-        size = _size(part, model)
+        size = part.size(model)
         pieces += part.pieces(there, far, scale[first : first + size])
         first += size
     return pieces
@@ -380,7 +248,7 @@ def _inspect_jit(parts, model, coordinates, z, count):
         found = [part.inspect(lambda z: coordinates.unpack(z, model), z) for part in parts]
         return tuple(jnp.concatenate([f[i] for f in found], axis=-1) for i in (0, 1))
 
-    rows = sum(_size(part, model) for part in parts)
+    rows = sum(part.size(model) for part in parts)
     shapes = ((rows,), (z.shape[1], rows))
     return _first(at, z, count, tuple(jnp.zeros((len(z), *s), z.dtype) for s in shapes))
 

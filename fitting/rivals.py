@@ -11,7 +11,7 @@ import numpy as np
 from fitting.conductance import as_list, conductance_model, scales
 from fitting.data import Spectrum
 from fitting.elements import Setup, element_model, memristor_model
-from fitting.problem import measured
+from fitting.stack import measured
 from fitting.steady_curve import SteadyCurve
 from fitting.trace import Trace
 

@@ -4,8 +4,8 @@ import numpy as np
 from jaxtyping import Float
 
 from fitting.data import Spectrum
-from fitting.problem import measured
 from fitting.result import Fit
+from fitting.stack import measured
 from fitting.trace import Trace
 from fitting.uncertainty import ZERO
 

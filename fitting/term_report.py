@@ -8,7 +8,8 @@ import numpy as np
 
 from fitting.data import Spectrum
 from fitting.noise import leverages
-from fitting.problem import Problem, measured
+from fitting.problem import Problem
+from fitting.stack import measured
 from fitting.trace import Trace
 
 # So many standard deviations of a term of few numbers are no chance.
