@@ -14,6 +14,8 @@ starts within a factor of 1.5, up to what is declared as not identifiable.
 
 `alone`: a loop, a pulse, or the loops and the step without spectra, from boxes read off the data.
 
+`guess`: one start alone, read off the data, against one in the middle of the boxes.
+
 `speed`: the first fit of a process with an empty folder of compiled programs and with a full one
 (as the command line keeps it), and fits after it, the least of five; importing is not in it.
 """
@@ -35,7 +37,6 @@ jax.config.update("jax_enable_x64", True)
 
 import numpy as np
 
-import jaxmem as jm
 from fitting import Descent, MultiStart, fit, memristor_model
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
@@ -46,13 +47,6 @@ FOUND = 0.5
 # How many of a study's terms.
 KINDS = {"three spectra": 3, "joint study": 6}
 LEVELS = {"68": 1.0, "95": 1.96}
-
-
-def truth_of(result, device):
-    """The truth in search coordinates."""
-    return result.problem.coordinates.to_search(
-        [float(getattr(device, name)) for name in result.names]
-    )
 
 
 def recovered(seed, count):
@@ -73,7 +67,7 @@ def recovered(seed, count):
         found += good
         if not good:
             missed.append({"study": k, "bic_above": round(result.bic - best.bic, 2)})
-        off = np.abs(result.z - truth_of(result, device)) / result.standard_errors
+        off = np.abs(result.z - studies.truth_of(result, device)) / result.standard_errors
         for name, distance, fine in zip(result.names, off, result.identifiable, strict=True):
             if not fine:
                 continue
@@ -96,33 +90,19 @@ def recovered(seed, count):
     }  # fmt: skip
 
 
-def part_of_a_study(kind, seed, k):
-    """Spectra, a loop or a pulse alone, or the loops and the step; and the truth."""
-    rng = np.random.default_rng([seed, 77, k])
-    terms, device = studies.draw_study(rng)
-    if kind == "pulse":
-        level = float(device.steady_current(device.V_T + 2 * device.V_m))
-        length = 5 * max(float(device.tau_d), float(device.tau_k))
-        t = np.linspace(0, 2 * length, studies.SAMPLES)
-        drive = jm.CurrentDrive(jm.Pulse(level, length))
-        return rng, [studies.noisy_trace(rng, device, t, drive)], device
-    parts = {"spectra": slice(0, 3), "loop": slice(3, 4), "loops and step": slice(3, 6)}
-    return rng, terms[parts[kind]], device
-
-
 def descent(seed, count):
     """Truths within 3 standard errors by L-BFGS, from one kind of data each."""
     table = {}
     for kind in ("spectra", "loop", "pulse"):
         within = printed = 0
         for k in range(count):
-            rng, data, device = part_of_a_study(kind, seed, k)
+            rng, data, device = studies.part_of_a_study(kind, seed, k)
             starts = studies.starts_around(rng, device, n=1, factor=1.5)
             result = fit(
                 data, device, studies.SPACE, estimator=Descent(), starts=starts,
                 seed=k, throw=False,
             )  # fmt: skip
-            off = np.abs(result.z - truth_of(result, device)) / result.standard_errors
+            off = np.abs(result.z - studies.truth_of(result, device)) / result.standard_errors
             within += bool(np.all(off[result.identifiable] < 3))
             printed += int(np.sum(result.identifiable))
         table[kind] = {"within_3_sigma": within, "of": count, "intervals_printed": printed}
@@ -136,7 +116,7 @@ def alone(seed, count):
     for kind in ("loop", "pulse", "loops and step"):
         found, seconds = 0, []
         for k in range(count):
-            _, data, device = part_of_a_study(kind, seed, k)
+            _, data, device = studies.part_of_a_study(kind, seed, k)
             model, space, box = memristor_model("3d", data)
             start = time.perf_counter()
             result = fit(data, model, space, starts=MultiStart(64, box), seed=k, throw=False)
@@ -144,6 +124,27 @@ def alone(seed, count):
             best = fit(data, device, space, starts=MultiStart(0), throw=False)
             found += result.bic < best.bic + FOUND
         table[kind] = {"found": found, "of": count, "median_seconds": float(np.median(seconds))}
+        print(kind, table[kind], flush=True)
+    return table
+
+
+def guess(seed, count):
+    """Optima found from one start: what is read off the data, and the middle of the boxes."""
+    table = {}
+    for kind in ("spectra", "loop"):
+        found = dict.fromkeys(("read_off", "middle"), 0)
+        for k in range(count):
+            _, data, device = studies.part_of_a_study(kind, seed, k)
+            model, space, box = memristor_model("3d", data, lead=False)
+            middle = np.mean(MultiStart(box=box).ranges(space.resolve(model), model), axis=0)
+            best = fit(data, device, space, starts=MultiStart(0), throw=False)
+            starts = dict(
+                read_off=MultiStart(0, box), middle=MultiStart(0, box, own=False, extra=[middle])
+            )
+            for name, start in starts.items():
+                one = fit(data, model, space, starts=start, throw=False)
+                found[name] += one.bic < best.bic + FOUND
+        table[kind] = found | {"of": count}
         print(kind, table[kind], flush=True)
     return table
 
@@ -190,7 +191,7 @@ def main():
     parser.add_argument(
         "--only",
         nargs="+",
-        choices=("speed", "recovered", "descent", "alone"),
+        choices=("speed", "recovered", "descent", "alone", "guess"),
         help="some of the parts",
     )
     parser.add_argument("--times", choices=KINDS, help="print times of fits in this process")
@@ -213,6 +214,7 @@ def main():
         "recovered": (recovered, (options.studies // share,)),
         "descent": (descent, (max(options.descents // share, 1),)),
         "alone": (alone, (max(options.descents // share, 1),)),
+        "guess": (guess, (max(options.descents // share, 1),)),
     }
     for name, (part, counts) in parts.items():
         if options.only and name not in options.only:
@@ -222,7 +224,7 @@ def main():
         seconds = round(time.perf_counter() - start, 2)
         command = f"benchmarks/joint_studies.py --seed {options.seed} --only {name}"
         command += f" --studies {counts[0]}" if name == "recovered" else ""
-        command += f" --descents {counts[0]}" if name in ("descent", "alone") else ""
+        command += f" --descents {counts[0]}" if name in ("descent", "alone", "guess") else ""
         result[name] = {"command": command} | machine | {"seconds_in_all": seconds} | found
         print(name, json.dumps(result[name], indent=1), flush=True)
         if not options.quick:

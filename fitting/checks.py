@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from fitting.data import Spectrum
-from fitting.elements import seen_in
+from fitting.scales import seen_in
 from fitting.space import Space
 from fitting.spikes import Spikes
 from fitting.stack import measured

@@ -1,6 +1,7 @@
 """Models for a fit, and ranges to start from that are read off the data alone."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -8,10 +9,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from fitting.data import Spectrum
+from fitting.guess import (
+    Arcs,
+    Curve,
+    arcs,
+    curve_of_loop,
+    gate_of_curve,
+    gate_of_slopes,
+    lags_of_loop,
+)
+from fitting.scales import Range, Scales, Seen, seen_in
 from fitting.space import Free, Space
 from fitting.steady_curve import SteadyCurve
 from fitting.trace import Trace
-from jaxmem.circuits import VoltageDrive
 from jaxmem.devices import (
     AbstractDevice,
     ConstantPhase,
@@ -27,7 +37,6 @@ from jaxmem.quantity import quantities
 
 KINDS = ("rc", "2d", "3d")
 ADDITIONS = ("cpe", "polarisation", "slow")
-Range = tuple[float, float]
 
 
 class Setup(NamedTuple):
@@ -60,7 +69,7 @@ def element_model(
     **Raises:** `ValueError` for a kind or addition that is not known.
     """
     _check(kind, add)
-    scale = _Scales.of([spectrum])
+    scale = Scales.of([spectrum])
     box, branches, frees = _surroundings(scale, add, lead, series, home="branches")
     box["R_b"] = scale.resistance(0.3, 30)
     branches = {"leak": Leak(_middle(box["R_b"]))} | branches
@@ -84,7 +93,9 @@ def element_model(
         _middle(box["R_s"]) if series else 0.0,
         _middle(box["L_s"]) if lead else 0.0,
     )
-    return Setup(device, Space(*frees), box)
+    seen = arcs(spectrum)
+    guess = seen._asdict() | {"Q": _phase_element(seen), "tau_d": seen.tau, "tau_2": seen.tau / 3}
+    return _begun(Setup(device, Space(*frees), box), guess)
 
 
 def memristor_model(
@@ -116,7 +127,7 @@ def memristor_model(
     seen = [seen_in(t) for t in terms if isinstance(t, Trace | SteadyCurve)]
     if not spectra and not seen:
         raise ValueError("memristor_model: give at least one spectrum, trace or curve")
-    scale = _Scales.of(spectra) if spectra else _Scales.in_time(seen)
+    scale = Scales.of(spectra) if spectra else Scales.in_time(seen)
     times = _times(scale, seen)
     box, extra, frees = _surroundings(scale, add, lead and bool(spectra), series, home="extra")
     volts = np.concatenate([[_voltage(s) for s in spectra], *[s.voltages for s in seen]])
@@ -148,37 +159,72 @@ def memristor_model(
         tau_d=lambda d: d.tau_d, tau_k=lambda d: d.tau_k,
     )  # fmt: skip
     own = [Free(lenses[n]) for n in names if n in lenses]
-    return Setup(device, Space(*own, *frees), box)
+    return _begun(Setup(device, Space(*own, *frees), box), _letters(spectra, terms, box))
 
 
-class Seen(NamedTuple):
-    """What a trace or a curve alone says of sizes: voltages, currents, and times in between."""
+def _letters(spectra, terms, box: dict[str, Range]) -> dict[str, float]:
+    """The paper's letters as spectra, loops and steady curves show them, where they do."""
+    guess: dict[str, float] = {}
+    gate, ranges = None, (box["V_T"], box["V_m"])
+    if spectra:
+        seen = [arcs(s) for s in spectra]
+        # Of the circuits at several biases the one in the middle, by each number.
+        middle = Arcs(*(float(np.median(x[np.isfinite(x)])) if np.isfinite(x).any() else np.nan
+                        for x in np.array(seen).T))  # fmt: skip
+        guess |= middle._asdict() | {
+            "Q": _phase_element(middle),
+            "tau_d": middle.tau,
+            "tau_k": middle.tau,
+        }
+        gate = gate_of_slopes([_voltage(s) for s in spectra], [a.g for a in seen], *ranges)
+    for curve in _curves(terms):
+        found = gate_of_curve(curve, *ranges)
+        if found is None:
+            continue
+        gate, R_b = found
+        if not spectra:
+            guess["R_b"] = R_b
+            if curve.C_lf is not None:
+                guess["C_m"], guess["tau_d"] = lags_of_loop(curve.V, curve.C_lf, gate)
+                guess["tau_k"] = guess["tau_d"]
+        break
+    return guess | (gate._asdict() if gate is not None else {})
 
-    voltages: np.ndarray
-    currents: np.ndarray
-    fastest: float
-    slowest: float
+
+def _curves(terms) -> list[Curve]:
+    """Steady curves and the loops of voltage drives, the slowest first."""
+    found: list[tuple[float, Curve]] = []
+    for term in terms:
+        if isinstance(term, SteadyCurve):
+            V, current, *_ = seen_in(term)
+            found.append((np.inf, Curve(V, current, None)))
+        elif isinstance(term, Trace) and term.observe == "I":
+            V = np.asarray(term.drive.wave(term.t))[term.used]
+            curve = curve_of_loop(term.t[term.used], V, term.observed[term.used])
+            if curve is not None:
+                found.append((float(np.ptp(term.t)), curve))
+    return [curve for _, curve in sorted(found, key=lambda pair: -pair[0])]
 
 
-def seen_in(term: Trace | SteadyCurve) -> Seen:
-    """Voltages [V], currents [A], shortest and longest time [s] (0 for a curve)."""
-    if isinstance(term, SteadyCurve):
-        if term.kind == "I":
-            return Seen(term.observed, term.bias, 0.0, 0.0)
-        return Seen(term.bias, term.observed, 0.0, 0.0)
-    applied = np.asarray(term.drive.wave(term.t))
-    used = term.used
-    pair = (applied[used], term.observed[used])
-    gaps = np.diff(np.unique(term.t))
-    length = float(term.t[-1] - term.t[0])
-    if isinstance(term.drive, VoltageDrive) and term.observe == "u":
-        # Voltages only.
-        return Seen(pair[1], np.zeros(0), float(gaps.min()), length)
-    voltages, currents = pair if term.observe == "I" else pair[::-1]
-    return Seen(voltages, currents, float(gaps.min()), length)
+def _phase_element(seen: Arcs) -> float:
+    """Q of the constant-phase element whose arc with R_b has its apex where it is seen."""
+    return 1 / (seen.R_b * seen.apex**0.9)
 
 
-def _times(scale: "_Scales", seen: Sequence[Seen]) -> Range:
+def _begun(setup: Setup, guess: Mapping[str, float]) -> Setup:
+    """The setup with what was read off the data in its model, within the box."""
+    c = setup.space.resolve(setup.model)
+    z = c.pack(setup.model)
+    for k, name in enumerate(c.names):
+        value = guess.get(name, np.nan)
+        if np.isfinite(value) and value > 0:
+            low, high = setup.box[name]
+            value = float(np.clip(value, low, high))
+            z[k] = math.log(value) if c.log[k] else value
+    return setup._replace(model=c.unpack(jnp.asarray(z), setup.model))
+
+
+def _times(scale: "Scales", seen: Sequence[Seen]) -> Range:
     """Shortest and longest lag that the data can show [s]."""
     moving = [s for s in seen if s.slowest > 0]
     low, high = scale.time
@@ -218,64 +264,7 @@ def _at(home: str, field: str):
     return lambda d: getattr(getattr(d, holder)[name], field)
 
 
-class _Scales(NamedTuple):
-    """What the data alone say of sizes: |Z|, and the angular frequencies seen."""
-
-    Z_max: float
-    Z_end: float
-    R_min: float
-    slowest: float
-    fastest: float
-    apex: float
-
-    @classmethod
-    def of(cls, spectra: Sequence[Spectrum]) -> "_Scales":
-        if any(len(s.freq) == 0 for s in spectra):
-            raise ValueError("a spectrum without points says nothing of where to start")
-        omega = np.concatenate([s.omega for s in spectra])
-        Z: Any = np.concatenate([s.Z for s in spectra])
-        positive = Z.real[Z.real > 0]
-        # The capacitive arc's apex; where there is none, the middle of what was seen.
-        dips = Z.imag < 0
-        apex = omega[dips][np.argmin(Z.imag[dips])] if dips.any() else np.sqrt(
-            omega.min() * omega.max()
-        )  # fmt: skip
-        return cls(
-            float(np.abs(Z).max()), float(np.abs(Z[np.argmax(omega)])),
-            float(positive.min()) if positive.size else float(np.abs(Z).min()),
-            float(omega.min()), float(omega.max()), float(apex),
-        )  # fmt: skip
-
-    @classmethod
-    def in_time(cls, seen: Sequence[Seen]) -> "_Scales":
-        """From loops, steps and curves: chords for resistances, samples for times."""
-        # With the origin: a step holds one current all the time.
-        span = lambda x: float(np.ptp(np.append(x, 0.0)))
-        R = [span(s.voltages) / span(s.currents) for s in seen if span(s.currents) > 0]
-        if not R:
-            raise ValueError("nothing says how large the currents are; give a term that does")
-        moving = [s for s in seen if s.slowest > 0]
-        slowest = 1 / max((s.slowest for s in moving), default=1.0)
-        fastest = 1 / min((s.fastest for s in moving), default=1e-3)
-        return cls(
-            float(max(R)), float(min(R)), float(min(R)), float(slowest), float(fastest),
-            float(np.sqrt(slowest * fastest)),
-        )  # fmt: skip
-
-    def resistance(self, low: float, high: float) -> Range:
-        return low * self.Z_max, high * self.Z_max
-
-    @property
-    def time(self) -> Range:
-        return 1 / self.fastest, 10 / self.slowest
-
-    @property
-    def capacitance(self) -> Range:
-        middle = 1 / (self.apex * self.Z_max)
-        return middle / 30, middle * 30
-
-
-def _surroundings(scale: _Scales, add, lead, series, *, home: str):
+def _surroundings(scale: Scales, add, lead, series, *, home: str):
     """C_m or what replaces it, what is added, R_s and L_s: box, branches, free parameters."""
     box: dict[str, Range] = {}
     branches, frees = {}, []

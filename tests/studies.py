@@ -82,6 +82,27 @@ def draw_study(rng, *, gain=(1.0, 30.0), wrong=None):
     return [*spectra, *traces], device
 
 
+def part_of_a_study(kind, seed, k):
+    """Spectra, a loop or a pulse alone, or the loops and the step; and the truth."""
+    rng = np.random.default_rng([seed, 77, k])
+    terms, device = draw_study(rng)
+    if kind == "pulse":
+        level = float(device.steady_current(device.V_T + 2 * device.V_m))
+        length = 5 * max(float(device.tau_d), float(device.tau_k))
+        t = np.linspace(0, 2 * length, SAMPLES)
+        drive = jm.CurrentDrive(jm.Pulse(level, length))
+        return rng, [noisy_trace(rng, device, t, drive)], device
+    parts = {"spectra": slice(0, 3), "loop": slice(3, 4), "loops and step": slice(3, 6)}
+    return rng, terms[parts[kind]], device
+
+
+def truth_of(result, device):
+    """The truth in search coordinates."""
+    return result.problem.coordinates.to_search(
+        [float(getattr(device, name)) for name in result.names]
+    )
+
+
 def space_of(names=LETTERS) -> Space:
     """The paper's letters free."""
     return Space(*(Free(lambda d, n=n: getattr(d, n), name=n) for n in names))
