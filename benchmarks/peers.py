@@ -24,6 +24,7 @@ import argparse
 import json
 import os
 import platform
+import sys
 import time
 import warnings
 from functools import partial
@@ -42,10 +43,13 @@ import jax
 jax.config.update("jax_enable_x64", True)
 
 import numpy as np
-from peer_circuits import CASES, Data, draw
 from scipy.optimize import least_squares, leastsq
 
 from fitting import Spectrum, fit_many
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from peer_circuits import CASES, Data, draw
 
 
 class Found(NamedTuple):

@@ -32,17 +32,17 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.stats import chisquare, kstest
 
-from fitting import MultiStart, Prior, Spectrum, fit, posterior
+from fitting import MultiStart, fit, posterior
 from fitting.likelihood import residual_of
 from fitting.sampler import R_HAT, diagnostics
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
+import calibration
 import studies
-from circuits_by_hand import SPACE, TRUTHS, device, frequencies, impedance, noisy
+from circuits_by_hand import SPACE, TRUTHS, device, noisy
 
-# The prior of the calibration: a middle, and a factor of one standard deviation.
-MIDDLE, FACTOR, BINS, RANKS = TRUTHS[0], 2.0, 20, 99
+BINS = 20
 PARTS = ("convergence", "calibration", "naive", "joint")
 # Of what integrates in time.
 SHORT = dict(draws=250, warmup=150)
@@ -108,46 +108,26 @@ def convergence(makers, seed, **options):
     return found
 
 
-def calibration(seed, runs):
+def calibrated(seed, runs):
     """Ranks of truths drawn from the prior."""
-    freq = frequencies(*MIDDLE, 60)
-    # The same for all, so that the noise says nothing of the truth.
-    sigma = 0.02 * np.abs(impedance(freq, *MIDDLE))
-    middle = np.exp(device_search(MIDDLE))
-    priors = [
-        Prior(free.lens, value, factor=FACTOR)
-        for free, value in zip(SPACE.frees, middle, strict=True)
-    ]
-    ranks, ok = [], 0
+    rows, ok = [], 0
     for k in range(runs):
-        rng = np.random.default_rng([seed, 4, k])
-        C, R_b, g, tau = middle * FACTOR ** rng.normal(size=4)
-        Z = impedance(freq, C, R_b, 1 / g, tau / g)
-        kick = rng.normal(size=freq.size) + 1j * rng.normal(size=freq.size)
-        spectrum = Spectrum(freq, Z + sigma * kick, sigma=sigma)
-        result = fit([spectrum, *priors], device(*MIDDLE), SPACE, starts=MultiStart(4))
-        drawn = posterior(result, seed=k, prior=None)
-        ok += drawn.ok
-        few = drawn.flat[:: drawn.flat.shape[0] // RANKS][:RANKS]
-        truth = np.log([C, R_b, g, tau])
-        ranks.append((few < truth).sum(axis=0))
+        found, truth = calibration.drawn(np.random.default_rng([seed, 4, k]), k)
+        ok += found.ok
+        rows.append(calibration.ranks(found, truth))
     table = {}
-    for j, name in enumerate(("C", "R_b", "g", "tau")):
-        row = np.array(ranks)[:, j]
-        counts = np.bincount(row * BINS // (RANKS + 1), minlength=BINS)
+    for j, name in enumerate(calibration.NAMES):
+        row = np.array(rows)[:, j]
+        counts = np.bincount(row * BINS // (calibration.RANKS + 1), minlength=BINS)
         table[name] = dict(
             p_chi2=float(chisquare(counts).pvalue),
-            p_ks=float(kstest((row + 0.5) / (RANKS + 1), "uniform").pvalue),
+            p_ks=float(kstest((row + 0.5) / (calibration.RANKS + 1), "uniform").pvalue),
         )
     limit = 0.01 / len(table)
     fine = all(row["p_chi2"] > limit for row in table.values())
-    return dict(runs=runs, ok=ok, ranks=RANKS + 1, bins=BINS, limit=limit, uniform=fine, p=table)
-
-
-def device_search(truth):
-    """(C, R_b, R_a, L) as ln(C, R_b, g, tau)."""
-    C, R_b, R_a, L = np.log(truth)
-    return np.array([C, R_b, -R_a, L - R_a])
+    return dict(
+        runs=runs, ok=ok, ranks=calibration.RANKS + 1, bins=BINS, limit=limit, uniform=fine, p=table
+    )  # fmt: skip
 
 
 def naive(seed):
@@ -159,11 +139,11 @@ def naive(seed):
 
     def potential(z):
         r = residual_of(problem.parts, problem.model, problem.coordinates, z) / sigma
-        far = (z - jnp.asarray(device_search(TRUTHS[0]))) / (2 * np.log(10))
+        far = (z - jnp.asarray(calibration.in_search(TRUTHS[0]))) / (2 * np.log(10))
         return 0.5 * jnp.sum(r**2) + 0.5 * jnp.sum(far**2)
 
     rng = np.random.default_rng(seed)
-    begin = device_search(TRUTHS[0]) + np.log(10) * rng.uniform(-2, 2, size=(4, 4))
+    begin = calibration.in_search(TRUTHS[0]) + np.log(10) * rng.uniform(-2, 2, size=(4, 4))
     start = time.perf_counter()
     run = MCMC(
         NUTS(potential_fn=potential), num_warmup=500, num_samples=1000, num_chains=4,
@@ -197,7 +177,7 @@ def main():
     makers = [(single, 50 // share), (three, 50 // share)]
     parts = {
         "convergence": lambda: convergence(makers, options.seed),
-        "calibration": lambda: calibration(options.seed, 200 // share),
+        "calibration": lambda: calibrated(options.seed, 200 // share),
         "naive": lambda: naive(options.seed),
         "joint": lambda: convergence([(joint, max(3 // share, 1))], options.seed, **SHORT),
     }

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import studies
-from studies import LETTERS, SPACE, draw_study, starts_around
+from studies import LETTERS, SPACE, draw_study, starts_around, truth_of
 
 import jaxmem as jm
 from fitting import (
@@ -32,9 +32,7 @@ SEED = 41
 
 def misses(result, device):
     """How many standard errors each parameter is from the truth."""
-    c = result.problem.coordinates
-    truth = c.to_search([float(getattr(device, n)) for n in result.names])
-    return (result.z - truth) / result.standard_errors
+    return (result.z - truth_of(result, device)) / result.standard_errors
 
 
 def test_studies_are_recovered_whatever_noise_was_said():

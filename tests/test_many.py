@@ -10,6 +10,8 @@ import pytest
 from circuits_by_hand import SPACE, TRUTHS, device, noisy, three_biases
 from hypothesis import given
 from hypothesis import strategies as st
+from peer_circuits import CASES, draw
+from scipy.optimize import leastsq
 
 import jaxmem as jm
 from fitting import (
@@ -163,6 +165,37 @@ def test_it_is_fit_for_each_whatever_length_noise_and_start():
     np.testing.assert_allclose(side_by_side.values, many.values[1:], rtol=1e-8)
     with pytest.raises(KeyError, match="there are C, R_b, g, tau"):
         many["nothing"]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_sample_of_the_peers(name):
+    # MINPACK on the circuit by hand, in logarithms, same starts; the benchmark takes 1,000.
+    case = CASES[name]
+    data = draw(case, 3, 12, 1, 0.005)
+    spectra = [Spectrum(freq, Z) for freq, Z in zip(data.freq, data.Z, strict=True)]
+    begin = np.stack(case.search(*np.moveaxis(data.starts, -1, 0)), axis=-1)
+    ours = fit_many(spectra, case.model, case.space, starts=begin)
+    log = np.array([element != case.linear for element in case.elements])
+    agree = 0
+    for k, (freq, Z, _, start) in enumerate(zip(*data, strict=True)):
+
+        def residual(y, s=2j * np.pi * freq, Z=Z):
+            with np.errstate(all="ignore"):
+                x = np.where(log, np.exp(y), y)
+                return ((1 / case.admittance(s, x) - Z) / np.abs(Z)).view(float)
+
+        y, _, info, _, _ = leastsq(
+            residual, np.where(log, np.log(start[0]), start[0]), full_output=True, maxfev=2000
+        )
+        theirs = float(info["fvec"] @ info["fvec"])
+        assert ours.ok[k] and ours.chi2[k] < theirs * (1 + 1e-6)
+        if theirs < ours.chi2[k] * (1 + 1e-6):
+            agree += 1
+            x = np.where(log, np.exp(y), y)
+            np.testing.assert_allclose(
+                ours.z[k], np.array(case.search(*x)), atol=0.02 * ours.standard_errors[k].min()
+            )
+    assert agree >= 8
 
 
 def test_starts_from_one_box_and_from_each_spectrum():

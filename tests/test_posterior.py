@@ -3,13 +3,14 @@
 import builtins
 import math
 
+import calibration
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
 from circuits_by_hand import SPACE, TRUTHS, device, noisy
 from linear_fits import curves, least_squares, linear
-from scipy.stats import kstest, norm, t, truncnorm
+from scipy.stats import chi2, kstest, norm, t, truncnorm
 
 import jaxmem as jm
 from fitting import (
@@ -117,6 +118,23 @@ def test_of_a_spectrum_it_agrees_with_the_covariance_and_is_the_same_again(tmp_p
 
 def _R_a(device):
     return 1 / device.branches["slow"].g
+
+
+@pytest.mark.parametrize("said, honest", [(1.0, True), (0.4, False)])
+def test_a_sample_of_the_calibration(said, honest):
+    # The benchmark draws 200; noise that is said too small must be seen in a few.
+    runs, ranks, square = 12, [], 0.0
+    for k in range(runs):
+        found, truth = calibration.drawn(np.random.default_rng([7, k]), k, said)
+        assert found.ok, found
+        ranks.append(calibration.ranks(found, truth))
+        off = found.flat.mean(axis=0) - truth
+        square += off @ np.linalg.solve(np.cov(found.flat.T), off)
+    low, high = chi2(4 * runs).ppf([1e-3, 1 - 1e-3])
+    assert (low < square < high) == honest
+    if honest:
+        shares = (np.array(ranks) + 0.5) / (calibration.RANKS + 1)
+        assert min(kstest(row, "uniform").pvalue for row in shares.T) > 0.01 / 4
 
 
 def test_what_the_data_do_not_decide_is_wide_and_said():
