@@ -8,13 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from fitting.mirror import biases
+from fitting.data import bias_voltage
 from fitting.problem import Problem
 from jaxmem.devices import AbstractDevice
 
 # A combination counts as determined if moving along any null direction changes it by less than
 # this share of what a move of the same length can change it by.
 FIXED = 1e-3
+UNITS = {"u": "V", "V": "V", "I": "A"}
 
 
 def determined(
@@ -29,22 +30,18 @@ def determined(
     model = problem.model
     if not len(null) or not isinstance(model, AbstractDevice) or not hasattr(model, "i_c0"):
         return ()
-    # With a bias that is a current or an applied voltage u moves with the parameters.
-    at_u = all(s.bias[0] == "u" for s in problem.spectra)
-    u = (
-        np.zeros(0)
-        if not at_u
-        else np.unique(
-            np.round(biases(problem, problem.coordinates.unpack(jnp.asarray(z), model)), 9)
-        )
-    )
+    # A bias that is a current or an applied voltage leaves u to the parameters.
+    seen = {(str(kind), float(value)) for kind, value in (s.bias for s in problem.spectra) if kind}
+    biases = sorted(seen)
     names = ["R_b", "C_m", "V_m", "tau_d", "i_c0 exp(-V_T/V_m)"]
     names += ["tau_k"] if hasattr(model, "tau_k") else []
-    at = [f" at u = {x:.3g} V" for x in u] if len(u) > 1 else [""] * len(u)
+    at = [f" at {kind} = {x:.3g} {UNITS[kind]}" for kind, x in biases]
+    at = at if len(at) > 1 else [""] * len(at)
     three = hasattr(model, "tau_k")
     for where in at:
         names += [f"R_a{where}", f"I(u){where}"] + ([f"f tau_k{where}"] if three else [])
-    slopes = np.asarray(_slopes(model, problem.coordinates, jnp.asarray(z), jnp.asarray(u)))
+    values = {kind: jnp.asarray([x for k, x in biases if k == kind]) for kind, _ in biases}
+    slopes = np.asarray(_slopes(model, problem.coordinates, jnp.asarray(z), values))
     found = []
     unit = null / np.linalg.norm(null, axis=1, keepdims=True)
     for name, slope in zip(names, slopes, strict=True):
@@ -63,18 +60,24 @@ def saturation(names: tuple[str, ...], lost: tuple[str, ...], kept: tuple[str, .
 
 
 @eqx.filter_jit
-def _slopes(model, coordinates, z, u):
+def _slopes(model, coordinates, z, values):
     def logs(z):
         d: Any = coordinates.unpack(z, model)
         rows = [jnp.log(d.R_b), jnp.log(jnp.where(d.C_m > 0, d.C_m, 1.0)), jnp.log(d.V_m)]
         rows += [jnp.log(d.tau_d), jnp.log(d.i_c0) - d.V_T / d.V_m]
         rows += [jnp.log(d.tau_k)] if hasattr(d, "tau_k") else []
-        for k in range(u.shape[0]):
-            x = (u[k] - d.V_T) / d.V_m
+
+        def at(u):
+            x = (u - d.V_T) / d.V_m
             ln_f, ln_g = -jax.nn.softplus(-x), -jax.nn.softplus(x)
-            rows.append(jnp.log(d.V_m) - jnp.log(d.i_c0) - ln_f - ln_g)
-            rows.append(jnp.log(jnp.abs(d.steady_current(u[k]))))
-            rows += [ln_f + jnp.log(d.tau_k)] if hasattr(d, "tau_k") else []
-        return jnp.stack(rows)
+            found = [jnp.log(d.V_m) - jnp.log(d.i_c0) - ln_f - ln_g]
+            found.append(jnp.log(jnp.abs(d.steady_current(u))))
+            return jnp.stack(found + ([ln_f + jnp.log(d.tau_k)] if hasattr(d, "tau_k") else []))
+
+        there = [
+            jax.vmap(lambda x, kind=kind: at(bias_voltage(d, kind, x)))(values[kind]).ravel()
+            for kind in sorted(values)
+        ]
+        return jnp.concatenate([jnp.stack(rows), *there])
 
     return jax.jacfwd(logs)(z)

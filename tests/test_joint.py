@@ -281,6 +281,19 @@ def test_what_is_determined_is_named():
     assert any("which lag is which" in line for line in one.statements())
 
 
+@pytest.mark.parametrize("kind", ["V", "I"])
+def test_what_is_determined_at_a_bias_that_is_applied_is_named(kind):
+    d = jm.si_device(R_s=50.0)
+    point = jm.operating_point(d, u=0.8)
+    freq = np.geomspace(0.1, 1e6, 40)
+    Z = np.asarray(d.impedance(jnp.asarray(2j * np.pi * freq), 0.8))
+    bias = {kind: float(getattr(point, kind))}
+    data = Spectrum(freq, Z, sigma=1e-3 * np.abs(Z), **bias)
+    one = fit(data, d, SPACE, starts=MultiStart(0), throw=False)
+    assert {"R_b", "C_m", "R_a", "tau_d", "f tau_k"} <= set(one.determined)
+    assert not {"tau_k", "V_m", "i_c0 exp(-V_T/V_m)"} & set(one.determined)
+
+
 def test_bad_studies_are_told_before_the_fit():
     rng = np.random.default_rng([SEED, 0])
     terms, device = draw_study(rng)
