@@ -1,5 +1,6 @@
 """Whether intervals of the linear law hold where they are wide: refits with one parameter moved."""
 
+import enum
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,17 +60,39 @@ def bent(
             else:
                 continue
             moved = np.abs(end.z - z) / np.where(error > 0, error, np.inf)
-            if rise < LOWER:
-                found |= {int(j): BETTER for j in np.flatnonzero(moved > 1)}
-                continue
-            most = BEYOND * np.sqrt(max(rise, FAR**2))
-            ends.append((end.z, most))
-            if rise < SHARE * moved[k] ** 2:
-                found.setdefault(int(k), SLOWLY)
-            for j in np.flatnonzero(moved > most):
-                if j != k:
-                    found.setdefault(int(j), f"it follows {names[k]} beyond its interval")
+            (why,), (most,) = judged(np.array([k]), moved[None], np.array([rise]))
+            if rise >= LOWER:
+                ends.append((end.z, float(most)))
+            words = {Why.SLOWLY: SLOWLY, Why.BETTER: BETTER,
+                     Why.FOLLOWS: f"it follows {names[k]} beyond its interval"}  # fmt: skip
+            for j in np.flatnonzero(why):
+                # A better fit is the reason that counts.
+                if j not in found or why[j] == Why.BETTER:
+                    found[int(j)] = words[Why(int(why[j]))]
     return Bent(found, ends)
+
+
+class Why(enum.IntEnum):
+    """What a move says of an interval."""
+
+    FINE = 0
+    SLOWLY = 1
+    FOLLOWS = 2
+    BETTER = 3
+
+
+def judged(k: np.ndarray, moved: np.ndarray, rise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What moves say of each interval, `(n, p)` of `Why`; how far off it may be there, `(n,)`.
+
+    `k`: which parameter was moved, shape `(n,)`; `moved`: by how many standard errors each is now
+    off the optimum, `(n, p)`; `rise`: of chi2, `(n,)`.
+    """
+    rows = np.arange(len(k))
+    most = BEYOND * np.sqrt(np.maximum(rise, FAR**2))
+    why = np.where(moved > most[:, None], Why.FOLLOWS, Why.FINE)
+    why[rows, k] = np.where(rise < SHARE * moved[rows, k] ** 2, Why.SLOWLY, Why.FINE)
+    elsewhere = np.where(moved > 1, Why.BETTER, Why.FINE)
+    return np.where((rise < LOWER)[:, None], elsewhere, why), most
 
 
 def _moved(problem, polish, z, limit, k, step) -> Polished:

@@ -11,8 +11,10 @@ import numpy as np
 from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
+from fitting.bent import NARROW
 from fitting.data import BUCKET, Spectrum, SpectrumBatch, bias_of, fields_of
 from fitting.estimators import AbstractEstimator, Code, LeastSquares, Parts
+from fitting.many_bent import bent_of_many
 from fitting.minima import exchanges
 from fitting.pool import LANES, pooled
 from fitting.problem import Problem
@@ -32,8 +34,8 @@ class FitMany(eqx.Module):
       `(spectra, p)`; `z`, `standard_errors`, `covariance`: in search coordinates, the last of
       shape `(spectra, p, p)`. Infinite errors where the data do not feel a parameter.
     - `identifiable`: whether the data determine a parameter to a factor of two each way, shape
-      `(spectra, p)`, as in `Fit`, but for one thing: a second minimum as good as the best is
-      not looked for.
+      `(spectra, p)`, as in `Fit` (wide intervals are tried, too), but for one thing: a second
+      minimum as good as the best is not looked for.
     - `chi2`, `noise`, `points`, `relative_rms_residual`: as in `Fit`, shape `(spectra,)`.
     - `code`: a `Code`, how the best search ended; where it is `NOT_FINITE` no search found a
       finite residual, and the row is NaN. `converged`: how many searches converged. `steps`:
@@ -140,8 +142,24 @@ def fit_many(
     known = np.array(
         [s["sigma"] is not None and (s["noise"] is None or s["noise"].known) for s in fields]
     )
-    pairs = exchanges(problems[0])
-    return _result(c, rows, points, known, limit, pairs)
+    result = _result(c, rows, points, known, limit, exchanges(problems[0]))
+    return _tried(result, groups.values(), spectra, model, c, limit, lanes)
+
+
+def _tried(result, groups, spectra, model, c: Coordinates, limit, lanes) -> FitMany:
+    """The same without the intervals that the likelihood does not bear out."""
+    wide = ~(result.standard_errors <= NARROW * limit).all(axis=1) & result.identifiable.any(axis=1)
+    fine = np.array(result.identifiable)
+    for members in groups:
+        doubtful = [k for k in members if wide[k]]
+        for at in range(0, len(doubtful), CHUNK):
+            part = np.array(doubtful[at : at + CHUNK])
+            row = lambda a, part=part: a[part]
+            fine[part] &= ~bent_of_many(
+                [spectra[k] for k in part], model, c, row(result.z), row(result.chi2),
+                row(result.standard_errors), row(limit), row(result.noise), lanes,
+            )  # fmt: skip
+    return eqx.tree_at(lambda r: r.identifiable, result, fine)
 
 
 def _starts(starts, spectra, c: Coordinates, model, problem: Problem, seed: int):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from peer_circuits import CASES, draw
 from scipy.optimize import leastsq
 
+import fitting.many as many
 import jaxmem as jm
 from fitting import (
     Code,
@@ -196,6 +197,30 @@ def test_a_sample_of_the_peers(name):
                 ours.z[k], np.array(case.search(*x)), atol=0.02 * ours.standard_errors[k].min()
             )
     assert agree >= 8
+
+
+def test_wide_intervals_are_withdrawn_as_in_a_single_fit(monkeypatch):
+    # Ten per cent of noise leave six parameters barely determined.
+    case = CASES["a user's branch"]
+    data = [part[240:] for part in draw(case, 3, 300, 1, 0.1)]
+    spectra = [Spectrum(freq, Z) for freq, Z in zip(*data[:2], strict=True)]
+    begin = np.stack(case.search(*np.moveaxis(data[3], -1, 0)), axis=-1)
+    found = fit_many(spectra, case.model, case.space, starts=begin)
+    with monkeypatch.context() as patch:
+        patch.setattr(many, "bent_of_many", lambda spectra, *_: np.zeros((len(spectra), 6), bool))
+        linear = fit_many(spectra, case.model, case.space, starts=begin)
+    assert not (found.identifiable & ~linear.identifiable).any()
+    withdrawn = np.flatnonzero((linear.identifiable & ~found.identifiable).any(axis=1))
+    wide = (found.standard_errors > 0.2).any(axis=1) & found.identifiable.all(axis=1)
+    assert len(withdrawn) >= 2
+    looked = [*withdrawn, *np.flatnonzero(wide)[:5]]
+    same = 0
+    for k in looked:
+        start = MultiStart(0, own=False, extra=[found.z[k]])
+        one = fit(spectra[k], case.model, case.space, starts=start, throw=False)
+        same += one.identifiable.tolist() == found.identifiable[k].tolist()
+    # Moves that chi2 all but forbids are searched by different descents.
+    assert same >= len(looked) - 1
 
 
 def test_starts_from_one_box_and_from_each_spectrum():
