@@ -39,7 +39,7 @@ def impedance_figure(
     for k, s in enumerate(spectra):
         keep = np.ones(len(s.freq), bool) if used is None else used[k]
         label = s.name if len(spectra) > 1 else None
-        line = _dense(s)
+        line = _dense(s, model)
         Z = line.impedance(model)
         nyquist(axes[0, 0], s, keep, colours[k], label)
         axes[0, 0].plot(Z.real, -Z.imag, color=colours[k], lw=1.4)
@@ -168,10 +168,15 @@ def _points(ax, x, y, used, colour, label=None):
         ax.plot(x[~used], y[~used], "o", mfc="none", mec=colour, ms=4, alpha=0.5)
 
 
-def _dense(s: Spectrum) -> Spectrum:
-    # Enough for a resonance, which is a wide and quick circle in the Nyquist plot.
-    freq = np.geomspace(s.freq.min(), s.freq.max(), 2000)
-    return replace(s, freq=freq, Z=np.ones(freq.size, complex), sigma=None)
+def _dense(s: Spectrum, model: AbstractDevice) -> Spectrum:
+    """Frequencies for a smooth line, closer where Z moves faster, as at a resonance."""
+    at = lambda freq: replace(s, freq=freq, Z=np.ones(freq.size, complex), sigma=None)
+    first = at(np.geomspace(s.freq.min(), s.freq.max(), 2000))
+    Z = first.impedance(model)
+    moved = np.abs(np.diff(Z))
+    walk = np.append(0.0, np.cumsum(moved / max(moved.sum(), 1e-300) + 1 / moved.size))
+    even = np.linspace(0, walk[-1], walk.size)
+    return at(np.exp(np.interp(even, walk, np.log(first.freq))))
 
 
 def _colours(n):

@@ -22,7 +22,8 @@ def fit_record(fit: Fit, spectra: Sequence[Spectrum], checks: Sequence[KramersKr
 
     `parameters` has for each its name, unit, meaning, value, `interval_68`, whether it is
     `identifiable` and if not the `reasons`; `derived` likewise. `covariance` is in search
-    coordinates (logarithms where `log`), in the order of the parameters, at their `paths`.
+    coordinates (logarithms where `log`), in the order of the parameters, at their `paths`;
+    `correlation` is the same over the standard errors.
     Residuals are fractions (`relative_rms_residual` = sqrt(sum |dZ|^2/|Z|^2 / (2N))). Infinities
     and what is not a number are None, because JSON has no word for them.
     """
@@ -41,6 +42,7 @@ def fit_record(fit: Fit, spectra: Sequence[Spectrum], checks: Sequence[KramersKr
             "log": [bool(x) for x in fit.log],
             "matrix": [[plain(x) for x in row] for row in fit.covariance],
         },
+        "correlation": [[plain(x) for x in row] for row in fit.correlation],
         "converged": fit.ok,
         "code": fit.code.meaning,
         "statements": fit.statements(),

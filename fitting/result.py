@@ -12,6 +12,9 @@ from fitting.minima import EQUAL, Minimum
 from fitting.problem import Problem
 from fitting.term_report import TermReport
 
+# Correlations beyond this are told.
+CLOSE = 0.95
+
 
 class Fit(eqx.Module):
     """The result of `fit`.
@@ -97,6 +100,13 @@ class Fit(eqx.Module):
         return np.sqrt(np.diag(self.covariance))
 
     @property
+    def correlation(self) -> np.ndarray:
+        """Of the parameters in search coordinates, shape `(p, p)`; NaN where undetermined."""
+        error = np.where(np.isfinite(self.standard_errors), self.standard_errors, np.nan)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return self.covariance / np.outer(error, error)
+
+    @property
     def ok(self) -> bool:
         """Whether the best search converged."""
         return self.code == Code.CONVERGED
@@ -164,6 +174,7 @@ class Fit(eqx.Module):
         hidden = [text for text in self.weak_directions if text not in self.null_directions]
         if hidden:
             lines.append(f"A factor of ten hides in the noise along: {'; '.join(hidden)}.")
+        lines += self._together()
         if self.saturation:
             lines.append(self.saturation)
         if self.determined:
@@ -177,6 +188,17 @@ class Fit(eqx.Module):
             for name, why in zip(self.names, self.reasons, strict=True):
                 lines.extend(f"{name}: {reason}." for reason in why)
         return lines
+
+    def _together(self) -> list[str]:
+        """Which determined parameters the data determine together rather than each by itself."""
+        fine = np.outer(self.identifiable, self.identifiable)
+        size = np.triu(np.where(fine, np.abs(np.nan_to_num(self.correlation)), 0.0), k=1)
+        pairs = sorted(zip(*np.nonzero(size > CLOSE), strict=True), key=lambda at: -size[at])
+        words = [
+            f"{self.names[a]} and {self.names[b]} ({self.correlation[a, b]:+.3f})"
+            for a, b in pairs[:4]
+        ]
+        return [f"Strongly correlated: {', '.join(words)}."] if words else []
 
     def against(self, other: "Fit", name: str = "this model", rival: str = "the other") -> str:
         """A sentence that compares two models of the same data by BIC."""

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from circuits_by_hand import NOISE, SEED, TRUTHS, device, noisy, three_biases
+from linear_fits import TRUTH, linear
 
 from fitting import (
     Free,
@@ -154,3 +155,17 @@ def test_two_devices_share_a_parameter():
     derived = {"tau_m": ("s", lambda m: m[0].C_m * m[0].branches["leak"].R_b)}
     more = fit(terms, models, space, starts=4, derived=derived)
     assert more.derived["tau_m"].value == pytest.approx(1e-3, rel=0.01)
+
+
+@pytest.mark.parametrize("tilt, told", [(0.3, False), (8.0, True)])
+def test_correlations_are_those_of_the_textbook(tilt, told):
+    t = np.linspace(-1, 1, 60)
+    X = np.stack([np.ones(60), t, t**2 + tilt * t], axis=1)
+    rng = np.random.default_rng(5)
+    found = linear(X, X @ TRUTH + 0.001 * rng.normal(size=60), 0.001)
+    covariance = np.linalg.inv(X.T @ X)
+    error = np.sqrt(np.diag(covariance))
+    want = covariance / np.outer(error, error)
+    np.testing.assert_allclose(found.correlation, want, atol=1e-3)
+    words = [line for line in found.statements() if line.startswith("Strongly correlated")]
+    assert len(words) == told and all("b and c" in line for line in words)
