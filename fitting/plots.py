@@ -62,6 +62,7 @@ def impedance_figure(
                 mfc=colours[k] if marker == "o" else "none",
             )  # fmt: skip
     nyquist_axes(axes[0, 0])
+    _frame(axes[0, 0], spectra)
     axes[0, 0].set_title("Nyquist")
     if 1 < len(spectra) < MANY:
         axes[0, 0].legend(frameon=False, fontsize="small")
@@ -166,6 +167,16 @@ def _points(ax, x, y, used, colour, label=None):
     ax.plot(x[used], y[used], "o", color=colour, ms=4, alpha=0.6, mew=0, label=label)
     if not used.all():
         ax.plot(x[~used], y[~used], "o", mfc="none", mec=colour, ms=4, alpha=0.5)
+
+
+def _frame(ax: Axes, spectra: Sequence[Spectrum]) -> None:
+    """Room for the points; of a line that runs far away between two of them, only a part."""
+    Z = np.concatenate([s.Z for s in spectra])
+    room = 0.3 * max(np.ptp(Z.real), np.ptp(Z.imag))
+    for limits, shown, part in (
+        (ax.set_xlim, ax.get_xlim(), Z.real), (ax.set_ylim, ax.get_ylim(), -Z.imag),
+    ):  # fmt: skip
+        limits(max(shown[0], part.min() - room), min(shown[1], part.max() + room))
 
 
 def _dense(s: Spectrum, model: AbstractDevice) -> Spectrum:

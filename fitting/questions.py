@@ -134,7 +134,9 @@ def about_spikes(fit: Fit, spikes: Sequence[Spikes]) -> list[Section]:
         for k, feature in enumerate(term.features):
             unit, seen, sd = FEATURES[feature], float(term.observed[k]), float(term.sigma[k])
             off = float(model[k] - seen) / sd
-            at = "" if term.I is None else engineering(term.I, "A")
+            # A threshold is a current itself.
+            I = None if feature == "threshold" else term.I
+            at = "" if I is None else engineering(I, "A")
             table.append((
                 term.name, at, feature, f"{engineering(seen, unit)} ± {engineering(sd, unit, 2)}",
                 engineering(float(model[k]), unit), f"{off:.2g} standard deviations",

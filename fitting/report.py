@@ -15,6 +15,8 @@ from fitting.questions import Section
 from fitting.record import fit_record, write_data, write_samples
 from fitting.result import Fit
 from fitting.series import Series
+from fitting.spikes import Spikes
+from fitting.stack import measured as measured_in
 from fitting.steady_curve import SteadyCurve
 from fitting.trace import Trace
 from fitting.trace_plots import traces_figure
@@ -51,7 +53,8 @@ def write_fit(
     checks = [m.check for m in measured]
     record = fit_record(fit, spectra, checks)
     flags = [*remarks, *flags_of(fit, measured)]
-    title = _title(spectra, traces, curves)
+    spikes = [t for t in map(measured_in, fit.problem.terms) if isinstance(t, Spikes)]
+    title = _title(spectra, traces, curves, spikes)
     record = {"model": words, "verdict": verdict, "flags": flags} | record
     record |= {section.key: section.record for section in sections}
     record["provenance"] = provenance
@@ -91,14 +94,15 @@ def write_fit(
     (folder / "report.html").write_text(page, encoding="utf-8")
 
 
-def _title(spectra, traces, curves) -> str:
-    total = len(spectra) + len(traces) + len(curves)
-    if total == 1:
-        return [*spectra, *traces, *curves][0].name
+def _title(spectra, traces, curves, spikes) -> str:
+    every = [*spectra, *traces, *curves, *spikes]
+    if len(every) == 1:
+        return every[0].name
     count = lambda n, one, many: [f"{n} {one if n == 1 else many}"] if n else []
     kinds = [
         *count(len(spectra), "spectrum", "spectra"), *count(len(traces), "trace", "traces"),
         *count(len(curves), "steady curve", "steady curves"),
+        *count(len(spikes), "measurement of spikes", "measurements of spikes"),
     ]  # fmt: skip
     return f"{', '.join(kinds)}, one device"
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from fitting.steady_curve import SteadyCurve
 from fitting.trace import Trace
@@ -38,7 +39,7 @@ def traces_figure(
 
 def _trace_row(row: Sequence[Axes], trace: Trace, signal: np.ndarray, colour: str) -> None:
     applied = np.asarray(trace.drive.wave(trace.t))
-    name = {"I": "I", "V": "V", "u": "u"}[trace.observe]
+    name = {"I": "current I", "V": "voltage V", "u": "voltage u"}[trace.observe]
     cause, unit = ("V", "V") if trace.observe == "I" else ("I", "A")
     used = trace.used
     swept = len(np.unique(applied)) > 8
@@ -55,6 +56,7 @@ def _trace_row(row: Sequence[Axes], trace: Trace, signal: np.ndarray, colour: st
     engineering_axis(row[0], "x", "time", "s")
     if swept:
         engineering_axis(row[1], "x", f"applied {cause}", unit)
+        row[1].xaxis.set_major_locator(MaxNLocator(5))
         # Arrows show which way a loop is run through.
         _arrows(row[1], applied, signal, colour)
     else:
@@ -85,7 +87,7 @@ def _arrows(ax: Axes, x: np.ndarray, y: np.ndarray, colour: str) -> None:
 
 def _curve_row(row: Sequence[Axes], curve: SteadyCurve, value: np.ndarray, colour: str) -> None:
     cause, unit = (curve.kind, "A" if curve.kind == "I" else "V")
-    name = "V" if curve.kind == "I" else "I"
+    name = "voltage V" if curve.kind == "I" else "current I"
     order = np.argsort(curve.bias)
     for ax, logarithmic in ((row[0], False), (row[1], True)):
         size = np.abs if logarithmic else np.asarray
@@ -93,7 +95,7 @@ def _curve_row(row: Sequence[Axes], curve: SteadyCurve, value: np.ndarray, colou
         ax.plot(curve.bias[order], size(value[order]), color=colour, lw=1.4)
         if logarithmic:
             ax.set_yscale("log")
-            ax.set_ylabel(f"|{name}|  ({curve.unit})")
+            ax.set_ylabel(f"size of {name}  ({curve.unit})")
         else:
             engineering_axis(ax, "y", name, curve.unit)
         engineering_axis(ax, "x", f"steady {cause}", unit)
