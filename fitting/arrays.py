@@ -28,8 +28,8 @@ def fit_dataset(fit: Fit, provenance: dict[str, Any]) -> Any:
     names = list(fit.names)
     data: dict[str, Any] = {
         "value": ("parameter", fit.values),
-        "low": ("parameter", fit.low),
-        "high": ("parameter", fit.high),
+        "low": ("parameter", np.where(fit.identifiable, fit.low, np.nan)),
+        "high": ("parameter", np.where(fit.identifiable, fit.high, np.nan)),
         "z": ("parameter", fit.z),
         "identifiable": ("parameter", fit.identifiable.astype("i1")),
         "covariance": (("parameter", "other"), fit.covariance),

@@ -17,6 +17,8 @@ FAR = 2.0
 # By the linear law a point whose chi2 is higher by q lies within sqrt(q) standard errors in each
 # parameter. Up to this q the law is asked for, and is broken by these factors.
 HIGHEST, SHARE, BEYOND = 10.0, 0.25, 1.5
+# A moved parameter is held to this share of the move.
+SOFT = 0.05
 # How often a move is tried that costs more, each half as far as the last.
 SHORTER = 3
 # A point this much lower is a better fit.
@@ -97,7 +99,7 @@ def judged(k: np.ndarray, moved: np.ndarray, rise: np.ndarray) -> tuple[np.ndarr
 
 def _moved(problem, polish, z, limit, k, step) -> Polished:
     """The best fit with one parameter moved, held there by a stiff spring, the last residual."""
-    width = 0.05 * abs(step)
+    width = SOFT * abs(step)
     row = np.eye(len(z))[k] / width
 
     def change(at, r, J):

@@ -31,11 +31,11 @@ def determined(
     if not len(null) or not isinstance(model, AbstractDevice) or not hasattr(model, "i_c0"):
         return ()
     # A bias that is a current or an applied voltage leaves u to the parameters.
-    seen = {(str(kind), float(value)) for kind, value in (s.bias for s in problem.spectra) if kind}
+    seen = {(str(k), float(f"{x:.9g}")) for k, x in (s.bias for s in problem.spectra) if k}
     biases = sorted(seen)
     names = ["R_b", "C_m", "V_m", "tau_d", "i_c0 exp(-V_T/V_m)"]
     names += ["tau_k"] if hasattr(model, "tau_k") else []
-    at = [f" at {kind} = {x:.3g} {UNITS[kind]}" for kind, x in biases]
+    at = [f" at {kind} = {x:.6g} {UNITS[kind]}" for kind, x in biases]
     at = at if len(at) > 1 else [""] * len(at)
     three = hasattr(model, "tau_k")
     for where in at:
@@ -46,6 +46,9 @@ def determined(
     unit = null / np.linalg.norm(null, axis=1, keepdims=True)
     for name, slope in zip(names, slopes, strict=True):
         size = np.linalg.norm(slope)
+        if name.startswith("I(u)") and (" at I" in name or set(values) == {"I"}):
+            # It is what was imposed.
+            continue
         if size > 0 and np.abs(unit @ slope).max() < FIXED * size:
             found.append(name)
     return tuple(found)

@@ -171,14 +171,14 @@ def _letters(spectra, terms, box: dict[str, Range]) -> dict[str, float]:
         # Of the circuits at several biases the one in the middle, by each number.
         middle = Arcs(*(float(np.median(x[np.isfinite(x)])) if np.isfinite(x).any() else np.nan
                         for x in np.array(seen).T))  # fmt: skip
-        guess |= middle._asdict() | {
-            "Q": _phase_element(middle),
-            "tau_d": middle.tau,
-            "tau_k": middle.tau,
-        }
-        gate = gate_of_slopes([_voltage(s) for s in spectra], [a.g for a in seen], *ranges)
+        guess |= middle._asdict() | {"Q": _phase_element(middle)}
+        guess |= {"tau_d": middle.tau, "tau_k": middle.tau}
+        # At a current u would have to be known by the chord.
+        known = [(s.bias[1], a.g) for s, a in zip(spectra, seen, strict=True) if s.bias[0] != "I"]
+        gate = gate_of_slopes([u for u, _ in known], [g for _, g in known], *ranges)
     for curve in _curves(terms):
-        found = gate_of_curve(curve, *ranges)
+        # Of a fast loop the middle is no steady curve: better than nothing, and than nothing only.
+        found = gate_of_curve(curve, *ranges) if curve.slow or gate is None else None
         if found is None:
             continue
         gate, R_b = found
@@ -193,17 +193,17 @@ def _letters(spectra, terms, box: dict[str, Range]) -> dict[str, float]:
 
 def _curves(terms) -> list[Curve]:
     """Steady curves and the loops of voltage drives, the slowest first."""
-    found: list[tuple[float, Curve]] = []
+    found: list[Curve] = []
     for term in terms:
         if isinstance(term, SteadyCurve):
             V, current, *_ = seen_in(term)
-            found.append((np.inf, Curve(V, current, None)))
+            found.append(Curve(V, current))
         elif isinstance(term, Trace) and term.observe == "I":
             V = np.asarray(term.drive.wave(term.t))[term.used]
             curve = curve_of_loop(term.t[term.used], V, term.observed[term.used])
             if curve is not None:
-                found.append((float(np.ptp(term.t)), curve))
-    return [curve for _, curve in sorted(found, key=lambda pair: -pair[0])]
+                found.append(curve)
+    return sorted(found, key=lambda curve: curve.rate)
 
 
 def _phase_element(seen: Arcs) -> float:
@@ -217,7 +217,8 @@ def _begun(setup: Setup, guess: Mapping[str, float]) -> Setup:
     z = c.pack(setup.model)
     for k, name in enumerate(c.names):
         value = guess.get(name, np.nan)
-        if np.isfinite(value) and value > 0:
+        # A lag or a capacitance of nothing is one that was not seen.
+        if np.isfinite(value) and (value > 0 or not c.log[k]):
             low, high = setup.box[name]
             value = float(np.clip(value, low, high))
             z[k] = math.log(value) if c.log[k] else value

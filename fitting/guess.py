@@ -17,6 +17,12 @@ from fitting.data import Spectrum
 GRID = 60
 # At how many voltages a loop is looked at.
 LEVELS = 40
+# Fewer samples are no loop.
+FEWEST = 10
+# A loop is slow whose directions lie this close together, as a share of the rise.
+CLOSE = 0.1
+# A rise of less than this share of the current is noise.
+FLAT = 0.05
 
 
 class Arcs(NamedTuple):
@@ -87,26 +93,36 @@ def gate_of_slopes(
     # Of all that explain two biases, the one whose threshold is the least far away.
     misfit = ((apart - size[..., None]) ** 2).mean(axis=-1) + 1e-4 * np.abs(x).mean(axis=-1)
     k = np.unravel_index(np.argmin(misfit), misfit.shape)
+    if k[0] in (0, GRID - 1):
+        # Nothing within the range explains them.
+        return None
     return Gate(float(T[k]), float(m[k]), float(np.exp(size[k]) * m[k]))
 
 
 class Curve(NamedTuple):
-    """A steady curve, and the capacitance that its loop shows, if it is of a loop."""
+    """A steady curve; of a loop also how fast it was swept [V/s], and the capacitance it shows."""
 
     V: Float[np.ndarray, "n"]
     current: Float[np.ndarray, "n"]
-    C_lf: Float[np.ndarray, "n"] | None
+    rate: float = 0.0
+    C_lf: Float[np.ndarray, "n"] | None = None
+    slow: bool = True
 
 
 def curve_of_loop(t, V, current) -> Curve | None:
-    """The middle between both directions of a slow loop, and C_lf from half its width.
+    """The middle between both directions of a loop, and C_lf from half its width.
 
-    A slow loop has I = I(u) + C_lf dV/dt, where C_lf = C_m - (tau_d + f tau_k)/R_a; it crosses
-    itself where C_lf changes sign. None unless V goes up and down over one range.
+    A slow loop, whose directions lie close together, has I = I(u) + C_lf dV/dt, where
+    C_lf = C_m - (tau_d + f tau_k)/R_a; it crosses itself where C_lf changes sign. None unless V
+    goes up and down over one range, by more than a few values.
     """
+    t, first = np.unique(t, return_index=True)
+    V, current = V[first], current[first]
+    if len(t) < FEWEST:
+        return None
     rate = np.gradient(V, t)
     ways = [rate > 0, rate < 0]
-    if min(w.sum() for w in ways) < 5:
+    if min(len(np.unique(V[w])) for w in ways) < FEWEST / 2:
         return None
     ends = [(V[w].min(), V[w].max()) for w in ways]
     low, high = max(e[0] for e in ends), min(e[1] for e in ends)
@@ -115,14 +131,25 @@ def curve_of_loop(t, V, current) -> Curve | None:
     level = np.linspace(low, high, LEVELS)
     at = lambda y, w: np.interp(level, *np.array(sorted(zip(V[w], y[w], strict=True))).T)
     (up, down), (rise, fall) = ([at(y, w) for w in ways] for y in (current, rate))
-    return Curve(level, (up + down) / 2, (up - down) / (rise - fall))
+    middle, width = (up + down) / 2, up - down
+    return Curve(
+        level, middle, float(np.median(np.abs(rate[rate != 0]))), width / (rise - fall),
+        bool(np.sqrt(np.mean(width**2)) < CLOSE * np.ptp(middle)),
+    )  # fmt: skip
 
 
 def gate_of_curve(
     curve: Curve, V_T: tuple[float, float], V_m: tuple[float, float]
 ) -> tuple[Gate, float] | None:
-    """From I(u) = u/R_b + i_c0 f(u) (5): the gate and R_b; the best of a grid."""
-    V, current, _ = curve
+    """From I(u) = u/R_b + i_c0 f(u) (5): the gate and R_b; the best of a grid.
+
+    None where there is no rise above a straight line.
+    """
+    # Whatever a curve has of points, some suffice.
+    some = np.unique(np.linspace(0, len(curve.V) - 1, 100).astype(int))
+    V, current = curve.V[some], curve.current[some]
+    if not np.any(current):
+        return None
     T, m = _grid(V_T, V_m)
     f = expit((V - T[..., None]) / m[..., None])
     # Currents span decades: small ones count for more than in a sum of squares.
@@ -135,7 +162,7 @@ def gate_of_curve(
     fine = (size > 0) & (slope > 0) & (rise > 0)
     misfit = np.where(fine, y @ y - slope * ay - rise * by, np.inf)
     k = np.unravel_index(np.argmin(misfit), misfit.shape)
-    if not fine[k]:
+    if not fine[k] or rise[k] < FLAT * np.ptp(current):
         return None
     return Gate(float(T[k]), float(m[k]), float(rise[k])), float(1 / slope[k])
 

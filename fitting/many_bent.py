@@ -8,15 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fitting.bent import FAR, HIGHEST, NARROW, SHORTER, Why, judged
+from fitting.bent import FAR, HIGHEST, NARROW, SHORTER, SOFT, Why, judged
 from fitting.data import Spectrum, SpectrumBatch
 from fitting.estimators import LeastSquares, Parts
 from fitting.pool import pooled
 from fitting.space import Coordinates
 from fitting.uncertainty import DECADE
 
-# A moved parameter is held to a twentieth of the move.
-SOFT = 0.05
 SEARCH = LeastSquares(max_steps=60)
 
 
@@ -55,6 +53,8 @@ def bent_of_many(
     s, k = np.repeat(np.stack(np.nonzero(~(error <= NARROW * limit))), 2, axis=1)
     side = np.resize([-1.0, 1.0], len(s))
     reach = np.minimum(FAR * error[s, k], DECADE * limit[s, k])
+    # Padded to a power of two, and to the same in each round: one program serves all.
+    size = max(16, 1 << (max(len(s), 1) - 1).bit_length())
     for _ in range(SHORTER):
         if not len(s):
             break
@@ -62,7 +62,8 @@ def bent_of_many(
         begin[np.arange(len(s)), k] = aim
         width = SOFT * reach
         spring = Spring(np.eye(z.shape[1])[k], aim, noise[s] / width)
-        end = _moved(batch, model, c, s, np.clip(begin, low, high), spring, limit[s], lanes)
+        rows = (s, np.clip(begin, low, high)[:, None], spring, limit[s])
+        end = _moved(batch, model, c, rows, size, lanes)
         pull = (end["z"][np.arange(len(s)), k] - aim) / width
         rise = (end["chi2"] - chi2[s]) / noise[s] ** 2 - pull**2
         settled = np.isfinite(rise) & (rise <= HIGHEST)
@@ -75,22 +76,20 @@ def bent_of_many(
     return lost
 
 
-def _moved(batch, model, c, s, begin, spring, limit, lanes) -> dict[str, np.ndarray]:
-    """The ends of searches from `begin`, padded to a power of two."""
-    count = len(s)
+def _moved(batch, model, c, rows, size, lanes) -> dict[str, np.ndarray]:
+    """The ends of searches, one for each row of (spectrum, start, spring, natural lengths)."""
+    count = len(rows[0])
     fill = lambda a: np.concatenate([a, np.repeat(a[-1:], size - count, axis=0)])
-    size = max(16, 1 << (count - 1).bit_length())
-    found = _moved_jit(
-        batch, model, c, fill(s), fill(begin)[:, None], jax.tree.map(fill, spring), fill(limit),
-        jnp.asarray(count), lanes,
-    )  # fmt: skip
+    s, begin, spring, limit = jax.tree.map(fill, rows)
+    # Gathered here: how many spectra there are is not to decide what is compiled.
+    data = jax.tree.map(lambda x: np.asarray(x)[s], batch), spring
+    found = _moved_jit(data, model, c, begin, limit, jnp.asarray(count), lanes)
     return {name: np.asarray(values)[:count] for name, values in found.items()}
 
 
 @eqx.filter_jit
-def _moved_jit(batch, model, c, s, begin, spring, limit, count, lanes):
+def _moved_jit(data, model, c, begin, limit, count, lanes):
     bounds = jnp.asarray(c.low), jnp.asarray(c.high)
-    data = jax.tree.map(lambda x: x[s], batch), spring
 
     def residual(datum, always):
         one, spring = datum

@@ -173,10 +173,12 @@ def _frame(ax: Axes, spectra: Sequence[Spectrum]) -> None:
     """Room for the points; of a line that runs far away between two of them, only a part."""
     Z = np.concatenate([s.Z for s in spectra])
     room = 0.3 * max(np.ptp(Z.real), np.ptp(Z.imag))
+    if room == 0:
+        return
     for limits, shown, part in (
         (ax.set_xlim, ax.get_xlim(), Z.real), (ax.set_ylim, ax.get_ylim(), -Z.imag),
     ):  # fmt: skip
-        limits(max(shown[0], part.min() - room), min(shown[1], part.max() + room))
+        limits(max(shown[0], part.min() - room), min(shown[1], part.max() + room), auto=True)
 
 
 def _dense(s: Spectrum, model: AbstractDevice) -> Spectrum:

@@ -128,11 +128,11 @@ class Problem(eqx.Module):
     def natural_lengths(self, z: np.ndarray, width: np.ndarray | None = None) -> np.ndarray:
         """1 for a logarithm; for a signed parameter its size or the width of its start range.
 
-        At most a quarter of what its bounds leave: an exponent between 0 and 1 has no length of 1.
+        At most a quarter of what the field allows: an exponent below 1 has no length of 1.
         """
         c = self.coordinates
         size = np.abs(z) if width is None else np.maximum(np.abs(z), width / 4)
-        size = np.minimum(size, (np.asarray(c.high) - np.asarray(c.low)) / 4)
+        size = np.minimum(size, np.asarray(c.spans) / 4)
         return np.where(c.log, 1.0, np.where(size > 0, size, 1.0))
 
     def inspect(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

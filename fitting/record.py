@@ -20,8 +20,8 @@ from jaxmem.responses import equivalent_circuit, operating_point
 def fit_record(fit: Fit, spectra: Sequence[Spectrum], checks: Sequence[KramersKronig]) -> dict:
     """Everything that a fit found, as dictionaries, lists and numbers.
 
-    `parameters` has for each its name, unit, meaning, value, `interval_68`, whether it is
-    `identifiable` and if not the `reasons`; `derived` likewise. `covariance` is in search
+    `parameters` has for each its name, unit, meaning, value, whether it is `identifiable`, then its
+    `interval_68`, else the `reasons`; `derived` likewise. `covariance` is in search
     coordinates (logarithms where `log`), in the order of the parameters, at their `paths`;
     `correlation` is the same over the standard errors.
     Residuals are fractions (`relative_rms_residual` = sqrt(sum |dZ|^2/|Z|^2 / (2N))). Infinities

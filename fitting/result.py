@@ -114,28 +114,23 @@ class Fit(eqx.Module):
     def rows(self) -> list[dict[str, Any]]:
         """One dictionary a parameter, then one a derived quantity, for tables and JSON.
 
-        Keys: name, unit, meaning, value, low, high (None where infinite), identifiable, reasons.
+        Keys: name, unit, meaning, value, low, high (None where not identifiable: no interval is
+        printed then), identifiable, reasons.
         """
-        finite = lambda x: float(x) if math.isfinite(x) else None
+        finite = lambda x, fine=True: float(x) if fine and math.isfinite(x) else None
         keys = ("name", "unit", "meaning", "value", "low", "high", "identifiable", "reasons")
         columns = (self.names, self.units, self.meanings, self.values, self.low, self.high)
-        rows: list[dict[str, Any]] = [
-            dict(
-                zip(
-                    keys,
-                    (*row[:3], *map(finite, row[3:6]), bool(row[6]), list(row[7])),
-                    strict=True,
-                )
-            )
-            for row in zip(*columns, self.identifiable, self.reasons, strict=True)
-        ]
+        rows: list[dict[str, Any]] = []
+        for *words, value, low, high, fine, why in zip(
+            *columns, self.identifiable, self.reasons, strict=True
+        ):
+            ends = finite(low, fine), finite(high, fine)
+            row = (*words, finite(value), *ends, bool(fine), list(why))
+            rows.append(dict(zip(keys, row, strict=True)))
         for name, d in self.derived.items():
-            numbers = map(finite, (d.value, d.low, d.high))
-            rows.append(
-                dict(
-                    zip(keys, (name, d.unit, "derived", *numbers, d.identifiable, []), strict=True)
-                )
-            )
+            ends = finite(d.low, d.identifiable), finite(d.high, d.identifiable)
+            row = (name, d.unit, "derived", finite(d.value), *ends, d.identifiable, [])
+            rows.append(dict(zip(keys, row, strict=True)))
         return rows
 
     def statements(self) -> list[str]:

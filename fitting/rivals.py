@@ -6,9 +6,7 @@ from functools import partial
 from itertools import product
 from typing import Any
 
-import numpy as np
-
-from fitting.conductance import as_list, conductance_model, scales
+from fitting.conductance import as_list, conductance_model
 from fitting.data import Spectrum
 from fitting.elements import Setup, element_model, memristor_model
 from fitting.stack import measured
@@ -116,17 +114,8 @@ def _elements(kind, add, lead, series, terms) -> Setup:
 
 
 def _letters(kind, add, lead, series, terms) -> Setup:
-    spectra = [t for t in map(measured, terms) if isinstance(t, Spectrum)]
-    seen = spectra or [_pretended(terms)]
-    return memristor_model(kind, seen, add, lead=lead and bool(spectra), series=series)
-
-
-def _pretended(terms) -> Spectrum:
-    """An R-C spectrum of the size that traces and curves show, for starts where there is none."""
-    R, V, T = scales(terms)
-    freq = np.geomspace(1 / T[1], 1 / T[0], 16) / (2 * np.pi)
-    Z = R[0] / 10 + R[1] / (1 + 2j * np.pi * freq * T[0] * 3)
-    return Spectrum(freq, Z, u=V / 2)
+    seen = [t for t in map(measured, terms) if isinstance(t, Spectrum | Trace | SteadyCurve)]
+    return memristor_model(kind, seen, add, lead=lead, series=series)
 
 
 def _physical(inner) -> bool:

@@ -35,7 +35,8 @@ class Free(eqx.Module):
 class Coordinates(NamedTuple):
     """A space resolved against a model. Hashable, so that compiled programs are kept by it.
 
-    The search vector z holds ln|p| where `log`, and p elsewhere.
+    The search vector z holds ln|p| where `log`, and p elsewhere. `spans`: from end to end of what
+    the field allows, whatever the bounds of this space; infinite for most.
     """
 
     names: tuple[str, ...]
@@ -47,6 +48,7 @@ class Coordinates(NamedTuple):
     positions: tuple[tuple[int, ...], ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
+    spans: tuple[float, ...]
 
     def to_values(self, z):
         """Search vectors to values in their units; the last axis is the parameter."""
@@ -135,7 +137,9 @@ class Space(eqx.Module):
                 low = math.log(low) if low > 0 else -math.inf
                 high = math.log(high) if high < math.inf else math.inf
             where = path(free.lens, model)
-            row = (name, where, meta["unit"], meta["meaning"], log, sign, positions, low, high)
+            own = meta.get("bounds", (-math.inf, math.inf))
+            row = (name, where, meta["unit"], meta["meaning"], log, sign, positions, low, high,
+                   own[1] - own[0])  # fmt: skip
             rows.append(row)
         names = [row[0] for row in rows]
         if len(set(names)) < len(names):

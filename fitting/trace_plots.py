@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from fitting.steady_curve import SteadyCurve
 from fitting.trace import Trace
+from jaxmem.circuits import VoltageDrive
 from jaxmem.plots import COLOURS, DATA, engineering_axis
 
 
@@ -40,7 +41,8 @@ def traces_figure(
 def _trace_row(row: Sequence[Axes], trace: Trace, signal: np.ndarray, colour: str) -> None:
     applied = np.asarray(trace.drive.wave(trace.t))
     name = {"I": "current I", "V": "voltage V", "u": "voltage u"}[trace.observe]
-    cause, unit = ("V", "V") if trace.observe == "I" else ("I", "A")
+    voltage = isinstance(trace.drive, VoltageDrive)
+    cause, unit = ("V", "V") if voltage else ("I", "A")
     used = trace.used
     swept = len(np.unique(applied)) > 8
     since = trace.t - trace.t[0]

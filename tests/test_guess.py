@@ -1,12 +1,14 @@
 """What is read off the data with a ruler is near the truth, in any units."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from fitting import Spectrum
+import jaxmem as jm
+from fitting import Spectrum, Trace, memristor_model
 from fitting.guess import (
     Curve,
     arcs,
@@ -83,7 +85,66 @@ def test_a_slow_loop_gives_gate_capacitance_and_lag(R_b, gain, narrow):
     assert off(lags[0], C_m) < 2 and off(lags[1], tau) < 2
 
 
-def test_what_goes_one_way_is_no_loop_and_a_line_has_no_gate():
-    t = np.linspace(0, 1, 50)
+def test_what_says_nothing_is_not_believed():
+    t, ranges = np.linspace(0, 1, 200), ((0.1, 1.0), (0.01, 0.1))
     assert curve_of_loop(t, t, t) is None
-    assert gate_of_curve(Curve(t, -t, None), (0.1, 1.0), (0.01, 0.1)) is None
+    assert curve_of_loop(t[:3], np.array([0.0, 1.0, 0.0]), t[:3]) is None
+    # A train of pulses goes up and down, too, but between two voltages.
+    assert curve_of_loop(t, np.floor(8 * t) % 2, t) is None
+    noise = np.random.default_rng(0).normal(size=200)
+    for current in (1e-4 * t, 1e-4 * t * (1 + 0.01 * noise), -t, 0 * t):
+        assert gate_of_curve(Curve(t, current), *ranges) is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_loop_may_stand_still_and_repeat_a_time():
+    t = np.repeat(np.linspace(0, 2, 101), 2)
+    V = 1 - np.abs(1 - t)
+    curve = curve_of_loop(t, V, 1e-3 * V)
+    assert curve is not None and curve.slow
+    np.testing.assert_allclose(curve.current, 1e-3 * curve.V, rtol=1e-6)
+
+
+def device(**letters):
+    values = dict(R_b=1e4, C_m=1e-7, i_c0=5e-4, V_T=0.8, V_m=0.04, tau_d=2e-3, tau_k=5e-3)
+    return jm.Memristor3D(**(values | letters), R_s=50.0)
+
+
+def loop(device, top, length):
+    drive = jm.VoltageDrive(jm.Triangle([0.0, top], rate=2 * abs(top) / length))
+    t = np.linspace(0, length, 201)
+    return Trace(t, drive, np.asarray(jm.solve(jm.Circuit(device, drive), t).I))
+
+
+def spectra(device, biases):
+    freq = np.geomspace(0.1, 1e6, 60)
+    s = jnp.asarray(2j * np.pi * freq)
+    return [Spectrum(freq, np.asarray(device.impedance(s, u)), u=u) for u in biases]
+
+
+def test_a_loop_at_negative_voltages_has_its_gate_there():
+    d = device()
+    t = np.linspace(0, 10, 201)
+    V = -(1 - np.abs(1 - t / 5))
+    current = V / 1e4 + 5e-4 * expit((V + 0.4) / 0.04)
+    start = memristor_model("3d", [Trace(t, jm.VoltageDrive(jm.Sampled(t, V)), current)]).model
+    assert float(start.V_T) == pytest.approx(-0.4, abs=0.02)
+    assert off(float(start.i_c0), float(d.i_c0)) < 1.2
+
+
+def test_a_fast_loop_does_not_spoil_what_spectra_show():
+    d = device(C_m=1e-8, i_c0=5e-5)
+    seen = spectra(d, (0.72, 0.8, 0.88))
+    for terms in (seen, [*seen, loop(d, 1.1, 0.02)]):
+        start = memristor_model("3d", terms).model
+        assert off(float(start.V_T), 0.8) < 1.02 and off(float(start.V_m), 0.04) < 3
+    slow = memristor_model("3d", [*seen, loop(d, 1.1, 20.0)]).model
+    assert off(float(slow.V_T), 0.8) < 1.02 and off(float(slow.V_m), 0.04) < 1.2
+
+
+def test_one_used_sample_is_no_loop():
+    d = device()
+    whole = loop(d, 1.1, 1.0)
+    used = np.arange(201) == 100
+    one = Trace(whole.t, whole.drive, whole.observed, used=used)
+    assert memristor_model("3d", [one, whole]).model is not None

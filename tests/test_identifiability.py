@@ -169,3 +169,19 @@ def test_correlations_are_those_of_the_textbook(tilt, told):
     np.testing.assert_allclose(found.correlation, want, atol=1e-3)
     words = [line for line in found.statements() if line.startswith("Strongly correlated")]
     assert len(words) == told and all("b and c" in line for line in words)
+
+
+def test_bounds_of_a_user_do_not_take_an_interval():
+    spectra, d = three_biases(np.random.default_rng(6))
+    letters = ("R_b", "C_m", "i_c0", "V_m", "tau_d", "tau_k")
+    rest = [Free(lambda d, n=n: getattr(d, n), name=n) for n in letters]
+    free, bounded = (
+        fit(
+            spectra,
+            d,
+            Space(Free(lambda d: d.V_T, low=low, high=high), *rest),
+            starts=MultiStart(0),
+        )
+        for low, high in ((None, None), (0.795, 0.805))
+    )
+    assert free.identifiable.all() and bounded.identifiable.all(), bounded.reasons
