@@ -29,26 +29,35 @@ from loops import RIVALS, SERIES, conductance, loops
 
 
 def interval(found, covariance):
-    """The 95 % interval of R_s [ohm], symmetric in its logarithm."""
+    """The 95 % interval of R_s [ohm], symmetric in its logarithm; None where it is open."""
     k = found.names.index("R_s")
     half = 1.96 * np.sqrt(covariance[k, k])
+    if not half < np.log(1e6):
+        return [None, None]
     return [float(found["R_s"] * np.exp(s * half)) for s in (-1, 1)]
+
+
+def ends(interval):
+    """An interval of resistances in words."""
+    if None in interval:
+        return "open"
+    return f"{interval[0] / 1e3:.1f} to {interval[1] / 1e3:.1f} kohm"
 
 
 def about_series(found):
     """R_s and its 95 % intervals: as if residuals were independent, and with their structure."""
     plain = interval(found, found.covariance)
     wide = interval(found, structured_covariance(found))
-    inside = lambda ends: bool(ends[0] <= SERIES <= ends[1])
+    inside = lambda ends: None not in ends and bool(ends[0] <= SERIES <= ends[1])
     structured = any(t.structured for t in found.terms)
     own = wide if structured else plain
     verdict = "lies in" if inside(own) else "does not lie in"
+    said = f"{SERIES / 1e3:.0f} kohm {verdict} the 95 % interval {ends(own)}"
     return {
         "R_s": found["R_s"], "independent_95": plain, "inside_independent": inside(plain),
         "structured_95": wide, "inside_structured": inside(wide),
         "residuals_structured": structured,
-        "sentence": f"R_s = {found['R_s'] / 1e3:.1f} kohm; {SERIES / 1e3:.0f} kohm {verdict} the "
-        f"95 % interval {own[0] / 1e3:.1f} to {own[1] / 1e3:.1f} kohm"
+        "sentence": f"R_s = {found['R_s'] / 1e3:.1f} kohm; {said}"
         + (", widened for residuals that are not independent." if structured else "."),
     }  # fmt: skip
 
@@ -90,16 +99,20 @@ def alone(terms, model):
 def verdict(result):
     """What the numbers say of the recovery of R_s, in sentences."""
     plain, best = "two steepnesses", result["rivals"][0]["name"]
-    lines = [f"Conductance memristor: {result['series_resistance'][plain]['sentence']}"]
-    if best != plain:
-        lines.append(f"Best by BIC, {best}: {result['series_resistance'][best]['sentence']}")
+    told = {plain: "Conductance memristor", "one steepness": "With one steepness"}
+    told[best] = f"Best by BIC, {best}"
+    done = {row["name"]: row["converged"] for row in result["rivals"]}
+    lines = []
+    for name, words in told.items():
+        if name in result["series_resistance"]:
+            line = f"{words}: {result['series_resistance'][name]['sentence']}"
+            lines.append(line if done[name] else f"{line} Its descent did not converge.")
     together = {row["loop"]: row["relative_rms"] for row in result["loops"][plain]}
     for name, row in result["each_loop_alone"].items():
-        low, high = (x / 1e3 for x in row["structured_95"])
         lines.append(
             f"{name} alone: residual {100 * row['relative_rms']:.1f} % "
             f"(together {100 * together[name]:.1f} %), off resistance {row['off_ohm'] / 1e3:.0f} "
-            f"kohm, R_s {low:.1f} to {high:.1f} kohm."
+            f"kohm, R_s {ends(row['structured_95'])}."
         )
     off = [row["off_ohm"] for row in result["each_loop_alone"].values()]
     if max(off) > 1.5 * min(off):
