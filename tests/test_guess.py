@@ -80,7 +80,8 @@ def test_a_slow_loop_gives_gate_capacitance_and_lag(R_b, gain, narrow):
     found = gate_of_curve(curve, *ranges)
     assert found is not None
     gate, R = found
-    assert off(gate.V_T, V_T) < 1.1 and off(gate.i_c0, i_c0) < 1.2 and off(R, R_b) < 1.3
+    # The leak is a hundredth of the current where gain is 100.
+    assert off(gate.V_T, V_T) < 1.1 and off(gate.i_c0, i_c0) < 1.2 and off(R, R_b) < 3
     lags = lags_of_loop(curve.V, curve.C_lf, gate)
     assert off(lags[0], C_m) < 2 and off(lags[1], tau) < 2
 
