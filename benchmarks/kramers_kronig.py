@@ -21,8 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from fitting.data import Spectrum
-from fitting.kramers_kronig import kramers_kronig
+from fitting.terms.linear_kk import kramers_kronig
+from fitting.terms.spectrum import Spectrum
 
 ROOT = Path(__file__).resolve().parents[1]
 KINDS = (

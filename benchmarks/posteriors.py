@@ -33,8 +33,8 @@ import numpy as np
 from scipy.stats import chisquare, kstest
 
 from fitting import MultiStart, fit, posterior
-from fitting.likelihood import residual_of
-from fitting.sampler import R_HAT, diagnostics
+from fitting.inference.likelihood import residual_of
+from fitting.inference.nuts import R_HAT, diagnostics
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 

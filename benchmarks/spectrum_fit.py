@@ -33,7 +33,7 @@ from fitting import (
     fit,
     fit_series,
 )
-from fitting.fit import begin_fit
+from fitting.estimate.single import begin_fit
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 

@@ -29,8 +29,8 @@ jax.config.update("jax_enable_x64", True)
 import numpy as np
 
 import jaxmem as jm
-from jaxmem.stability.map import REACH, least_margin, least_margin_3d
-from jaxmem.sweep import Axis, sweep
+from jaxmem.stability.equilibria.map import REACH, least_margin, least_margin_3d
+from jaxmem.sweeps import Axis, sweep
 
 POINTS, JUDGED, SAMPLE = 200, 10_000, 1_000
 LETTERS = ("R_b", "C_m", "i_c0", "V_T", "V_m", "tau_d", "tau_k")

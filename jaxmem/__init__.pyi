@@ -36,7 +36,7 @@ from .devices import paper_device as paper_device
 from .devices import read_device as read_device
 from .devices import si_device as si_device
 from .devices import write_device as write_device
-from .quantity import quantity as quantity
+from .fields import quantity as quantity
 from .responses import EquivalentCircuit as EquivalentCircuit
 from .responses import Linearised as Linearised
 from .responses import OperatingPoint as OperatingPoint
@@ -82,5 +82,5 @@ from .stability import second_lag as second_lag
 from .stability import smallest_change as smallest_change
 from .stability import spike_shape as spike_shape
 from .stability import unstable_count as unstable_count
-from .sweep import Axis as Axis
-from .sweep import sweep as sweep
+from .sweeps import Axis as Axis
+from .sweeps import sweep as sweep

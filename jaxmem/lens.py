@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jax.tree_util import DictKey, GetAttrKey, SequenceKey
 
-from jaxmem.quantity import quantities
+from jaxmem.fields import quantities
 
 Lens = Callable[[Any], Any]
 

@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import jaxmem as jm
-from jaxmem.plots import ANSWER, SHADES, STIMULUS, time_axes
+from jaxmem.plots.devices import ANSWER, SHADES, STIMULUS, time_axes
 
 # %% The numbers to move: [tau_m, tau_d, dt] of figure 2k, and the current
 tau_m, tau_d, dt, I = 10.0, 20.0, 10.0, 6.0

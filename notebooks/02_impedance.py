@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 import jaxmem as jm
-from jaxmem.plots import COLOURS, SHADES, engineering, engineering_axis, nyquist_axes
+from jaxmem.output.numbers import engineering
+from jaxmem.plots.devices import COLOURS, SHADES, engineering_axis, nyquist_axes
 
 # %% The device and the biases: numbers to move
 device = jm.si_device(tau_d=2e-2, tau_k=1e-3)  # plausible SI values, not measured

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 from matplotlib.figure import Figure
 
 import jaxmem as jm
-from jaxmem.plots import engineering
-from jaxmem.stability_plots import gain_axes, map_axes
+from jaxmem.output.numbers import engineering
+from jaxmem.plots.stability import gain_axes, map_axes
 
 # %% The device: numbers to move
 device = jm.si_device(C_m=2e-9)  # plausible SI values; the layer's capacitance is too small

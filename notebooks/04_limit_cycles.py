@@ -14,8 +14,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import jaxmem as jm
-from jaxmem.plots import ANSWER, COLOURS, engineering, engineering_axis
-from jaxmem.stability_plots import rest_curve
+from jaxmem.output.numbers import engineering
+from jaxmem.plots.devices import ANSWER, COLOURS, engineering_axis
+from jaxmem.plots.stability import rest_curve
 
 # %% The device and its current: numbers to move
 device, I = jm.si_device(), 2.2e-4

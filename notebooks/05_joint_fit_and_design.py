@@ -14,8 +14,8 @@ import numpy as np
 
 import jaxmem as jm
 from fitting import Free, Goal, MultiStart, Prior, Space, Spectrum, Trace, fit, memristor_model
-from fitting.plots import impedance_figure
-from fitting.trace_plots import traces_figure
+from fitting.report.figures.spectra import impedance_figure
+from fitting.report.figures.traces import traces_figure
 
 # %% [markdown]
 # ## Measurements of a device that nobody knows

@@ -19,7 +19,8 @@ from matplotlib.ticker import MaxNLocator
 import jaxmem as jm
 from fitting import MultiStart, fit, memristor_model
 from fitting.examples import three_biases
-from jaxmem.plots import COLOURS, engineering, engineering_axis
+from jaxmem.output.numbers import engineering
+from jaxmem.plots.devices import COLOURS, engineering_axis
 
 # %%
 spectra, truth = three_biases()

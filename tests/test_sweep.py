@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import jaxmem as jm
-from jaxmem.sweep import Axis, sweep
+from jaxmem.sweeps import Axis, sweep
 
 TAU_D, I_C0, R_S = (lambda d: d.tau_d), (lambda d: d.i_c0), (lambda d: d.R_s)
 TAUS, CURRENTS = np.geomspace(1e-4, 1e-2, 7), np.linspace(1e-4, 1e-3, 5)

@@ -10,8 +10,8 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 
-from fitting.data import Spectrum
 from fitting.readers import read_spectra, write_spectra_csv
+from fitting.terms.spectrum import Spectrum
 from jaxmem.devices import AbstractDevice, read_device, si_device, write_device
 from jaxmem.responses import linearize
 

@@ -6,9 +6,9 @@ and VersaStudio .par. `write_spectra_csv` writes what it reads back exactly.
 `read_recordings` and `write_recording_csv` do the same for voltage and current against time.
 """
 
-from fitting.readers.read import read_spectra as read_spectra
-from fitting.readers.recording import Recording as Recording
-from fitting.readers.recording import write_recording_csv as write_recording_csv
+from fitting.readers.in_time.recording import Recording as Recording
+from fitting.readers.in_time.recording import write_recording_csv as write_recording_csv
+from fitting.readers.recordings import read_recordings as read_recordings
 from fitting.readers.source import ReadError as ReadError
-from fitting.readers.trace import read_recordings as read_recordings
+from fitting.readers.spectra import read_spectra as read_spectra
 from fitting.readers.write import write_spectra_csv as write_spectra_csv

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from fitting.data import Spectrum
-from fitting.readers.columns import Column, columns, roles
 from fitting.readers.grouping import FEWEST, Group, groups
 from fitting.readers.source import Source
-from fitting.readers.table import Table, short_row
+from fitting.readers.tables.columns import Column, columns, roles
+from fitting.readers.tables.table import Table, short_row
+from fitting.terms.spectrum import Spectrum
 
 # A sign is doubted when at least this share of the points comes out inductive.
 DOUBTED = 0.9

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fitting.readers.columns import Column
 from fitting.readers.source import Source
-from fitting.readers.table import Table
+from fitting.readers.tables.columns import Column
+from fitting.readers.tables.table import Table
 
 # A spectrum with fewer distinct frequencies determines nothing.
 FEWEST = 4

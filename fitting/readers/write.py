@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fitting.data import Spectrum
+from fitting.terms.spectrum import Spectrum
 
 # column: field of the Spectrum
 _OPTIONAL = {

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
 from jaxmem.circuits.waveform import AbstractWaveform, Constant
-from jaxmem.quantity import as_array
+from jaxmem.fields import as_array
 
 
 def as_wave(wave) -> AbstractWaveform:

@@ -9,7 +9,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Real
 
-from jaxmem.quantity import check_positive, is_concrete, quantity, require
+from jaxmem.fields import check_positive, is_concrete, quantity, require
 
 Scalar = Float[Array, ""]
 

@@ -9,7 +9,7 @@ from jaxtyping import Array, Complex, Float
 
 from jaxmem.devices.admittance import state_space as state_space
 from jaxmem.devices.admittance import state_space_admittance, state_space_parts
-from jaxmem.quantity import check_positive
+from jaxmem.fields import check_positive
 
 Scalar = Float[Array, ""]
 States = Float[Array, "n"]

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxmem.devices.branch import AbstractBranch, Scalar, States
-from jaxmem.quantity import quantity, require
+from jaxmem.fields import quantity, require
 
 
 class CapacitiveLadder(AbstractBranch):

@@ -10,7 +10,7 @@ from jaxtyping import Array, Complex, Float, Inexact, Real
 
 from jaxmem.devices.branch import AbstractBranch, Scalar, States
 from jaxmem.devices.perovskite import ActivatedConduction, DelayedConduction, Leak
-from jaxmem.quantity import as_array, check_positive, is_concrete, quantity
+from jaxmem.fields import as_array, check_positive, is_concrete, quantity
 
 
 class AbstractDevice(eqx.Module):

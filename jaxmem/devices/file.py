@@ -27,7 +27,7 @@ from jaxmem.devices.relatives import (
     TwoLagConductance,
 )
 from jaxmem.devices.switching import RectifyingLeak, SwitchingConductance
-from jaxmem.quantity import quantities
+from jaxmem.fields import quantities
 
 DEVICES = {kind.__name__: kind for kind in (Memristor2D, Memristor3D, Device)}
 BRANCHES = {

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax.nn import sigmoid, softplus
 
 from jaxmem.devices.branch import AbstractBranch, Scalar, States
-from jaxmem.quantity import quantity
+from jaxmem.fields import quantity
 
 # exp() is capped so that derivatives of it stay finite in every precision.
 CAP = {"float64": 100.0, "float32": 40.0}

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax.nn import sigmoid
 
 from jaxmem.devices.branch import AbstractBranch, Scalar, States
-from jaxmem.quantity import quantity
+from jaxmem.fields import quantity
 
 
 class Polarisation(AbstractBranch):

@@ -7,7 +7,7 @@ from jax.nn import sigmoid
 
 from jaxmem.devices.branch import AbstractBranch, Scalar, States
 from jaxmem.devices.perovskite import _cap
-from jaxmem.quantity import quantity
+from jaxmem.fields import quantity
 
 
 class SwitchingConductance(AbstractBranch):

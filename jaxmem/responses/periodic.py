@@ -10,7 +10,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Real
 
 from jaxmem.circuits.circuit import Circuit
-from jaxmem.quantity import is_concrete, require
+from jaxmem.fields import is_concrete, require
 from jaxmem.responses.steady import operating_point, rest_at
 from jaxmem.responses.transient import Transient, solve
 

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int, Real
 
 from jaxmem.devices.branch import Scalar, States
 from jaxmem.devices.device import AbstractDevice
-from jaxmem.quantity import is_concrete
+from jaxmem.fields import is_concrete
 
 # How many equilibria are looked for, and how finely the curve is scanned for them.
 MOST_POINTS = 7

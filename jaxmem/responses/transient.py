@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int, Real
 
 from jaxmem.circuits.circuit import Circuit
 from jaxmem.circuits.drive import choose
-from jaxmem.quantity import is_concrete, require
+from jaxmem.fields import is_concrete, require
 from jaxmem.responses.rosenbrock import Rodas5P, tolerances
 from jaxmem.responses.steady import OperatingPoint, operating_point, rest_at
 

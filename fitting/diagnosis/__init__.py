@@ -1,0 +1,1 @@
+"""What the data determine, and what they leave open."""

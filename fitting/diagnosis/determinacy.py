@@ -1,0 +1,86 @@
+"""Which combinations data determine where they do not determine the parameters themselves."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from fitting.problem.problem import Problem
+from fitting.terms.spectrum import bias_voltage
+from jaxmem.devices import AbstractDevice
+
+# A combination counts as determined if moving along any null direction changes it by less than
+# this share of what a move of the same length can change it by.
+FIXED = 1e-3
+UNITS = {"u": "V", "V": "V", "I": "A"}
+
+
+def determined(
+    problem: Problem, z: Float[np.ndarray, "p"], null: Float[np.ndarray, "k p"]
+) -> tuple[str, ...]:
+    """Names of the combinations that stay the same along all null directions.
+
+    Tried are R_b, C_m, V_m, tau_d, tau_k, i_c0 exp(-V_T/V_m), and at each bias R_a (7), f tau_k and
+    the dc current I(u) (5); of a parameter that is determined by itself the combination is left
+    out. `null` holds directions in search coordinates as rows. Nothing for other devices.
+    """
+    model = problem.model
+    if not len(null) or not isinstance(model, AbstractDevice) or not hasattr(model, "i_c0"):
+        return ()
+    # A bias that is a current or an applied voltage leaves u to the parameters.
+    seen = {(str(k), float(f"{x:.9g}")) for k, x in (s.bias for s in problem.spectra) if k}
+    biases = sorted(seen)
+    names = ["R_b", "C_m", "V_m", "tau_d", "i_c0 exp(-V_T/V_m)"]
+    names += ["tau_k"] if hasattr(model, "tau_k") else []
+    at = [f" at {kind} = {x:.6g} {UNITS[kind]}" for kind, x in biases]
+    at = at if len(at) > 1 else [""] * len(at)
+    three = hasattr(model, "tau_k")
+    for where in at:
+        names += [f"R_a{where}", f"I(u){where}"] + ([f"f tau_k{where}"] if three else [])
+    values = {kind: jnp.asarray([x for k, x in biases if k == kind]) for kind, _ in biases}
+    slopes = np.asarray(_slopes(model, problem.coordinates, jnp.asarray(z), values))
+    found = []
+    unit = null / np.linalg.norm(null, axis=1, keepdims=True)
+    for name, slope in zip(names, slopes, strict=True):
+        size = np.linalg.norm(slope)
+        if name.startswith("I(u)") and (" at I" in name or set(values) == {"I"}):
+            # It is what was imposed.
+            continue
+        if size > 0 and np.abs(unit @ slope).max() < FIXED * size:
+            found.append(name)
+    return tuple(found)
+
+
+def saturation(names: tuple[str, ...], lost: tuple[str, ...], kept: tuple[str, ...]) -> str:
+    """The sentence for the commonest case, a curve that does not saturate; else nothing."""
+    combined = "i_c0 exp(-V_T/V_m)"
+    if combined in kept and {"i_c0", "V_T"} <= set(lost) <= set(names):
+        return f"i_c0 and V_T enter only as {combined}: the curve does not saturate."
+    return ""
+
+
+@eqx.filter_jit
+def _slopes(model, coordinates, z, values):
+    def logs(z):
+        d: Any = coordinates.unpack(z, model)
+        rows = [jnp.log(d.R_b), jnp.log(jnp.where(d.C_m > 0, d.C_m, 1.0)), jnp.log(d.V_m)]
+        rows += [jnp.log(d.tau_d), jnp.log(d.i_c0) - d.V_T / d.V_m]
+        rows += [jnp.log(d.tau_k)] if hasattr(d, "tau_k") else []
+
+        def at(u):
+            x = (u - d.V_T) / d.V_m
+            ln_f, ln_g = -jax.nn.softplus(-x), -jax.nn.softplus(x)
+            found = [jnp.log(d.V_m) - jnp.log(d.i_c0) - ln_f - ln_g]
+            found.append(jnp.log(jnp.abs(d.steady_current(u))))
+            return jnp.stack(found + ([ln_f + jnp.log(d.tau_k)] if hasattr(d, "tau_k") else []))
+
+        there = [
+            jax.vmap(lambda x, kind=kind: at(bias_voltage(d, kind, x)))(values[kind]).ravel()
+            for kind in sorted(values)
+        ]
+        return jnp.concatenate([jnp.stack(rows), *there])
+
+    return jax.jacfwd(logs)(z)

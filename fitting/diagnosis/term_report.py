@@ -1,0 +1,146 @@
+"""How well each term is met: residuals, noise, structure."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from fitting.problem.batch import measured
+from fitting.problem.noise import leverages
+from fitting.problem.problem import Problem
+from fitting.terms.spectrum import Spectrum
+from fitting.terms.trace import Trace
+
+# So many standard deviations of a term of few numbers are no chance.
+FAR_OFF = 4.0
+# Runs of one sign this unlikely are structure.
+UNLIKELY = 1e-3
+
+
+class TermReport(NamedTuple):
+    """How a fit meets one term.
+
+    - `kind`, `name`; `points`: how many real numbers.
+    - `chi2`: sum of squares in standard deviations; `freedom`: points less the parameters that
+      these points determine (their leverage).
+    - `scale`: the factor found for the given noise (relative to |Z| for spectra without sigma),
+      1 where it is known; `estimated`: whether it was found.
+    - `rms`: root mean square of the differences, of spectra relative to |Z|, else in `unit`.
+    - `runs_p`: probability that residuals without structure have so few runs of one sign; NaN
+      for fewer than 10.
+    """
+
+    kind: str
+    name: str
+    points: int
+    chi2: float
+    freedom: float
+    scale: float
+    estimated: bool
+    rms: float
+    unit: str
+    runs_p: float
+
+    @property
+    def structured(self) -> bool:
+        """Whether the residuals have a structure that noise does not have."""
+        return self.runs_p < UNLIKELY
+
+    def statements(self) -> list[str]:
+        """What a reader must know of this term, in words; nothing if it is met."""
+        lines = []
+        size = math.sqrt(self.chi2 / self.freedom) if self.freedom > 1 else 0.0
+        # Beyond what chance does in five standard deviations of chi2.
+        if not self.estimated and size**2 > 1 + 5 * math.sqrt(2 / max(self.freedom, 1)):
+            lines.append(
+                f"{self.name}: its residuals are {size:.3g} standard deviations off on average: "
+                "the model does not meet it, another term contradicts it, or its noise was given "
+                "too small."
+            )
+        elif not self.estimated and self.freedom <= 1 and self.chi2 > FAR_OFF**2 * self.points:
+            lines.append(
+                f"{self.name}: it is {math.sqrt(self.chi2 / self.points):.3g} standard deviations "
+                "off: the model does not meet it, or another term contradicts it."
+            )
+        if self.kind != "Spectrum" and self.structured:
+            lines.append(
+                f"{self.name}: the residuals have a structure that noise has not (runs test, p = "
+                f"{self.runs_p:.1g}): the model does not explain it, and the intervals are too "
+                "small."
+            )
+        return lines
+
+
+def term_reports(problem: Problem, r, J, noise: float) -> tuple[TermReport, ...]:
+    """A report for each term from residuals `(m,)` and Jacobian `(m, p)` at the optimum."""
+    share = leverages(J)
+    reports = []
+    for k, term in enumerate(problem.terms):
+        inner = measured(term)
+        rows = problem.of_term(k)
+        group = problem.groups[k]
+        own = r[rows] / noise
+        count = int(rows.sum())
+        scale = float(problem.scales[group]) * noise if problem.estimated[group] else 1.0
+        reports.append(
+            TermReport(
+                type(inner).__name__, getattr(inner, "name", type(inner).__name__), count,
+                float(own @ own), float(count - share[rows].sum()), scale,
+                problem.estimated[group], *_rms(problem, inner, rows, r), _runs(inner, own),
+            )
+        )  # fmt: skip
+    return tuple(reports)
+
+
+def information(problem: Problem, r) -> float:
+    """-2 ln(likelihood) without constants, at the best scales of the noise that is not known."""
+    group = np.asarray(problem.groups)[np.maximum(problem.owner, 0)]
+    raw = r * problem.row_scale
+    # Weights by the model's values change the normalisation.
+    total = 2 * float(np.sum(np.log(problem.shape[problem.owner >= 0])))
+    for k, unknown in enumerate(problem.estimated):
+        rows = (group == k) & (problem.owner >= 0)
+        size = float(np.sum((raw[rows] / problem.shape[rows]) ** 2))
+        n = int(rows.sum())
+        total += n * math.log(max(size, 1e-300) / n) if unknown else size
+    return total
+
+
+def _rms(problem, inner, rows, r) -> tuple[float, str]:
+    raw = r[rows] * problem.row_scale[rows]
+    if isinstance(inner, Spectrum):
+        return float(np.sqrt(np.mean((raw * problem.relative[rows]) ** 2))), "|Z|"
+    weight = getattr(inner, "weight", None)
+    if weight is None:
+        return float(np.sqrt(np.mean(raw**2))), "standard deviations"
+    return float(np.sqrt(np.mean((raw / weight[weight > 0]) ** 2))), inner.unit
+
+
+def _runs(inner, r) -> float:
+    """Wald and Wolfowitz's test, one-sided, of a term's residuals."""
+    if isinstance(inner, Spectrum):
+        order = np.argsort(inner.freq, kind="stable")
+        lines = [part[order] for part in r.reshape(2, -1)]
+    elif isinstance(inner, Trace) or len(r) >= 10:
+        lines = [r]
+    else:
+        return math.nan
+    return runs_probability(lines)
+
+
+def runs_probability(lines: Sequence[np.ndarray]) -> float:
+    """How likely so few runs of one sign are by chance, over all lines; NaN for fewer than 10."""
+    deviation = variance = 0.0
+    for line in lines:
+        up = line > 0
+        a, b = int(up.sum()), int((~up).sum())
+        if a + b < 10 or not a or not b:
+            continue
+        n = a + b
+        expected = 2 * a * b / n + 1
+        deviation += 1 + np.sum(up[1:] != up[:-1]) - expected
+        variance += (expected - 1) * (expected - 2) / (n - 1)
+    if variance == 0:
+        return math.nan
+    return 0.5 * math.erfc(-deviation / math.sqrt(2 * variance))

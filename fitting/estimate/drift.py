@@ -1,0 +1,105 @@
+"""How the parameters of a series drift: a robust line through their logarithms."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import theilslopes
+
+from fitting.diagnosis.term_report import UNLIKELY, runs_probability
+from fitting.estimate.result import Fit
+from fitting.terms.spectrum import Spectrum
+from jaxmem.output.numbers import engineering
+
+# Fewer spectra than these have no trend worth a line.
+FEWEST = 8
+
+
+class Trend(NamedTuple):
+    """The drift of one parameter or derived quantity along a series.
+
+    - `rate`, `low`, `high`: slope of the logarithm per `per` ("hour" or "spectrum"), by Theil and
+      Sen, with its 95 % interval by Kendall's tau.
+    - `first`, `last`: values of the line at both ends [unit]; `used`: through how many spectra, of
+      `of`: outliers, and those in which the quantity is not identifiable, are left out.
+    - `runs_p`: probability that values about a straight line have so few runs of one sign.
+    """
+
+    name: str
+    unit: str
+    per: str
+    rate: float
+    low: float
+    high: float
+    first: float
+    last: float
+    used: int
+    of: int
+    runs_p: float
+
+    @property
+    def present(self) -> bool:
+        """Whether the interval of the rate excludes zero."""
+        return self.low > 0 or self.high < 0
+
+    @property
+    def curved(self) -> bool:
+        """Whether the values do not lie about a straight line."""
+        return self.runs_p < UNLIKELY
+
+    def statement(self) -> str:
+        """In words."""
+        rate, low, high = (100 * math.expm1(x) for x in (self.rate, self.low, self.high))
+        where = f"through {self.used} of {self.of} spectra"
+        if not self.present:
+            return (
+                f"{self.name}: no trend ({rate:.2g} % per {self.per}, 95 %: {low:.2g} to "
+                f"{high:.2g} %; {where})."
+            )
+        shape = (
+            "it is no straight line, so that the interval is too narrow; " if self.curved else ""
+        )
+        verb, ends = ("rises", (low, high)) if rate > 0 else ("falls", (-high, -low))
+        return (
+            f"{self.name} {verb} by {abs(rate):.2g} % per {self.per} (95 %: {ends[0]:.2g} to "
+            f"{ends[1]:.2g} %), on a line from {engineering(self.first, self.unit, 3)} to "
+            f"{engineering(self.last, self.unit, 3)}; {shape}{where}."
+        )
+
+
+def trends(
+    spectra: Sequence[Spectrum], fits: Sequence[Fit], outlier: Sequence[bool]
+) -> tuple[Trend, ...]:
+    """The drift of every quantity that enough spectra of a series determine.
+
+    Empty for fewer than eight spectra, or for spectra at different biases, which are no series in
+    time. Each interval is of independent errors of the values; it is too narrow where a quantity
+    wanders or bends, which `runs_p` shows.
+    """
+    if len(fits) < FEWEST or len({s.bias for s in spectra}) > 1:
+        return ()
+    times = [s.time for s in spectra]
+    timed = all(t is not None for t in times) and len(set(times)) == len(times)
+    x = np.array(times, dtype=float) / 3600 if timed else np.arange(len(fits), dtype=float)
+    found = []
+    tables = [{row["name"]: row for row in f.rows()} for f in fits]
+    for name, row in tables[0].items():
+        value = np.array([t[name]["value"] for t in tables], dtype=float)
+        fine = np.array([t[name]["identifiable"] for t in tables]) & np.isfinite(value)
+        fine &= ~np.asarray(outlier, dtype=bool)
+        one_sign = fine.any() and len(set(np.sign(value[fine]))) == 1 and (value[fine] != 0).all()
+        if fine.sum() < max(FEWEST, len(fits) / 2) or not one_sign:
+            continue
+        rate, start, low, high = map(float, theilslopes(np.log(np.abs(value[fine])), x[fine], 0.95))
+        off = np.log(np.abs(value[fine])) - rate * x[fine]
+        # About the line's middle, not about its offset, which runs through the middle spectrum.
+        off -= np.median(off)
+        ends = np.sign(value[fine][0]) * np.exp(start + rate * x[fine][[0, -1]])
+        found.append(
+            Trend(
+                name, row["unit"], "hour" if timed else "spectrum", rate, low, high,
+                float(ends[0]), float(ends[1]), int(fine.sum()), len(fits), runs_probability([off]),
+            )
+        )  # fmt: skip
+    return tuple(found)

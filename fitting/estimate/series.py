@@ -1,0 +1,145 @@
+"""Many spectra, one model: each also from its neighbours' optimum, and which stand out."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fitting.estimate.drift import Trend, trends
+from fitting.estimate.single import Fit, begin_fit, best_of, finish_fit
+from fitting.models.elements import Setup
+from fitting.problem.space import MultiStart
+from fitting.solvers.levenberg_marquardt import AbstractEstimator, LeastSquares, Search
+from fitting.terms.spectrum import Spectrum
+
+Progress = Callable[[int, int], None]
+
+
+class Series(NamedTuple):
+    """Fits of a series of spectra, in their order.
+
+    - `fits`: one for each spectrum; a search that did not converge says so in its `code`.
+    - `outlier`: whether a spectrum stands out from its neighbours, `reasons` why, in words.
+    - `trends`: how each quantity drifts, for each group of spectra (see `trends`).
+    """
+
+    fits: tuple[Fit, ...]
+    outlier: np.ndarray
+    reasons: tuple[tuple[str, ...], ...]
+    trends: tuple[tuple[Trend, ...], ...] = ()
+
+
+def fit_series(
+    spectra: Sequence[Spectrum],
+    recipe: Callable[..., Setup],
+    *,
+    estimator: AbstractEstimator | None = None,
+    starts: int = 24,
+    seed: int = 0,
+    passes: int = 1,
+    groups: Sequence[Any] | None = None,
+    progress: Progress | None = None,
+) -> Series:
+    """Fit every spectrum of a series with one model.
+
+    Each spectrum is fitted from starts of its own, and then, forward and backward through the
+    series, from its neighbour's optimum.
+
+    **Arguments:**
+
+    - `recipe`: called as `recipe(spectrum=s)`, gives model, space and start box:
+      `functools.partial(element_model, "2d", ("cpe",))`.
+    - `starts`, `estimator`, `seed`: as in `fit`.
+    - `groups`: which series each spectrum belongs to, if there are several: neighbours and
+      outliers are those of one group. Default: all are one.
+    - `progress`: called with how many steps are done and how many there are.
+
+    **Raises:** `ValueError` as `fit` does, and for an empty series.
+    """
+    if not spectra:
+        raise ValueError("fit_series: no spectra")
+    estimator = LeastSquares() if estimator is None else estimator
+    tell = progress or (lambda done, total: None)
+    total, done = len(spectra) * (1 + 2 * passes), 0
+    problems, found = [], []
+    for k, s in enumerate(spectra):
+        model, space, box = recipe(spectrum=s)
+        problem, begin, limit = begin_fit(s, model, space, MultiStart(starts, box), seed + k)
+        problems.append((problem, limit))
+        found.append(problem.search(estimator, begin, limit))
+        done += 1
+        tell(done, total)
+    groups = [0] * len(spectra) if groups is None else list(groups)
+    members = [[k for k, g in enumerate(groups) if g == group] for group in dict.fromkeys(groups)]
+    ahead = [pair for m in members for pair in zip(m[1:], m[:-1], strict=True)]
+    back = [(a, b) for b, a in reversed(ahead)]
+    for k, neighbour in (ahead + back) * passes:
+        problem, limit = problems[k]
+        near = found[neighbour].z[best_of(found[neighbour])]
+        again = problem.search(estimator, near[None], limit)
+        found[k] = Search(*(np.concatenate(pair) for pair in zip(found[k], again, strict=True)))
+        done += 1
+        tell(done, total)
+    fits = [
+        finish_fit(problem, f, limit) for (problem, limit), f in zip(problems, found, strict=True)
+    ]
+    tell(total, total)
+    outlier = np.zeros(len(fits), bool)
+    reasons: list[tuple[str, ...]] = [()] * len(fits)
+    drifts = []
+    for m in members:
+        outlier[m], why = outliers([spectra[k] for k in m], [fits[k] for k in m])
+        for k, words in zip(m, why, strict=True):
+            reasons[k] = words
+        drifts.append(trends([spectra[k] for k in m], [fits[k] for k in m], outlier[m].tolist()))
+    return Series(tuple(fits), outlier, tuple(reasons), tuple(drifts))
+
+
+def outliers(
+    spectra: Sequence[Spectrum], fits: Sequence[Fit], *, threshold: float = 8.0
+) -> tuple[np.ndarray, tuple[tuple[str, ...], ...]]:
+    """Spectra that fit neither to those before them nor to those after.
+
+    Compared are ln|Z| at the lowest frequency, the logarithm of the residual, and of the
+    parameters that are identifiable in most of the series. Each side predicts a value twice, by
+    the median of the nearest three and by a robust line (Theil-Sen) through the nearest four. A
+    spectrum stands out if it misses all predictions to the same side by `threshold` robust
+    standard deviations (1.4826 times the median absolute deviation of the misses in the series)
+    and by 30 %. So neither a step between two spectra is an outlier, nor a trend.
+    """
+    traits = {
+        "|Z| at the lowest frequency": [abs(s.Z[np.argmin(s.freq)]) for s in spectra],
+        "the residual of the fit": [f.relative_rms_residual for f in fits],
+    }
+    for k, name in enumerate(fits[0].names):
+        if fits[0].log[k] and np.mean([f.identifiable[k] for f in fits]) > 0.7:
+            traits[name] = [abs(f.values[k]) for f in fits]
+    reasons: list[list[str]] = [[] for _ in fits]
+    for name, values in traits.items():
+        x = np.log(np.maximum(np.asarray(values, dtype=float), 1e-300))
+        if len(x) < 7:
+            break
+        away = np.array([_miss(x, k) for k in range(len(x))])
+        spread = 1.4826 * float(np.median(np.abs(away - np.median(away))))
+        for k in np.flatnonzero(np.abs(away) > max(threshold * spread, math.log(1.3))):
+            reasons[k].append(f"{name} is {math.exp(away[k]):.3g} times what its neighbours say")
+    return np.array([bool(r) for r in reasons]), tuple(tuple(r) for r in reasons)
+
+
+def _miss(x, k):
+    """How far a value misses the nearest prediction; 0 where it lies among them."""
+    misses = []
+    for side in (np.arange(k - 1, -1, -1), np.arange(k + 1, len(x))):
+        if len(side):
+            misses.append(x[k] - np.median(x[side[:3]]))
+        if len(side) >= 4:
+            misses.append(x[k] - _line(side[:4] - k, x[side[:4]]))
+    return 0.0 if min(misses) < 0 < max(misses) else min(misses, key=abs)
+
+
+def _line(t, x):
+    """The value at t = 0 of the line with the median slope and the median offset."""
+    a, b = np.triu_indices(len(t), 1)
+    slope = np.median((x[b] - x[a]) / (t[b] - t[a]))
+    return float(np.median(x - slope * t))

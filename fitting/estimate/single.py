@@ -1,0 +1,324 @@
+"""The fit: search from many starts, keep every minimum, and say what the data determine."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fitting.diagnosis.covariance import DECADE, in_words, uncertainty
+from fitting.diagnosis.derived import derive
+from fitting.diagnosis.determinacy import determined, saturation
+from fitting.diagnosis.exchanged_lags import exchanged_lags
+from fitting.diagnosis.minima import (
+    Alternative,
+    alternatives,
+    distinct,
+    exchanges,
+    verdicts,
+)
+from fitting.diagnosis.nonlinearity import Bent, bent
+from fitting.diagnosis.term_report import information, term_reports
+from fitting.estimate.result import Fit
+from fitting.estimate.two_stage import (
+    Progress,
+    apart,
+    as_search,
+    joint_search,
+    refined,
+    within_reach,
+)
+from fitting.problem.batch import measured
+from fitting.problem.noise import first_guess, reweighted, scales
+from fitting.problem.polish import Polish, Polished
+from fitting.problem.problem import Problem
+from fitting.problem.space import MultiStart, Space
+from fitting.solvers.levenberg_marquardt import AbstractEstimator, Code, LeastSquares, Search
+from fitting.terms.spectrum import Spectrum
+
+# How often the scales of the noise are estimated anew.
+ROUNDS = 4
+# A point with the lags exchanged that costs less than this in chi2 fits as well.
+SWAPPED = 4.0
+SWAP = "the refit with tau_d and f tau_k exchanged is as good"
+
+
+def fit(
+    terms: Any | Sequence[Any],
+    model: Any,
+    space: Space,
+    *,
+    estimator: AbstractEstimator | None = None,
+    starts: MultiStart | int | None = None,
+    seed: int = 0,
+    derived: Mapping[str, tuple[str, Callable[[Any], Any]]] | None = None,
+    progress: Callable[[str], None] | None = None,
+    lanes: bool | None = None,
+    resume: Progress | None = None,
+    keep: Callable[[Progress], None] = lambda progress: None,
+    throw: bool = True,
+) -> Fit:
+    """Least squares of the sum of all terms over a space, from many starts.
+
+    **Arguments:**
+
+    - `terms`: a `Spectrum`, or a list of spectra, traces, curves, priors, goals: anything with
+      `residual(model)`.
+    - `model`: holds what is fixed, and the middle of the start box where none is given.
+    - `space`: what is free.
+    - `estimator`: `LeastSquares()` (default) or `Descent(...)`.
+    - `starts`: a `MultiStart`, or how many; default 24.
+    - `seed`: of the starts.
+    - `derived`: name to (unit, function of the model), reported with intervals beside the
+      parameters; the elements R_a and L_d of slow conductances are always there.
+    - `progress`: called with a line at each stage.
+    - `lanes`: all starts side by side; default on an accelerator.
+    - `keep`: called at each better point of a search with transients, with a `Progress` from which
+      `resume` goes on.
+    - `throw`: raise if the best search did not converge; else the `code` says so.
+
+    With transients (`Trace`) the starts are searched on the other terms first, and few are polished
+    on all (see `joint_search`); Ctrl-C then returns the best so far, with `Code.INTERRUPTED`.
+
+    The noise of a term without sigma, or with an `estimated` one, is found from what is left, in a
+    few rounds, and proportional noise is then taken from the model's values.
+
+    **Raises:** `ValueError` for a wrong call (see `Problem.of`); `RuntimeError` if no search
+    converged or the residual is nowhere finite.
+    """
+    say = progress or (lambda line: None)
+    problem, begin, limit = begin_fit(terms, model, space, _starts(starts), seed)
+    c = problem.coordinates
+    say(f"{len(begin)} starts, {len(c.names)} parameters, {problem.points} numbers")
+    if problem.dear and (estimator is None or isinstance(estimator, LeastSquares)):
+        again = lambda turn: _starts(starts).draw(c, model, seed + 1000 * turn)
+        polish = Polish() if estimator is None else Polish(max_steps=estimator.max_steps)
+        problem, found = _joint(problem, again, limit, polish, say, resume, keep)
+    else:
+        problem, found = _direct(problem, estimator or LeastSquares(), begin, limit, lanes)
+    best = best_of(found)
+    code = Code(int(found.code[best]))
+    if throw and code not in (Code.CONVERGED, Code.INTERRUPTED):
+        raise RuntimeError(
+            f"fit: the best of {len(found.code)} searches ended {code.meaning} "
+            f"(chi2 {found.chi2[best]:.6g}); give more starts or steps, or throw=False to look"
+        )
+    converged = int(np.sum(found.code == 0))
+    say(f"chi2 {found.chi2[best]:.6g}, {converged} of {len(found.code)} converged")
+    try:
+        mirrored = () if code == Code.INTERRUPTED else _mirrored(problem, found, limit)
+    except KeyboardInterrupt:
+        found, mirrored = _interrupted(found), ()
+    if mirrored and min(end.chi2 for end in mirrored) < found.chi2[best] * (1 - 1e-6):
+        # The exchanged point is the better one: it is an end of the search like the others.
+        lower = min(mirrored, key=lambda end: end.chi2)
+        join = lambda a, b: np.concatenate([np.asarray(a), [b]])
+        before = Polished(found.z[best], float(found.chi2[best]), code, 0, lower.r, lower.J)
+        found = Search(join(found.z, lower.z), join(found.chi2, lower.chi2),
+                       join(found.code, lower.code), join(found.steps, lower.steps))  # fmt: skip
+        mirrored = (before, *(end for end in mirrored if end is not lower))
+    end = lambda found: finish_fit(
+        problem, found, limit, derived, len(begin), [(m.z, m.chi2) for m in mirrored]
+    )
+    try:
+        return end(found)
+    except KeyboardInterrupt:
+        # What was found is not lost: the report is made without testing the intervals, and says so.
+        return end(_interrupted(found))
+
+
+def _interrupted(found: Search) -> Search:
+    best = best_of(found)
+    code = np.where(np.arange(len(found.code)) == best, Code.INTERRUPTED, found.code)
+    return found._replace(code=code)
+
+
+def _starts(starts: MultiStart | int | None) -> MultiStart:
+    if starts is None:
+        return MultiStart()
+    return MultiStart(starts) if isinstance(starts, int) else starts
+
+
+def _direct(problem, estimator, begin, limit, lanes):
+    """All starts in one program; again for each estimate of the noise, where there are several."""
+    if problem.mixed:
+        problem = problem.rescaled(first_guess(problem))
+    for turn in range(ROUNDS if problem.mixed else 1):
+        if turn == 1:
+            # A few of the starts are enough to follow the optimum.
+            begin = begin[: max(8, len(begin) // 3)]
+        found = problem.search(estimator, begin, limit, lanes)
+        best = best_of(found)
+        if problem.mixed and turn < ROUNDS - 1:
+            r, J = (a[0] for a in problem.inspect(found.z[best : best + 1]))
+            raw = r * problem.row_scale
+            problem = problem.rescaled(scales(problem, r, J))
+            problem = reweighted(problem, raw / problem.row_scale)
+            begin = np.concatenate([found.z[best : best + 1], begin])[: len(begin)]
+    return problem, found
+
+
+def _joint(problem, again, limit, polish, say, resume, keep):
+    """The search with transients, and the scales of the noise found at its end."""
+    problem = problem.rescaled(first_guess(problem))
+    mirrors = lambda z: exchanged_lags(problem, z)
+    ends, cut = joint_search(
+        problem, again, limit, mirrors=mirrors, polish=polish, say=say, resume=resume, keep=keep
+    )
+    ends = sorted(ends, key=lambda e: e.chi2)
+    for turn in range(0 if cut or not np.isfinite(ends[0].chi2) else ROUNDS):
+        try:
+            better, follow = _next_noise(problem, ends, limit, polish)
+        except KeyboardInterrupt:
+            cut = True
+            break
+        before, problem, ends = problem.scales, better, follow
+        say(f"noise, round {turn + 1}: chi2 {ends[0].chi2:.6g}")
+        if np.abs(np.log(problem.scales / before)).max() < 0.01:
+            break
+    if cut:
+        ends[0] = ends[0]._replace(code=Code.INTERRUPTED)
+    return problem, as_search(ends)
+
+
+def _next_noise(problem, ends, limit, polish):
+    """The problem with the noise that its best end leaves, and the ends that followed."""
+    top = ends[0]
+    raw = top.r * problem.row_scale
+    if any(problem.estimated):
+        problem = problem.rescaled(scales(problem, top.r, top.J))
+    problem = reweighted(problem, raw / problem.row_scale)
+    # What may still be as good with the new weights follows, the rest stays behind.
+    near = [e for e in ends if e.chi2 < within_reach(ends)]
+    near = [near[k] for k in apart([e.z for e in near], limit, 3)]
+    follow = []
+    for e in near:
+        follow.append(polish(problem, e.z, limit))
+        if follow[-1].code == Code.INTERRUPTED:
+            raise KeyboardInterrupt
+    return problem, sorted(follow, key=lambda e: e.chi2)
+
+
+def _mirrored(problem, found, limit) -> tuple[Polished, ...]:
+    """Refits from the best point with tau_d and f tau_k exchanged."""
+    best = best_of(found)
+    z, ends = found.z[best], []
+    for begin in exchanged_lags(problem, z):
+        if problem.dear:
+            ends.append(Polish()(problem, refined(problem, [begin], limit)[0], limit))
+            if ends[-1].code == Code.INTERRUPTED:
+                raise KeyboardInterrupt
+        else:
+            one = problem.search(LeastSquares(), begin[None], limit)
+            nothing = np.zeros(0)
+            ends.append(
+                Polished(one.z[0], float(one.chi2[0]), Code(int(one.code[0])), int(one.steps[0]),
+                         nothing, nothing)
+            )  # fmt: skip
+    other = lambda end: np.abs((end.z - z) / limit).max() > 0.02
+    return tuple(end for end in ends if np.isfinite(end.chi2) and other(end))
+
+
+def begin_fit(terms, model, space, starts: MultiStart, seed: int):
+    """The problem, where its searches start, and the natural length of each coordinate."""
+    problem = Problem.of(terms, model, space)
+    begin = starts.draw(problem.coordinates, model, seed)
+    low, high = starts.ranges(problem.coordinates, model)
+    return problem, begin, problem.natural_lengths(begin[0], high - low)
+
+
+def best_of(found: Search) -> int:
+    """Which search ended lowest.
+
+    **Raises:** `RuntimeError` if the residual is finite at none of the starts.
+    """
+    usable = np.isfinite(found.chi2) & (found.code != Code.NOT_FINITE)
+    if not usable.any():
+        raise RuntimeError(
+            f"fit: the residual is not finite at any of {len(found.chi2)} starts; check units, "
+            "the start box and the data"
+        )
+    return int(np.argmin(np.where(usable, found.chi2, np.inf)))
+
+
+def finish_fit(
+    problem: Problem,
+    found: Search,
+    limit,
+    derived=None,
+    starts: int | None = None,
+    mirrored: Sequence[tuple[np.ndarray, float]] = (),
+) -> Fit:
+    """Everything that follows from the searches; `starts` is how many were drawn.
+
+    `mirrored` are refits with two lags exchanged.
+    """
+    best = best_of(found)
+    c = problem.coordinates
+    z, chi2, n, p = np.array(found.z[best]), float(found.chi2[best]), problem.points, len(c.names)
+    pairs = exchanges(problem)
+    for one, two in pairs:
+        # Of two that the data cannot tell apart the first is the larger, in every spectrum.
+        a, b = c.names.index(one), c.names.index(two)
+        z[[a, b]] = max(z[a], z[b]), min(z[a], z[b])
+    known = not any(problem.estimated)
+    # One scale for all: the sum of squares itself says how large it is.
+    alone = any(problem.estimated) and not problem.mixed and not problem.dear
+    noise = math.sqrt(chi2 / max(n - p, 1)) if alone else 1.0
+    r, J = (a[0] for a in problem.inspect(z[None]))
+    u = uncertainty(J, noise, np.where(c.log, DECADE, limit))
+    minima = distinct(problem, found, limit, noise)
+    others = alternatives(c, z, minima, pairs, noise)
+    gains = [(end, (other - chi2) / noise**2) for end, other in mirrored]
+    swaps = tuple(gain for _, gain in gains if gain < SWAPPED)
+    others += [Alternative(end, SWAP) for end, gain in gains if gain < SWAPPED]
+    error = np.sqrt(np.diag(u.covariance))
+    over = found.code[best] == Code.INTERRUPTED
+    curved = Bent({}, []) if over else bent(problem, z, chi2, error, limit, noise)
+    identifiable, reasons = verdicts(c, z, u, limit, others, curved.reasons)
+    ends = np.stack([np.clip(z - error, c.low, c.high), np.clip(z + error, c.low, c.high)])
+    ends = np.sort(c.to_values(ends), axis=0)
+    looked = term_reports(problem, r, J, noise)
+    lost = tuple(n for n, fine in zip(c.names, identifiable, strict=True) if not fine)
+    loose = u.null_directions if len(u.null_directions) else u.weak_directions
+    kept = determined(problem, z, loose * np.where(c.log, DECADE, limit))
+    said = saturation(c.names, lost, kept)
+    model = c.unpack(jnp.asarray(z), problem.model)
+    # Those of the model, to the last digit: NumPy's exponential is another one.
+    leaves = jax.tree.leaves(model)
+    values = np.array([float(leaves[positions[0]]) for positions in c.positions])
+    return Fit(
+        model=model, names=c.names, paths=c.paths,
+        units=c.units, meanings=c.meanings, log=c.log, values=values, low=ends[0],
+        high=ends[1], z=z,
+        covariance=u.covariance, identifiable=identifiable, reasons=reasons, chi2=chi2,
+        points=n, noise=noise if alone else _relative_noise(problem), noise_known=known,
+        relative_rms_residual=problem.relative_rms(r),
+        bic=information(problem, r) + p * math.log(n), minima=minima,
+        starts=len(found.chi2), converged=int(np.sum(found.code == Code.CONVERGED)),
+        drawn=len(found.chi2) if starts is None else starts,
+        code=Code(int(found.code[best])), rank=u.rank, singular_values=u.singular_values,
+        null_directions=tuple(in_words(v, c.names) for v in u.null_directions),
+        weak_directions=tuple(in_words(v, c.names) for v in u.weak_directions),
+        exchanges=pairs, swaps=swaps, determined=kept, saturation=said,
+        at_bound=_at_bound(c, z),
+        derived=derive(problem, z, u.covariance, others, derived, curved.ends), terms=looked,
+        problem=problem,
+    )  # fmt: skip
+
+
+def _relative_noise(problem: Problem) -> float:
+    """The scale of the spectra without sigma, 1 where there are none."""
+    for term, group in zip(problem.terms, problem.groups, strict=True):
+        inner = measured(term)
+        if isinstance(inner, Spectrum) and inner.sigma is None:
+            return float(problem.scales[group])
+    return 1.0
+
+
+def _at_bound(c, z):
+    return tuple(
+        n for n, x, a, b in zip(c.names, z, c.low, c.high, strict=True) if x <= a or x >= b
+    )

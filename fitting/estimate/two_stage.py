@@ -1,0 +1,240 @@
+"""The search where some terms integrate in time: many starts on what is cheap, few on all."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from fitting.problem.polish import Polish, Polished
+from fitting.problem.problem import Problem
+from fitting.solvers.levenberg_marquardt import Code, LeastSquares, Search
+
+# How many ends of the first stage are looked at with all terms, how many are polished.
+POOL = 8
+BEST = 3
+# An end that the cheap terms alone put this far above the best, by this factor and number, is not
+# polished, on the assumption that no better guess of the noise will make up for it.
+HOPELESS = (2.0, 100.0)
+# Chi2 over its degrees of freedom beyond which other starts are tried.
+SUSPICIOUS = 3.0
+ROUNDS = 3
+
+
+class Progress(NamedTuple):
+    """How far a search has come: what `resume` needs.
+
+    - `candidates`: search vectors to polish, the most promising first; `done`: those that are, with
+      chi2 and code; `best`: the best point so far. `round`: how many draws of starts there were.
+    """
+
+    round: int
+    candidates: list[list[float]]
+    done: list[tuple[list[float], float, int]]
+    best: tuple[list[float], float] | None
+
+
+def joint_search(
+    problem: Problem,
+    draw: Callable[[int], np.ndarray],
+    limit: np.ndarray,
+    *,
+    mirrors: Callable[[np.ndarray], list[np.ndarray]] = lambda z: [],
+    polish: Polish | None = None,
+    best: int = BEST,
+    say: Callable[[str], None] = lambda line: None,
+    resume: Progress | None = None,
+    keep: Callable[[Progress], None] = lambda progress: None,
+) -> tuple[list[Polished], bool]:
+    """Search from many starts, and polish the best ends one after the other.
+
+    First the terms that cost microseconds: compressed residuals, which lead from far away, then
+    the true ones. The ends are ranked by all terms; at most `best` distinct ones descend on all of
+    them, and only those that may still win: what the cheap terms alone leave at an end, which is a
+    minimum of theirs, the others can only add to. If the best is far above its degrees of freedom,
+    and reached once only, there are new starts.
+
+    **Arguments:**
+
+    - `draw`: the starts of a round, shape `(n, parameters)`.
+    - `mirrors`: other points that may explain the data as well as a given one.
+    - `keep`: called with a `Progress` at each better point; `resume`: such a one.
+
+    **Returns:** every polished end, and whether Ctrl-C cut the search short.
+
+    **Raises:** `RuntimeError` if the residual is finite at none of the starts; `KeyboardInterrupt`
+    if there is no end yet.
+    """
+    polish = polish or Polish()
+    ends: list[Polished] = []
+    first, waiting = 0, []
+    if resume is not None:
+        first = resume.round
+        waiting = [np.asarray(z) for z in resume.candidates]
+        for z, _, _ in resume.done:
+            waiting.insert(0, np.asarray(z))
+        if resume.best is not None:
+            waiting.insert(0, np.asarray(resume.best[0]))
+    try:
+        for turn in range(first, ROUNDS):
+            candidates, floors = waiting, [0.0] * len(waiting)
+            if not candidates:
+                candidates, floors = _candidates(problem, draw(turn), limit, best, polish, say)
+            waiting = []
+            keep(Progress(turn, _plain(candidates), _done(ends), None))
+            for k, z in enumerate(candidates):
+                if any(_near(z, e.z, limit) for e in ends) or floors[k] > within_reach(ends):
+                    continue
+                rest, done = _plain(candidates[k + 1 :]), _done(ends)
+
+                def better(z, chi2, rest=rest, done=done, turn=turn):
+                    keep(Progress(turn, rest, done, (z.tolist(), float(chi2))))
+
+                tell = lambda step, x, k=k: say(f"polishing {k + 1}, step {step}: chi2 {x:.6g}")
+                ends.append(polish(problem, z, limit, tell, better))
+                _stop(ends)
+            if not ends:
+                continue
+            top = min(ends, key=lambda e: e.chi2)
+            for z in refined(problem, mirrors(top.z), limit) if np.isfinite(top.chi2) else ():
+                ends.append(polish(problem, z, limit))
+                _stop(ends)
+            top = min(ends, key=lambda e: e.chi2)
+            freedom = max(problem.points - len(limit), 1)
+            same = sum(e.chi2 < top.chi2 * 1.001 + 0.1 for e in ends)
+            # The scales of the noise are not known yet: two ends that agree count for more.
+            informed = problem.cheap() is not None
+            if top.chi2 <= SUSPICIOUS * freedom or (same >= 2 and informed):
+                break
+            say(f"chi2 {top.chi2:.4g} for {freedom} degrees of freedom: other starts")
+    except KeyboardInterrupt:
+        if not any(np.isfinite(e.chi2) for e in ends):
+            raise
+        return ends, True
+    if not ends:
+        raise RuntimeError(
+            "fit: the residual is not finite at any of the starts; check units, the start box and "
+            "the data"
+        )
+    return ends, False
+
+
+def within_reach(ends: list[Polished]) -> float:
+    """The chi2 up to which an end may still be the best, when the noise is known better."""
+    least = min((e.chi2 for e in ends), default=np.inf)
+    return HOPELESS[0] * least + HOPELESS[1]
+
+
+def refined(problem: Problem, rows: list[np.ndarray], limit: np.ndarray) -> list[np.ndarray]:
+    """Points after a descent on what costs microseconds, if that is enough to descend on."""
+    cheap = _informed(problem)
+    if cheap is None or not rows:
+        return rows
+    found = cheap.search(LeastSquares(max_steps=40), np.stack(rows), limit, far=False)
+    return [
+        z if np.isfinite(c) else row for z, c, row in zip(found.z, found.chi2, rows, strict=True)
+    ]
+
+
+def _informed(problem: Problem) -> Problem | None:
+    """The cheap terms, if they say something about most parameters."""
+    cheap = problem.cheap()
+    few = cheap is None or np.sum(cheap.owner >= 0) < len(problem.coordinates.names) // 2
+    return None if few else cheap
+
+
+def _stop(ends: list[Polished]) -> None:
+    if ends[-1].code == Code.INTERRUPTED:
+        raise KeyboardInterrupt
+
+
+def _plain(rows) -> list[list[float]]:
+    return [np.asarray(z).tolist() for z in rows]
+
+
+def _done(ends: list[Polished]) -> list[tuple[list[float], float, int]]:
+    return [(e.z.tolist(), e.chi2, int(e.code)) for e in ends]
+
+
+def _candidates(problem, begin, limit, best, polish, say) -> tuple[list[np.ndarray], list[float]]:
+    """Distinct points worth descending from, the most promising first, and what bounds their chi2
+    from below."""
+    cheap = _informed(problem)
+    if cheap is not None:
+        estimator = LeastSquares(max_steps=40)
+        # The two programs compile side by side: together they take most of the first fit's time.
+        other = ThreadPoolExecutor(1)
+        try:
+            other.submit(_compile, problem)
+            far = cheap.search(estimator, begin, limit, far=True)
+            usable = np.isfinite(far.chi2)
+            if not usable.any():
+                return [], []
+            near = cheap.search(estimator, far.z[usable], limit, far=False)
+            other.shutdown(wait=True)
+        finally:
+            # Ctrl-C does not wait for a program that nobody needs any more.
+            other.shutdown(wait=False, cancel_futures=True)
+        order = np.argsort(np.where(np.isfinite(near.chi2), near.chi2, np.inf))
+        say(f"{len(begin)} starts on the terms without transients: chi2 {near.chi2[order[0]]:.4g}")
+        pool = apart(near.z[order], limit, POOL)
+        costs = _costs(problem, near.z[order][pool])
+        ranked = [order[pool[k]] for k in np.argsort(costs, kind="stable") if np.isfinite(costs[k])]
+        floors = [float(near.chi2[k]) if near.code[k] == Code.CONVERGED else 0.0 for k in ranked]
+        return [near.z[k] for k in ranked[:best]], floors[:best]
+    costs = _costs(problem, begin, far=True)
+    order = [k for k in np.argsort(costs, kind="stable") if np.isfinite(costs[k])]
+    say(f"{len(order)} of {len(begin)} starts can be integrated")
+    pool = [begin[order[k]] for k in apart(begin[order], limit, 2 * POOL)]
+    # With transients alone a start says little: a few steps from each show which are promising,
+    # in logarithms, because most are decades away.
+    short = Polish(15, polish.enough, 1.0, polish.floor, far=True)
+    ends: list[Polished] = []
+    for z in pool:
+        ends.append(short(problem, z, limit))
+        _stop(ends)
+    rows = [e.z for e in ends if np.isfinite(e.chi2)]
+    kept = [rows[k] for k in apart(rows, limit, len(rows))]
+    costs = _costs(problem, kept, far=True)
+    kept = [kept[k] for k in np.argsort(costs, kind="stable") if np.isfinite(costs[k])][: best + 1]
+    return kept, [0.0] * len(kept)
+
+
+def _compile(problem: Problem) -> None:
+    # A context manager's double precision is not that of other threads: then it compiles in turn.
+    if jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
+        problem.compile()
+
+
+def _costs(problem, rows, far: bool = False) -> np.ndarray:
+    # With their derivatives, which are not needed: a program of its own for the values takes
+    # longer to compile than it saves.
+    if not len(rows):
+        return np.zeros(0)
+    r, J = problem.inspect(np.stack(rows))
+    if far:
+        r = np.stack([problem.compressed(*pair)[0] for pair in zip(r, J, strict=True)])
+    cost = np.sum(r**2, axis=1)
+    return np.where(np.isfinite(cost), cost, np.inf)
+
+
+def apart(rows, limit, most) -> list[int]:
+    """Which of the rows, the first ones first, lie apart."""
+    kept: list[int] = []
+    for k, z in enumerate(rows):
+        if len(kept) == most:
+            break
+        if all(np.abs((z - rows[other]) / limit).max() > 0.02 for other in kept):
+            kept.append(k)
+    return kept
+
+
+def _near(a, b, limit) -> bool:
+    return bool(np.abs((a - b) / limit).max() < 1e-3)
+
+
+def as_search(ends: list[Polished]) -> Search:
+    """Polished ends as what a search returns."""
+    row: Any = lambda name: np.array([getattr(e, name) for e in ends])
+    return Search(np.stack([e.z for e in ends]), row("chi2"), row("code").astype(int), row("steps"))

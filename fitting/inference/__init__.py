@@ -1,0 +1,1 @@
+"""How sure: profiles, resampling, posteriors."""

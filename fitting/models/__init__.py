@@ -1,0 +1,1 @@
+"""Models to start a fit from, with ranges read off the data."""

@@ -1,0 +1,1 @@
+"""Terms, model and free parameters as compiled programs see them."""

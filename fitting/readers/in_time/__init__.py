@@ -1,0 +1,1 @@
+"""Voltage and current against time."""

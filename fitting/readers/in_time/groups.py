@@ -1,0 +1,42 @@
+"""Which rows of a table belong to one recording."""
+
+import numpy as np
+
+from fitting.readers.grouping import plain
+from fitting.readers.in_time.roles import trace_columns
+from fitting.readers.source import Source
+from fitting.readers.tables.columns import Column
+from fitting.readers.tables.table import Table
+
+
+def groups(source: Source, table: Table, fewest: int) -> list[tuple[str, np.ndarray]]:
+    """Label and rows of each recording, in the order of their first rows.
+
+    Apart are the pieces between repeated headers, and the values of columns `label`, `run` and
+    the like, unless they count points: then a value has fewer than `fewest` rows on the average.
+    """
+    keys: list[list] = [list(table.blocks)]
+    kept: list[Column] = []
+    for column in trace_columns(table.names):
+        if column.role not in ("label", "apart"):
+            continue
+        cells = [plain(cell) for cell in table.cells(column)]
+        # A column that counts points tells nothing apart.
+        if len(set(cells)) == 1 or len(cells) >= fewest * len(set(cells)):
+            keys.append(cells)
+            kept.append(column)
+    rows: dict[tuple, list[int]] = {}
+    for k, key in enumerate(zip(*keys, strict=True)):
+        rows.setdefault(key, []).append(k)
+    found = []
+    for n, (key, index) in enumerate(rows.items()):
+        named = [cell for column, cell in zip(kept, key[1:], strict=True) if column.role == "label"]
+        counted = [
+            f"{column.name} {cell}"
+            for column, cell, all_cells in zip(kept, key[1:], keys[1:], strict=True)
+            if column.role == "apart" and len(set(all_cells)) > 1
+        ]
+        blocks = [f"{source.path.stem}, {n + 1}"] if len(set(keys[0])) > 1 else []
+        label = ", ".join(named + counted) or ", ".join(blocks)
+        found.append((label, np.array(index)))
+    return found

@@ -1,0 +1,184 @@
+"""From the text of a file to tables whose columns include voltage and current."""
+
+from math import isfinite
+
+from fitting.readers.in_time.roles import EXPECTED, is_trace, trace_columns, unknown_columns
+from fitting.readers.instruments.biologic import MPT_MARKS, mpt_table
+from fitting.readers.instruments.gamry import MARK, dta_table
+from fitting.readers.instruments.versastudio import is_versastudio, par_tables
+from fitting.readers.source import ReadError, Source
+from fitting.readers.tables.columns import columns, complete, roles
+from fitting.readers.tables.delimited import find_header, table_below
+from fitting.readers.tables.headerless import names_before, numeric_layout
+from fitting.readers.tables.layout import DELIMITERS, as_names, body_of, split
+from fitting.readers.tables.table import Table
+from fitting.readers.tables.text import has_decimal_comma, lines_of, number
+
+# A header lies near the top, and its data soon follow.
+_SEARCHED, _NEAR = 2000, 5
+
+
+def trace_tables(source: Source, text: str) -> list[Table]:
+    """The tables of a text of any make; without names their columns are t, V, I or V, I.
+
+    **Raises:** `ReadError` if there is none, or if the file holds an impedance spectrum.
+    """
+    lines = lines_of(text)
+    if text.lstrip().startswith(MPT_MARKS):
+        tables = [mpt_table(source, text, require_trace)]
+    elif text.lstrip().startswith(MARK):
+        tables = [_gamry(source, lines)]
+    elif is_versastudio(text):
+        tables = _versastudio(source, lines)
+    else:
+        return [_delimited(source, lines)]
+    for table in tables:
+        find_decimal(table)
+    return tables
+
+
+def require_trace(source: Source, names: list[str], line: int | None) -> None:
+    """Raise the reason if the names do not include voltage and current."""
+    by_role = roles(columns(names))
+    # A spectrum whose frequencies were not exported is no trace either.
+    if complete(by_role) or {"re", "im"} <= set(by_role):
+        raise _is_spectrum(source, line)
+    if not is_trace(names):
+        raise unknown_columns(source, names, line)
+
+
+def find_decimal(table: Table) -> None:
+    """Find the decimal sign from the columns of numbers."""
+    table.find_decimal([c for c in trace_columns(table.names) if c.role in ("t", "V", "I")])
+
+
+def _is_spectrum(source: Source, line: int | None) -> ReadError:
+    return source.error(
+        "this is an impedance spectrum and no trace in time; read it with read_spectra",
+        line,
+    )
+
+
+def _gamry(source: Source, lines: list[str]) -> Table:
+    """The curves of a .DTA, one behind the other; each one is a cycle of the same clock."""
+    starts = [k for k, line in enumerate(lines) if line.split("\t")[1:2] == ["TABLE"]]
+    tables = [dta_table(source, lines, k) for k in starts]
+    curves = [table for table in tables if table.rows and is_trace(table.names)]
+    if any(complete(roles(columns(table.names))) for table in tables):
+        raise _is_spectrum(source, None)
+    if not curves:
+        kinds = ", ".join(lines[k].split("\t")[0] for k in starts[:6]) or "no table at all"
+        raise source.error(f"no table of voltages and currents, only {kinds}; export the curves")
+    first = curves[0]
+    for table in curves[1:]:
+        if table.names == first.names:
+            for row, line in zip(table.rows, table.lines, strict=True):
+                first.add(row, line)
+    return first
+
+
+def _versastudio(source: Source, lines: list[str]) -> list[Table]:
+    """The segments of a .par that are no spectra."""
+    found = []
+    for table in par_tables(source, lines):
+        by_role = roles(columns(table.names))
+        if table.rows and complete(by_role):
+            at = by_role["freq"][0].index
+            # All segments have a column of frequencies; it is zero where there are none.
+            if any(len(row) > at and number(row[at]) != 0 for row in table.rows):
+                continue
+        if table.rows and is_trace(table.names):
+            found.append(table)
+    if not found:
+        raise source.error(
+            "no segment has voltages and currents in time; for a spectrum use read_spectra"
+        )
+    return found
+
+
+def _delimited(source: Source, lines: list[str]) -> Table:
+    """The table under the header of a delimited text, or of bare numbers."""
+    found = _find_header(lines)
+    if found is None:
+        spectrum = find_header(lines)
+        if spectrum is not None:
+            raise _is_spectrum(source, spectrum[0] + 1)
+        return _headerless(source, lines)
+    at, names, delimiter = found
+    require_trace(source, names, at + 1)
+    if names[0].lower() == "dataname":
+        # EasyEXPERT begins each row with its kind; settings stand between the measurements.
+        kept = ("dataname", "datavalue")
+        lines = [line if line.strip().lower().startswith(kept) else "" for line in lines]
+    return table_below(source, lines, at, names, delimiter, trace_columns, ("t", "V", "I"))
+
+
+def _find_header(lines: list[str]) -> tuple[int, list[str], str] | None:
+    """The last line above the data that names voltage and current: index, names, delimiter.
+
+    A sentence may have the words too; it is no header unless its columns hold numbers.
+    """
+    for at, line in enumerate(lines[:_SEARCHED]):
+        ways = [way for way in as_names(line) if is_trace(way[0])]
+        for names, delimiter in ways:
+            below = body_of(lines[: at + 1 + 4 * _NEAR], at + 1)[:_NEAR]
+            better = next(
+                (k for k, _ in below if any(is_trace(n) for n, _ in as_names(lines[k - 1]))), None
+            )
+            if better is None and (not below or any(_fits(row, names) for _, row in below)):
+                return at, names, delimiter
+    return None
+
+
+def _fits(row: str, names: list[str]) -> bool:
+    """Whether a row has a number for the voltage and one for the current, under some delimiter."""
+    pairs = [
+        {c.index for c in trace_columns(names) if c.role in kinds}
+        for kinds in (("V", "set"), ("I", "reading"))
+    ]
+    for delimiter in DELIMITERS:
+        cells = split(row, delimiter)
+        good = {k for k, c in enumerate(cells) if number(c) is not None or has_decimal_comma(c)}
+        if len(cells) <= len(names) and all(good & indices for indices in pairs):
+            return True
+    return False
+
+
+def _headerless(source: Source, lines: list[str]) -> Table:
+    """Columns of numbers without names: t, V, I if the first of three ascends; V, I of two."""
+    body = body_of(lines, 0)
+    layout = numeric_layout([line for _, line in body])
+    if layout is None:
+        raise source.error(
+            "no table of numbers found; separate the columns by commas, semicolons, tabs or "
+            f"spaces and name them in a first line, {EXPECTED}"
+        )
+    delimiter, decimal, n = layout
+    rows = [(line, split(content, delimiter)) for line, content in body]
+    is_row = lambda cells: len(cells) == n and all(number(c, decimal) is not None for c in cells)
+    start = next(k for k, (_, cells) in enumerate(rows) if is_row(cells))
+    line = rows[start][0]
+    names, named_at = names_before(lines, line - 1, n)
+    if names:
+        raise unknown_columns(source, names, named_at)
+    if n not in (2, 3):
+        said = "only one column of numbers was found" if n == 1 else f"{n} columns have no names"
+        raise source.error(f"{said}; a trace needs a first line with {EXPECTED}", line)
+    table = Table(["t", "V", "I"][3 - n :], decimal=decimal, named=False)
+    for line, cells in rows[start:]:
+        if len(cells) != n:
+            raise source.error(
+                f"the row has {len(cells)} cells, not {n} as the others; complete or remove it",
+                line,
+            )
+        table.add(cells, line)
+    if n == 3:
+        first = [number(row[0], decimal) for row in table.rows]
+        first = [value for value in first if value is not None and isfinite(value)]
+        if sorted(first) != first or not first or first[0] == first[-1]:
+            raise source.error(
+                "the first of three columns without names does not ascend, so it is no time; "
+                f"sort the rows by time, or add a first line with {EXPECTED}",
+                table.lines[0],
+            )
+    return table

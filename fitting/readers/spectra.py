@@ -1,0 +1,74 @@
+"""The door: a path in, spectra out."""
+
+import os
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from fitting.readers.assemble import spectra_of
+from fitting.readers.instruments.biologic import MPR_MARK, MPT_MARKS, read_mpr, read_mpt
+from fitting.readers.instruments.gamry import MARK, read_dta
+from fitting.readers.instruments.npz import read_npz
+from fitting.readers.instruments.versastudio import is_versastudio, read_par
+from fitting.readers.source import Source
+from fitting.readers.tables.delimited import read_delimited
+from fitting.readers.tables.text import decode
+from fitting.terms.spectrum import Spectrum
+
+
+def read_spectra(path: str | os.PathLike, *, bias: float | None = None) -> list[Spectrum]:
+    """The impedance spectra in a file, with Im Z < 0 where the device is capacitive.
+
+    The format is recognised by the content. Frequencies come out in Hz, impedances in ohm: units
+    are read from the header (kHz, rad/s, kohm; `m` is milli, `M` mega), as are a minus sign of
+    the imaginary part, or |Z| and a phase in deg or rad. Without a header, three columns are
+    frequency, Re Z and Im Z. A repeated frequency is a replicate and is kept.
+
+    A column u, V or I gives the bias, `u` (lower case) being the voltage over the memristor; a
+    Spectrum takes one, so u goes before V and V before I. One that was set spectrum by spectrum
+    tells spectra apart, as do columns `label`, `spectrum`, `cycle` and the like; of one that was
+    measured point by point the median is taken.
+
+    **Arguments:**
+
+    - `path`: the file.
+    - `bias`: applied voltage [V] of all spectra in the file, in place of what it says.
+
+    **Returns:** the spectra, in the order of the file.
+
+    **Raises:** `ReadError` (a `ValueError`) if the file is not there or is no spectrum; the
+    message names the file and the line, what was found, and what to do.
+
+    **Warns:** of what had to be assumed: an imaginary part that may have the other sign, a bias
+    that drifts, a run that was aborted.
+    """
+    if bias is not None and not np.isfinite(bias):
+        raise ValueError(f"bias must be a finite voltage [V], got {bias}")
+    source = Source(Path(path))
+    data = source.read_bytes()
+    # What overflows is found by the checks for finite values, and refused.
+    with np.errstate(all="ignore"):
+        spectra = _spectra(source, data)
+    for note in source.notes:
+        warnings.warn(note, stacklevel=2)
+    if bias is not None:
+        spectra = [replace(s, u=None, I=None, V=float(bias)) for s in spectra]
+    return spectra
+
+
+def _spectra(source: Source, data: bytes) -> list[Spectrum]:
+    suffix = source.path.suffix.lower()
+    if data.startswith(MPR_MARK):
+        return read_mpr(source, data)
+    if data.startswith(b"PK") or (suffix == ".npz" and data):
+        return read_npz(source, data)
+    text = decode(source, data)
+    if text.lstrip().startswith(MPT_MARKS):
+        return read_mpt(source, text)
+    if text.lstrip().startswith(MARK):
+        return read_dta(source, text)
+    if is_versastudio(text):
+        return read_par(source, text)
+    return spectra_of(source, read_delimited(source, text))

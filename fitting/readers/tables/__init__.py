@@ -1,0 +1,1 @@
+"""What any table is: text, layout, units, columns."""

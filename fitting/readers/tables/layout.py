@@ -1,0 +1,65 @@
+"""Lines into cells, and what a line may be: a header, units, a row or nothing."""
+
+import csv
+import re
+from collections.abc import Iterator
+
+from fitting.readers.tables.units import unit
+
+WHITESPACE = " "
+DELIMITERS = (",", ";", "\t", WHITESPACE)
+_COMMENT = re.compile(r"\s*(#+|%+|//|!)")
+
+
+def split(line: str, delimiter: str) -> list[str]:
+    """The cells of a line, those empty at its end left out."""
+    if delimiter == WHITESPACE:
+        cells = line.split()
+    elif '"' in line:
+        # Quotes keep the blanks inside them.
+        try:
+            cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+        except csv.Error:
+            cells = line.split(delimiter)
+    else:
+        cells = [cell.strip() for cell in line.split(delimiter)]
+    while cells and cells[-1] == "":
+        cells.pop()
+    return cells
+
+
+def as_names(line: str) -> Iterator[tuple[list[str], str]]:
+    """The ways to read a line as column names, with the delimiter that each implies."""
+    if not 3 <= len(line) <= 5000 or not re.search(r"[A-Za-zω]", line):
+        return
+    line = _COMMENT.sub("", line)
+    # One export quotes the whole line of names.
+    if line.count('"') == 2 and line.strip().startswith('"') and line.strip().endswith('"'):
+        line = line.strip()[1:-1]
+    for delimiter in (",", ";", "\t"):
+        if delimiter in line:
+            yield _names(split(line, delimiter)), delimiter
+    yield _names(re.split(r"\s{2,}|\t", line.strip())), WHITESPACE
+    # In `Freq (Hz) Re (Ohm)` the units belong to the words before them.
+    yield _names(re.sub(r"\s+([\[(])", r"\1", line).split()), WHITESPACE
+
+
+def _names(cells: list[str]) -> list[str]:
+    return [cell.strip() for cell in cells]
+
+
+def are_units(cells: list[str], n: int) -> bool:
+    """Whether a row has nothing but units and fillers."""
+    bare = [cell.strip().strip("[]()") for cell in cells]
+    known = [unit(cell) is not None for cell in bare]
+    rest = all(k or b in ("", "#", "-", "1") for k, b in zip(known, bare, strict=True))
+    return 2 <= sum(known) <= len(cells) <= n and rest
+
+
+def body_of(lines: list[str], start: int) -> list[tuple[int, str]]:
+    """The lines from an index on that are neither blank nor comments, numbered from 1."""
+    return [
+        (k + 1, line)
+        for k, line in enumerate(lines[start:], start)
+        if line.strip(" \t\f\x1a,;") and not _COMMENT.match(line)
+    ]

@@ -1,0 +1,95 @@
+"""A table of text cells that knows the line of the file each row stands on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fitting.readers.source import ReadError, Source, shown
+from fitting.readers.tables.columns import Column, columns
+from fitting.readers.tables.text import has_decimal_comma, number
+
+
+@dataclass
+class Table:
+    """Rows of cells under names, as a file has them.
+
+    `blocks` numbers the pieces into which headers repeated in the file divide the rows.
+    """
+
+    names: list[str]
+    rows: list[list[str]] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    blocks: list[int] = field(default_factory=list)
+    decimal: str = "."
+    # False for a table without a header, whose columns are taken by their order.
+    named: bool = True
+
+    def add(self, cells: list[str], line: int, block: int = 0) -> None:
+        """Append a row."""
+        self.rows.append(cells)
+        self.lines.append(line)
+        self.blocks.append(block)
+
+    def find_decimal(self, numeric: Sequence[Column] | None = None) -> None:
+        """Take a comma as the decimal sign if numbers have one and none has a point.
+
+        The columns of numbers are those that a spectrum may have, unless they are given.
+        """
+        if numeric is None:
+            numeric = [c for c in columns(self.names) if c.role not in ("label", "group")]
+        cells = [cell for column in numeric for cell in self.cells(column)]
+        if any(has_decimal_comma(cell) for cell in cells):
+            points = any("." in cell and number(cell) is not None for cell in cells)
+            self.decimal = "." if points else ","
+
+    def only(self, keep: Sequence[bool] | np.ndarray) -> "Table":
+        """The rows where `keep` is true."""
+        some = Table(self.names, decimal=self.decimal, named=self.named)
+        for row, line, block, kept in zip(self.rows, self.lines, self.blocks, keep, strict=True):
+            if kept:
+                some.add(row, line, block)
+        return some
+
+    def cells(self, column: Column) -> list[str]:
+        """The cells of a column; those that a short row lacks are empty."""
+        at = column.index
+        return [row[at] if at < len(row) else "" for row in self.rows]
+
+    def numbers(self, source: Source, column: Column) -> np.ndarray:
+        """The values of a column in SI units; each must be a finite number."""
+        values = np.empty(len(self.rows))
+        for k, (row, line) in enumerate(zip(self.rows, self.lines, strict=True)):
+            if column.index >= len(row):
+                raise short_row(source, self, row, line)
+            values[k] = self._value(source, column, row[column.index], line)
+        return values
+
+    def optional(self, source: Source, column: Column) -> np.ndarray:
+        """As `numbers`, with NaN where a cell is empty or says that there is no value."""
+        values = np.full(len(self.rows), np.nan)
+        for k, (cell, line) in enumerate(zip(self.cells(column), self.lines, strict=True)):
+            if cell.strip().lower() not in ("", "nan", "na", "n/a", "none", "-"):
+                values[k] = self._value(source, column, cell, line)
+        return values
+
+    def _value(self, source: Source, column: Column, cell: str, line: int) -> float:
+        value = number(cell, self.decimal)
+        scaled = np.nan if value is None else value * column.factor + column.offset
+        if not np.isfinite(scaled):
+            hint = "; use one decimal sign in the whole file" if "," in cell else ""
+            raise source.error(
+                f"{column.name} is {shown(cell)}, not a finite number; "
+                f"correct the cell or remove the row{hint}",
+                line,
+            )
+        return float(scaled)
+
+
+def short_row(source: Source, table: Table, row: list[str], line: int) -> ReadError:
+    """The error for a row that lacks cells."""
+    return source.error(
+        f"the row has {len(row)} cells where the header has {len(table.names)}; complete or "
+        "remove it",
+        line,
+    )

@@ -1,0 +1,174 @@
+"""Recordings of an instrument as terms of a fit."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from fitting.readers import Recording, read_recordings
+from fitting.terms.term import Noise
+from fitting.terms.trace import Trace
+from jaxmem.circuits import (
+    AbstractDrive,
+    AbstractWaveform,
+    CurrentDrive,
+    Sampled,
+    Step,
+    VoltageDrive,
+)
+
+
+def read_trace(
+    path: str | os.PathLike,
+    *,
+    imposed: str | None = None,
+    drive: AbstractDrive | None = None,
+    start: str = "rest",
+    units: str | Mapping[str, str] | None = None,
+    rate: float | None = None,
+    freq: float | None = None,
+    compliance: float | None = None,
+    sigma: float | Noise | None = None,
+) -> list[Trace]:
+    """The current-voltage loops, steps and pulses in a file, as terms of a fit.
+
+    **Arguments:**
+
+    - `path`: CSV or text with columns t, V, I, or an instrument's export; see `read_recordings`.
+    - `imposed`: `"V"` or `"I"`, what was applied. Default: the drive's, else the one that is
+      smoother where it changes or that stays where it is put (`"V"` in doubt).
+    - `drive`: what was applied, if it is known better than it was measured; by default the samples
+      joined by straight lines.
+    - `start`: `"rest"`, or `"periodic"` if the loop had gone round before; the file is then one
+      period, or `1/freq` is.
+    - `units`, `rate`, `freq`, `compliance`: see `read_recordings`. `sigma`: see `Trace`.
+
+    Samples at the compliance, and those that stand on a jump, are not fitted. What is imposed and
+    the same in all samples was put on at the first of them, from 0.
+
+    **Raises:** `ReadError` (a `ValueError`) if the file is none of these.
+    """
+    found = read_recordings(path, units=units, rate=rate, freq=freq, compliance=compliance)
+    period = None if freq is None else 1 / freq
+    return [
+        trace_of(r, imposed=imposed, drive=drive, start=start, period=period, sigma=sigma)
+        for r in found
+    ]
+
+
+def trace_of(
+    recording: Recording,
+    *,
+    imposed: str | None = None,
+    drive: AbstractDrive | None = None,
+    start: str = "rest",
+    period: float | None = None,
+    sigma: float | Noise | None = None,
+) -> Trace:
+    """A recording bound to what was applied; see `read_trace`."""
+    if imposed not in (None, "V", "I"):
+        raise ValueError(f"imposed is V or I, got {imposed!r}")
+    r = recording
+    if drive is not None:
+        imposed = "V" if isinstance(drive, VoltageDrive) else "I"
+    imposed = imposed or which_is_imposed(r)
+    applied, observed = (r.V, r.I) if imposed == "V" else (r.I, r.V)
+    if drive is None:
+        kind = VoltageDrive if imposed == "V" else CurrentDrive
+        drive = kind(_wave(r.t, applied, start))
+    if period is None and start == "periodic":
+        # The last sample of one period lies one interval before the next begins, unless it closes.
+        closed = abs(applied[-1] - applied[0]) <= 1e-6 * np.ptp(applied)
+        period = float(r.t[-1] - r.t[0] + (0.0 if closed else np.median(np.diff(r.t))))
+    # What stands on a jump is not one value: the charge of C_m passes there at once.
+    corners = np.asarray(drive.wave.edges())
+    jumps = corners[1:][np.diff(corners) == 0] if len(corners) > 1 else corners[:0]
+    if isinstance(drive.wave, Step):
+        jumps = corners
+    used = r.used & ~np.isin(r.t, jumps)
+    return Trace(
+        r.t, drive, observed, sigma=sigma, start=start, period=period, used=used,
+        label=r.label, source=r.source,
+    )  # fmt: skip
+
+
+def _wave(t, applied, start: str) -> AbstractWaveform:
+    level = float(np.median(applied))
+    if start == "rest" and np.ptp(applied) <= 0.02 * abs(level):
+        # Samples that begin with the step do not show what was before.
+        return Step(level, 0.0, float(t[0]))  # pyright: ignore[reportArgumentType]
+    corners: Any = _jumps_kept(*_turns_kept(t, applied))
+    return Sampled(*corners)
+
+
+def which_is_imposed(r: Recording) -> str:
+    """`"V"` or `"I"`: the one that follows straight lines and plateaus; V in doubt.
+
+    What a source imposes is made of a few straight legs; what answers is curved and noisy. First,
+    whether one of them keeps to one or two levels, then the typical second differences, relative
+    to the range.
+    """
+    level = {name: _on_levels(x) for name, x in (("V", r.V), ("I", r.I))}
+    if (level["V"] > 0.98) != (level["I"] > 0.98):
+        return "V" if level["V"] > 0.98 else "I"
+    bend = {name: _bend(r.t, x) for name, x in (("V", r.V), ("I", r.I))}
+    return "I" if bend["I"] < 0.2 * bend["V"] else "V"
+
+
+def _on_levels(x) -> float:
+    """Which share of the samples lies at one of the two commonest levels, within 2 %."""
+    size = max(float(np.ptp(x)), float(np.abs(np.median(x))))
+    share, rest = 0.0, np.asarray(x)
+    for _ in range(2):
+        if not len(rest):
+            break
+        middle = np.sort(rest)[len(rest) // 2]
+        here = np.abs(rest - middle) <= 0.02 * size
+        share += here.sum() / len(x)
+        rest = rest[~here]
+    return share
+
+
+def _bend(t, x) -> float:
+    size = float(np.ptp(x))
+    if size == 0 or len(x) < 3:
+        return 0.0
+    # The typical one, so that corners and jumps, which a source makes too, do not count.
+    return float(np.median(np.abs(np.diff(x, 2)))) / size
+
+
+def _turns_kept(t, x):
+    """With the corners that lie between two samples, where two straight legs meet.
+
+    A triangle that turns between its samples would be cut short there, and with it the current
+    that charges C_m.
+    """
+    if len(t) < 6 or (np.diff(t) <= 0).any():
+        return t, x
+    slope = np.diff(x) / np.diff(t)
+    k = np.arange(2, len(slope) - 2)
+    before, after = slope[k - 1], slope[k + 1]
+    turn = np.abs(after - before)
+    # Straight compared with the turn, so that the top of a sine is none.
+    straight = np.maximum(np.abs(before - slope[k - 2]), np.abs(after - slope[k + 2]))
+    legs = (turn > 0.05 * np.abs(slope).max()) & (straight < 0.1 * turn)
+    k, before, after = k[legs], before[legs], after[legs]
+    at = (x[k + 1] - x[k] + before * t[k] - after * t[k + 1]) / (before - after)
+    inside = (at > t[k]) & (at < t[k + 1])
+    k, at, before = k[inside], at[inside], before[inside]
+    return np.insert(t, k + 1, at), np.insert(x, k + 1, x[k] + before * (at - t[k]))
+
+
+def _jumps_kept(t, x):
+    """Corners of a polyline: a plateau that ends in a jump does so at once, not along a ramp.
+
+    Where one interval holds nearly all of a change, between two flat stretches, the source jumped
+    just before the second sample.
+    """
+    step = np.abs(np.diff(x))
+    size = np.ptp(x)
+    flat = step < 0.02 * size
+    jump = (step > 0.2 * size) & np.append(True, flat[:-1]) & np.append(flat[1:], True)
+    at = np.flatnonzero(jump) + 1
+    return np.insert(t, at, t[at]), np.insert(x, at, x[at - 1])

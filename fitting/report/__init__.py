@@ -1,0 +1,1 @@
+"""A fit as files: numbers, figures, a page."""

@@ -1,0 +1,1 @@
+"""Which model: rivals and their ranking."""

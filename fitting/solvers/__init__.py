@@ -1,0 +1,1 @@
+"""From a residual to its least sum of squares; knows no term."""

@@ -1,0 +1,1 @@
+"""A specification to a folder of results."""

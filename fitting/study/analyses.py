@@ -1,0 +1,232 @@
+"""What may be asked of a fit beyond the fit: rivals, profiles, a bootstrap, a posterior."""
+
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fitting.diagnosis.derived import elements
+from fitting.estimate.result import Fit
+from fitting.inference.draws import posterior
+from fitting.inference.nuts import numpyro_here
+from fitting.inference.profiles import profile
+from fitting.inference.propagate import FEWEST, hopf_window
+from fitting.inference.resampling import bootstrap
+from fitting.report.export import plain
+from fitting.report.figures.inference import draws_figure, profiles_figure
+from fitting.report.section import Section
+from fitting.selection.comparison import compare
+from fitting.selection.families import rivals
+from fitting.solvers.levenberg_marquardt import Code
+from fitting.terms.spikes import FEATURES, Spikes
+from fitting.terms.term import Prior
+from jaxmem.devices import Memristor2D, Memristor3D
+from jaxmem.output.numbers import engineering
+
+Say = Callable[[str], None]
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What is asked.
+
+    - `compare`: the rivals that the data can tell apart, ranked (see `rivals`).
+    - `profile`: names of parameters or elements, or `"all"`, for their profile likelihood.
+    - `bootstrap`: how many refits of drawn data, 0 for none.
+    - `posterior`: draws by NUTS; needs numpyro.
+    """
+
+    compare: bool = False
+    profile: tuple[str, ...] = ()
+    bootstrap: int = 0
+    posterior: bool = False
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is asked."""
+        return bool(self.compare or self.profile or self.bootstrap or self.posterior)
+
+    def check(self, model: Any, names: Sequence[str]) -> None:
+        """Say what cannot be answered before the fit begins.
+
+        **Raises:** `ValueError` for a name that is no parameter and no element of the model, a
+        number of refits that makes no sense, and a posterior without numpyro.
+        """
+        known = [*names, *elements(model)]
+        unknown = [n for n in self.profile if n not in known and n != ALL]
+        if unknown:
+            raise ValueError(f"no profile of {', '.join(unknown)}; there are {', '.join(known)}")
+        if self.bootstrap and self.bootstrap < 20:
+            raise ValueError(f"a bootstrap of {self.bootstrap} says nothing; take 20 or more")
+        if self.posterior:
+            try:
+                numpyro_here()
+            except ImportError as error:
+                raise ValueError(str(error)) from None
+
+    def answers(
+        self, fit: Fit, terms: Sequence[Any], folder: Path, *, seed: int, say: Say
+    ) -> list[Section]:
+        """A section for each question; draws are written to the folder.
+
+        What a fit that did not converge cannot answer, its section says.
+        """
+        asked: list[tuple[str, str, Any]] = []
+        if self.compare:
+            asked.append(("comparison", "Rivals", lambda: _rivals(fit, terms, seed, say)))
+        if self.profile:
+            names = list(fit.names) if ALL in self.profile else list(dict.fromkeys(self.profile))
+            asked.append(("profiles", "Profile likelihoods", lambda: _profiles(fit, names, say)))
+        if self.bootstrap:
+            drawn = lambda: _bootstrap(fit, self.bootstrap, seed, folder, say)
+            asked.append(("bootstrap", "Bootstrap", drawn))
+        if self.posterior:
+            drawn = lambda: _posterior(fit, seed, folder, say)
+            asked.append(("posterior", "Posterior", drawn))
+        sections = []
+        for key, title, answer in asked:
+            lines, record, table, figure = ("Not asked: the fit was interrupted.",), {}, (), None
+            try:
+                if fit.code != Code.INTERRUPTED:
+                    lines, record, table, figure = answer()
+            except Exception as error:
+                # Whatever goes wrong here must not cost the fit, which is not written yet.
+                lines = (f"No answer: {type(error).__name__}: {error}".rstrip(".") + ".",)
+            except KeyboardInterrupt:
+                lines = ("Interrupted.",)
+            record = {"sentences": list(lines)} | record
+            sections.append(Section(key, title, tuple(lines), record, table, figure))
+        return sections
+
+
+def about_spikes(fit: Fit, spikes: Sequence[Spikes]) -> list[Section]:
+    """What was measured of spikes beside what the fitted device does."""
+    if not spikes:
+        return []
+    table, rows = [("spikes", "at", "feature", "measured", "of the fit", "off by")], []
+    for term in spikes:
+        model = np.asarray(term.signal(fit.model))
+        for k, feature in enumerate(term.features):
+            unit, seen, sd = FEATURES[feature], float(term.observed[k]), float(term.sigma[k])
+            off = float(model[k] - seen) / sd
+            # A threshold is a current itself.
+            I = None if feature == "threshold" else term.I
+            at = "" if I is None else engineering(I, "A")
+            table.append((
+                term.name, at, feature, f"{engineering(seen, unit)} ± {engineering(sd, unit, 2)}",
+                engineering(float(model[k]), unit), f"{off:.2g} standard deviations",
+            ))  # fmt: skip
+            rows.append(
+                {"name": term.name, "I": term.I, "feature": feature, "unit": unit,
+                 "measured": seen, "sd": sd, "fit": plain(float(model[k])), "off": plain(off)}
+            )  # fmt: skip
+    return [Section("spikes", "Spikes", (), {"rows": rows}, tuple(table))]
+
+
+def _rivals(fit, terms, seed, say):
+    # A prior is one of a parameter that a rival need not have.
+    data = [term for term in terms if not isinstance(term, Prior)]
+    family = rivals(data, lead=("L_s" in fit.names,), series="R_s" in fit.names)
+    found = compare(data, family, seed=seed, progress=say)
+    lines = list(found.sentences)
+    lines.append(
+        f"For comparison, the fit of this report: {len(fit.names)} parameters, BIC {fit.bic:.1f}. "
+        "The rivals leave out the series resistance and the lead where this fit has them not free, "
+        "and are free in all else: what it fixed, added or was told of ranges is not carried over"
+        + (", nor are its priors." if len(data) < len(terms) else ".")
+    )
+    rows = found.rows()
+    number = lambda x, form: "–" if x is None else format(x, form)
+    table = [("", "model", "parameters", "chi²", "BIC", "over the best", "what of it")]
+    for row in rows:
+        if "bic" not in row:
+            table.append((f"{row['rank']}", row["name"], "–", "–", "–", "–", row["failure"]))
+            continue
+        notes = [] if row["converged"] else ["did not converge"]
+        notes += [f"leaves {', '.join(row['undetermined'])} open"] if row["undetermined"] else []
+        table.append((
+            f"{row['rank']}", row["name"], f"{row['parameters']}", number(row["chi2"], ".5g"),
+            number(row["bic"], ".1f"), number(row["delta_bic"], ".1f"), "; ".join(notes),
+        ))  # fmt: skip
+    return lines, {"rows": rows}, tuple(table), None
+
+
+def _profiles(fit, names, say):
+    found = []
+    try:
+        for name in names:
+            found.append(profile(fit, name, progress=say))
+            if not found[-1].complete:
+                break
+    except KeyboardInterrupt:
+        pass
+    lines = [p.statement() for p in found]
+    missing = names[len(found) :]
+    if missing:
+        lines.append(f"Interrupted before {', '.join(missing)}.")
+    record = [
+        {"name": p.name, "unit": p.unit, "level": p.level, "low": plain(p.low),
+         "high": plain(p.high), "closed": list(p.closed), "complete": p.complete,
+         "values": p.values.tolist(), "increase": p.increase.tolist()}
+        for p in found
+    ]  # fmt: skip
+    return lines, {"rows": record}, (), profiles_figure(fit, found) if found else None
+
+
+def _bootstrap(fit, n, seed, folder, say):
+    found = bootstrap(fit, n, seed=seed, progress=say)
+    lines = [f"{len(found.z)} of {found.asked} refits converged."]
+    if not found.complete:
+        lines.append("Interrupted; these are the refits until then.")
+    lines += [
+        found[name].statement(name)
+        for name, fine in zip(fit.names, fit.identifiable, strict=True) if fine
+    ]  # fmt: skip
+    with (folder / "bootstrap.csv").open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow([f"{n}_{u}" for n, u in zip(fit.names, fit.units, strict=True)])
+        rows.writerows(found.values.tolist())
+    record = {
+        "asked": found.asked, "converged": len(found.z), "complete": found.complete,
+        "rows": [_spread(name, found[name], fine)
+                 for name, fine in zip(fit.names, fit.identifiable, strict=True)],
+    }  # fmt: skip
+    figure = draws_figure(fit, found.values) if len(found.z) > 1 else None
+    return lines, record, (), figure
+
+
+def _posterior(fit, seed, folder, say):
+    found = posterior(fit, seed=seed, progress=say)
+    found.to_xarray().to_netcdf(folder / "posterior.nc", engine="scipy")
+    record = {
+        "ok": found.ok, "divergent": int(found.divergent.sum()),
+        "rows": [_spread(name, found[name], bool(fine)) | {"r_hat": plain(r), "ess": plain(e)}
+                 for name, fine, r, e in zip(fit.names, found.informed, found.r_hat, found.ess,
+                                             strict=True)],
+    }  # fmt: skip
+    values = fit.problem.coordinates.to_values(found.flat)
+    lines = [*found.statements(), *_window(fit, found)]
+    return lines, record, (), draws_figure(fit, values, found.informed.tolist())
+
+
+def _window(fit, found) -> list[str]:
+    """Over the draws: does it oscillate under a constant current, and where."""
+    if not isinstance(fit.model, Memristor2D | Memristor3D):
+        return []
+    units = {"low": "A", "high": "A", "frequency": "Hz"}
+    window = found.derived(hopf_window("current"), units)
+    share = window["low"].share
+    lines = [f"It oscillates under some constant current in {100 * share:.3g} % of the draws."]
+    names = {"low": "from", "high": "to", "frequency": "frequency at the onset"}
+    return lines + [window[k].statement(name) for k, name in names.items() if share >= FEWEST]
+
+
+def _spread(name, s, decided) -> dict[str, Any]:
+    row = {"name": name, "unit": s.unit, "decided_by_the_data": bool(decided)}
+    if not decided:
+        return row
+    return row | {"median": plain(s.median), "interval_95": [plain(s.low), plain(s.high)]}

@@ -1,0 +1,1 @@
+"""What a fit adds up: measurements, priors, goals, and their noise."""

@@ -1,0 +1,110 @@
+"""A measured steady current-voltage curve as a term of a fit."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from fitting.terms.term import SHARE, Noise
+from jaxmem.devices import AbstractDevice
+from jaxmem.responses import operating_point
+
+
+class SteadyCurve(eqx.Module):
+    """The steady curve I(u) = u/R_b + i_c0 f_ss(u) (eq. 5) of any device, as measured.
+
+    **Arguments:**
+
+    - `observed`: the currents [A] at given voltages, or the applied voltages [V] at given
+      currents, shape `(n,)`.
+    - `u`, `V`, `I`: one of them, shape `(n,)`: voltages over the memristor [V], applied voltages
+      [V], or currents [A].
+    - `sigma`: standard deviation of a point, a number, shape `(n,)` or a noise model; None:
+      proportional to its size, with a factor that the fit estimates.
+    - `label`, `source`: what to call it and the file it came from.
+
+    **Raises:** `ValueError` if not exactly one bias is given, shapes differ, a value is not finite,
+    or sigma is not positive.
+    """
+
+    observed: np.ndarray
+    bias: np.ndarray
+    sigma: np.ndarray | None
+    weight: np.ndarray
+    noise: Noise | None = eqx.field(static=True)
+    kind: str = eqx.field(static=True)
+    label: str = eqx.field(static=True)
+    source: str = eqx.field(static=True)
+
+    def __init__(self, observed, *, u=None, V=None, I=None, sigma=None, label="", source=""):
+        given = {k: v for k, v in (("u", u), ("V", V), ("I", I)) if v is not None}
+        self.label, self.source = label, source
+        if len(given) != 1:
+            raise ValueError(f"{self.name}: give the bias once, as u, V or I")
+        ((self.kind, bias),) = given.items()
+        self.observed = np.asarray(observed, dtype=float)
+        self.bias = np.asarray(bias, dtype=float)
+        self.noise = sigma if isinstance(sigma, Noise) else None
+        sigma = sigma.sigma(self.observed) if isinstance(sigma, Noise) else sigma
+        self.sigma = None if sigma is None else np.asarray(sigma, dtype=float)
+        if self.observed.ndim != 1 or self.observed.shape != self.bias.shape:
+            raise ValueError(
+                f"{self.name}: bias and observed must be vectors of one length, got shapes "
+                f"{self.bias.shape} and {self.observed.shape}"
+            )
+        bad = ~(np.isfinite(self.observed) & np.isfinite(self.bias))
+        if bad.any():
+            raise ValueError(f"{self.name}: point {int(np.argmax(bad))} is not finite; remove it")
+        if self.sigma is None and (self.observed == 0).any():
+            raise ValueError(f"{self.name}: a value of 0 has no relative weight; give sigma")
+        if self.sigma is not None and not (np.isfinite(self.sigma) & (self.sigma > 0)).all():
+            raise ValueError(f"{self.name}: sigma must be positive and finite everywhere")
+        # 1/sigma, known now: under `jit` nothing of NumPy's can be computed any more.
+        size = SHARE * np.abs(self.observed) if self.sigma is None else self.sigma
+        self.weight = np.broadcast_to(1 / size, self.observed.shape)
+
+    @property
+    def name(self) -> str:
+        """The label, or else the source."""
+        return self.label or self.source or "steady curve"
+
+    @property
+    def scale_known(self) -> bool:
+        """Whether `sigma` is the deviation itself, and no shape whose scale is estimated."""
+        return self.sigma is not None and (self.noise is None or self.noise.known)
+
+    @property
+    def points(self) -> int:
+        """How many there are."""
+        return len(self.observed)
+
+    @property
+    def unit(self) -> str:
+        """Of what was observed, A or V."""
+        return "V" if self.kind == "I" else "A"
+
+    def signal(self, model: AbstractDevice) -> Float[Array, "n"]:
+        """The model's values at the bias."""
+        bias = jnp.asarray(self.bias)
+        if self.kind == "u":
+            return jax.vmap(model.steady_current)(bias)
+        at: Any = lambda value: operating_point(model, **{self.kind: value})
+        # One after the other: each looks for all equilibria, and lanes would wait for the slowest.
+        found = jax.lax.map(at, bias)
+        return found.I if self.kind == "V" else found.V
+
+    def residual(self, model: AbstractDevice) -> Float[Array, "n"]:
+        """(model - observed)/sigma at every point, shape `(n,)`."""
+        return (self.signal(model) - self.observed) * self.weight
+
+    def compressed(self, model: AbstractDevice) -> Float[Array, "n"]:
+        """The same difference, in logarithms where it is large: what a search starts with.
+
+        asinh of both in units of the noise, scaled so that near the data it is the residual.
+        """
+        size = jnp.abs(self.observed) * self.weight
+        turn = lambda x: jnp.arcsinh(x * self.weight)
+        return (turn(self.signal(model)) - turn(self.observed)) * jnp.hypot(1.0, size)

@@ -1,0 +1,205 @@
+"""What `jaxmem sweep` does: a device and axes of parameters to the map of its oscillations."""
+
+import json
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, Float, Int
+
+from jaxmem.devices import AbstractDevice, read_device, write_device
+from jaxmem.lens import lenses
+from jaxmem.output.provenance import provenance
+from jaxmem.output.results_folder import check_folder, new_folder
+from jaxmem.plots.devices import save
+from jaxmem.plots.stability import hopf_map_figure
+from jaxmem.stability import hopf_points, least_margin
+from jaxmem.stability.equilibria.polynomial import DriveKind
+from jaxmem.sweeps import Axis, sweep
+
+KEYS = {"device", "drive", "axis"}
+AXIS_KEYS = {"parameter", "low", "high", "points", "spacing", "values"}
+
+
+class Oscillation(NamedTuple):
+    """What a map holds of each device; NaN where it has no Hopf point.
+
+    - `margin`, `margin_u`: see `least_margin`; negative where it oscillates at some bias.
+    - `found`: how many Hopf points. Of the first and the last of them in u: the `drive` [A] or
+      [V], the `frequency` [Hz], and `l1` [1/V^2], positive where the onset is hard.
+    """
+
+    margin: Float[Array, ""]
+    margin_u: Float[Array, ""]
+    found: Int[Array, ""]
+    drive_low: Float[Array, ""]
+    drive_high: Float[Array, ""]
+    frequency_low: Float[Array, ""]
+    frequency_high: Float[Array, ""]
+    l1_low: Float[Array, ""]
+    l1_high: Float[Array, ""]
+
+
+@lru_cache(maxsize=4)
+def oscillation(kind: DriveKind) -> Callable[[AbstractDevice], Oscillation]:
+    """The function of a device that is swept; cached, because a new one would compile anew."""
+
+    def of(device: AbstractDevice) -> Oscillation:
+        least = least_margin(device, kind)
+        hopf = hopf_points(device, drive=kind)
+        at = hopf.I if kind == "current" else hopf.V
+        last = jnp.clip(hopf.found, 1, at.size) - 1
+        ends = lambda a: (a[0], a[last])
+        frequency = hopf.omega / (2 * jnp.pi)
+        return Oscillation(
+            least.margin, least.u, hopf.found, *ends(at), *ends(frequency), *ends(hopf.l1)
+        )
+
+    return of
+
+
+@dataclass(frozen=True)
+class SweepFile:
+    """What a TOML file asks for.
+
+        device = "device.toml"   # beside this file
+        drive = "current"        # or "voltage", through R_s
+
+        [[axis]]
+        parameter = "C_m"
+        low = 1e-9
+        high = 1e-6
+        points = 200             # or values = [...] in the place of these three
+        spacing = "log"          # or "linear"
+
+    Over one or two axes there is a figure, over more the arrays only.
+    """
+
+    device: AbstractDevice
+    device_file: Path
+    drive: DriveKind
+    axes: tuple[Axis, ...]
+
+
+class Swept(NamedTuple):
+    """What was written, its points, and the share of them that oscillate."""
+
+    folder: Path
+    points: int
+    share: float
+    data: xr.Dataset
+
+
+def read_sweep(path: str | Path) -> SweepFile:
+    """The sweep that a TOML file describes (see `SweepFile`).
+
+    **Raises:** `ValueError` that names the file, the entry, and what may stand there.
+    """
+    path = Path(path)
+    try:
+        spec = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise ValueError(f"{path}: there is no such file; check the path") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ValueError(f"{path}: this is not TOML: {error}") from None
+    _known(path, "", spec, KEYS)
+    if not isinstance(spec.get("device"), str):
+        raise ValueError(f'{path}: device must name a TOML file, device = "device.toml"')
+    drive = spec.get("drive", "current")
+    if drive not in ("current", "voltage"):
+        raise ValueError(f'{path}: drive is "current" or "voltage", got {drive!r}')
+    source = path.parent / spec["device"]
+    device = read_device(source)
+    axes = spec.get("axis", [])
+    if not isinstance(axes, list) or not axes:
+        raise ValueError(f"{path}: there is no [[axis]]; give one or two")
+    return SweepFile(device, source, drive, tuple(_axis(path, a, device) for a in axes))
+
+
+def _axis(path: Path, entry: dict[str, Any], device: AbstractDevice) -> Axis:
+    _known(path, "axis: ", entry, AXIS_KEYS)
+    known, name = lenses(device), entry.get("parameter")
+    if name not in known:
+        raise ValueError(f"{path}: the device has no parameter {name!r}; it has {', '.join(known)}")
+    if "values" in entry:
+        return Axis(known[name], entry["values"])
+    for key in ("low", "high"):
+        if not isinstance(entry.get(key), int | float):
+            raise ValueError(f"{path}: axis {name}: {key} must be a number, got {entry.get(key)!r}")
+    points, spacing = entry.get("points", 100), entry.get("spacing", "log")
+    if not isinstance(points, int) or points < 2:
+        raise ValueError(f"{path}: axis {name}: points must be at least 2, got {points!r}")
+    if spacing not in ("log", "linear"):
+        raise ValueError(f'{path}: axis {name}: spacing is "log" or "linear", got {spacing!r}')
+    make = Axis.log if spacing == "log" else Axis.linear
+    return make(known[name], float(entry["low"]), float(entry["high"]), points)
+
+
+def _known(path, where, entry, keys):
+    unknown = set(entry) - keys
+    if unknown:
+        raise ValueError(
+            f"{path}: {where}unknown {', '.join(sorted(unknown))}; there are "
+            f"{', '.join(sorted(keys))}"
+        )
+
+
+def write_sweep(
+    file: str | Path,
+    out: str | Path,
+    *,
+    force: bool = False,
+    command: str = "",
+    progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
+) -> Swept:
+    """Write sweep.nc (all arrays), sweep.csv (a row a point), the figure, sweep.json.
+
+    **Raises:** `ValueError` for a file, a device or axes that cannot be swept.
+    """
+    check_folder(out, force=force)
+    asked = read_sweep(file)
+    # With one point first, so that what is wrong with the device is said at once.
+    oscillation(asked.drive)(asked.device)
+    data = sweep(
+        oscillation(asked.drive), asked.device, *asked.axes,
+        progress=lambda done, total: progress("sweeping", done, total),
+    )  # fmt: skip
+    _units(data, asked.drive)
+    share = float((data.margin < 0).mean())
+    with new_folder(out, force=force) as folder:
+        data.to_netcdf(folder / "sweep.nc", engine="scipy")
+        table = data.to_dataframe().reset_index()
+        table.to_csv(folder / "sweep.csv", index=False)
+        if len(asked.axes) <= 2:
+            save(hopf_map_figure(data, asked.drive), folder, "map")
+        write_device(folder / "device.toml", asked.device)
+        record = {
+            "drive": asked.drive,
+            "axes": {name: int(data.sizes[name]) for name in data.margin.dims},
+            "share_that_oscillates": share,
+            "provenance": provenance(command, [file, asked.device_file]),
+        }
+        (folder / "sweep.json").write_text(json.dumps(record, indent=1) + "\n")
+    return Swept(Path(out), int(np.prod(data.margin.shape)), share, data)
+
+
+def _units(data: xr.Dataset, drive: DriveKind) -> None:
+    unit, letter = ("A", "I") if drive == "current" else ("V", "V")
+    for name, kind, meaning in (
+        ("margin", "1", "normalised Hurwitz margin, least over the voltages"),
+        ("margin_u", "V", "voltage over the memristor where it is least"),
+        ("found", "1", "number of Hopf points"),
+        ("drive_low", unit, f"{letter} at the first Hopf point"),
+        ("drive_high", unit, f"{letter} at the last Hopf point"),
+        ("frequency_low", "Hz", "frequency at the first Hopf point"),
+        ("frequency_high", "Hz", "frequency at the last Hopf point"),
+        ("l1_low", "V-2", "criticality at the first Hopf point; above 0 hard"),
+        ("l1_high", "V-2", "criticality at the last Hopf point; above 0 hard"),
+    ):
+        data[name].attrs |= {"units": kind, "long_name": meaning}

@@ -1,0 +1,114 @@
+"""What `jaxmem simulate` does: a device and a drive to a table and a figure."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmem.circuits import Circuit, Sine, parse_drive
+from jaxmem.devices import read_device, write_device
+from jaxmem.output.provenance import provenance
+from jaxmem.output.results_folder import check_folder, new_folder
+from jaxmem.plots.devices import save, transient_figure
+from jaxmem.responses import Transient, linearize, operating_points, solve
+
+
+def simulate(
+    device_file: str | Path,
+    drive: str,
+    out: str | Path,
+    *,
+    until: float | None = None,
+    points: int = 2001,
+    rtol: float | None = None,
+    force: bool = False,
+    command: str = "",
+) -> tuple[Transient, list[str]]:
+    """Solve a circuit from rest and write `transient.csv`, figures, `device.toml`, a JSON.
+
+    **Arguments:**
+
+    - `device_file`: a TOML file, see `read_device`; `drive`: a text, see `parse_drive`.
+    - `out`: the folder to write; `force` replaces earlier results there.
+    - `until`: end time [s]; by default past the drive's last edge by ten of the device's slowest
+      time constants there (or ten periods of a sine). `points`: how many samples.
+    - `rtol`: see `solve`.
+
+    **Returns:** the transient, and remarks on it in words.
+
+    **Raises:** `ValueError` for what cannot be read; `RuntimeError` if the solve fails.
+    """
+    check_folder(out, force=force)
+    if points < 2:
+        raise ValueError(f"points must be at least 2, got {points}")
+    circuit = Circuit(read_device(device_file), parse_drive(drive))
+    end = duration(circuit) if until is None else float(until)
+    first = float(min([0.0, *_edges(circuit)[:1]]))
+    if not (np.isfinite(end) and end > first):
+        raise ValueError(f"the end time must lie after {first:g} s and be finite, got {end:g}")
+    run = solve(circuit, jnp.linspace(first, end, points), rtol=rtol)
+    notes = list(run.notes)
+    with new_folder(out, force=force) as folder:
+        write_transient(folder / "transient.csv", run)
+        save(transient_figure(run, drive), folder, "transient")
+        write_device(folder / "device.toml", circuit.device)
+        record = {
+            "drive": drive,
+            "t_end_s": end,
+            "steps": int(run.steps),
+            "extrema": {
+                name: {"min": float(np.min(a)), "max": float(np.max(a)), "unit": unit}
+                for name, a, unit in (("u", run.u, "V"), ("I", run.I, "A"), ("V", run.V, "V"))
+            },
+            "notes": notes,
+            "provenance": provenance(command, [device_file]),
+        }
+        (folder / "simulation.json").write_text(json.dumps(record, indent=1) + "\n")
+    return run, notes
+
+
+def duration(circuit: Circuit) -> float:
+    """A time by which the circuit has answered its drive [s]: see `simulate`."""
+    wave = circuit.drive.wave
+    edges = _edges(circuit)
+    last = float(edges[-1]) if len(edges) else 0.0
+    tail = 10 * _slowest(circuit, float(wave(jnp.asarray(last + 1e-9 * max(abs(last), 1e-9)))))
+    for part in getattr(wave, "parts", (wave,)):
+        if isinstance(part, Sine):
+            tail = max(tail, 10 * float(part.period))
+    return last + tail
+
+
+def _slowest(circuit: Circuit, level: float) -> float:
+    """The longest time constant or period [s] at the drive's last value."""
+    device = circuit.in_time().device
+    us, _ = operating_points(device, **{"V" if circuit.is_voltage else "I": level})
+    us = np.asarray(us)[np.isfinite(us)]
+    slowest = 0.0
+    for u in us:
+        rates: Any = np.asarray(linearize(device, u=float(u)).eigenvalues())
+        slowest = max([slowest, *1 / np.abs(rates.real[rates.real != 0])])
+        # A growing oscillation needs its periods, not its time of growth at the equilibrium.
+        turning = np.abs(rates.imag[rates.imag != 0])
+        if turning.size and np.any(rates.real > 0):
+            slowest = max(slowest, float((2 * np.pi / turning).max()))
+    return float(slowest) or 1.0
+
+
+def _edges(circuit: Circuit) -> np.ndarray:
+    edges = np.asarray(circuit.drive.wave.edges())
+    return edges[np.isfinite(edges)]
+
+
+def write_transient(path: Path, run: Transient) -> None:
+    """A CSV with a column for each signal, name and unit in its header, all digits."""
+    states = zip(run.state_names, run.state_units, strict=True)
+    names = ["t_s", "V_V", "I_A", "u_V", *(f"{name}_{unit}" for name, unit in states)]
+    table = np.column_stack([run.t, run.V, run.I, run.u, run.x])
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(names)
+        rows.writerows(table.tolist())

@@ -1,0 +1,296 @@
+"""What `jaxmem spike` does: a device or a fit to a page, figures and numbers."""
+
+import csv
+import json
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.figure import Figure
+
+from jaxmem.apps.spike.answer import Answer, answer
+from jaxmem.apps.spike.chance import Chance, chance
+from jaxmem.apps.spike.words import sentences
+from jaxmem.circuits import Circuit, CurrentDrive, Step, VoltageDrive
+from jaxmem.devices import (
+    AbstractDevice,
+    ConstantPhase,
+    Memristor2D,
+    device_from_toml,
+    read_device,
+    write_device,
+)
+from jaxmem.lens import get, lenses
+from jaxmem.output.numbers import engineering
+from jaxmem.output.page import inline, render, svg
+from jaxmem.output.provenance import provenance
+from jaxmem.output.results_folder import check_folder, new_folder
+from jaxmem.plots.devices import COLOURS, engineering_axis
+from jaxmem.plots.stability import bifurcation_figure, gain_axes, map_figure, rest_curve
+from jaxmem.responses import solve
+from jaxmem.stability import least_margin, smallest_change
+from jaxmem.sweeps import Axis, sweep
+
+# Points of the map to each side, of a device with many states fewer, and how far it goes, at least,
+# from the device.
+POINTS, FEWER, DECADES = 121, 31, 1.0
+# Of more states besides u the programs take too long to compile; of so many the map is coarser.
+STATES, MANY = 20, 8
+
+
+class Report(NamedTuple):
+    """What was written: the page, and its findings in words."""
+
+    page: Path
+    lines: list[str]
+
+
+def write_report(
+    file: str | Path,
+    out: str | Path,
+    *,
+    axes: tuple[str, str] | None = None,
+    force: bool = False,
+    command: str = "",
+    progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
+) -> Report:
+    """Write report.html, spike.json, figures, the branches as CSV, the map as netCDF.
+
+    **Arguments:**
+
+    - `file`: a device as TOML, or the `fit.json` of a fit.
+    - `axes`: names of the two parameters of the stability map; by default the two that the
+      smallest change moves most.
+
+    **Raises:** `ValueError` for a file that is neither, for a device whose branches are linear at
+    all voltages (a fit of elements), with more than 20 states besides u (as ladders of
+    constant-phase elements have that are wide and accurate), and for axes that it has not.
+    """
+    check_folder(out, force=force)
+    device, fit = read(file)
+    if not device.windows():
+        raise ValueError(
+            f"{file}: this device is linear (no branch has a threshold), so it says nothing of "
+            "other biases; fit spectra at several biases with --together, or give a Memristor3D"
+        )
+    states = device.in_time().size
+    if states > STATES:
+        raise ValueError(
+            f"{file}: with its ladders this device has {states} states besides u, and the report "
+            f"is made for at most {STATES}; give its constant-phase element a lower accuracy, or a "
+            "narrower band round the frequency of its spikes, or look at it with `jaxmem simulate`"
+        )
+    if axes is not None:
+        _check_axes(device, axes)
+    answers, chances = [], []
+    for k, drive in enumerate(("current", "voltage")):
+        progress("answering", k, 2)
+        answers.append(answer(device, drive))
+        chances.append(chance(device, fit, drive) if fit else None)
+    progress("answering", 2, 2)
+    lines = {a.drive: _lines(device, a, c) for a, c in zip(answers, chances, strict=True)}
+    for a in answers:
+        lines[a.drive] += _ladders(device, a)
+    figures: dict[str, Figure] = {}
+    with new_folder(out, force=force) as folder:
+        for k, a in enumerate(answers):
+            progress("drawing", k, 2)
+            if not a.impossible:
+                figures |= _figures(folder, device, a, axes)
+        progress("drawing", 2, 2)
+        drawn = {}
+        for name, figure in figures.items():
+            drawing = svg(figure)
+            figure.savefig(folder / f"{name}.png", dpi=150)
+            (folder / f"{name}.svg").write_text(drawing, encoding="utf-8")
+            drawn[name] = inline(drawing)
+        write_device(folder / "device.toml", device)
+        origin = provenance(command, [file])
+        record = {
+            "source": str(file),
+            "device": {n: float(get(lens, device)) for n, lens in lenses(device).items()},
+            "statements": lines,
+            "answers": [a.record() for a in answers],
+            "chances": [c and c.__dict__ for c in chances],
+            "provenance": origin,
+        }
+        (folder / "spike.json").write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
+        page = render(
+            "jaxmem.apps", "spike.html", title="Will it spike?", source=Path(file).name,
+            lines=lines, answers=[a.record() for a in answers], spikes=[a.spikes for a in answers],
+            figures=drawn, provenance=json.dumps(origin, indent=1),
+        )  # fmt: skip
+        (folder / "report.html").write_text(page, encoding="utf-8")
+    return Report(Path(out) / "report.html", [line for part in lines.values() for line in part])
+
+
+def read(file: str | Path) -> tuple[AbstractDevice, dict[str, Any] | None]:
+    """The device in a TOML file or in the JSON of a fit, and the fit."""
+    file = Path(file)
+    if file.suffix.lower() != ".json":
+        return read_device(file), None
+    try:
+        fit = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"{file}: there is no such file; check the path") from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{file}: this is no JSON ({error})") from None
+    if not isinstance(fit, dict) or not isinstance(fit.get("device"), str):
+        raise ValueError(
+            f"{file}: this JSON holds no fitted device; give the fit.json that `jaxmem fit` wrote, "
+            "or a device as TOML"
+        )
+    return device_from_toml(fit["device"], source=str(file)), fit
+
+
+def _check_axes(device, axes):
+    known = lenses(device)
+    if isinstance(device, Memristor2D):
+        # Its map is that of the device with a second lag.
+        known = known | {"tau_k": known["tau_d"]}
+    for name in axes:
+        if name not in known:
+            raise ValueError(f"the device has no parameter {name}; it has {', '.join(known)}")
+        if not float(get(known[name], device)) > 0:
+            raise ValueError(f"{name} is not positive: a map is drawn over factors of it")
+    if axes[0] == axes[1]:
+        raise ValueError(f"a map wants two parameters, got {axes[0]} twice")
+
+
+def _lines(device, found: Answer, sure: Chance | None) -> list[str]:
+    return sentences(device, found) + ([sure.sentence()] if sure else [])
+
+
+def _ladders(device, found: Answer) -> list[str]:
+    """What a constant-phase element is in time, and whether it is asked for more than it is."""
+    rates = [] if found.hopf is None else list(np.asarray(found.hopf.omega) / (2 * np.pi))
+    rates += [1 / float(T) for b in found.branches for T in np.asarray(b.period)]
+    rates = [rate for rate in rates if np.isfinite(rate)]
+    lines = []
+    for name, element in device.branches.items():
+        if not isinstance(element, ConstantPhase):
+            continue
+        low, high = element.band
+        band = f"{engineering(low, 'Hz')} to {engineering(high, 'Hz')}"
+        lines.append(
+            f"The constant-phase element {name} stands as {len(element.ladder()[1].R)} R-C pairs: "
+            f"its admittance within {100 * element.accuracy:.2g} % from {band}."
+        )
+        if rates and not low <= min(rates) <= max(rates) <= high:
+            ends = f"{engineering(min(rates), 'Hz')} to {engineering(max(rates), 'Hz')}"
+            lines.append(
+                f"It oscillates at {ends}, outside this band: give {name} a band that holds it."
+            )
+    return lines
+
+
+def _figures(folder, device, found: Answer, axes) -> dict[str, Figure]:
+    """The figures of one kind of drive; branches and map go into the folder as data."""
+    kind = found.drive
+    figures = {}
+    if found.hopf is not None and found.branches:
+        figures[f"bifurcation_{kind}"] = bifurcation_figure(
+            device, kind, found.hopf, found.branches
+        )
+        _write_branches(folder / f"cycles_{kind}.csv", found)
+    figures[f"readiness_{kind}"] = _readiness_figure(device, found)
+    chosen = axes or _axes(found)
+    if chosen is not None:
+        data, here, target = _map(device, found, chosen)
+        data.to_netcdf(folder / f"map_{kind}.nc", engine="scipy")
+        figures[f"map_{kind}"] = map_figure(data, here=here, target=target)
+    return figures
+
+
+def _readiness_figure(device, found: Answer) -> Figure:
+    """What it has and needs over u, and what it answers to a step into the window, or at rest."""
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    gain_axes(left, device, found.drive)
+    stable = [b for b in found.branches if np.asarray(b.stable).any()]
+    if stable:
+        _spikes(right, device, found, stable[0])
+    else:
+        centre, width = min(device.windows(), key=lambda w: float(w[1]))
+        top = device.steady_current(centre + 10 * width)
+        if found.drive == "voltage":
+            top = centre + 10 * width + device.R_s * top
+        rest_curve(right, device, found.drive, (0.0, float(top)))
+        engineering_axis(right, "x", found.letter, found.unit)
+        engineering_axis(right, "y", "u at rest", "V")
+        right.set_title("steady state (dashed where unstable)", fontsize="medium")
+        right.grid(alpha=0.25, lw=0.5)
+    return figure
+
+
+def _spikes(ax, device, found: Answer, branch) -> None:
+    stable = np.flatnonzero(branch.stable)
+    k = stable[len(stable) // 2]
+    level, period = float(branch.drive[k]), float(branch.period[k])
+    make = CurrentDrive if found.drive == "current" else VoltageDrive
+    t = jnp.linspace(0, 8 * period, 2001)
+    run = solve(Circuit(device, make(Step(jnp.asarray(level)))), t)
+    ax.plot(run.t, run.u, color=COLOURS[0], lw=1.2)
+    engineering_axis(ax, "x", "time", "s")
+    engineering_axis(ax, "y", "u", "V")
+    ax.set_title(f"from rest, {found.letter} = {engineering(level, found.unit)}", fontsize="medium")
+    ax.grid(alpha=0.25, lw=0.5)
+
+
+def _axes(found: Answer) -> tuple[str, str] | None:
+    """The two parameters that the smallest change moves most."""
+    assert found.change is not None
+    change = found.change
+    if int(change.result) != 0 and found.lag_change is not None:
+        change = found.lag_change
+    if int(change.result) != 0:
+        return None
+    order = np.argsort(-np.abs(np.log(np.asarray(change.factors))))
+    names = [change.names[k] for k in order]
+    return (names[0], names[1]) if len(names) > 1 else None
+
+
+def _map(device, found: Answer, axes):
+    """A sweep of the least margin round the device, the device, and the boundary near it."""
+    if found.lag is not None:
+        device = found.lag.device
+    known = lenses(device)
+    pair = [known[name] for name in axes]
+    near = smallest_change(device, *pair, drive=found.drive)
+    values = [float(get(lens, device)) for lens in pair]
+    target, needed = None, np.zeros(2)
+    if int(near.result) == 0:
+        needed = np.log10(np.asarray(near.factors))
+        target = tuple(float(v) for v in values * 10**needed)[::-1]
+    reach = np.maximum(DECADES, 1.6 * np.abs(needed).max())
+    points = FEWER if device.in_time().size > MANY else POINTS
+    made = [
+        Axis.log(lens, v / 10**reach, v * 10**reach, points)
+        for lens, v in zip(pair, values, strict=True)
+    ]
+    data = sweep(least_of(found.drive), device, *made)
+    return data, tuple(values[::-1]), target
+
+
+@lru_cache(maxsize=4)
+def least_of(drive):
+    """`least_margin` under a drive; cached, because a new function would compile anew."""
+    return lambda device: least_margin(device, drive)
+
+
+def _write_branches(path: Path, found: Answer) -> None:
+    names = [
+        "branch", f"{found.letter}_{found.unit}", "period_s", "u_max_V", "u_min_V", "energy_J",
+        "multiplier", "stable",
+    ]  # fmt: skip
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(names)
+        for k, b in enumerate(found.branches):
+            n = int(b.count)
+            table = np.stack([b.drive, b.period, b.u_max, b.u_min, b.energy, b.multiplier])[:, :n]
+            for row, stable in zip(table.T.tolist(), np.asarray(b.stable)[:n], strict=True):
+                rows.writerow([k, *row, int(stable)])

@@ -1,0 +1,1 @@
+"""Results as files: folders, pages, where they came from, numbers as text."""

@@ -1,0 +1,22 @@
+"""Numbers for people: with their unit, and a prefix where the unit takes one."""
+
+import math
+
+# Units as they are printed.
+SYMBOLS = {"ohm": "Ω", "1": "", "S s^n": "S·sⁿ"}
+PREFIXES = {
+    -18: "a", -15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G",
+    12: "T", 15: "P", 18: "E",
+}  # fmt: skip
+
+
+def engineering(value: float, unit: str = "", digits: int = 4) -> str:
+    """A number for people: `12.5 kΩ`; what has no prefix, `1e-08 S·sⁿ`."""
+    symbol = SYMBOLS.get(unit, unit)
+    if not math.isfinite(value):
+        return f"{value} {symbol}".strip()
+    if not symbol or "·" in symbol or "^" in symbol:
+        return f"{value:.{digits}g} {symbol}".strip()
+    exponent = 3 * math.floor(math.log10(abs(value)) / 3) if value else 0
+    exponent = min(max(exponent, -18), 18)
+    return f"{value / 10.0**exponent:.{digits}g} {PREFIXES[exponent]}{symbol}"

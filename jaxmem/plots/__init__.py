@@ -1,0 +1,1 @@
+"""Figures of devices and of their stability."""

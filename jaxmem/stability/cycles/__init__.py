@@ -1,0 +1,1 @@
+"""Limit cycles: found, followed, their multipliers."""

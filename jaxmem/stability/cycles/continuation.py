@@ -1,0 +1,257 @@
+"""From cycle to cycle: pseudo-arclength continuation of periodic orbits out of a Hopf point."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from jaxmem.devices.branch import Scalar
+from jaxmem.stability.cycles import mesh as meshes
+from jaxmem.stability.cycles.collocation import (
+    Field,
+    Linear,
+    Orbit,
+    linearise,
+    phases,
+    slopes,
+    solve_for,
+    weights,
+)
+from jaxmem.stability.cycles.floquet import deflated, multipliers
+from jaxmem.stability.cycles.radau import DENSE
+
+# Steps in relative change: where Newton works for them, and where it does not (a state may drift
+# by many times what it oscillates); the update at which a cycle is taken; the largest rise of ln T.
+USUAL_STEP, LARGEST_STEP, UPDATE, LONGEST = 0.5, 20.0, 1e-5, 14.0
+# A fold is stepped over by so much at most: it is interpolated between the cycles on both sides.
+FOLD_STEP = 0.1
+# Newton iterations of one try, tries in a row, tries before the mesh of the last step comes back.
+ITERATIONS, TRIES, BEFORE_OLD_MESH = 7, 14, 3
+
+RUNNING, CLOSED, FULL, STALLED, LONG, CROSSED = range(6)
+
+
+class Place(NamedTuple):
+    """An accepted cycle, its mesh, and the direction in which the branch goes on."""
+
+    mesh: Float[Array, "N"]
+    orbit: Orbit
+    tangent: Orbit
+
+
+class Row(NamedTuple):
+    """What is kept of each cycle of a branch, in the units of the continuation."""
+
+    drive: Scalar
+    log_period: Scalar
+    top: Scalar
+    bottom: Scalar
+    multiplier: Scalar
+    step: Scalar
+    slope_before: Scalar
+    slope_after: Scalar
+    mean_power: Scalar
+
+
+class Walk(NamedTuple):
+    """The state of the loop: one Newton iteration a trip."""
+
+    place: Place
+    before: Place
+    guess: Orbit
+    size: Float[Array, "n"]
+    step: Scalar
+    iteration: Int[Array, ""]
+    tries: Int[Array, ""]
+    update: Scalar
+    count: Int[Array, ""]
+    first_swing: Scalar
+    trips: Int[Array, ""]
+    code: Int[Array, ""]
+    rows: Row
+    kept: Place
+    kept_stable: Bool[Array, ""]
+    kept_any: Bool[Array, ""]
+
+
+def inner(mesh, size, a: Orbit, b: Orbit) -> Scalar:
+    """The scalar product of relative changes: states by their ranges, ln T, drive."""
+    states = jnp.sum(weights(mesh)[..., None] * a.stages * b.stages / size**2)
+    return states + a.log_period * b.log_period + a.drive * b.drive
+
+
+def conditions(linear: Linear, place: Place, size, guess: Orbit, step) -> Float[Array, "2 m"]:
+    """Phase and arclength: the change from the prediction is normal to its flow and tangent."""
+    predicted = place.orbit.plus(place.tangent, step)
+    share = weights(place.mesh)[..., None] / size**2
+    along = share * slopes(predicted) / place.mesh[:, None, None]
+    phase = linear.row(along).at[-1].add(jnp.sum(along * (guess.stages - predicted.stages)))
+    phase = phase / jnp.sqrt(jnp.sum(along**2 / share))
+    moved = guess.plus(place.orbit, -1.0)
+    gone = inner(place.mesh, size, place.tangent, moved) - step
+    t = place.tangent
+    arc = linear.row(share * t.stages, t.log_period, t.drive).at[-1].add(gone)
+    return jnp.stack([phase, arc])
+
+
+def follow(
+    field: Field, power, start: Place, size, *, most: int, target=None, largest=LARGEST_STEP
+) -> Walk:
+    """The branch out of a Hopf point, until its amplitude vanishes again.
+
+    - `start`: the equilibrium as an orbit, with the mode as its tangent; `size`: the mode's
+      ranges at the amplitude to begin with.
+    - `power`: a function of a state and the drive whose mean over the period is kept.
+    - `largest`: the longest step.
+    - `target`: a value of the drive; stops at the first stable cycle there.
+    """
+    step = jnp.sqrt(inner(start.mesh, size, start.tangent, start.tangent))
+    start = start._replace(tangent=_scaled(start.tangent, 1 / step))
+    nan = jnp.full((most,), jnp.nan)
+    zero = jnp.zeros((), int)
+    walk = Walk(
+        start, start, start.orbit.plus(start.tangent, step), size, step, zero, zero,
+        jnp.asarray(jnp.inf), zero, jnp.asarray(0.0), zero, zero, Row(*[nan] * 9), start,
+        jnp.asarray(False), jnp.asarray(False),
+    )  # fmt: skip
+    trip = lambda w: _trip(field, power, w, most, target, largest)
+    return jax.lax.while_loop(lambda w: w.code == RUNNING, trip, walk)
+
+
+def _trip(field, power, walk: Walk, most, target, largest) -> Walk:
+    place = walk.place
+    linear = linearise(field, place.mesh, walk.guess)
+    rows = conditions(linear, place, walk.size, walk.guess, walk.step)
+    change = linear.direction(solve_for(linear, rows))
+    update = jnp.maximum(
+        jnp.max(jnp.abs(change.stages) / walk.size),
+        jnp.maximum(jnp.abs(change.log_period), jnp.abs(change.drive)),
+    )
+    guess = walk.guess.plus(change)
+    k = walk.iteration + 1
+    slow = (k > 2) & (update > 0.5 * walk.update)
+    lost = ~(update < 3.0) | slow | (k > ITERATIONS)
+    done = update < UPDATE
+    walk = walk._replace(guess=guess, iteration=k, update=update, trips=walk.trips + 1)
+    case = jnp.where(done, 0, jnp.where(lost, 1, 2))
+    return jax.lax.switch(
+        case,
+        [
+            lambda w: _accept(field, power, w, linear, rows, most, target, largest),
+            _retry,
+            lambda w: w,
+        ],
+        walk,
+    )
+
+
+def _retry(walk: Walk) -> Walk:
+    """A shorter step; from the Hopf point, a smaller amplitude; after some, the old mesh."""
+    tries = walk.tries + 1
+    first = walk.count == 0
+    back = (tries == BEFORE_OLD_MESH) & ~first
+    place = jax.tree.map(lambda a, b: jnp.where(back, a, b), walk.before, walk.place)
+    size = jnp.where(first, walk.size / 5, walk.size)
+    tangent = place.tangent._replace(stages=place.tangent.stages * jnp.where(first, 0.2, 1.0))
+    place = place._replace(tangent=tangent)
+    step = jnp.where(first, walk.step, 0.35 * walk.step)
+    code = jnp.where(tries > TRIES, STALLED, walk.code)
+    return walk._replace(
+        place=place, size=size, step=step, tries=tries, iteration=jnp.zeros_like(tries),
+        guess=place.orbit.plus(tangent, step), code=code,
+    )  # fmt: skip
+
+
+def _accept(field, power, walk: Walk, linear, rows, most, target, largest) -> Walk:
+    place, orbit = walk.place, walk.guess
+    n = orbit.start.shape[0]
+    # The tangent: no residual, no shift in phase, one unit of arclength.
+    forms = jnp.concatenate([linear.closure, rows]).at[:, -1].set(0.0).at[-1, -1].set(-1.0)
+    v = solve_for(linear._replace(closure=forms[:n]), forms[n:]).at[-1].set(0.0)
+    tangent = linear.direction(v)
+    turn = jnp.sqrt(inner(place.mesh, walk.size, tangent, tangent))
+    size = meshes.ranges(orbit)
+    grown = jnp.abs(jnp.log(size[0] / walk.size[0]))
+    sharp = (walk.count > 0) & ((turn > 4.0) | (grown > 1.2)) & (walk.step > 1e-3)
+    folded = (walk.count > 0) & (place.tangent.drive * tangent.drive < 0) & (walk.step > FOLD_STEP)
+    sharp = sharp | folded | ~jnp.isfinite(turn)
+
+    def take(walk):
+        flow = field(jnp.zeros(()), orbit.start, orbit.drive)
+        mu = multipliers(deflated(linear.monodromy, flow), linear.trace)
+        leading = jnp.max(jnp.abs(mu)) if n > 1 else jnp.zeros(())
+        nodes = jnp.concatenate([orbit.starts()[:, :1], orbit.stages[..., 0]], axis=1)
+        u = nodes @ DENSE.T
+        top, bottom = jnp.max(u), jnp.min(u)
+        share = weights(place.mesh)
+        mean = jnp.sum(share * jax.vmap(jax.vmap(power, (0, None)), (0, None))(
+            orbit.stages, orbit.drive))  # fmt: skip
+        row = Row(
+            orbit.drive, orbit.log_period, top, bottom, leading, walk.step,
+            place.tangent.drive, tangent.drive, mean,
+        )  # fmt: skip
+        at = walk.count
+        table = Row(*(a.at[at].set(b) for a, b in zip(walk.rows, row, strict=True)))
+        swing = top - bottom
+        first_swing = jnp.where(at == 0, swing, walk.first_swing)
+        shrunk = (at > 1) & (swing < first_swing)
+        long = orbit.log_period - walk.rows.log_period[0] > LONGEST
+        code = jnp.where(shrunk, CLOSED, jnp.where(long, LONG, RUNNING))
+        code = jnp.where((code == RUNNING) & (at + 1 >= most), FULL, code)
+        kept, kept_any, kept_stable = walk.kept, walk.kept_any, walk.kept_stable
+        if target is not None:
+            old, new = place.orbit.drive, orbit.drive
+            crossed = (old - target) * (new - target) <= 0
+            part = jnp.clip((target - old) / jnp.where(new == old, 1.0, new - old), 0, 1)
+            # Over a fold the drive may reach the target and come back within one step.
+            a, b = place.tangent.drive, tangent.drive
+            fold = new - walk.step * b**2 / (2 * jnp.where(a == b, 1.0, b - a))
+            reached = (a * b < 0) & ((fold - target) * (new - target) <= 0)
+            part = jnp.where(crossed, part, 1.0)
+            crossed = crossed | reached
+            between = place.orbit.plus(orbit.plus(place.orbit, -1.0), part)
+            stable = crossed & (leading < 1)
+            better = stable & ~kept_stable | crossed & ~kept_any
+            kept = jax.tree.map(
+                lambda a, b: jnp.where(better, a, b), Place(place.mesh, between, tangent), kept
+            )
+            kept_any, kept_stable = kept_any | crossed, kept_stable | stable
+            code = jnp.where(kept_stable, CROSSED, code)
+        here = Place(place.mesh, orbit, tangent)
+        mesh = meshes.equidistribute(place.mesh, orbit, place.mesh.shape[0])
+        there = Place(mesh, *(meshes.onto(place.mesh, o, mesh) for o in (orbit, tangent)))
+        here, there = (_unit(p, size) for p in (here, there))
+        easy, k = walk.step < USUAL_STEP, walk.iteration
+        factor = jnp.where((k <= 2) | easy & (k <= 3), 1.6, jnp.where(k <= 4, 1.0, 0.6))
+        most_now = jnp.where(k <= 2, LARGEST_STEP, jnp.maximum(USUAL_STEP, walk.step))
+        most_now = jnp.minimum(most_now, largest)
+        step = jnp.minimum(jnp.where(at == 0, 0.2, factor * walk.step), most_now)
+        return walk._replace(
+            place=there, before=here, guess=there.orbit.plus(there.tangent, step), size=size,
+            step=step, iteration=jnp.zeros_like(at), tries=jnp.zeros_like(at), count=at + 1,
+            first_swing=first_swing, code=code, rows=table, kept=kept, kept_any=kept_any,
+            kept_stable=kept_stable,
+        )  # fmt: skip
+
+    return jax.lax.cond(sharp, _retry, take, walk)
+
+
+def _unit(place, size):
+    length = jnp.sqrt(inner(place.mesh, size, place.tangent, place.tangent))
+    return place._replace(tangent=_scaled(place.tangent, 1 / length))
+
+
+def _scaled(orbit, factor):
+    return Orbit(*(factor * a for a in orbit))
+
+
+def from_hopf(mode, centre, omega, drive, amplitude, intervals: int) -> tuple[Place, Array]:
+    """The equilibrium as an orbit with the mode as tangent, and the mode's ranges."""
+    mesh = jnp.full((intervals,), 1 / intervals)
+    turn = jnp.exp(2j * jnp.pi * phases(mesh))[..., None]
+    wave = amplitude * (turn * mode).real
+    stages = jnp.broadcast_to(centre, wave.shape)
+    orbit = Orbit(centre, stages, jnp.log(2 * jnp.pi / omega), drive)
+    tangent = Orbit(wave[-1, -1], wave, jnp.zeros(()), jnp.zeros(()))
+    return Place(mesh, orbit, tangent), meshes.held(2 * amplitude * jnp.abs(mode), orbit)

@@ -1,0 +1,76 @@
+"""Where an orbit needs its intervals: a mesh that spreads the error evenly."""
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, Int
+
+from jaxmem.stability.cycles import radau
+from jaxmem.stability.cycles.collocation import Orbit, phases
+
+# The share of intervals that is spread evenly in time, whatever the orbit does.
+EVEN = 0.3
+# A state that moves by less than this share of its value (one that is saturated) is held to that:
+# its last digits are no motion.
+STILL = 1e-10
+# This share of u's range is added to the range of each state, in units of what V_m does to it at
+# rest. It holds a state that drifts with the mean of u and hardly oscillates (a slow rung of a
+# constant-phase element's ladder): measured by its own range a branch would be thousands of steps.
+DRIFT = 1e-2
+
+
+def ranges(orbit: Orbit) -> Float[Array, "n"]:
+    """Largest minus smallest value of each state over the period, at least a trifle."""
+    return held(jnp.max(orbit.stages, axis=(0, 1)) - jnp.min(orbit.stages, axis=(0, 1)), orbit)
+
+
+def held(span: Float[Array, "n"], orbit: Orbit) -> Float[Array, "n"]:
+    """What the states of an orbit that span so much are measured by."""
+    trifle = 1e-12 + STILL * jnp.max(jnp.abs(orbit.stages), axis=(0, 1))
+    return span + DRIFT * span[0] + trifle
+
+
+def equidistribute(
+    mesh: Float[Array, "N"], orbit: Orbit, count: int, used: Int[ArrayLike, ""] | None = None
+) -> Float[Array, "M"]:
+    """A mesh with equal shares of |y'''''|^(1/5), the size of the polynomials' error.
+
+    With `used` only so many of the `count` intervals have a width; the others do nothing, so
+    that meshes of several sizes share one compiled program.
+
+    The fifth derivative comes from the jumps of the fourth between neighbours (de Boor, Good
+    approximation by splines with variable knots, 1973).
+    """
+    width = jnp.where(mesh > 0, mesh, 1.0)
+    fourth = _polynomials(orbit)[:, -1] / width[:, None] ** 4 / ranges(orbit)
+    middle = (width + jnp.roll(width, 1)) / 2
+    jump = jnp.abs(fourth - jnp.roll(fourth, 1, axis=0)) / middle[:, None]
+    fifth = jnp.max(jump + jnp.roll(jump, -1, axis=0), axis=1)
+    density = fifth**0.2
+    # A peak is given to the neighbours too: it moves as the orbit changes.
+    density = jnp.maximum(density, (jnp.roll(density, 1) + jnp.roll(density, -1)) / 2)
+    share = mesh * density
+    share = (1 - EVEN) * share / jnp.maximum(jnp.sum(share), 1e-300) + EVEN * mesh
+    ends = jnp.concatenate([jnp.zeros(1), jnp.cumsum(mesh)])
+    filled = jnp.concatenate([jnp.zeros(1), jnp.cumsum(share)])
+    marks = jnp.minimum(jnp.arange(count + 1) / (count if used is None else used), 1.0)
+    new = jnp.interp(marks, filled / filled[-1], ends / ends[-1])
+    return jnp.diff(new)
+
+
+def onto(mesh: Float[Array, "N"], orbit: Orbit, new: Float[Array, "M"]) -> Orbit:
+    """The orbit at the stages of another mesh."""
+    stages = jax.vmap(jax.vmap(lambda tau: at(mesh, orbit, tau)))(phases(new))
+    return orbit._replace(stages=stages)
+
+
+def at(mesh: Float[Array, "N"], orbit: Orbit, tau: Float[Array, ""]) -> Float[Array, "n"]:
+    """The state at a phase in [0, 1]."""
+    ends = jnp.cumsum(mesh)
+    k = jnp.clip(jnp.searchsorted(ends, tau, side="right"), 0, mesh.shape[0] - 1)
+    width = jnp.where(mesh[k] > 0, mesh[k], 1.0)
+    return radau.evaluate(_polynomials(orbit)[k], (tau - ends[k] + mesh[k]) / width)
+
+
+def _polynomials(orbit):
+    return jax.vmap(radau.coefficients)(orbit.starts(), orbit.stages)

@@ -1,0 +1,1 @@
+"""Oscillators that are driven, kicked or counted."""

@@ -1,0 +1,152 @@
+"""What a periodically driven circuit settles to: locked after n periods of its drive, or not."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optimistix as optx
+from jax.typing import ArrayLike
+from jaxtyping import Array, Bool, Complex, Float, Int, Real
+
+from jaxmem.circuits import Circuit
+from jaxmem.devices.branch import Scalar
+from jaxmem.fields import is_concrete, require
+from jaxmem.responses import operating_point, solve
+
+LOCKED, NOT_LOCKED, FAILED = range(3)
+WHY = {
+    NOT_LOCKED: "the state does not return after `most` periods or fewer: it drifts against the "
+    "drive, or wants more periods to settle",
+    FAILED: "an integration failed",
+}
+# How near a settled state must come to count as having returned, in the integrator's units
+# (V_m, i_c0, logit f), before Newton's method closes it; and how well that must do.
+NEAR, CLOSED = 1e-2, 1e-7
+
+
+class Entrainment(eqx.Module):
+    """The settled answer to a periodic drive; `w` and `s` are periods kept and samples.
+
+    - `periods`: n, after how many periods of the drive the state returns (2 after a doubling).
+    - `spikes`: m, upward crossings of `level` in them: m spikes for n periods of the drive.
+    - `t` (s,) over one period of the drive [s]; `u` (w, s) [V] and `x` (w, s, k) in period after
+      period, NaN beyond n.
+    - `multipliers`: Floquet multipliers over n periods; `stable` if all are inside the unit
+      circle. `residual`: how far the state is from closing.
+    - `result`: 0 if locked, or why not (`WHY`): all else is NaN then.
+    """
+
+    periods: Int[Array, ""]
+    spikes: Int[Array, ""]
+    t: Float[Array, "s"]
+    u: Float[Array, "w s"]
+    x: Float[Array, "w s k"]
+    multipliers: Complex[Array, "n"]
+    stable: Bool[Array, ""]
+    residual: Scalar
+    result: Int[Array, ""]
+
+
+def entrainment(
+    circuit: Circuit,
+    period: Real[ArrayLike, ""],
+    *,
+    level: Real[ArrayLike, ""] | None = None,
+    most: int = 8,
+    settle: int = 100,
+    samples: int = 201,
+    rtol: Real[ArrayLike, ""] | None = None,
+    throw: bool = True,
+) -> Entrainment:
+    """What a circuit settles to under a drive that repeats, from rest.
+
+    The state is followed for `settle` periods; the least n after which it returns is found and
+    its orbit closed by Newton's method on the n-fold period map, P^n(y) = y. An orbit of one
+    period that has lost its stability (a doubling, a drift) is therefore not returned: what is
+    returned is what a measurement would show. Works under `jit` and `vmap`.
+
+    **Arguments:**
+
+    - `period`: T [s]. The drive over [t0, t0 + T], t0 = its first edge, is what repeats: a Sine,
+      one cycle of a Triangle, one pulse of a PulseTrain.
+    - `level`: voltage that a spike crosses upwards [V]; by default the middle of the swing.
+    - `most`: the largest n that is looked for. `samples`: of each period.
+    - `throw`: raise if it does not lock; else see `result`.
+
+    **Raises:** `ValueError` for a period that is not positive; `RuntimeError` (with `throw`) if
+    it does not lock or an integration fails, saying which.
+    """
+    period = jnp.asarray(period, dtype=jnp.result_type(float))
+    require(lambda T: T > 0, period, message="entrainment: the period must be positive, got {0} s")
+    if most < 1 or settle < 2 * most:
+        raise ValueError(
+            f"entrainment: wants most >= 1 and settle >= 2 most, got {most} and {settle}"
+        )
+    found = _entrainment(circuit.in_time(), period, level, most, settle, samples, rtol)
+    if throw and is_concrete(found.result) and int(found.result) != LOCKED:
+        raise RuntimeError(
+            f"entrainment: {WHY[int(found.result)]} (settle = {settle}, most = {most}); "
+            "throw=False gives NaN and a code"
+        )
+    return found
+
+
+@eqx.filter_jit
+def _entrainment(circuit, period, level, most, settle, samples, rtol):
+    device, wave = circuit.device, circuit.drive.wave
+    edges = wave.edges()
+    t0 = jnp.min(edges) if edges.shape[0] else jnp.zeros(())
+    rest = operating_point(device, **{"V" if circuit.is_voltage else "I": wave.before()})
+    widths = [w for _, w in device.windows()]
+    unit = jnp.min(jnp.stack(widths)) if widths else jnp.maximum(jnp.abs(rest.u), 1.0)
+    begin = jnp.concatenate([(rest.u / unit)[None], device.chart_rest(rest.u)])
+
+    def run(y, count):
+        t = jnp.linspace(t0, t0 + period, count)
+        start = (y[0] * unit, device.unchart(y[1:]))
+        return solve(circuit, t, start=start, rtol=rtol, atol=rtol, throw=False)
+
+    def once(y):
+        """The period map P in the integrator's units."""
+        end = run(y, 2)
+        return jnp.concatenate([(end.u[-1] / unit)[None], device.chart(end.x[-1])])
+
+    def several(y, n):
+        return jax.lax.fori_loop(0, n, lambda _, y: once(y), y)
+
+    def follow(y, _):
+        y = once(y)
+        return y, y
+
+    _, path = jax.lax.scan(follow, begin, length=settle)
+    away = jnp.stack([jnp.max(jnp.abs(path[-1] - path[-1 - n])) for n in range(1, most + 1)])
+    returned = away < NEAR
+    n = jnp.where(jnp.any(returned), jnp.argmax(returned) + 1, 1)
+    closing = lambda y, n: several(y, n) - y
+    found = optx.root_find(
+        closing, optx.Newton(rtol=1e-9, atol=1e-9), path[-1], args=n, max_steps=20, throw=False,
+        options={"jac": "fwd"},
+    )  # fmt: skip
+    y = found.value
+    slope, residual = jax.jacfwd(lambda y: (closing(y, n),) * 2, has_aux=True)(y)
+    residual = jnp.max(jnp.abs(residual))
+    mu = jnp.linalg.eigvals(slope + jnp.eye(y.shape[0]))
+    # Newton may go to another orbit, one that does not attract.
+    kept = (jnp.max(jnp.abs(y - path[-1])) < 10 * NEAR) & (residual < CLOSED)
+    locked = jnp.any(returned) & kept & jnp.all(jnp.abs(mu) < 1)
+
+    def period_of(y, _):
+        out = run(y, samples)
+        end = jnp.concatenate([(out.u[-1] / unit)[None], device.chart(out.x[-1])])
+        return end, (out.u, out.x)
+
+    _, (u, x) = jax.lax.scan(period_of, y, length=most)
+    shown = (jnp.arange(most) < n) & locked
+    middle = (jnp.max(u) + jnp.min(u)) / 2 if level is None else level
+    ups = (u[:, :-1] < middle) & (u[:, 1:] >= middle) & shown[:, None]
+    result = jnp.where(~jnp.all(jnp.isfinite(path)), FAILED, jnp.where(locked, LOCKED, NOT_LOCKED))
+    hide = lambda a, s: jnp.where(s, a, jnp.nan)
+    return Entrainment(
+        jnp.where(locked, n, 0), jnp.sum(ups), jnp.linspace(t0, t0 + period, samples),
+        hide(u, shown[:, None]), hide(x, shown[:, None, None]), hide(mu, locked), locked,
+        hide(residual, locked), result,
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Equilibria: stable or not, and where they begin to oscillate."""

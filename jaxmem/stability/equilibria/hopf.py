@@ -1,0 +1,198 @@
+"""Hopf points: where a device at rest begins to oscillate."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from jaxmem.devices import AbstractDevice
+from jaxmem.fields import is_concrete
+from jaxmem.responses.characteristic import EXPANDED, coefficients
+from jaxmem.responses.linear import circuit_matrix
+from jaxmem.stability.equilibria.criticality import normal_form
+from jaxmem.stability.equilibria.crossing import on_axis
+from jaxmem.stability.equilibria.polynomial import (
+    DriveKind,
+    crossing_frequency2,
+    margin_of,
+)
+
+# How many are kept, and how finely the voltages are scanned: so many values over so many widths
+# of each branch's window, to both sides.
+MOST, SCAN, REACH = 8, 96, 24.0
+
+
+class HopfPoints(eqx.Module):
+    """Hopf points in the order of u; arrays of shape `(8,)`, padded with NaN.
+
+    - `u`, `I`, `V`: voltage over the memristor [V], current [A], applied voltage [V].
+    - `omega`: angular frequency there [rad/s]; `period` = 2 pi/omega [s].
+    - `l1`: Re c1/omega with q_u = 1 [1/V^2], negative where the onset is soft (supercritical);
+      `l1_kuznetsov`: in raw states, for comparison only.
+    - `amplitude2_slope`, `period_slope`: derivatives of the cycle's squared amplitude of u [V^2]
+      and period [s] by the drive, I or V, at the onset.
+    - `found`: how many there are; more than 8 are counted, but not kept.
+    """
+
+    u: Float[Array, "8"]
+    I: Float[Array, "8"]
+    V: Float[Array, "8"]
+    omega: Float[Array, "8"]
+    l1: Float[Array, "8"]
+    l1_kuznetsov: Float[Array, "8"]
+    amplitude2_slope: Float[Array, "8"]
+    period_slope: Float[Array, "8"]
+    found: Int[Array, ""]
+
+    @property
+    def period(self) -> Float[Array, "8"]:
+        """2 pi/omega [s]."""
+        return 2 * jnp.pi / self.omega
+
+
+def hopf_points(
+    device: AbstractDevice,
+    *,
+    drive: DriveKind = "current",
+    u_range: tuple[float, float] | None = None,
+) -> HopfPoints:
+    """All Hopf points of a device under a constant drive, with criticality and derivatives.
+
+    The normalised Hurwitz margin is sampled in u with its derivative; extrema between samples of
+    one sign are found too, so that a narrow window is not lost. Points with omega^2 <= 0 are
+    neutral saddles and are left out. Beyond six states with u (a constant-phase element's ladder)
+    the margin comes from eigenvalues and the point from the admittance. Derivatives follow from
+    the implicit function theorem. Works under `jit`, `vmap` and `grad`.
+
+    **Arguments:**
+
+    - `drive`: `"current"`, or `"voltage"` through R_s > 0.
+    - `u_range`: voltages to look in [V]; by default 24 widths to each side of where the branches
+      are steep (their `window`).
+
+    **Raises:** `ValueError` if there is neither a window nor a range, or for voltage drive with
+    R_s = 0 (the voltage is then imposed and cannot oscillate).
+    """
+    if drive == "voltage" and is_concrete(device.R_s) and not float(device.R_s) > 0:
+        raise ValueError(
+            "hopf_points: under an ideal voltage, R_s = 0, u is imposed and cannot oscillate; "
+            'give R_s > 0, or drive="current"'
+        )
+    if u_range is None and not device.windows():
+        raise ValueError(
+            "hopf_points: no branch says where it is steep (`window`); give u_range=(low, high)"
+        )
+    return _hopf_points(device, drive, u_range)
+
+
+@eqx.filter_jit
+def _hopf_points(device, drive, u_range):
+    device = device.in_time()
+    if device.size == 0:
+        nan = jnp.full((MOST,), jnp.nan)
+        return HopfPoints(*[nan] * 8, found=jnp.zeros((), int))
+    fixed = jax.lax.stop_gradient(device)
+    margin = lambda u: margin_of(circuit_matrix(fixed, u, drive))
+    grid = scan(fixed, u_range)
+    roots = roots_on(margin, grid)
+    spacing = jnp.max(jnp.diff(grid)) / 10
+
+    def inform(u):
+        if device.size + 1 > EXPANDED:
+            return on_axis(device, u, drive, spacing)
+        # One Newton step from the root carries the derivative and changes nothing else.
+        value = margin_of(circuit_matrix(device, u, drive))
+        u = u - value / jax.lax.stop_gradient(with_slope(margin)(u)[1])
+        c, rate = coefficients(circuit_matrix(device, u, drive))
+        omega2 = crossing_frequency2(c)
+        good = (omega2 > 0) & jnp.isfinite(u)
+        omega = jnp.sqrt(jnp.where(good, omega2, 1.0)) * rate
+        return u, omega, good
+
+    safe = jnp.where(jnp.isfinite(roots), roots, roots[0])
+    safe = jnp.where(jnp.isfinite(safe), safe, grid[0])
+    u, omega, good = jax.vmap(inform)(safe)
+    good = good & jnp.isfinite(roots)
+    order = jnp.argsort(jnp.where(good, jax.lax.stop_gradient(u), jnp.inf))
+    u, omega, good = u[order], omega[order], good[order]
+
+    def describe(u, omega):
+        form = normal_form(device, u, omega, drive)
+        I, slope = with_slope(device.steady_current)(u)
+        V = device.R_s * I + u
+        by_drive = slope if drive == "current" else 1 + device.R_s * slope
+        lean = form.slope_lambda / by_drive
+        size2 = -lean.real / form.c1.real
+        turn = lean.imag + form.c1.imag * size2
+        return (
+            I, V, form.l1, form.l1_kuznetsov, 4 * size2, -2 * jnp.pi / omega**2 * turn,
+        )  # fmt: skip
+
+    rows = jax.vmap(describe)(u, omega)
+    I, V, l1, l1_kuznetsov, amplitude2, period = (jnp.where(good, r, jnp.nan) for r in rows)
+    hide = lambda x: jnp.where(good, x, jnp.nan)
+    return HopfPoints(
+        hide(u), I, V, hide(omega), l1, l1_kuznetsov, amplitude2, period, jnp.sum(good)
+    )
+
+
+def with_slope(fn):
+    """A function of one number, with its derivative."""
+    return lambda u: jax.jvp(fn, (u,), (jnp.ones_like(u),))
+
+
+def scan(device, u_range):
+    if u_range is not None:
+        low, high = (jnp.asarray(end, dtype=jnp.result_type(float)) for end in u_range)
+        return low + (high - low) * jnp.linspace(0, 1, 2 * SCAN + 1)
+    x = jnp.linspace(-REACH, REACH, SCAN + 1)
+    return jnp.sort(jnp.concatenate([centre + width * x for centre, width in device.windows()]))
+
+
+def roots_on(margin, grid):
+    """Zeros of a function between the first and the last value of a grid, padded with NaN."""
+    both = jax.vmap(with_slope(margin))
+    h, slope = both(grid)
+    low, high = grid[:-1], grid[1:]
+    # Between two values of one sign there may be two zeros where the function turns back.
+    turns = (h[:-1] * h[1:] > 0) & (h[:-1] * slope[:-1] < 0) & (h[1:] * slope[1:] > 0)
+
+    def halve(_, ends):
+        low, high = ends
+        middle = (low + high) / 2
+        falling = both(middle)[1] * h[:-1] < 0
+        return jnp.where(falling, middle, low), jnp.where(falling, high, middle)
+
+    bottom = sum(jax.lax.fori_loop(0, 40, halve, (low, high))) / 2
+    inner = jnp.where(turns, bottom, (low + high) / 2)
+    woven = lambda first, between, last: jnp.append(
+        jnp.stack([first, between], axis=1).ravel(), last
+    )
+    u = woven(low, inner, grid[-1])
+    sign = jnp.sign(woven(h[:-1], jax.vmap(margin)(inner), h[-1]))
+    at = jnp.nonzero(sign[:-1] * sign[1:] < 0, size=MOST, fill_value=-1)[0]
+    # Where there is none the bracket is empty, and its search ends at once.
+    up, low = sign[at + 1], u[at]
+    high = jnp.where(at >= 0, u[at + 1], low)
+    roots = jax.vmap(lambda low, high, up: _bracketed(margin, low, high, up))(low, high, up)
+    return jnp.where(at >= 0, roots, jnp.nan)
+
+
+def _bracketed(margin, low, high, sign):
+    """Newton's method kept between two values of opposite sign; `sign` is that at the upper end."""
+
+    def step(state):
+        k, low, high, u, _ = state
+        h, slope = with_slope(margin)(u)
+        up = h * sign > 0
+        low, high = jnp.where(up, low, u), jnp.where(up, u, high)
+        new = u - h / slope
+        inside = (new > low) & (new < high)
+        return k + 1, low, high, jnp.where(inside, new, (low + high) / 2), u
+
+    def going(state):
+        k, _, _, u, last = state
+        return (k < 80) & (u != last)
+
+    start = (0, low, high, (low + high) / 2, jnp.full_like(low, jnp.inf))
+    return jax.lax.while_loop(going, step, start)[3]

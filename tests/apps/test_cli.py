@@ -1,0 +1,391 @@
+"""The command line: what it writes, what it refuses, and that it takes nothing of the user's."""
+
+import csv
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from circuits_by_hand import TRUTHS, impedance, noisy
+from typer.testing import CliRunner
+
+import jaxmem as jm
+from fitting import read_spectra, write_spectra_csv
+from fitting.examples import FOLDER
+from jaxmem.apps.cli import app
+
+THREE = str(FOLDER / "three_biases.csv")
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+@pytest.fixture(scope="module")
+def inductor(tmp_path_factory):
+    """One spectrum of a chemical inductor in a file."""
+    path = tmp_path_factory.mktemp("data") / "inductor.csv"
+    write_spectra_csv(path, [noisy(TRUTHS[0], np.random.default_rng(3))])
+    return path
+
+
+@pytest.fixture(scope="module")
+def single(inductor):
+    out = inductor.parent / "single"
+    ran = run("fit", inductor, "--without", "lead,series", "--out", out, "--seed", 5)
+    assert ran.exit_code == 0, ran.output
+    return ran, out
+
+
+def test_help_does_not_wait_for_jax():
+    code = (
+        "import sys; sys.argv = ['jaxmem', 'fit', '--help']\n"
+        "from jaxmem.apps.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print('JAX' if 'jax' in sys.modules or 'matplotlib' in sys.modules else 'light')"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert ran.stdout.rstrip().endswith("light"), ran.stdout + ran.stderr
+    assert "--max-freq" in ran.stdout
+
+
+def test_one_spectrum(single, inductor):
+    ran, out = single
+    assert str(out / "report.html") in ran.output
+    record = json.loads((out / "fit.json").read_text())
+    rows = {row["name"]: row for row in record["parameters"] + record["derived"]}
+    C, R_b, R_a, L = TRUTHS[0]
+    for name, true in (("C_m", C), ("R_b", R_b), ("R_a", R_a), ("L_d", L)):
+        low, high = rows[name]["interval_68"]
+        assert rows[name]["identifiable"] and low < rows[name]["value"] < high
+        assert abs(np.log(rows[name]["value"] / true)) < 4 * np.log(high / rows[name]["value"])
+    assert rows["R_b"]["unit"] == "ohm"
+    # The residual as its definition says, from the columns that were written.
+    data = np.genfromtxt(out / "data.csv", delimiter=",", names=True, encoding="utf-8")
+    Z = data["Re_Z_ohm"] + 1j * data["Im_Z_ohm"]
+    off = np.abs(data["Re_fit_ohm"] + 1j * data["Im_fit_ohm"] - Z) / np.abs(Z)
+    residual = np.sqrt(np.sum(off**2) / (2 * len(Z)))
+    assert record["relative_rms_residual"] == pytest.approx(residual, rel=1e-9)
+    assert record["chi2"] == pytest.approx(np.sum(off**2), rel=1e-9)
+    # Fitted is this circuit, by hand.
+    best = [rows[n]["value"] for n in ("C_m", "R_b", "R_a", "L_d")]
+    hand = impedance(data["freq_Hz"], *best)
+    np.testing.assert_allclose(data["Re_fit_ohm"] + 1j * data["Im_fit_ohm"], hand, rtol=1e-9)
+    origin = record["provenance"]
+    assert origin["seed"] == 5 and origin["versions"]["jax"]
+    assert origin["data"][0]["file"] == str(inductor) and len(origin["data"][0]["sha256"]) == 64
+    assert record["spectra"][0]["relative_rms_residual"] == pytest.approx(residual, rel=1e-9)
+    check = record["spectra"][0]["kramers_kronig"]
+    assert check["passed"] and 0.003 < check["noise"] < 0.007
+    assert record["flags"] == [] and "3D model is not identifiable" in record["verdict"]
+    fitted = jm.read_device(out / "device.toml")
+    assert float(fitted.C_m) == rows["C_m"]["value"]
+    page = (out / "report.html").read_text()
+    for words in ("<svg", "Nyquist", "Kramers-Kronig", "slow drift can pass", "68 % interval"):
+        assert words in page
+    assert "Traceback" not in page and (out / "spectra.png").stat().st_size > 10_000
+
+
+def test_the_same_command_gives_the_same_numbers(single, inductor):
+    _, out = single
+    again = out.with_name("again")
+    run("fit", inductor, "--without", "lead", "--without", "series", "--out", again, "--seed", 5)
+    one, two = (json.loads((f / "fit.json").read_text()) for f in (out, again))
+    assert one["parameters"] == two["parameters"] and one["chi2"] == two["chi2"]
+
+
+def test_descent_finds_the_same_optimum(single, inductor):
+    _, out = single
+    other = out.with_name("descent")
+    ran = run(
+        "fit", inductor, "--without", "lead,series", "--out", other, "--estimator", "descent",
+        "--optimiser", "adabelief(b1=0.9)", "--schedule", "cosine_decay_schedule", "--rate", 0.3,
+        "--steps", 3000, "--starts", 8,
+    )  # fmt: skip
+    assert ran.exit_code == 0, ran.output
+    one, two = (json.loads((f / "fit.json").read_text()) for f in (out, other))
+    assert two["chi2"] == pytest.approx(one["chi2"], rel=0.01)
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory):
+    """One device fitted to the bundled spectra at three biases."""
+    out = tmp_path_factory.mktemp("together") / "fit"
+    ran = run("fit", THREE, "--device", "3d", "--together", "--out", out)
+    assert ran.exit_code == 0, ran.output
+    return ran, out
+
+
+def test_three_biases_together_are_identifiable(together):
+    ran, out = together
+    assert "The 3D model is identifiable from these data" in ran.output
+    record = json.loads((out / "fit.json").read_text())
+    truth = jm.read_device(FOLDER / "three_biases.toml")
+    assert len(record["parameters"]) == 9
+    for row in record["parameters"]:
+        assert row["identifiable"]
+        error = np.log(row["interval_68"][1] / row["value"])
+        if row["name"] == "V_T":
+            error = (row["interval_68"][1] - row["value"]) / row["value"]
+        true = float(getattr(truth, row["name"]))
+        assert abs(row["value"] / true - 1) < 4 * error, row
+    assert {s["bias"]["value"] for s in record["spectra"]} == {0.68, 0.76, 0.90}
+    assert record["spectra"][0]["elements"]["R_a"] == pytest.approx(870, rel=0.05)
+
+
+def test_a_fit_is_asked_whether_it_spikes(together, tmp_path, single):
+    ran = run("spike", together[1] / "fit.json", "--out", tmp_path / "spike")
+    assert ran.exit_code == 0, ran.output
+    record = json.loads((tmp_path / "spike/spike.json").read_text())
+    truth = jm.hopf_points(jm.read_device(FOLDER / "three_biases.toml"))
+    assert record["answers"][0]["spikes"] == (int(truth.found) > 0)
+    sure = record["chances"][0]
+    assert sure["open"] == [] and sure["low"] == sure["high"]
+    assert f"with probability {sure['low']:.2g}" in " ".join(ran.output.split())
+    assert sure["low"] == (1.0 if int(truth.found) else 0.0)
+    if int(truth.found):
+        width = sure["onset"][1] - sure["onset"][0]
+        assert sure["onset"][0] - width < float(truth.I[0]) < sure["onset"][1] + width
+    # Elements of one spectrum say nothing of other biases.
+    ran = run("spike", single[1] / "fit.json", "--out", tmp_path / "no")
+    assert ran.exit_code == 2 and "--together" in ran.output
+
+
+def test_several_spectra_and_force(tmp_path):
+    rng = np.random.default_rng(4)
+    spectra = []
+    for k in range(9):
+        C, R_b, R_a, L = TRUTHS[0]
+        spectra.append(
+            noisy((C, R_b * 1.1**k * (0.2 if k == 5 else 1), R_a, L), rng, time=60.0 * k)
+        )
+    write_spectra_csv(tmp_path / "run.csv", spectra)
+    out = tmp_path / "series"
+    arguments = ("fit", tmp_path / "run.csv", THREE, "--without", "lead,series", "--out", out)
+    ran = run(*arguments)
+    assert ran.exit_code == 0, ran.output
+    assert "Outlier, run 5" in ran.output and "--together" in ran.output
+    rows = list(csv.DictReader((out / "summary.csv").open()))
+    assert len(rows) == 12 and [r["label"] for r in rows][:2] == ["run 0", "run 1"]
+    assert [r["spectrum"] for r in rows if r["outlier"] == "1"] == ["5"]
+    assert float(rows[8]["R_b [ohm]"]) == pytest.approx(1e5 * 1.1**8, rel=0.02)
+    assert rows[9]["bias"] == "V" and float(rows[9]["bias_value"]) == 0.68
+    for k in range(12):
+        assert (out / f"spectra/{k:02d}/report.html").is_file()
+
+    refused = run(*arguments)
+    assert refused.exit_code == 2 and "--force" in refused.output
+    mine = out / "my notes.txt"
+    mine.write_text("mine")
+    (out / "spectra/00/also.txt").write_text("mine")
+    # A file of the user's where a result would go stops it before anything is removed.
+    own = out / "spectra/0/fit.json"
+    own.parent.mkdir()
+    own.write_text("mine")
+    stopped = run("fit", tmp_path / "run.csv", "--device", "rc", "--out", out, "--force")
+    assert stopped.exit_code == 2 and "would be replaced" in stopped.output
+    assert own.read_text() == "mine" and (out / "spectra/11/fit.json").exists()
+    own.unlink()
+    few = run("fit", tmp_path / "run.csv", "--device", "rc", "--out", out, "--force")
+    assert few.exit_code == 0, few.output
+    # The earlier results are gone, the user's files are not.
+    assert mine.read_text() == "mine" and (out / "spectra/00/also.txt").exists()
+    assert not (out / "spectra/11").exists()
+    assert len(list(csv.DictReader((out / "summary.csv").open()))) == 9
+
+
+def test_a_folder_of_the_users_is_never_replaced(inductor, tmp_path):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.tex").write_text("years")
+    ran = run("fit", inductor, "--out", mine, "--force")
+    assert ran.exit_code == 2 and "did not write" in ran.output
+    assert [p.name for p in tmp_path.rglob("*")] == ["mine", "thesis.tex"]
+    ran = run("fit", inductor, "--out", mine / "thesis.tex")
+    assert ran.exit_code == 2 and "this is a file" in ran.output
+
+
+GOOD = "freq_Hz,Re,Im\n" + "".join(f"{10.0**k},{5 - k},{-k}\n" for k in range(5))
+BAD_FILES = {
+    "empty.csv": ("", "empty"),
+    "words.csv": ("hello world\nthis is no spectrum\n", ""),
+    "semicolon.csv": ("f|Re|Im\n1|2|3\n2|3|4\n3|4|5\n4|5|6\n", ""),
+    "nan.csv": (GOOD + "1e6,nan,-1\n", "line 7"),
+    "one_column.csv": ("1\n2\n3\n4\n5\n", "column"),
+    "zero.csv": (GOOD.replace("1.0,5,0", "0.0,5,0"), "line 2"),
+    "negative.csv": (GOOD.replace("1.0,5,0", "-1.0,5,0"), "line 2"),
+    "three.csv": ("freq_Hz,Re,Im\n1,2,-3\n2,3,-4\n3,4,-5\n", "3"),
+    "truncated.npz": (b"PK\x03\x04 cut off", ""),
+    "noise.bin": (bytes(range(256)) * 20, ""),
+}
+
+
+@pytest.mark.parametrize("name", [*BAD_FILES, "none.csv", "folder"])
+def test_bad_files_get_one_sentence(name, tmp_path):
+    path = tmp_path / name
+    text, word = BAD_FILES.get(name, ("", ""))
+    if name == "folder":
+        path.mkdir()
+    elif name != "none.csv":
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    before = sorted(p.name for p in tmp_path.rglob("*"))
+    ran = run("fit", path, "--out", tmp_path / "out")
+    assert ran.exit_code == 2, ran.output
+    lines = [line for line in ran.output.splitlines() if line]
+    assert len(lines) == 1 and lines[0].startswith(f"jaxmem: {path}"), ran.output
+    assert (
+        word in lines[0] and "Traceback" not in ran.output and len(lines[0]) > len(str(path)) + 25
+    )
+    assert sorted(p.name for p in tmp_path.rglob("*")) == before
+
+
+BAD_OPTIONS = [
+    (("--add", "capacitor"), "cpe"),
+    (("--without", "wires"), "lead"),
+    (("--device", "4d"), "rc, 2d, 3d"),
+    (("--min-freq", "1e9"), "frequencies"),
+    (("--min-freq", "10", "--max-freq", "1"), "no frequencies"),
+    (("--starts", "0"), "starts"),
+    (("--together",), "without a bias"),
+    (("--together", "--bias", "0.8", "--device", "rc"), "R-C"),
+    (("--estimator", "descent", "--optimiser", "adamm"), "did you mean adam"),
+    (("--estimator", "descent", "--optimiser", "sgd(x=1)"), "optax says"),
+    (("--estimator", "descent", "--schedule", "chain"), "schedule"),
+    (("--estimator", "descent", "--rate", "0"), "positive"),
+    (("--bias", "nan"), "finite"),
+]
+
+
+@pytest.mark.parametrize("options, word", BAD_OPTIONS)
+def test_bad_options_get_one_sentence(options, word, inductor, tmp_path):
+    ran = run("fit", inductor, *options, "--out", tmp_path / "out")
+    assert ran.exit_code == 2, ran.output
+    assert word in ran.output and "This is a bug" not in ran.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_device_of_a_file_is_fitted(inductor, tmp_path):
+    C, R_b, R_a, L = TRUTHS[0]
+    near = jm.Device(
+        3 * C, {"leak": jm.Leak(R_b / 2), "own": jm.SlowConductance(0.5 / R_a, 2 * L / R_a)}
+    )
+    jm.write_device(tmp_path / "near.toml", near)
+    ran = run("fit", inductor, "--device", tmp_path / "near.toml", "--out", tmp_path / "out")
+    assert ran.exit_code == 0, ran.output
+    fitted = jm.read_device(tmp_path / "out/device.toml")
+    assert float(fitted.branches["own"].R_a) == pytest.approx(R_a, rel=0.03)
+    assert float(fitted.R_s) == 0.0
+    assert "branches.own.tau" in (tmp_path / "out/report.html").read_text()
+    refused = run("fit", inductor, "--device", "none.toml", "--out", tmp_path / "no")
+    assert refused.exit_code == 2 and "no such file" in refused.output
+
+
+def test_replicates_are_kept(inductor, tmp_path):
+    s = read_spectra(inductor)[0]
+    text = inductor.read_text().splitlines()
+    twice = tmp_path / "twice.csv"
+    twice.write_text("\n".join([text[0], *[line for line in text[1:] for _ in range(2)]]) + "\n")
+    ran = run("fit", twice, "--without", "lead,series", "--out", tmp_path / "out")
+    assert ran.exit_code == 0, ran.output
+    record = json.loads((tmp_path / "out/fit.json").read_text())
+    assert record["spectra"][0]["points"] == 2 * len(s.freq)
+
+
+def test_frequency_limits_and_points_left_out(inductor, tmp_path):
+    s = read_spectra(inductor)[0]
+    top = float(np.sort(s.freq)[-4])
+    ran = run("fit", inductor, "--device", "rc", "--max-freq", top, "--out", tmp_path / "out")
+    assert ran.exit_code == 0, ran.output
+    data = np.genfromtxt(tmp_path / "out/data.csv", delimiter=",", names=True, encoding="utf-8")
+    assert len(data) == len(s.freq) and data["used"].sum() == len(s.freq) - 3
+    record = json.loads((tmp_path / "out/fit.json").read_text())
+    assert record["numbers"] == 2 * (len(s.freq) - 3)
+
+
+def test_simulate(tmp_path):
+    made = run("device", "si")
+    device = tmp_path / "device.toml"
+    device.write_text(made.stdout)
+    out = tmp_path / "out"
+    ran = run("simulate", device, "--drive", "I = Step(3.3e-4)", "--until", 0.02, "--out", out,
+              "--points", 201)  # fmt: skip
+    assert ran.exit_code == 0, ran.output
+    data = np.genfromtxt(out / "transient.csv", delimiter=",", names=True, encoding="utf-8")
+    run_here = jm.solve(
+        jm.Circuit(jm.si_device(), jm.CurrentDrive(jm.Step(3.3e-4))), np.linspace(0, 0.02, 201)
+    )
+    np.testing.assert_allclose(data["u_V"], run_here.u, rtol=1e-12, atol=1e-12)
+    assert "conductionf_1" in data.dtype.names and data["conductionf_1"].max() > 0.5
+    assert (out / "transient.png").stat().st_size > 10_000
+    assert jm.device_to_toml(jm.read_device(out / "device.toml")) == made.stdout
+    record = json.loads((out / "simulation.json").read_text())
+    assert record["extrema"]["u"]["max"] == data["u_V"].max()
+
+
+@pytest.mark.parametrize(
+    "arguments, word",
+    [
+        (("none.toml", "--drive", "I = 1"), "no such file"),
+        (("device.toml", "--drive", "I = Stp(1)"), "did you mean Step"),
+        (("device.toml", "--drive", "I = 1", "--until", "-3"), "end time"),
+        (("device.toml", "--drive", "I = 1", "--points", "1"), "points"),
+        (("bad.toml", "--drive", "I = 1"), "did you mean tau_d"),
+    ],
+)
+def test_simulate_refuses(arguments, word, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("device.toml").write_text(run("device", "paper-3d").stdout)
+    Path("bad.toml").write_text('kind = "Memristor2D"\ntau_x = 1\n')
+    ran = run("simulate", *arguments, "--out", "out")
+    assert ran.exit_code == 2 and word in ran.output, ran.output
+    assert len(ran.output.strip().splitlines()) == 1 and not Path("out").exists()
+
+
+def test_an_interrupt_leaves_nothing(inductor, tmp_path, monkeypatch):
+    import fitting.study.spectra_study
+
+    def stop(*arguments, **more):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fitting.study.spectra_study, "write_fit", stop)
+    ran = run("fit", inductor, "--device", "rc", "--out", tmp_path / "out")
+    assert ran.exit_code == 130 and "nothing was written" in ran.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bug_is_no_traceback(inductor, tmp_path, monkeypatch):
+    import fitting.study.spectra_study
+
+    def broken(*arguments, **more):
+        raise TypeError("something inside")
+
+    monkeypatch.setattr(fitting.study.spectra_study, "write_fit", broken)
+    ran = run("fit", inductor, "--device", "rc", "--out", tmp_path / "out")
+    assert ran.exit_code == 1 and "unexpected TypeError: something inside" in ran.output
+    assert "Traceback" not in ran.output and list(tmp_path.iterdir()) == []
+
+
+def test_the_wheel_holds_templates_and_example(tmp_path):
+    """What an installed package needs besides its modules."""
+    build = pytest.importorskip("hatchling.build")
+    import os
+
+    root = Path(__file__).parents[2]
+    here = os.getcwd()
+    os.chdir(root)
+    try:
+        wheel = build.build_wheel(str(tmp_path))
+    finally:
+        os.chdir(here)
+    names = zipfile.ZipFile(tmp_path / wheel).namelist()
+    for needed in (
+        "jaxmem/__init__.pyi", "fitting/report/templates/fit.html",
+        "fitting/report/templates/series.html",
+        "jaxmem/output/templates/base.html", "jaxmem/apps/templates/spike.html",
+        "fitting/examples/three_biases.csv",
+    ):  # fmt: skip
+        assert needed in names
