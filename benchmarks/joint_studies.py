@@ -99,7 +99,7 @@ def descent(seed, count):
             rng, data, device = studies.part_of_a_study(kind, seed, k)
             starts = studies.starts_around(rng, device, n=1, factor=1.5)
             result = fit(
-                data, device, studies.SPACE, estimator=Descent(), starts=starts,
+                data, device, studies.SPACE, solver=Descent(), starts=starts,
                 seed=k, throw=False,
             )  # fmt: skip
             off = np.abs(result.z - studies.truth_of(result, device)) / result.standard_errors

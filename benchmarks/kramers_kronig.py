@@ -166,7 +166,7 @@ def peer(kind, count, seed):
     }
 
 
-def measured():
+def unwrap():
     """The perovskite cells, points above 6 MHz left out; empty where the data are absent."""
     out = []
     for path in sorted((ROOT.parent / "shared/data/perovskite_eis").glob("*.npz")):

@@ -61,7 +61,7 @@ def picking(seed, count):
     return found
 
 
-def measured(folder, seed):
+def unwrap(folder, seed):
     """2D with a constant-phase element against the purely capacitive rival, and what is said."""
     found = {}
     for cell, k in MEASURED:
@@ -93,7 +93,7 @@ def main():
     result["picking"] = picking(options.seed, 10 if options.quick else 100)
     result["picking_seconds"] = round(time.perf_counter() - start, 1)
     if folder.is_dir():
-        result["measured"] = measured(folder, options.seed)
+        result["measured"] = unwrap(folder, options.seed)
     if not options.quick:
         out = here.parent / "results/rivals.json"
         out.write_text(json.dumps(result, indent=1) + "\n")

@@ -67,11 +67,11 @@ def single_starts(seed, count):
         rng = np.random.default_rng([seed, 1])
         spectrum = noisy(truth, rng)
         begin = np.asarray(truth) * 10 ** rng.uniform(-2, 2, size=(count, 4))
-        problem, best, limit = begin_fit(spectrum, device(*truth), SPACE, MultiStart(0), seed)
-        least = float(problem.search(LeastSquares(), best, limit).chi2[0])
-        problem.search(LeastSquares(), in_search(begin), limit)
+        problem, best, x_scale = begin_fit(spectrum, device(*truth), SPACE, MultiStart(0), seed)
+        least = float(problem.search(LeastSquares(), best, x_scale).chi2[0])
+        problem.search(LeastSquares(), in_search(begin), x_scale)
         start = time.perf_counter()
-        ends = problem.search(LeastSquares(), in_search(begin), limit)
+        ends = problem.search(LeastSquares(), in_search(begin), x_scale)
         seconds = time.perf_counter() - start
         reached = int(np.sum(ends.chi2 <= least * 1.001))
         lower = int(np.sum(ends.chi2 < least * 0.999))
@@ -110,7 +110,7 @@ def descent(seed, draws):
             spectrum = noisy(truth, rng)
             model, space, box = element_model("2d", spectrum=spectrum, lead=False, series=False)
             both = [
-                fit(spectrum, model, space, estimator=e, starts=MultiStart(box=box), seed=seed + k)
+                fit(spectrum, model, space, solver=e, starts=MultiStart(box=box), seed=seed + k)
                 for e in (LeastSquares(), Descent())
             ]
             ratios.append(both[1].chi2 / both[0].chi2)
@@ -137,7 +137,7 @@ def coverage(seed, draws):
     return found
 
 
-def measured(folder):
+def unwrap(folder):
     """The table of residuals, and both series with the 2D circuit and a constant-phase element."""
     data = {cell: np.load(folder / f"pero_{cell}.npz") for cell in ("l300", "d300")}
 
@@ -190,12 +190,12 @@ def speed(seed, count, starts=16):
     spectra = [noisy(truth, rng) for _ in range(count)]
     begins = np.asarray(truth) * 10 ** rng.uniform(-1, 1, size=(count, starts, 4))
     jobs = [begin_fit(s, device(*truth), SPACE, MultiStart(0), 0) for s in spectra]
-    least = [float(p.search(LeastSquares(), b, limit).chi2[0]) for p, b, limit in jobs]
+    least = [float(p.search(LeastSquares(), b, x_scale).chi2[0]) for p, b, x_scale in jobs]
 
     def ours(n):
         return [
-            float(p.search(LeastSquares(), in_search(b[:n]), limit).chi2.min())
-            for (p, _, limit), b in zip(jobs, begins, strict=True)
+            float(p.search(LeastSquares(), in_search(b[:n]), x_scale).chi2.min())
+            for (p, _, x_scale), b in zip(jobs, begins, strict=True)
         ]
 
     def residual(y, s, Z):
@@ -269,7 +269,7 @@ def main():
         "speed": lambda: speed(options.seed, 200 // share),
     }
     if folder.is_dir():
-        parts["measured"] = lambda: measured(folder)
+        parts["measured"] = lambda: unwrap(folder)
     for name, part in parts.items():
         start = time.perf_counter()
         result[name] = part()

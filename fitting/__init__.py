@@ -1,58 +1,7 @@
 """What meets the laboratory: reading, checking and fitting measurements."""
 
-from fitting.diagnosis.derived import Derived as Derived
-from fitting.diagnosis.identifiable import Identifiability as Identifiability
-from fitting.diagnosis.identifiable import identifiability as identifiability
-from fitting.diagnosis.minima import Minimum as Minimum
-from fitting.diagnosis.term_report import TermReport as TermReport
-from fitting.estimate.many import FitMany as FitMany
-from fitting.estimate.many import fit_many as fit_many
-from fitting.estimate.result import Fit as Fit
-from fitting.estimate.series import Series as Series
-from fitting.estimate.series import fit_series as fit_series
-from fitting.estimate.single import fit as fit
-from fitting.inference.draws import Posterior as Posterior
-from fitting.inference.draws import posterior as posterior
-from fitting.inference.intervals import interval as interval
-from fitting.inference.profiles import Profile as Profile
-from fitting.inference.profiles import profile as profile
-from fitting.inference.propagate import Spread as Spread
-from fitting.inference.propagate import hopf_window as hopf_window
-from fitting.inference.propagate import spike_frequency as spike_frequency
-from fitting.inference.resampling import Bootstrap as Bootstrap
-from fitting.inference.resampling import bootstrap as bootstrap
-from fitting.inference.robust_covariance import structured_covariance as structured_covariance
-from fitting.models.conductance import conductance_model as conductance_model
-from fitting.models.elements import Setup as Setup
-from fitting.models.elements import element_model as element_model
-from fitting.models.elements import memristor_model as memristor_model
-from fitting.problem.space import Free as Free
-from fitting.problem.space import MultiStart as MultiStart
-from fitting.problem.space import Space as Space
-from fitting.readers import ReadError as ReadError
-from fitting.readers import Recording as Recording
-from fitting.readers import read_recordings as read_recordings
-from fitting.readers import read_spectra as read_spectra
-from fitting.readers import write_recording_csv as write_recording_csv
-from fitting.readers import write_spectra_csv as write_spectra_csv
-from fitting.readers.traces import read_trace as read_trace
-from fitting.readers.traces import trace_of as trace_of
-from fitting.selection.comparison import compare as compare
-from fitting.selection.families import Rival as Rival
-from fitting.selection.families import rivals as rivals
-from fitting.selection.ranking import Comparison as Comparison
-from fitting.solvers.levenberg_marquardt import Code as Code
-from fitting.solvers.levenberg_marquardt import Descent as Descent
-from fitting.solvers.levenberg_marquardt import LeastSquares as LeastSquares
-from fitting.terms.curve import SteadyCurve as SteadyCurve
-from fitting.terms.linear_kk import KramersKronig as KramersKronig
-from fitting.terms.linear_kk import kramers_kronig as kramers_kronig
-from fitting.terms.spectrum import Spectrum as Spectrum
-from fitting.terms.spikes import Spikes as Spikes
-from fitting.terms.term import Goal as Goal
-from fitting.terms.term import On as On
-from fitting.terms.term import Prior as Prior
-from fitting.terms.term import absolute as absolute
-from fitting.terms.term import estimated as estimated
-from fitting.terms.term import proportional as proportional
-from fitting.terms.trace import Trace as Trace
+import lazy_loader
+
+# What is at the door stands in __init__.pyi. It is imported when it is first used, so that
+# `import fitting` waits for nothing.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -76,7 +76,7 @@ traces_figure(traces, signals).savefig("05_traces.png", dpi=110)
 #
 # Today's device begins to spike at 121 µA, and at 300 Hz. Priors keep each parameter near today's
 # value, within a factor of two; the goals are where it begins to spike, how wide the window is, and
-# how fast it spikes. The last one needs the limit cycle, so it is `dear`: the others lead there.
+# how fast it spikes. The last one integrates in time (a limit cycle), so the others lead there.
 
 # %%
 today = jm.si_device()
@@ -106,7 +106,7 @@ free = Space(*(Free(lambda d, n=n: getattr(d, n), name=n) for n in letters))
 near = [Prior(lambda d, n=n: getattr(d, n), float(getattr(today, n)), factor=2.0) for n in letters]
 goals = [
     Goal(onset, np.log(0.95), 0.01), Goal(width, np.log(4.0), 0.2), Goal(pace, 0.1, 0.1),
-    Goal(frequency, wanted, 0.25, dear=True),
+    Goal(frequency, wanted, 0.25, integrates=True),
 ]  # fmt: skip
 design = fit([*goals, *near], today, free, starts=MultiStart(0))
 points = jm.hopf_points(design.model)

@@ -36,7 +36,7 @@ def derive(
     """Values and intervals at a search vector, by the linear law in the logarithm.
 
     `others` explain the data as well; so do `ends`, each with how many standard errors off a
-    quantity may be there (see `bent`).
+    quantity may be there (see `find_nonlinearity`).
     """
     wanted = elements(problem.model) | dict(more or {})
     if not wanted:

@@ -2,14 +2,19 @@
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
 from fitting.diagnosis.covariance import DECADE, WIDEST, Uncertainty, uncertainty
+from fitting.problem.batch import unwrap
 from fitting.problem.problem import Problem
 from fitting.problem.space import Coordinates
 from fitting.solvers.levenberg_marquardt import Code, Search
+from fitting.terms.spectrum import Spectrum, bias_voltage
+from jaxmem.devices import AbstractDevice
+from jaxmem.lens import lenses
 
 # Two optima explain data equally well if their sums of squares differ by less than this, in
 # squared standard deviations of the noise.
@@ -34,7 +39,7 @@ class Alternative(NamedTuple):
     why: str
 
 
-def distinct(problem: Problem, found: Search, limit: np.ndarray, noise: float):
+def distinct(problem: Problem, found: Search, x_scale: np.ndarray, noise: float):
     """The converged searches grouped into minima, the best first, as a tuple of `Minimum`.
 
     Ends with the same residuals are one minimum if they are one point, or if the data leave a
@@ -43,14 +48,14 @@ def distinct(problem: Problem, found: Search, limit: np.ndarray, noise: float):
     listed, converged or not.
     """
     c = problem.coordinates
-    decade = np.where(c.log, DECADE, limit)
+    decade = np.where(c.log, DECADE, x_scale)
     usable = np.isfinite(found.chi2) & (found.code != Code.NOT_FINITE)
     order = np.argsort(np.where(usable, found.chi2, np.inf), kind="stable")
     order = [k for n, k in enumerate(order) if usable[k] and (n == 0 or found.code[k] == 0)]
     groups: list[_Group] = []
     for k in order:
         z, chi2 = found.z[k], float(found.chi2[k])
-        home = next((g for g in groups if g.holds(z, chi2, limit)), None)
+        home = next((g for g in groups if g.holds(z, chi2, x_scale)), None)
         if home is None and len(groups) < MOST:
             r, J = problem.inspect(z[None])
             free = uncertainty(J[0], noise, decade).singular_values[-1] < 1
@@ -72,10 +77,10 @@ class _Group:
     noise: float
     starts: int = 1
 
-    def holds(self, z, chi2, limit):
+    def holds(self, z, chi2, x_scale):
         """Whether an end is this point."""
         level = abs(chi2 - self.chi2) <= 1e-4 * self.chi2 + 1e-300
-        return level and np.abs((z - self.z) / limit).max() < 1e-2
+        return level and np.abs((z - self.z) / x_scale).max() < 1e-2
 
     def shadows(self, other):
         """Whether another end is this minimum, elsewhere along a direction that is free."""
@@ -135,13 +140,13 @@ def verdicts(
     c: Coordinates,
     z: np.ndarray,
     u: Uncertainty,
-    limit: np.ndarray,
+    x_scale: np.ndarray,
     others: list[Alternative],
     curved: dict[int, str],
 ) -> tuple[np.ndarray, tuple[tuple[str, ...], ...]]:
     """For each parameter whether it is identifiable, and if not, the reasons in words.
 
-    `curved`: why the linear law does not hold for a parameter (see `bent`).
+    `curved`: why the linear law does not hold for a parameter (see `find_nonlinearity`).
     """
     error = np.sqrt(np.diag(u.covariance))
     reasons: list[tuple[str, ...]] = []
@@ -153,16 +158,59 @@ def verdicts(
             why.append("the data do not feel it")
         elif c.log[k] and error[k] > WIDEST:
             why.append("its 68 % interval spans more than a factor of two each way")
-        elif not c.log[k] and error[k] > 9 * max(abs(z[k]), limit[k]):
+        elif not c.log[k] and error[k] > 9 * max(abs(z[k]), x_scale[k]):
             why.append("its 68 % interval spans more than ten times its size each way")
         elif (share[:, k] > 0.3).any():
             why.append("it can change by a factor of ten together with others, below the noise")
         if not why and k in curved:
             why.append(curved[k])
         for other in others:
-            if abs(other.z[k] - z[k]) > max(error[k], 1e-3 * limit[k]):
+            if abs(other.z[k] - z[k]) > max(error[k], 1e-3 * x_scale[k]):
                 value = c.to_values(other.z)[k]
                 why.append(f"{other.why}, at {value:.4g} {c.units[k]}")
                 break
         reasons.append(tuple(why))
     return np.array([not why for why in reasons]), tuple(reasons)
+
+
+def exchanged_lags(problem: Problem, z: np.ndarray) -> list[np.ndarray]:
+    """Search vectors with tau_d and f tau_k exchanged, for each device that has both free.
+
+    At one bias the impedance stays the same exactly (eqs 13, 14). At several, f changes from one
+    to the other, and the exchanged point is near a minimum of its own, if there is one: refit from
+    it. f is taken in the middle of the biases.
+    """
+    c = problem.coordinates
+    model = c.unpack(jnp.asarray(z), problem.model)
+    found = []
+    for k, path in enumerate(c.paths):
+        head = path.removesuffix("tau_d")
+        if "=" in path or not path.endswith("tau_d") or f"{head}tau_k" not in c.paths:
+            continue
+        j = c.paths.index(f"{head}tau_k")
+        if not (c.log[k] and c.log[j]):
+            continue
+        at = lenses(model)
+        letters = [float(at[f"{head}{name}"](model)) for name in ("V_T", "V_m")]
+        u = biases(problem, model)
+        x = (np.median(u) - letters[0]) / letters[1] if len(u) else 0.0
+        f = 0.5 * (1 + np.tanh(np.clip(x, -30, 30) / 2))
+        other = np.array(z)
+        other[k], other[j] = z[j] + np.log(f), z[k] - np.log(f)
+        found.append(np.clip(other, c.low, c.high))
+    return found
+
+
+def biases(problem: Problem, model: Any) -> np.ndarray:
+    """The voltages over the memristor at which spectra were taken [V]."""
+    device = model if isinstance(model, AbstractDevice) else None
+    found = []
+    for term in problem.terms:
+        spectrum = unwrap(term)
+        if isinstance(spectrum, Spectrum) and spectrum.bias[0] is not None:
+            kind, value = spectrum.bias
+            if kind == "u":
+                found.append(value)
+            elif device is not None:
+                found.append(float(bias_voltage(device, kind, jnp.asarray(value, dtype=float))))
+    return np.array([u for u in found if np.isfinite(u)])

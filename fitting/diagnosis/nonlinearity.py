@@ -27,7 +27,7 @@ SLOWLY = "its likelihood falls off more slowly than its covariance says: see its
 BETTER = "a better fit was met elsewhere: search from more starts"
 
 
-class Bent(NamedTuple):
+class Nonlinearity(NamedTuple):
     """What was found: reasons by parameter; points where the data are still explained, and how many
     standard errors off a quantity may be there by the linear law."""
 
@@ -35,9 +35,14 @@ class Bent(NamedTuple):
     ends: list[tuple[np.ndarray, float]]
 
 
-def bent(
-    problem: Problem, z: np.ndarray, chi2: float, error: np.ndarray, limit: np.ndarray, noise: float
-) -> Bent:
+def find_nonlinearity(
+    problem: Problem,
+    z: np.ndarray,
+    chi2: float,
+    error: np.ndarray,
+    x_scale: np.ndarray,
+    noise: float,
+) -> Nonlinearity:
     """Which parameters have intervals that the likelihood does not bear out, and why.
 
     Each parameter with a wide interval is moved by two standard errors (at most a decade) to either
@@ -50,11 +55,11 @@ def bent(
     problem, chi2 = problem.rescaled(problem.scales * noise), chi2 / noise**2
     names, found, ends = problem.coordinates.names, {}, []
     polish = Polish(max_steps=30, enough=0.02)
-    for k in np.flatnonzero(~(error <= NARROW * limit)):
+    for k in np.flatnonzero(~(error <= NARROW * x_scale)):
         for side in (-1, 1):
-            reach = min(FAR * error[k], DECADE * limit[k])
+            reach = min(FAR * error[k], DECADE * x_scale[k])
             for _ in range(SHORTER):
-                end = _moved(problem, polish, z, limit, k, side * reach)
+                end = _moved(problem, polish, z, x_scale, k, side * reach)
                 rise = float(end.r[:-1] @ end.r[:-1]) - chi2 if np.isfinite(end.chi2) else np.inf
                 if rise <= HIGHEST:
                     break
@@ -71,7 +76,7 @@ def bent(
                 # A better fit is the reason that counts.
                 if j not in found or why[j] == Why.BETTER:
                     found[int(j)] = words[Why(int(why[j]))]
-    return Bent(found, ends)
+    return Nonlinearity(found, ends)
 
 
 class Why(enum.IntEnum):
@@ -97,7 +102,7 @@ def judged(k: np.ndarray, moved: np.ndarray, rise: np.ndarray) -> tuple[np.ndarr
     return np.where((rise < LOWER)[:, None], elsewhere, why), most
 
 
-def _moved(problem, polish, z, limit, k, step) -> Polished:
+def _moved(problem, polish, z, x_scale, k, step) -> Polished:
     """The best fit with one parameter moved, held there by a stiff spring, the last residual."""
     width = SOFT * abs(step)
     row = np.eye(len(z))[k] / width
@@ -108,7 +113,7 @@ def _moved(problem, polish, z, limit, k, step) -> Polished:
     start = np.array(z)
     start[k] += step
     altered: Any = Altered(problem, change)
-    end = polish(altered, start, limit)
+    end = polish(altered, start, x_scale)
     if end.code == Code.INTERRUPTED:
         raise KeyboardInterrupt
     return end

@@ -1,4 +1,4 @@
-"""`bent` for thousands of spectra: all moves of all wide parameters are searches of one program."""
+"""`find_nonlinearity` for thousands of spectra: all moves are searches of one program."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -31,28 +31,28 @@ class Spring(eqx.Module):
         return jnp.reshape((here - self.aim) * self.stiff, (1,))
 
 
-def bent_of_many(
+def find_nonlinearity_of_many(
     spectra: Sequence[Spectrum],
     model: Any,
     c: Coordinates,
     z: np.ndarray,
     chi2: np.ndarray,
     error: np.ndarray,
-    limit: np.ndarray,
+    x_scale: np.ndarray,
     noise: np.ndarray,
     lanes: bool,
 ) -> np.ndarray:
-    """Which intervals the likelihood does not bear out, shape `(spectra, p)`; see `bent`.
+    """Which intervals the likelihood does not bear out, `(spectra, p)`; see `find_nonlinearity`.
 
-    `z`, `error`, `limit` have shape `(spectra, p)`, `chi2` and `noise` `(spectra,)`.
+    `z`, `error`, `x_scale` have shape `(spectra, p)`, `chi2` and `noise` `(spectra,)`.
     """
     batch = SpectrumBatch.of(list(spectra))
     low, high = np.asarray(c.low), np.asarray(c.high)
     lost = np.zeros(z.shape, bool)
     # Of each wide interval two moves: of which spectrum, of which parameter, to which side.
-    s, k = np.repeat(np.stack(np.nonzero(~(error <= NARROW * limit))), 2, axis=1)
+    s, k = np.repeat(np.stack(np.nonzero(~(error <= NARROW * x_scale))), 2, axis=1)
     side = np.resize([-1.0, 1.0], len(s))
-    reach = np.minimum(FAR * error[s, k], DECADE * limit[s, k])
+    reach = np.minimum(FAR * error[s, k], DECADE * x_scale[s, k])
     # Padded to a power of two, and to the same in each round: one program serves all.
     size = max(16, 1 << (max(len(s), 1) - 1).bit_length())
     for _ in range(SHORTER):
@@ -62,7 +62,7 @@ def bent_of_many(
         begin[np.arange(len(s)), k] = aim
         width = SOFT * reach
         spring = Spring(np.eye(z.shape[1])[k], aim, noise[s] / width)
-        rows = (s, np.clip(begin, low, high)[:, None], spring, limit[s])
+        rows = (s, np.clip(begin, low, high)[:, None], spring, x_scale[s])
         end = _moved(batch, model, c, rows, size, lanes)
         pull = (end["z"][np.arange(len(s)), k] - aim) / width
         rise = (end["chi2"] - chi2[s]) / noise[s] ** 2 - pull**2
@@ -80,15 +80,15 @@ def _moved(batch, model, c, rows, size, lanes) -> dict[str, np.ndarray]:
     """The ends of searches, one for each row of (spectrum, start, spring, natural lengths)."""
     count = len(rows[0])
     fill = lambda a: np.concatenate([a, np.repeat(a[-1:], size - count, axis=0)])
-    s, begin, spring, limit = jax.tree.map(fill, rows)
+    s, begin, spring, x_scale = jax.tree.map(fill, rows)
     # Gathered here: how many spectra there are is not to decide what is compiled.
     data = jax.tree.map(lambda x: np.asarray(x)[s], batch), spring
-    found = _moved_jit(data, model, c, begin, limit, jnp.asarray(count), lanes)
+    found = _moved_jit(data, model, c, begin, x_scale, jnp.asarray(count), lanes)
     return {name: np.asarray(values)[:count] for name, values in found.items()}
 
 
 @eqx.filter_jit
-def _moved_jit(data, model, c, begin, limit, count, lanes):
+def _moved_jit(data, model, c, begin, x_scale, count, lanes):
     bounds = jnp.asarray(c.low), jnp.asarray(c.high)
 
     def residual(datum, always):
@@ -97,9 +97,9 @@ def _moved_jit(data, model, c, begin, limit, count, lanes):
         return Parts(lambda z: (*one.parts(c.unpack(z, model)), spring.residual(z)), always)
 
     if not lanes:
-        return pooled(SEARCH, residual, data, begin, limit, bounds, count, jnp.asarray(1))
-    search = lambda datum, begin, limit: SEARCH.search(
-        residual(datum, count >= 0), begin[0], *bounds, limit
+        return pooled(SEARCH, residual, data, begin, x_scale, bounds, count, jnp.asarray(1))
+    search = lambda datum, begin, x_scale: SEARCH.search(
+        residual(datum, count >= 0), begin[0], *bounds, x_scale
     )
-    end = jax.vmap(search)(data, begin, limit)
+    end = jax.vmap(search)(data, begin, x_scale)
     return dict(z=end.z, chi2=end.chi2)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fitting.problem.batch import measured
+from fitting.problem.batch import unwrap
 from fitting.problem.noise import leverages
 from fitting.problem.problem import Problem
 from fitting.terms.spectrum import Spectrum
@@ -77,7 +77,7 @@ def term_reports(problem: Problem, r, J, noise: float) -> tuple[TermReport, ...]
     share = leverages(J)
     reports = []
     for k, term in enumerate(problem.terms):
-        inner = measured(term)
+        inner = unwrap(term)
         rows = problem.of_term(k)
         group = problem.groups[k]
         own = r[rows] / noise

@@ -14,10 +14,10 @@ from numpy.typing import ArrayLike
 from fitting.diagnosis.covariance import DECADE, WIDEST, uncertainties
 from fitting.diagnosis.minima import exchanges
 from fitting.diagnosis.nonlinearity import NARROW
-from fitting.diagnosis.nonlinearity_of_many import bent_of_many
+from fitting.diagnosis.nonlinearity_of_many import find_nonlinearity_of_many
 from fitting.problem.problem import Problem
 from fitting.problem.space import Coordinates, MultiStart, Space
-from fitting.solvers.levenberg_marquardt import AbstractEstimator, Code, LeastSquares, Parts
+from fitting.solvers.levenberg_marquardt import AbstractSolver, Code, LeastSquares, Parts
 from fitting.solvers.pool import LANES, pooled
 from fitting.terms.spectrum import BUCKET, Spectrum, SpectrumBatch, bias_of, fields_of
 
@@ -81,7 +81,7 @@ def fit_many(
     space: Space,
     *,
     starts: Starts = 24,
-    estimator: AbstractEstimator | None = None,
+    solver: AbstractSolver | None = None,
     seed: int = 0,
     lanes: bool | None = None,
 ) -> FitMany:
@@ -98,7 +98,7 @@ def fit_many(
       shape `(spectra, starts, p)`, all of them starts and no others; or a function called as
       `starts(spectrum=s)` that gives a `MultiStart`, or a box by name or a `Setup`
       (`functools.partial(element_model, "2d")`), from which 24 starts are drawn.
-    - `estimator`: `LeastSquares()` (default) or another.
+    - `solver`: `LeastSquares()` (default) or another.
     - `seed`: of the starts; spectrum k draws with `seed + k` where boxes differ.
     - `lanes`: spectra side by side; default on an accelerator. On a CPU one after the other is
       faster, because lanes wait for the slowest.
@@ -112,7 +112,7 @@ def fit_many(
     for k, s in enumerate(spectra):
         if not isinstance(s, Spectrum):
             raise ValueError(f"fit_many: item {k} is a {type(s).__name__}, not a Spectrum")
-    estimator = LeastSquares() if estimator is None else estimator
+    solver = LeastSquares() if solver is None else solver
     lanes = jax.default_backend() != "cpu" if lanes is None else lanes
     fields = [fields_of(s) for s in spectra]
     lengths = np.array([len(s["freq"]) for s in fields])
@@ -129,35 +129,37 @@ def fit_many(
             f"{spectra[k].name}: {points[k]} numbers cannot determine {len(c.names)} parameters "
             f"({', '.join(c.names)}); give more data or fix some"
         )
-    begin, limit = _starts(starts, spectra, c, model, problems[0], seed)
+    begin, x_scale = _starts(starts, spectra, c, model, problems[0], seed)
     rows: dict[str, Any] = {}
     for members in groups.values():
         for at in range(0, len(members), CHUNK):
             part = np.array(members[at : at + CHUNK])
             group = [spectra[k] for k in part]
-            found = _run(group, model, c, estimator, begin[part], limit[part], lanes)
+            found = _run(group, model, c, solver, begin[part], x_scale[part], lanes)
             for name, values in found.items():
                 shape = (len(spectra), *values.shape[1:])
                 rows.setdefault(name, np.zeros(shape, values.dtype))[part] = values
     known = np.array(
         [s["sigma"] is not None and (s["noise"] is None or s["noise"].known) for s in fields]
     )
-    result = _result(c, rows, points, known, limit, exchanges(problems[0]))
-    return _tried(result, groups.values(), spectra, model, c, limit, lanes)
+    result = _result(c, rows, points, known, x_scale, exchanges(problems[0]))
+    return _tried(result, groups.values(), spectra, model, c, x_scale, lanes)
 
 
-def _tried(result, groups, spectra, model, c: Coordinates, limit, lanes) -> FitMany:
+def _tried(result, groups, spectra, model, c: Coordinates, x_scale, lanes) -> FitMany:
     """The same without the intervals that the likelihood does not bear out."""
-    wide = ~(result.standard_errors <= NARROW * limit).all(axis=1) & result.identifiable.any(axis=1)
+    wide = ~(result.standard_errors <= NARROW * x_scale).all(axis=1) & result.identifiable.any(
+        axis=1
+    )
     fine = np.array(result.identifiable)
     for members in groups:
         doubtful = [k for k in members if wide[k]]
         for at in range(0, len(doubtful), CHUNK):
             part = np.array(doubtful[at : at + CHUNK])
             row = lambda a, part=part: a[part]
-            fine[part] &= ~bent_of_many(
+            fine[part] &= ~find_nonlinearity_of_many(
                 [spectra[k] for k in part], model, c, row(result.z), row(result.chi2),
-                row(result.standard_errors), row(limit), row(result.noise), lanes,
+                row(result.standard_errors), row(x_scale), row(result.noise), lanes,
             )  # fmt: skip
     return eqx.tree_at(lambda r: r.identifiable, result, fine)
 
@@ -170,8 +172,8 @@ def _starts(starts, spectra, c: Coordinates, model, problem: Problem, seed: int)
     if isinstance(starts, MultiStart):
         begin = starts.draw(c, model, seed)
         low, high = starts.ranges(c, model)
-        limit = problem.natural_lengths(begin[0], high - low)
-        return np.broadcast_to(begin, (len(spectra), *begin.shape)), np.broadcast_to(limit, shape)
+        x_scale = problem.natural_lengths(begin[0], high - low)
+        return np.broadcast_to(begin, (len(spectra), *begin.shape)), np.broadcast_to(x_scale, shape)
     if callable(starts):
         rows, limits = [], []
         for k, s in enumerate(spectra):
@@ -195,7 +197,7 @@ def _starts(starts, spectra, c: Coordinates, model, problem: Problem, seed: int)
     return begin, problem.natural_lengths(begin[:, 0], high - low)
 
 
-def _run(spectra, model, c, estimator, begin, limit, lanes) -> dict[str, np.ndarray]:
+def _run(spectra, model, c, solver, begin, x_scale, lanes) -> dict[str, np.ndarray]:
     """One chunk through the program, padded to a power of two in spectra and in starts."""
     count, tries = begin.shape[:2]
     size, width = max(16, 1 << (count - 1).bit_length()), 1 << (tries - 1).bit_length()
@@ -203,14 +205,14 @@ def _run(spectra, model, c, estimator, begin, limit, lanes) -> dict[str, np.ndar
     begin = np.concatenate([begin, np.repeat(begin[:, -1:], width - tries, axis=1)], axis=1)
     batch = SpectrumBatch.of(spectra + spectra[-1:] * (size - count))
     found = _many_jit(
-        batch, model, c, estimator, fill(begin), fill(limit), jnp.asarray(count),
+        batch, model, c, solver, fill(begin), fill(x_scale), jnp.asarray(count),
         jnp.asarray(tries), lanes,
     )  # fmt: skip
     return {name: np.asarray(values)[:count] for name, values in found.items()}
 
 
 @eqx.filter_jit
-def _many_jit(batch, model, coordinates, estimator, begin, limit, count, tries, lanes):
+def _many_jit(batch, model, coordinates, solver, begin, x_scale, count, tries, lanes):
     bounds = jnp.asarray(coordinates.low), jnp.asarray(coordinates.high)
     always = count >= 0
 
@@ -219,8 +221,8 @@ def _many_jit(batch, model, coordinates, estimator, begin, limit, count, tries, 
         return Parts(lambda z: data.parts(coordinates.unpack(z, model)), always)
 
     def searched(row):
-        data, begin, limit = row
-        search = lambda z: estimator.search(residual(data, always), z, *bounds, limit)
+        data, begin, x_scale = row
+        search = lambda z: solver.search(residual(data, always), z, *bounds, x_scale)
         ends = jax.vmap(search)(begin) if lanes else jax.lax.map(search, begin)
         real = jnp.arange(len(begin)) < tries
         usable = real & jnp.isfinite(ends.chi2) & (ends.code != Code.NOT_FINITE)
@@ -243,12 +245,12 @@ def _many_jit(batch, model, coordinates, estimator, begin, limit, count, tries, 
         return dict(relative=relative, R=_triangle(rows[:-1]))
 
     if lanes:
-        found = jax.vmap(searched)((batch, begin, limit))
+        found = jax.vmap(searched)((batch, begin, x_scale))
         return found | jax.vmap(measured)((batch, found["z"]))
-    if isinstance(estimator, LeastSquares):
-        found = pooled(estimator, residual, batch, begin, limit, bounds, count, tries)
+    if isinstance(solver, LeastSquares):
+        found = pooled(solver, residual, batch, begin, x_scale, bounds, count, tries)
     else:
-        found = jax.lax.map(searched, (batch, begin, limit))
+        found = jax.lax.map(searched, (batch, begin, x_scale))
     return found | jax.lax.map(measured, (batch, found["z"]), batch_size=LANES)
 
 
@@ -265,7 +267,7 @@ def _triangle(J: Float[Array, "p m"]) -> Float[Array, "p p"]:
     return jnp.stack(R)
 
 
-def _result(c: Coordinates, rows, points, known, limit, pairs) -> FitMany:
+def _result(c: Coordinates, rows, points, known, x_scale, pairs) -> FitMany:
     log, z = np.asarray(c.log), rows["z"]
     lost = rows["code"] == Code.NOT_FINITE
     for one, two in pairs:
@@ -279,15 +281,15 @@ def _result(c: Coordinates, rows, points, known, limit, pairs) -> FitMany:
     noise = np.where(known, 1.0, np.sqrt(rows["chi2"] / np.maximum(points - len(log), 1)))
     R = np.where(np.isfinite(rows["R"]).all(axis=(1, 2), keepdims=True), rows["R"], 0.0)
     noise = np.where(lost, 1.0, noise)
-    covariance, share = uncertainties(R, noise, np.where(log, DECADE, limit))
+    covariance, share = uncertainties(R, noise, np.where(log, DECADE, x_scale))
     error = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
     # The rule of `fitting.diagnosis.minima.verdicts`.
-    wide = np.where(log, error > WIDEST, error > 9 * np.maximum(np.abs(z), limit))
+    wide = np.where(log, error > WIDEST, error > 9 * np.maximum(np.abs(z), x_scale))
     identifiable = np.isfinite(error) & ~wide & ~(share > 0.3)
     for one, two in pairs:
         a, b = c.names.index(one), c.names.index(two)
         for k in (a, b):
-            mirrored = np.abs(z[:, a] - z[:, b]) > np.maximum(error[:, k], 1e-3 * limit[:, k])
+            mirrored = np.abs(z[:, a] - z[:, b]) > np.maximum(error[:, k], 1e-3 * x_scale[:, k])
             identifiable[:, k] &= ~mirrored
     with np.errstate(invalid="ignore"):
         ends = [c.to_values(np.clip(z + sign * error, c.low, c.high)) for sign in (-1, 1)]

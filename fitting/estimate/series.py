@@ -10,7 +10,7 @@ from fitting.estimate.drift import Trend, trends
 from fitting.estimate.single import Fit, begin_fit, best_of, finish_fit
 from fitting.models.elements import Setup
 from fitting.problem.space import MultiStart
-from fitting.solvers.levenberg_marquardt import AbstractEstimator, LeastSquares, Search
+from fitting.solvers.levenberg_marquardt import AbstractSolver, LeastSquares, Search
 from fitting.terms.spectrum import Spectrum
 
 Progress = Callable[[int, int], None]
@@ -34,7 +34,7 @@ def fit_series(
     spectra: Sequence[Spectrum],
     recipe: Callable[..., Setup],
     *,
-    estimator: AbstractEstimator | None = None,
+    solver: AbstractSolver | None = None,
     starts: int = 24,
     seed: int = 0,
     passes: int = 1,
@@ -50,7 +50,7 @@ def fit_series(
 
     - `recipe`: called as `recipe(spectrum=s)`, gives model, space and start box:
       `functools.partial(element_model, "2d", ("cpe",))`.
-    - `starts`, `estimator`, `seed`: as in `fit`.
+    - `starts`, `solver`, `seed`: as in `fit`.
     - `groups`: which series each spectrum belongs to, if there are several: neighbours and
       outliers are those of one group. Default: all are one.
     - `progress`: called with how many steps are done and how many there are.
@@ -59,15 +59,15 @@ def fit_series(
     """
     if not spectra:
         raise ValueError("fit_series: no spectra")
-    estimator = LeastSquares() if estimator is None else estimator
+    solver = LeastSquares() if solver is None else solver
     tell = progress or (lambda done, total: None)
     total, done = len(spectra) * (1 + 2 * passes), 0
     problems, found = [], []
     for k, s in enumerate(spectra):
         model, space, box = recipe(spectrum=s)
-        problem, begin, limit = begin_fit(s, model, space, MultiStart(starts, box), seed + k)
-        problems.append((problem, limit))
-        found.append(problem.search(estimator, begin, limit))
+        problem, begin, x_scale = begin_fit(s, model, space, MultiStart(starts, box), seed + k)
+        problems.append((problem, x_scale))
+        found.append(problem.search(solver, begin, x_scale))
         done += 1
         tell(done, total)
     groups = [0] * len(spectra) if groups is None else list(groups)
@@ -75,14 +75,15 @@ def fit_series(
     ahead = [pair for m in members for pair in zip(m[1:], m[:-1], strict=True)]
     back = [(a, b) for b, a in reversed(ahead)]
     for k, neighbour in (ahead + back) * passes:
-        problem, limit = problems[k]
+        problem, x_scale = problems[k]
         near = found[neighbour].z[best_of(found[neighbour])]
-        again = problem.search(estimator, near[None], limit)
+        again = problem.search(solver, near[None], x_scale)
         found[k] = Search(*(np.concatenate(pair) for pair in zip(found[k], again, strict=True)))
         done += 1
         tell(done, total)
     fits = [
-        finish_fit(problem, f, limit) for (problem, limit), f in zip(problems, found, strict=True)
+        finish_fit(problem, f, x_scale)
+        for (problem, x_scale), f in zip(problems, found, strict=True)
     ]
     tell(total, total)
     outlier = np.zeros(len(fits), bool)

@@ -11,15 +11,15 @@ import numpy as np
 from fitting.diagnosis.covariance import DECADE, in_words, uncertainty
 from fitting.diagnosis.derived import derive
 from fitting.diagnosis.determinacy import determined, saturation
-from fitting.diagnosis.exchanged_lags import exchanged_lags
 from fitting.diagnosis.minima import (
     Alternative,
     alternatives,
     distinct,
+    exchanged_lags,
     exchanges,
     verdicts,
 )
-from fitting.diagnosis.nonlinearity import Bent, bent
+from fitting.diagnosis.nonlinearity import Nonlinearity, find_nonlinearity
 from fitting.diagnosis.term_report import information, term_reports
 from fitting.estimate.result import Fit
 from fitting.estimate.two_stage import (
@@ -30,12 +30,12 @@ from fitting.estimate.two_stage import (
     refined,
     within_reach,
 )
-from fitting.problem.batch import measured
+from fitting.problem.batch import unwrap
 from fitting.problem.noise import first_guess, reweighted, scales
 from fitting.problem.polish import Polish, Polished
 from fitting.problem.problem import Problem
 from fitting.problem.space import MultiStart, Space
-from fitting.solvers.levenberg_marquardt import AbstractEstimator, Code, LeastSquares, Search
+from fitting.solvers.levenberg_marquardt import AbstractSolver, Code, LeastSquares, Search
 from fitting.terms.spectrum import Spectrum
 
 # How often the scales of the noise are estimated anew.
@@ -50,7 +50,7 @@ def fit(
     model: Any,
     space: Space,
     *,
-    estimator: AbstractEstimator | None = None,
+    solver: AbstractSolver | None = None,
     starts: MultiStart | int | None = None,
     seed: int = 0,
     derived: Mapping[str, tuple[str, Callable[[Any], Any]]] | None = None,
@@ -68,7 +68,7 @@ def fit(
       `residual(model)`.
     - `model`: holds what is fixed, and the middle of the start box where none is given.
     - `space`: what is free.
-    - `estimator`: `LeastSquares()` (default) or `Descent(...)`.
+    - `solver`: `LeastSquares()` (default) or `Descent(...)`.
     - `starts`: a `MultiStart`, or how many; default 24.
     - `seed`: of the starts.
     - `derived`: name to (unit, function of the model), reported with intervals beside the
@@ -89,15 +89,15 @@ def fit(
     converged or the residual is nowhere finite.
     """
     say = progress or (lambda line: None)
-    problem, begin, limit = begin_fit(terms, model, space, _starts(starts), seed)
+    problem, begin, x_scale = begin_fit(terms, model, space, _starts(starts), seed)
     c = problem.coordinates
     say(f"{len(begin)} starts, {len(c.names)} parameters, {problem.points} numbers")
-    if problem.dear and (estimator is None or isinstance(estimator, LeastSquares)):
+    if problem.integrates and (solver is None or isinstance(solver, LeastSquares)):
         again = lambda turn: _starts(starts).draw(c, model, seed + 1000 * turn)
-        polish = Polish() if estimator is None else Polish(max_steps=estimator.max_steps)
-        problem, found = _joint(problem, again, limit, polish, say, resume, keep)
+        polish = Polish() if solver is None else Polish(max_steps=solver.max_steps)
+        problem, found = _joint(problem, again, x_scale, polish, say, resume, keep)
     else:
-        problem, found = _direct(problem, estimator or LeastSquares(), begin, limit, lanes)
+        problem, found = _direct(problem, solver or LeastSquares(), begin, x_scale, lanes)
     best = best_of(found)
     code = Code(int(found.code[best]))
     if throw and code not in (Code.CONVERGED, Code.INTERRUPTED):
@@ -108,7 +108,7 @@ def fit(
     converged = int(np.sum(found.code == 0))
     say(f"chi2 {found.chi2[best]:.6g}, {converged} of {len(found.code)} converged")
     try:
-        mirrored = () if code == Code.INTERRUPTED else _mirrored(problem, found, limit)
+        mirrored = () if code == Code.INTERRUPTED else _mirrored(problem, found, x_scale)
     except KeyboardInterrupt:
         found, mirrored = _interrupted(found), ()
     if mirrored and min(end.chi2 for end in mirrored) < found.chi2[best] * (1 - 1e-6):
@@ -120,7 +120,7 @@ def fit(
                        join(found.code, lower.code), join(found.steps, lower.steps))  # fmt: skip
         mirrored = (before, *(end for end in mirrored if end is not lower))
     end = lambda found: finish_fit(
-        problem, found, limit, derived, len(begin), [(m.z, m.chi2) for m in mirrored]
+        problem, found, x_scale, derived, len(begin), [(m.z, m.chi2) for m in mirrored]
     )
     try:
         return end(found)
@@ -141,7 +141,7 @@ def _starts(starts: MultiStart | int | None) -> MultiStart:
     return MultiStart(starts) if isinstance(starts, int) else starts
 
 
-def _direct(problem, estimator, begin, limit, lanes):
+def _direct(problem, solver, begin, x_scale, lanes):
     """All starts in one program; again for each estimate of the noise, where there are several."""
     if problem.mixed:
         problem = problem.rescaled(first_guess(problem))
@@ -149,7 +149,7 @@ def _direct(problem, estimator, begin, limit, lanes):
         if turn == 1:
             # A few of the starts are enough to follow the optimum.
             begin = begin[: max(8, len(begin) // 3)]
-        found = problem.search(estimator, begin, limit, lanes)
+        found = problem.search(solver, begin, x_scale, lanes)
         best = best_of(found)
         if problem.mixed and turn < ROUNDS - 1:
             r, J = (a[0] for a in problem.inspect(found.z[best : best + 1]))
@@ -160,17 +160,17 @@ def _direct(problem, estimator, begin, limit, lanes):
     return problem, found
 
 
-def _joint(problem, again, limit, polish, say, resume, keep):
+def _joint(problem, again, x_scale, polish, say, resume, keep):
     """The search with transients, and the scales of the noise found at its end."""
     problem = problem.rescaled(first_guess(problem))
     mirrors = lambda z: exchanged_lags(problem, z)
     ends, cut = joint_search(
-        problem, again, limit, mirrors=mirrors, polish=polish, say=say, resume=resume, keep=keep
+        problem, again, x_scale, mirrors=mirrors, polish=polish, say=say, resume=resume, keep=keep
     )
     ends = sorted(ends, key=lambda e: e.chi2)
     for turn in range(0 if cut or not np.isfinite(ends[0].chi2) else ROUNDS):
         try:
-            better, follow = _next_noise(problem, ends, limit, polish)
+            better, follow = _next_noise(problem, ends, x_scale, polish)
         except KeyboardInterrupt:
             cut = True
             break
@@ -183,7 +183,7 @@ def _joint(problem, again, limit, polish, say, resume, keep):
     return problem, as_search(ends)
 
 
-def _next_noise(problem, ends, limit, polish):
+def _next_noise(problem, ends, x_scale, polish):
     """The problem with the noise that its best end leaves, and the ends that followed."""
     top = ends[0]
     raw = top.r * problem.row_scale
@@ -192,32 +192,32 @@ def _next_noise(problem, ends, limit, polish):
     problem = reweighted(problem, raw / problem.row_scale)
     # What may still be as good with the new weights follows, the rest stays behind.
     near = [e for e in ends if e.chi2 < within_reach(ends)]
-    near = [near[k] for k in apart([e.z for e in near], limit, 3)]
+    near = [near[k] for k in apart([e.z for e in near], x_scale, 3)]
     follow = []
     for e in near:
-        follow.append(polish(problem, e.z, limit))
+        follow.append(polish(problem, e.z, x_scale))
         if follow[-1].code == Code.INTERRUPTED:
             raise KeyboardInterrupt
     return problem, sorted(follow, key=lambda e: e.chi2)
 
 
-def _mirrored(problem, found, limit) -> tuple[Polished, ...]:
+def _mirrored(problem, found, x_scale) -> tuple[Polished, ...]:
     """Refits from the best point with tau_d and f tau_k exchanged."""
     best = best_of(found)
     z, ends = found.z[best], []
     for begin in exchanged_lags(problem, z):
-        if problem.dear:
-            ends.append(Polish()(problem, refined(problem, [begin], limit)[0], limit))
+        if problem.integrates:
+            ends.append(Polish()(problem, refined(problem, [begin], x_scale)[0], x_scale))
             if ends[-1].code == Code.INTERRUPTED:
                 raise KeyboardInterrupt
         else:
-            one = problem.search(LeastSquares(), begin[None], limit)
+            one = problem.search(LeastSquares(), begin[None], x_scale)
             nothing = np.zeros(0)
             ends.append(
                 Polished(one.z[0], float(one.chi2[0]), Code(int(one.code[0])), int(one.steps[0]),
                          nothing, nothing)
             )  # fmt: skip
-    other = lambda end: np.abs((end.z - z) / limit).max() > 0.02
+    other = lambda end: np.abs((end.z - z) / x_scale).max() > 0.02
     return tuple(end for end in ends if np.isfinite(end.chi2) and other(end))
 
 
@@ -246,7 +246,7 @@ def best_of(found: Search) -> int:
 def finish_fit(
     problem: Problem,
     found: Search,
-    limit,
+    x_scale,
     derived=None,
     starts: int | None = None,
     mirrored: Sequence[tuple[np.ndarray, float]] = (),
@@ -265,25 +265,27 @@ def finish_fit(
         z[[a, b]] = max(z[a], z[b]), min(z[a], z[b])
     known = not any(problem.estimated)
     # One scale for all: the sum of squares itself says how large it is.
-    alone = any(problem.estimated) and not problem.mixed and not problem.dear
+    alone = any(problem.estimated) and not problem.mixed and not problem.integrates
     noise = math.sqrt(chi2 / max(n - p, 1)) if alone else 1.0
     r, J = (a[0] for a in problem.inspect(z[None]))
-    u = uncertainty(J, noise, np.where(c.log, DECADE, limit))
-    minima = distinct(problem, found, limit, noise)
+    u = uncertainty(J, noise, np.where(c.log, DECADE, x_scale))
+    minima = distinct(problem, found, x_scale, noise)
     others = alternatives(c, z, minima, pairs, noise)
     gains = [(end, (other - chi2) / noise**2) for end, other in mirrored]
     swaps = tuple(gain for _, gain in gains if gain < SWAPPED)
     others += [Alternative(end, SWAP) for end, gain in gains if gain < SWAPPED]
     error = np.sqrt(np.diag(u.covariance))
     over = found.code[best] == Code.INTERRUPTED
-    curved = Bent({}, []) if over else bent(problem, z, chi2, error, limit, noise)
-    identifiable, reasons = verdicts(c, z, u, limit, others, curved.reasons)
+    curved = (
+        Nonlinearity({}, []) if over else find_nonlinearity(problem, z, chi2, error, x_scale, noise)
+    )
+    identifiable, reasons = verdicts(c, z, u, x_scale, others, curved.reasons)
     ends = np.stack([np.clip(z - error, c.low, c.high), np.clip(z + error, c.low, c.high)])
     ends = np.sort(c.to_values(ends), axis=0)
     looked = term_reports(problem, r, J, noise)
     lost = tuple(n for n, fine in zip(c.names, identifiable, strict=True) if not fine)
     loose = u.null_directions if len(u.null_directions) else u.weak_directions
-    kept = determined(problem, z, loose * np.where(c.log, DECADE, limit))
+    kept = determined(problem, z, loose * np.where(c.log, DECADE, x_scale))
     said = saturation(c.names, lost, kept)
     model = c.unpack(jnp.asarray(z), problem.model)
     # Those of the model, to the last digit: NumPy's exponential is another one.
@@ -312,7 +314,7 @@ def finish_fit(
 def _relative_noise(problem: Problem) -> float:
     """The scale of the spectra without sigma, 1 where there are none."""
     for term, group in zip(problem.terms, problem.groups, strict=True):
-        inner = measured(term)
+        inner = unwrap(term)
         if isinstance(inner, Spectrum) and inner.sigma is None:
             return float(problem.scales[group])
     return 1.0

@@ -38,7 +38,7 @@ class Progress(NamedTuple):
 def joint_search(
     problem: Problem,
     draw: Callable[[int], np.ndarray],
-    limit: np.ndarray,
+    x_scale: np.ndarray,
     *,
     mirrors: Callable[[np.ndarray], list[np.ndarray]] = lambda z: [],
     polish: Polish | None = None,
@@ -80,11 +80,11 @@ def joint_search(
         for turn in range(first, ROUNDS):
             candidates, floors = waiting, [0.0] * len(waiting)
             if not candidates:
-                candidates, floors = _candidates(problem, draw(turn), limit, best, polish, say)
+                candidates, floors = _candidates(problem, draw(turn), x_scale, best, polish, say)
             waiting = []
             keep(Progress(turn, _plain(candidates), _done(ends), None))
             for k, z in enumerate(candidates):
-                if any(_near(z, e.z, limit) for e in ends) or floors[k] > within_reach(ends):
+                if any(_near(z, e.z, x_scale) for e in ends) or floors[k] > within_reach(ends):
                     continue
                 rest, done = _plain(candidates[k + 1 :]), _done(ends)
 
@@ -92,16 +92,16 @@ def joint_search(
                     keep(Progress(turn, rest, done, (z.tolist(), float(chi2))))
 
                 tell = lambda step, x, k=k: say(f"polishing {k + 1}, step {step}: chi2 {x:.6g}")
-                ends.append(polish(problem, z, limit, tell, better))
+                ends.append(polish(problem, z, x_scale, tell, better))
                 _stop(ends)
             if not ends:
                 continue
             top = min(ends, key=lambda e: e.chi2)
-            for z in refined(problem, mirrors(top.z), limit) if np.isfinite(top.chi2) else ():
-                ends.append(polish(problem, z, limit))
+            for z in refined(problem, mirrors(top.z), x_scale) if np.isfinite(top.chi2) else ():
+                ends.append(polish(problem, z, x_scale))
                 _stop(ends)
             top = min(ends, key=lambda e: e.chi2)
-            freedom = max(problem.points - len(limit), 1)
+            freedom = max(problem.points - len(x_scale), 1)
             same = sum(e.chi2 < top.chi2 * 1.001 + 0.1 for e in ends)
             # The scales of the noise are not known yet: two ends that agree count for more.
             informed = problem.cheap() is not None
@@ -126,12 +126,12 @@ def within_reach(ends: list[Polished]) -> float:
     return HOPELESS[0] * least + HOPELESS[1]
 
 
-def refined(problem: Problem, rows: list[np.ndarray], limit: np.ndarray) -> list[np.ndarray]:
+def refined(problem: Problem, rows: list[np.ndarray], x_scale: np.ndarray) -> list[np.ndarray]:
     """Points after a descent on what costs microseconds, if that is enough to descend on."""
     cheap = _informed(problem)
     if cheap is None or not rows:
         return rows
-    found = cheap.search(LeastSquares(max_steps=40), np.stack(rows), limit, far=False)
+    found = cheap.search(LeastSquares(max_steps=40), np.stack(rows), x_scale, far=False)
     return [
         z if np.isfinite(c) else row for z, c, row in zip(found.z, found.chi2, rows, strict=True)
     ]
@@ -157,28 +157,28 @@ def _done(ends: list[Polished]) -> list[tuple[list[float], float, int]]:
     return [(e.z.tolist(), e.chi2, int(e.code)) for e in ends]
 
 
-def _candidates(problem, begin, limit, best, polish, say) -> tuple[list[np.ndarray], list[float]]:
+def _candidates(problem, begin, x_scale, best, polish, say) -> tuple[list[np.ndarray], list[float]]:
     """Distinct points worth descending from, the most promising first, and what bounds their chi2
     from below."""
     cheap = _informed(problem)
     if cheap is not None:
-        estimator = LeastSquares(max_steps=40)
+        solver = LeastSquares(max_steps=40)
         # The two programs compile side by side: together they take most of the first fit's time.
         other = ThreadPoolExecutor(1)
         try:
             other.submit(_compile, problem)
-            far = cheap.search(estimator, begin, limit, far=True)
+            far = cheap.search(solver, begin, x_scale, far=True)
             usable = np.isfinite(far.chi2)
             if not usable.any():
                 return [], []
-            near = cheap.search(estimator, far.z[usable], limit, far=False)
+            near = cheap.search(solver, far.z[usable], x_scale, far=False)
             other.shutdown(wait=True)
         finally:
             # Ctrl-C does not wait for a program that nobody needs any more.
             other.shutdown(wait=False, cancel_futures=True)
         order = np.argsort(np.where(np.isfinite(near.chi2), near.chi2, np.inf))
         say(f"{len(begin)} starts on the terms without transients: chi2 {near.chi2[order[0]]:.4g}")
-        pool = apart(near.z[order], limit, POOL)
+        pool = apart(near.z[order], x_scale, POOL)
         costs = _costs(problem, near.z[order][pool])
         ranked = [order[pool[k]] for k in np.argsort(costs, kind="stable") if np.isfinite(costs[k])]
         floors = [float(near.chi2[k]) if near.code[k] == Code.CONVERGED else 0.0 for k in ranked]
@@ -186,16 +186,16 @@ def _candidates(problem, begin, limit, best, polish, say) -> tuple[list[np.ndarr
     costs = _costs(problem, begin, far=True)
     order = [k for k in np.argsort(costs, kind="stable") if np.isfinite(costs[k])]
     say(f"{len(order)} of {len(begin)} starts can be integrated")
-    pool = [begin[order[k]] for k in apart(begin[order], limit, 2 * POOL)]
+    pool = [begin[order[k]] for k in apart(begin[order], x_scale, 2 * POOL)]
     # With transients alone a start says little: a few steps from each show which are promising,
     # in logarithms, because most are decades away.
     short = Polish(15, polish.enough, 1.0, polish.floor, far=True)
     ends: list[Polished] = []
     for z in pool:
-        ends.append(short(problem, z, limit))
+        ends.append(short(problem, z, x_scale))
         _stop(ends)
     rows = [e.z for e in ends if np.isfinite(e.chi2)]
-    kept = [rows[k] for k in apart(rows, limit, len(rows))]
+    kept = [rows[k] for k in apart(rows, x_scale, len(rows))]
     costs = _costs(problem, kept, far=True)
     kept = [kept[k] for k in np.argsort(costs, kind="stable") if np.isfinite(costs[k])][: best + 1]
     return kept, [0.0] * len(kept)
@@ -219,19 +219,19 @@ def _costs(problem, rows, far: bool = False) -> np.ndarray:
     return np.where(np.isfinite(cost), cost, np.inf)
 
 
-def apart(rows, limit, most) -> list[int]:
+def apart(rows, x_scale, most) -> list[int]:
     """Which of the rows, the first ones first, lie apart."""
     kept: list[int] = []
     for k, z in enumerate(rows):
         if len(kept) == most:
             break
-        if all(np.abs((z - rows[other]) / limit).max() > 0.02 for other in kept):
+        if all(np.abs((z - rows[other]) / x_scale).max() > 0.02 for other in kept):
             kept.append(k)
     return kept
 
 
-def _near(a, b, limit) -> bool:
-    return bool(np.abs((a - b) / limit).max() < 1e-3)
+def _near(a, b, x_scale) -> bool:
+    return bool(np.abs((a - b) / x_scale).max() < 1e-3)
 
 
 def as_search(ends: list[Polished]) -> Search:

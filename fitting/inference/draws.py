@@ -11,11 +11,11 @@ from fitting.estimate.result import Fit
 from fitting.inference.likelihood import Likelihood, open_ends
 from fitting.inference.log_posterior import Density, prior_sd
 from fitting.inference.nuts import R_HAT, diagnostics, numpyro_here, sample
-from fitting.inference.propagate import Spread, spreads
+from fitting.inference.propagate import Summary, summaries
 from jaxmem.output.provenance import provenance
 
 # Draws between two looks at progress and Ctrl-C; of a problem that integrates in time, fewer.
-CHUNK, DEAR_CHUNK = 250, 10
+CHUNK, INTEGRATING_CHUNK = 250, 10
 # Decided by the data is what has an error below this share of that of the weak prior.
 INFORMED = 0.5
 ACCEPT = 0.9
@@ -72,29 +72,29 @@ class Posterior(NamedTuple):
         """Of the search coordinates."""
         return np.corrcoef(self.flat, rowvar=False).reshape(self.z.shape[-1], -1)
 
-    def __getitem__(self, name: str) -> Spread:
+    def __getitem__(self, name: str) -> Summary:
         """A parameter over the draws, with its 95 % interval."""
-        return self.spread(name)
+        return self.summary(name)
 
-    def spread(self, name: str, level: float = 0.95) -> Spread:
+    def summary(self, name: str, level: float = 0.95) -> Summary:
         """A parameter over the draws: median and central interval of a level."""
         k = self._index(name)
-        return Spread.of(self.values[..., k].ravel(), self.fit.units[k], level)
+        return Summary.of(self.values[..., k].ravel(), self.fit.units[k], level)
 
     def interval(self, name: str, level: float = 0.95) -> tuple[float, float]:
         """Low and high of a parameter in its unit; open where the prior decides, not the data."""
         k = self._index(name)
         if not self.informed[k]:
             return open_ends(self.fit.log[k], float(self.fit.values[k]))
-        found = self.spread(name, level)
+        found = self.summary(name, level)
         return found.low, found.high
 
     def derived(self, fn: Callable[[Any], Any], units: Any = "", level: float = 0.95) -> Any:
-        """A function of the model over all draws; see `spreads`, `hopf_window`, `spike_frequency`.
+        """A function of the model over all draws; see `summaries`, `hopf_window`.
 
         The `share` of the draws in which it exists is, for an oscillation, its probability.
         """
-        return spreads(self.fit.problem, self.flat, fn, units, level)
+        return summaries(self.fit.problem, self.flat, fn, units, level)
 
     def statements(self) -> list[str]:
         """What it says, and whether it can be relied on, in plain sentences."""
@@ -126,7 +126,7 @@ class Posterior(NamedTuple):
             lines.append(f"Its mirror image with {a} and {b} exchanged is as likely.")
         for name, fine in zip(self.names, self.informed, strict=True):
             if fine:
-                lines.append(self.spread(name).statement(name))
+                lines.append(self.summary(name).statement(name))
         return lines
 
     def to_xarray(self) -> xr.Dataset:
@@ -219,7 +219,8 @@ def posterior(
         rate = 1 - (1 - accept) / 3**tried
         run = sample(
             density, draws=draws, warmup=warmup, chains=chains, seed=(seed, tried), accept=rate,
-            longest=2**patience, chunk=DEAR_CHUNK if base.problem.dear else CHUNK, say=say,
+            longest=2**patience, say=say,
+            chunk=INTEGRATING_CHUNK if base.problem.integrates else CHUNK,
         )  # fmt: skip
         if not run.complete or not run.divergent.any():
             break

@@ -41,7 +41,7 @@ class Likelihood(NamedTuple):
         **Raises:** `ValueError` if it did not: what follows from an optimum needs one.
         """
         problem = fit.problem
-        if any(problem.estimated) and not problem.mixed and not problem.dear:
+        if any(problem.estimated) and not problem.mixed and not problem.integrates:
             # The one case in which a fit leaves its only scale at 1.
             problem = problem.rescaled(problem.scales * fit.noise)
         z = np.asarray(fit.z, dtype=float)

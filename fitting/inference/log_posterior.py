@@ -78,10 +78,10 @@ class Density(eqx.Module):
         return Bounds(self.coordinates, self.length)
 
     def _misfit(self, z):
-        cheap = tuple(part for part in self.parts if not part.dear)
-        dear = tuple(part for part in self.parts if part.dear)
+        cheap = tuple(part for part in self.parts if not part.integrates)
+        slow = tuple(part for part in self.parts if part.integrates)
         rows = [residual_of(cheap, self.model, self.coordinates, z)] if cheap else []
-        rows += [_forward(part, self.model, self.coordinates, z) for part in dear]
+        rows += [_forward(part, self.model, self.coordinates, z) for part in slow]
         r = jnp.concatenate(rows) / self.scale
         return 0.5 * (self.known @ r**2 + self.counts @ jnp.log(self.masks @ r**2))
 

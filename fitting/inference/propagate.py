@@ -20,7 +20,7 @@ FEWEST = 0.05
 BLOCK = 256
 
 
-class Spread(NamedTuple):
+class Summary(NamedTuple):
     """A quantity over samples of the parameters.
 
     - `samples`: in the order of the samples, NaN where it does not exist (no oscillation), shape
@@ -38,7 +38,7 @@ class Spread(NamedTuple):
     high: float
 
     @classmethod
-    def of(cls, samples: Float[np.ndarray, "n"], unit: str = "", level: float = 0.95) -> "Spread":
+    def of(cls, samples: Float[np.ndarray, "n"], unit: str = "", level: float = 0.95) -> "Summary":
         """Of samples, NaN where there is nothing."""
         quantile(level)
         samples = np.asarray(samples, dtype=float)
@@ -58,7 +58,7 @@ class Spread(NamedTuple):
         return f"{name}: {self.median:.4g} {self.unit}, {ends} ({100 * self.level:.4g} %{where})."
 
 
-def spreads(
+def summaries(
     problem: Problem,
     z: Float[np.ndarray, "n p"],
     fn: Callable[[Any], Any],
@@ -66,7 +66,7 @@ def spreads(
     level: float = 0.95,
     lanes: int | None = None,
 ) -> Any:
-    """A function of the model at each search vector, as a `Spread`, or a dict of them.
+    """A function of the model at each search vector, as a `Summary`, or a dict of them.
 
     **Arguments:**
 
@@ -93,8 +93,8 @@ def spreads(
         raise ValueError("derived: the function must return a number, or a dict of numbers")
     unit_of = lambda name: units.get(name, "") if isinstance(units, dict) else units
     if isinstance(whole, dict):
-        return {name: Spread.of(row, unit_of(name), level) for name, row in whole.items()}
-    return Spread.of(whole, unit_of(""), level)
+        return {name: Summary.of(row, unit_of(name), level) for name, row in whole.items()}
+    return Summary.of(whole, unit_of(""), level)
 
 
 @eqx.filter_jit

@@ -12,11 +12,11 @@ from jaxtyping import Float
 from fitting.estimate.result import Fit
 from fitting.inference.intervals import interval
 from fitting.inference.likelihood import Likelihood, residual_of
-from fitting.inference.propagate import Spread, spreads
-from fitting.problem.batch import measured
+from fitting.inference.propagate import Summary, summaries
+from fitting.problem.batch import unwrap
 from fitting.problem.noise import leverages
 from fitting.problem.polish import Altered, Polish
-from fitting.solvers.levenberg_marquardt import AbstractEstimator, Code, LeastSquares
+from fitting.solvers.levenberg_marquardt import AbstractSolver, Code, LeastSquares
 
 # So many refits of spectra are one call; between calls there is progress, and Ctrl-C.
 BLOCK = 64
@@ -48,25 +48,25 @@ class Bootstrap(NamedTuple):
         """In search coordinates, as those of the fit."""
         return np.std(self.z, axis=0, ddof=1)
 
-    def __getitem__(self, name: str) -> Spread:
+    def __getitem__(self, name: str) -> Summary:
         """A parameter over the samples, with its 95 % interval."""
-        return self.spread(name)
+        return self.summary(name)
 
-    def spread(self, name: str, level: float = 0.95) -> Spread:
+    def summary(self, name: str, level: float = 0.95) -> Summary:
         """A parameter over the samples: median and central interval of a level."""
         k = _index(self.fit, name)
-        return Spread.of(self.values[:, k], self.fit.units[k], level)
+        return Summary.of(self.values[:, k], self.fit.units[k], level)
 
     def interval(self, name: str, level: float = 0.95) -> tuple[float, float]:
         """Low and high of a parameter, in its unit; open where the fit cannot identify it."""
         if not self.fit.identifiable[_index(self.fit, name)]:
             return interval(self.fit, name, level)
-        found = self.spread(name, level)
+        found = self.summary(name, level)
         return found.low, found.high
 
     def derived(self, fn: Callable[[Any], Any], units: Any = "", level: float = 0.95) -> Any:
-        """A function of the model over the samples; see `spreads`."""
-        return spreads(self.fit.problem, self.z, fn, units, level)
+        """A function of the model over the samples; see `summaries`."""
+        return summaries(self.fit.problem, self.z, fn, units, level)
 
 
 def bootstrap(
@@ -101,7 +101,7 @@ def bootstrap(
     rng = np.random.default_rng(seed)
     draw = _drawer(base, kind, rng)
     shifts = np.stack([base.r + draw() for _ in range(n)])
-    refit = _dear if base.problem.dear else _cheap
+    refit = _integrating if base.problem.integrates else _cheap
     rows: list[np.ndarray] = []
     done, complete = 0, True
     try:
@@ -139,7 +139,7 @@ def _drawer(base: Likelihood, kind: str, rng) -> Callable[[], np.ndarray]:
 
 
 def _many(term) -> bool:
-    inner = measured(term)
+    inner = unwrap(term)
     # What has a few numbers has no residuals to draw from.
     return hasattr(inner, "freq") or (hasattr(inner, "observed") and inner.points >= 10)
 
@@ -159,7 +159,7 @@ def _cheap(base: Likelihood, shifts):
         yield z, code == Code.CONVERGED
 
 
-def _dear(base: Likelihood, shifts):
+def _integrating(base: Likelihood, shifts):
     """One refit after the other, driven from here."""
     polish = Polish(max_steps=40)
     for shift in shifts:
@@ -171,14 +171,12 @@ def _dear(base: Likelihood, shifts):
 
 
 @eqx.filter_jit
-def _refits(
-    parts, model, coordinates, estimator: AbstractEstimator, scale, shifts, count, z, limit
-):
+def _refits(parts, model, coordinates, solver: AbstractSolver, scale, shifts, count, z, x_scale):
     low, high = jnp.asarray(coordinates.low), jnp.asarray(coordinates.high)
 
     def step(k, found):
         residual = lambda z: residual_of(parts, model, coordinates, z) / scale - shifts[k]
-        end = estimator.search(residual, z, low, high, limit)
+        end = solver.search(residual, z, low, high, x_scale)
         return found[0].at[k].set(end.z), found[1].at[k].set(end.code)
 
     empty = jnp.zeros((len(shifts), z.size), z.dtype), jnp.zeros(len(shifts), jnp.int32)

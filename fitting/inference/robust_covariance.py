@@ -5,7 +5,7 @@ from jaxtyping import Float
 
 from fitting.diagnosis.covariance import ZERO
 from fitting.estimate.result import Fit
-from fitting.problem.batch import measured
+from fitting.problem.batch import unwrap
 from fitting.terms.spectrum import Spectrum
 from fitting.terms.trace import Trace
 
@@ -36,7 +36,7 @@ def structured_covariance(fit: Fit, lags: int | None = None) -> Float[np.ndarray
     bread = root.T @ root
     meat = np.zeros_like(bread)
     for k, term in enumerate(problem.terms):
-        inner, rows = measured(term), problem.of_term(k)
+        inner, rows = unwrap(term), problem.of_term(k)
         own, slope = r[rows], J[rows]
         if isinstance(inner, Spectrum):
             order = np.argsort(inner.freq, kind="stable")

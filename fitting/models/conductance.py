@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fitting.models.elements import Setup
-from fitting.problem.batch import measured
+from fitting.problem.batch import unwrap
 from fitting.problem.space import Free, Space
 from fitting.terms.curve import SteadyCurve
 from fitting.terms.spectrum import Spectrum
@@ -53,7 +53,7 @@ def scales(terms: Any | Sequence[Any]):
     **Raises:** `ValueError` if there is no spectrum, trace or curve.
     """
     R, V, T = [], [], []
-    for term in map(measured, as_list(terms)):
+    for term in map(unwrap, as_list(terms)):
         if isinstance(term, Spectrum):
             R += [float(np.abs(term.Z).min()), float(np.abs(term.Z).max())]
             V.append(abs(term.bias[1]))

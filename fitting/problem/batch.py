@@ -20,12 +20,12 @@ Measurement = Spectrum | Trace | SteadyCurve | Spikes
 class Part(eqx.Module):
     """What is evaluated together: a batch or a term, and the part of the model it looks at.
 
-    `dear` parts integrate in time; the others cost microseconds.
+    A part that `integrates` does so in time; the others cost microseconds.
     """
 
     batch: Any
     at: Callable[[Any], Any] | None = eqx.field(static=True)
-    dear: bool = eqx.field(static=True)
+    integrates: bool = eqx.field(static=True)
 
     def residual(self, model: Any) -> Any:
         """Residuals, shape `(m,)`."""
@@ -45,7 +45,7 @@ class Part(eqx.Module):
         if isinstance(self.batch, TraceBatch):
             at = self.at or (lambda model: model)
             return self.batch.inspect(lambda z: at(model(z)), z)
-        return value_and_jacobian(lambda z: self.residual(model(z)), z, together=self.dear)
+        return value_and_jacobian(lambda z: self.residual(model(z)), z, together=self.integrates)
 
     def pieces(self, model: Any, far: Any, scale: Any) -> tuple[Any, ...]:
         """The same over `scale`, shape `(m,)`, as it comes: for sums of squares.
@@ -64,7 +64,7 @@ class Part(eqx.Module):
         return (near / scale,)
 
 
-def measured(term: Any) -> Any:
+def unwrap(term: Any) -> Any:
     """The measurement or term inside of any number of `On`."""
     while isinstance(term, On):
         term = term.term
@@ -76,7 +76,7 @@ def stack(terms: Sequence[Any], model: Any) -> tuple[tuple[Part, ...], np.ndarra
     batches: dict[tuple, list[int]] = {}
     others: list[int] = []
     for k, term in enumerate(terms):
-        inner = measured(term)
+        inner = unwrap(term)
         at = _part_of(term)
         if isinstance(inner, Spectrum):
             batches.setdefault((0, at, inner.bias[0]), []).append(k)
@@ -84,17 +84,17 @@ def stack(terms: Sequence[Any], model: Any) -> tuple[tuple[Part, ...], np.ndarra
             batches.setdefault((1, at, TraceBatch.key(inner)), []).append(k)
         else:
             others.append(k)
-    cheap, dear = [], []
+    cheap, slow = [], []
     for (order, at, _), members in batches.items():
-        inner = [measured(terms[k]) for k in members]
+        inner = [unwrap(terms[k]) for k in members]
         batch = TraceBatch.of(inner) if order else SpectrumBatch.of(inner)
         rows = np.where(batch.rows >= 0, np.asarray(members)[batch.rows], -1)
-        (dear if order else cheap).append((Part(batch, at, bool(order)), rows))
+        (slow if order else cheap).append((Part(batch, at, bool(order)), rows))
     for k in others:
-        inner = measured(terms[k])
-        part = Part(inner, _part_of(terms[k]), getattr(inner, "dear", False))
-        (dear if part.dear else cheap).append((part, np.full(part.size(model), k)))
-    every = [*cheap, *dear]
+        inner = unwrap(terms[k])
+        part = Part(inner, _part_of(terms[k]), getattr(inner, "integrates", False))
+        (slow if part.integrates else cheap).append((part, np.full(part.size(model), k)))
+    every = [*cheap, *slow]
     return tuple(part for part, _ in every), np.concatenate([rows for _, rows in every])
 
 
@@ -122,7 +122,7 @@ def noise_groups(terms) -> tuple[tuple[int, ...], tuple[bool, ...]]:
     """
     groups, estimated, names = [], [], {}
     for k, term in enumerate(terms):
-        inner = measured(term)
+        inner = unwrap(term)
         if not isinstance(inner, Measurement) or inner.scale_known:
             name = "known"
         elif isinstance(inner, Spectrum) and inner.sigma is None:

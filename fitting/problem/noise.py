@@ -4,7 +4,7 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Float
 
-from fitting.problem.batch import measured
+from fitting.problem.batch import unwrap
 from fitting.problem.problem import Problem
 from fitting.terms.spectrum import Spectrum
 from fitting.terms.term import SHARE, proportional
@@ -19,7 +19,7 @@ def first_guess(problem: Problem, noise: float = FIRST_GUESS) -> np.ndarray:
     """Scales to begin with: `noise` relative to the data where there is no sigma, else 1."""
     scales = np.ones(len(problem.estimated))
     for term, group in zip(problem.terms, problem.groups, strict=True):
-        inner = measured(term)
+        inner = unwrap(term)
         if problem.estimated[group] and inner.sigma is None:
             # Traces and curves without sigma are weighted by a share of their size already.
             scales[group] = noise if isinstance(inner, Spectrum) else noise / SHARE
@@ -60,7 +60,7 @@ def reweighted(problem: Problem, r: Float[np.ndarray, "m"]) -> Problem:
     shape = np.ones_like(problem.shape)
     raw = r * problem.row_scale
     for k, term in enumerate(problem.terms):
-        inner = measured(term)
+        inner = unwrap(term)
         noise = getattr(inner, "noise", None)
         if isinstance(inner, Spectrum) and inner.sigma is None:
             noise = proportional(1.0)

@@ -76,7 +76,7 @@ class Polish:
         self,
         problem: Problem,
         z: np.ndarray,
-        limit: np.ndarray,
+        x_scale: np.ndarray,
         tell: Callable[[int, float], None] = lambda step, chi2: None,
         keep: Callable[[np.ndarray, float], None] = lambda z, chi2: None,
     ) -> Polished:
@@ -94,7 +94,7 @@ class Polish:
         if not (np.isfinite(best) and np.isfinite(J).all()):
             return Polished(z, np.inf, Code.NOT_FINITE, 0, r, J)
         code, still = Code.MAX_STEPS, 0
-        longest = self.clip * limit
+        longest = self.clip * x_scale
         try:
             for steps in range(1, self.max_steps + 1):
                 tell(steps, best)
@@ -104,10 +104,10 @@ class Polish:
                 enough = self.enough * size
                 # An integrator's chi2 is rough on a small scale: where three trials in a row change
                 # little, what is promised is not there.
-                if self._promise(A, g, free, limit) < enough or still >= 3:
+                if self._promise(A, g, free, x_scale) < enough or still >= 3:
                     code = Code.CONVERGED
                     break
-                step = self._step(A, g, free, damping, limit)
+                step = self._step(A, g, free, damping, x_scale)
                 new = np.clip(z + np.clip(step, -longest, longest), low, high)
                 dz = new - z
                 expected = -(2 * g @ dz + dz @ A @ dz)
@@ -131,16 +131,16 @@ class Polish:
             code = Code.INTERRUPTED
         return Polished(z, best, code, steps, r, J)
 
-    def _step(self, A, g, free, damping, limit):
-        scale = np.diag(A) * limit**2
-        scale = np.maximum(scale, self.floor * max(scale.max(), 1e-300)) / limit**2
+    def _step(self, A, g, free, damping, x_scale):
+        scale = np.diag(A) * x_scale**2
+        scale = np.maximum(scale, self.floor * max(scale.max(), 1e-300)) / x_scale**2
         step = np.zeros_like(g)
         inner = np.ix_(free, free)
         matrix = A[inner] + damping * np.diag(scale[free])
         step[free] = -np.linalg.lstsq(matrix, g[free], rcond=1e-14)[0]
         return step
 
-    def _promise(self, A, g, free, limit):
+    def _promise(self, A, g, free, x_scale):
         """What the best step within the longest lengths would take off chi2, never negative.
 
         The damping is raised until the step is short enough: cut in some coordinates only, a step
@@ -149,8 +149,8 @@ class Polish:
         if not free.any():
             return 0.0
         for damping in 10.0 ** np.arange(-10, 9):
-            step = self._step(A, g, free, damping, limit)
-            if (np.abs(step) <= self.clip * limit).all():
+            step = self._step(A, g, free, damping, x_scale)
+            if (np.abs(step) <= self.clip * x_scale).all():
                 break
         return float(-(2 * g @ step + step @ A @ step))
 

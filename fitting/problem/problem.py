@@ -10,14 +10,14 @@ import numpy as np
 from fitting.problem.batch import (
     Measurement,
     Part,
-    measured,
     noise_groups,
     observed_samples,
     relative_weights,
     stack,
+    unwrap,
 )
 from fitting.problem.space import Coordinates, Space
-from fitting.solvers.levenberg_marquardt import AbstractEstimator, Parts, Search
+from fitting.solvers.levenberg_marquardt import AbstractSolver, Parts, Search
 from fitting.terms.spectrum import Spectrum, bias_voltage
 from fitting.terms.term import Term
 from jaxmem.devices import AbstractDevice
@@ -84,7 +84,7 @@ class Problem(eqx.Module):
                 f"({', '.join(coordinates.names)}); give more data or fix some"
             )
         groups, estimated = noise_groups(terms)
-        found = (measured(term) for term in terms)
+        found = (unwrap(term) for term in terms)
         return cls(
             terms, tuple(s for s in found if isinstance(s, Spectrum)), parts, model, owner,
             np.ones(len(estimated)), np.ones(len(owner)), relative_weights(parts, model),
@@ -97,13 +97,13 @@ class Problem(eqx.Module):
         return any(self.estimated) and len(self.estimated) > 1
 
     @property
-    def dear(self) -> bool:
+    def integrates(self) -> bool:
         """Whether some term integrates in time."""
-        return any(part.dear for part in self.parts)
+        return any(part.integrates for part in self.parts)
 
     def cheap(self) -> "Problem | None":
         """Only what costs microseconds, or None if that is nothing."""
-        parts = tuple(part for part in self.parts if not part.dear)
+        parts = tuple(part for part in self.parts if not part.integrates)
         rows = sum(part.size(self.model) for part in parts)
         if not parts:
             return None
@@ -189,9 +189,9 @@ class Problem(eqx.Module):
 
     def search(
         self,
-        estimator: AbstractEstimator,
+        solver: AbstractSolver,
         starts: np.ndarray,
-        limit: np.ndarray,
+        x_scale: np.ndarray,
         lanes: bool | None = None,
         far: bool | None = None,
     ) -> Search:
@@ -209,8 +209,8 @@ class Problem(eqx.Module):
         size = max(64, 1 << (count - 1).bit_length())
         padded = np.concatenate([starts, np.repeat(starts[-1:], size - count, axis=0)])
         found = _search_jit(
-            self.parts, *self._rest, estimator, jnp.asarray(self.row_scale), jnp.asarray(padded),
-            jnp.asarray(count), jnp.asarray(limit), None if far is None else jnp.asarray(far),
+            self.parts, *self._rest, solver, jnp.asarray(self.row_scale), jnp.asarray(padded),
+            jnp.asarray(count), jnp.asarray(x_scale), None if far is None else jnp.asarray(far),
             lanes,
         )  # fmt: skip
         return Search(*(np.asarray(part)[:count] for part in found))
@@ -221,10 +221,10 @@ class Problem(eqx.Module):
 
     @property
     def _programs(self) -> list[tuple[Part, ...]]:
-        """What is cheap is one program, each dear part one of its own."""
-        cheap = tuple(part for part in self.parts if not part.dear)
-        dear = [(part,) for part in self.parts if part.dear]
-        return ([cheap] if cheap else []) + dear
+        """What is cheap is one program, each part that integrates one of its own."""
+        cheap = tuple(part for part in self.parts if not part.integrates)
+        slow = [(part,) for part in self.parts if part.integrates]
+        return ([cheap] if cheap else []) + slow
 
 
 def _check_device(term: Measurement, model: Any) -> None:
@@ -260,13 +260,13 @@ def _inspect_jit(parts, model, coordinates, z, count):
 
 @eqx.filter_jit
 def _search_jit(
-    parts, model, coordinates, estimator, scale, starts, count, limit, far, lanes
+    parts, model, coordinates, solver, scale, starts, count, x_scale, far, lanes
 ):  # fmt: skip
     low, high = jnp.asarray(coordinates.low), jnp.asarray(coordinates.high)
 
     def one(z):
         residual = Parts(lambda z: _pieces(parts, model, coordinates, z, far, scale))
-        return estimator.search(residual, z, low, high, limit)
+        return solver.search(residual, z, low, high, x_scale)
 
     if lanes:
         return jax.vmap(one)(starts)

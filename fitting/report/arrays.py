@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from fitting.estimate.result import Fit
-from fitting.problem.batch import measured
+from fitting.problem.batch import unwrap
 from fitting.terms.curve import SteadyCurve
 from fitting.terms.spectrum import Spectrum
 from fitting.terms.trace import Trace
@@ -37,7 +37,7 @@ def fit_dataset(fit: Fit, provenance: dict[str, Any]) -> Any:
         "minima_chi2": ("minimum", np.array([m.chi2 for m in fit.minima])),
     }
     for k, term in enumerate(fit.problem.terms):
-        inner = measured(term)
+        inner = unwrap(term)
         own = raw[fit.problem.of_term(k)]
         if isinstance(inner, Spectrum):
             n, key = len(inner.freq), f"spectrum_{k}"

@@ -10,7 +10,7 @@ import numpy as np
 
 from fitting.estimate.result import Fit
 from fitting.estimate.series import Series
-from fitting.problem.batch import measured as measured_in
+from fitting.problem.batch import unwrap
 from fitting.report.arrays import write_arrays
 from fitting.report.export import fit_record, write_data, write_samples
 from fitting.report.figures.spectra import impedance_figure, series_figure
@@ -53,7 +53,7 @@ def write_fit(
     checks = [m.check for m in measured]
     record = fit_record(fit, spectra, checks)
     flags = [*remarks, *flags_of(fit, measured)]
-    spikes = [t for t in map(measured_in, fit.problem.terms) if isinstance(t, Spikes)]
+    spikes = [t for t in map(unwrap, fit.problem.terms) if isinstance(t, Spikes)]
     title = _title(spectra, traces, curves, spikes)
     record = {"model": words, "verdict": verdict, "flags": flags} | record
     record |= {section.key: section.record for section in sections}

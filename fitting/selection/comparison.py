@@ -8,7 +8,7 @@ from fitting.estimate.single import fit
 from fitting.problem.space import MultiStart
 from fitting.selection.families import Rival, rivals
 from fitting.selection.ranking import Comparison, Entry
-from fitting.solvers.levenberg_marquardt import AbstractEstimator, Code
+from fitting.solvers.levenberg_marquardt import AbstractSolver, Code
 
 
 def compare(
@@ -17,7 +17,7 @@ def compare(
     *,
     starts: int = 24,
     seed: int = 0,
-    estimator: AbstractEstimator | None = None,
+    solver: AbstractSolver | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Comparison:
     """Fit every rival to the same terms, and rank them by BIC.
@@ -26,7 +26,7 @@ def compare(
 
     - `terms`: as in `fit`.
     - `family`: the rivals, default `rivals(terms)`.
-    - `starts`, `seed`, `estimator`: of every fit; a start box is that of the rival.
+    - `starts`, `seed`, `solver`: of every fit; a start box is that of the rival.
     - `progress`: called with a line at each stage.
 
     A rival whose fit fails is listed last, with the reason.
@@ -42,7 +42,7 @@ def compare(
     entries = []
     for k, rival in enumerate(family):
         say(f"{rival.name} ({k + 1} of {len(family)})")
-        entries.append(_one(rival, data, starts, seed, estimator, say))
+        entries.append(_one(rival, data, starts, seed, solver, say))
     usable = [e for e in entries if e.usable]
     if not usable:
         reasons = "; ".join(f"{e.rival.name}: {e.failure}" for e in entries)
@@ -53,12 +53,12 @@ def compare(
     return Comparison(tuple(ranked))
 
 
-def _one(rival, data, starts, seed, estimator, say) -> Entry:
+def _one(rival, data, starts, seed, solver, say) -> Entry:
     try:
         model, space, box = rival.setup(data)
         found = fit(
             data, model, space, starts=MultiStart(starts, box or None), seed=seed,
-            estimator=estimator, progress=say, throw=False,
+            solver=solver, progress=say, throw=False,
         )  # fmt: skip
     except Exception as error:
         # Whatever is wrong with one model must not cost the others; the reason is kept.

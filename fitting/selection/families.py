@@ -8,7 +8,7 @@ from typing import Any
 
 from fitting.models.conductance import as_list, conductance_model
 from fitting.models.elements import Setup, element_model, memristor_model
-from fitting.problem.batch import measured
+from fitting.problem.batch import unwrap
 from fitting.terms.curve import SteadyCurve
 from fitting.terms.spectrum import Spectrum
 from fitting.terms.trace import Trace
@@ -79,7 +79,7 @@ def rivals(
     **Raises:** `ValueError` for a kind that is not known, or if no rival is left.
     """
     terms = as_list(terms)
-    inner = [measured(term) for term in terms]
+    inner = [unwrap(term) for term in terms]
     physical = _physical(inner)
     if unknown := set(kinds) - set(TITLES):
         raise ValueError(f"no kind {sorted(unknown)}; there are {', '.join(TITLES)}")
@@ -109,12 +109,12 @@ def rivals(
 
 
 def _elements(kind, add, lead, series, terms) -> Setup:
-    spectra = [t for t in map(measured, terms) if isinstance(t, Spectrum)]
+    spectra = [t for t in map(unwrap, terms) if isinstance(t, Spectrum)]
     return element_model(kind, add, spectrum=spectra[0], lead=lead, series=series)
 
 
 def _letters(kind, add, lead, series, terms) -> Setup:
-    seen = [t for t in map(measured, terms) if isinstance(t, Spectrum | Trace | SteadyCurve)]
+    seen = [t for t in map(unwrap, terms) if isinstance(t, Spectrum | Trace | SteadyCurve)]
     return memristor_model(kind, seen, add, lead=lead, series=series)
 
 

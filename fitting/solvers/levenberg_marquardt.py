@@ -103,20 +103,20 @@ class State(NamedTuple):
     code: Any
 
 
-class AbstractEstimator(eqx.Module):
+class AbstractSolver(eqx.Module):
     """Searches from one start; `fit` runs it from many."""
 
     @abc.abstractmethod
     def search(
-        self, residual: Residual, z: Vector, low: Vector, high: Vector, limit: Vector
+        self, residual: Residual, z: Vector, low: Vector, high: Vector, x_scale: Vector
     ) -> Search:
         """The minimum of sum(residual(z)^2) between `low` and `high` that is reached from z.
 
-        `limit` is the natural length of each coordinate, 1 (an e-fold) for a logarithm.
+        `x_scale` is the natural length of each coordinate, 1 (an e-fold) for a logarithm.
         """
 
 
-class LeastSquares(AbstractEstimator):
+class LeastSquares(AbstractSolver):
     """Levenberg-Marquardt with clipped steps and bounds as an active set.
 
     **Arguments:**
@@ -139,10 +139,10 @@ class LeastSquares(AbstractEstimator):
     damping: float = eqx.field(static=True, default=1e-2)
 
     def search(
-        self, residual: Residual, z: Vector, low: Vector, high: Vector, limit: Vector
+        self, residual: Residual, z: Vector, low: Vector, high: Vector, x_scale: Vector
     ) -> Search:
-        """See `AbstractEstimator.search`."""
-        step = lambda state: self.step(residual, state, low, high, limit)
+        """See `AbstractSolver.search`."""
+        step = lambda state: self.step(residual, state, low, high, x_scale)
         return self.end(jax.lax.while_loop(lambda state: state.code < 0, step, self.begin(z)))
 
     def begin(self, z: Vector) -> State:
@@ -159,15 +159,15 @@ class LeastSquares(AbstractEstimator):
         """What came of a search."""
         return Search(state.z, state.cost, state.code, state.steps - 1)
 
-    def step(self, residual: Residual, state: State, low: Vector, high: Vector, limit: Vector):
+    def step(self, residual: Residual, state: State, low: Vector, high: Vector, x_scale: Vector):
         """One trial; the code says whether it was the last."""
         z, cost, g, A, damping, growth, k, _ = state
-        longest = self.clip * limit
+        longest = self.clip * x_scale
         # A bound holds a coordinate as long as the descent points beyond it.
         free = ~(((z <= low) & (g > 0)) | ((z >= high) & (g < 0)))
         gf = jnp.where(free, g, 0.0)
         Af = jnp.where(free[:, None] & free, A, 0.0)
-        whole = -_solve_damped(Af, gf, damping, limit)
+        whole = -_solve_damped(Af, gf, damping, x_scale)
         promised = _reduction(Af, gf, whole)
         new = jnp.clip(z + jnp.clip(whole, -longest, longest), low, high)
         cost_new, g_new, A_new = _evaluate(residual, new)
@@ -194,7 +194,7 @@ class LeastSquares(AbstractEstimator):
         return State(z, cost, g, A, damping, growth, k + 1, code)
 
 
-class Descent(AbstractEstimator):
+class Descent(AbstractSolver):
     """Any optax optimiser and schedule on the same sum of squares.
 
         Descent(optax.adam(optax.cosine_decay_schedule(0.1, 3000)), steps=3000)
@@ -220,9 +220,9 @@ class Descent(AbstractEstimator):
             raise ValueError(f"Descent: steps must be at least 1, got {self.steps}")
 
     def search(
-        self, residual: Residual, z: Vector, low: Vector, high: Vector, limit: Vector
+        self, residual: Residual, z: Vector, low: Vector, high: Vector, x_scale: Vector
     ) -> Search:
-        """See `AbstractEstimator.search`."""
+        """See `AbstractSolver.search`."""
         optimiser = self.optimiser
         if optimiser is None:
             # A first-order method is slow along the valleys of an ill-conditioned sum of squares.
@@ -234,7 +234,7 @@ class Descent(AbstractEstimator):
         # In coordinates of natural length, and relative to the start, so that one schedule
         # serves every unit; the best point seen is the answer, as no optimiser is monotone.
         def loss(y):
-            return jnp.sum(residual(y * limit) ** 2) / first
+            return jnp.sum(residual(y * x_scale) ** 2) / first
 
         def step(carry, _):
             y, state, best, least = carry
@@ -246,17 +246,17 @@ class Descent(AbstractEstimator):
                 slope, state, y, value=value, grad=slope, value_fn=loss
             )
             y = y + jnp.clip(jnp.asarray(update), -self.clip, self.clip)
-            y = jnp.clip(y, low / limit, high / limit)
+            y = jnp.clip(y, low / x_scale, high / x_scale)
             return (y, state, best, least), None
 
-        y = z / limit
+        y = z / x_scale
         carry = (y, optimiser.init(y), y, jnp.ones_like(first))
         (_, _, y, _), _ = jax.lax.scan(step, carry, length=self.steps)
-        z = y * limit
+        z = y * x_scale
         cost, g, A = _evaluate(residual, z)
         free = ~(((z <= low) & (g > 0)) | ((z >= high) & (g < 0)))
         gf, Af = jnp.where(free, g, 0.0), jnp.where(free[:, None] & free, A, 0.0)
-        newton = -_solve_damped(Af, gf, 1e-6, limit)
+        newton = -_solve_damped(Af, gf, 1e-6, x_scale)
         near = _reduction(Af, gf, newton) <= self.tolerance * cost
         code = jnp.where(near, Code.CONVERGED, Code.MAX_STEPS)
         code = jnp.where(jnp.isfinite(first) & jnp.isfinite(cost), code, Code.NOT_FINITE)
@@ -297,16 +297,16 @@ def _reduction(A, g, dz):
     return -(2 * g @ dz + dz @ A @ dz)
 
 
-def _solve_damped(A, g, damping, limit):
+def _solve_damped(A, g, damping, x_scale):
     """(A + damping mean(A) 1)^-1 g in coordinates of natural length."""
-    A, g = A * limit[:, None] * limit, g * limit
+    A, g = A * x_scale[:, None] * x_scale, g * x_scale
     size = jnp.trace(A) / A.shape[0]
     size = jnp.where(size > 0, size, 1.0)
     A, g = A / size, g / size
     if A.shape[0] <= UNROLLED:
-        return jnp.stack(_cholesky_solve(A, g, damping)) * limit
+        return jnp.stack(_cholesky_solve(A, g, damping)) * x_scale
     factor = jax.scipy.linalg.cho_factor(A + damping * jnp.eye(A.shape[0], dtype=A.dtype))
-    return jax.scipy.linalg.cho_solve(factor, g) * limit
+    return jax.scipy.linalg.cho_solve(factor, g) * x_scale
 
 
 def _cholesky_solve(A, g, damping):

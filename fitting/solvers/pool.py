@@ -14,11 +14,11 @@ LANES = 16
 
 
 def pooled(
-    estimator: LeastSquares,
+    solver: LeastSquares,
     residual: Callable[[Any, Any], Any],
     data: Any,
     begin: Any,
-    limit: Any,
+    x_scale: Any,
     bounds: tuple[Any, Any],
     count: Any,
     tries: Any,
@@ -33,7 +33,7 @@ def pooled(
     - `residual`: called as `residual(datum, always)`, gives the residual of one datum; `always`
       is for `Parts`.
     - `data`: a pytree of arrays of shape `(k, ...)`; `begin`, starts, shape `(k, starts, p)`;
-      `limit`, natural lengths, shape `(k, p)`; `bounds`, of shape `(p,)` each.
+      `x_scale`, natural lengths, shape `(k, p)`; `bounds`, of shape `(p,)` each.
     - `count`, `tries`: how many of the k data and of the starts are real.
 
     Returned: `z`, `chi2`, `code` of the best search, `steps` and `converged` of all.
@@ -46,10 +46,10 @@ def pooled(
         k = jnp.minimum(job // tries, size - 1)
         at = lambda x: jax.lax.dynamic_index_in_dim(x, k, keepdims=False)
         start = jax.lax.dynamic_index_in_dim(at(begin), job % tries, keepdims=False)
-        return jax.tree.map(at, data), at(limit), estimator.begin(start)
+        return jax.tree.map(at, data), at(x_scale), solver.begin(start)
 
-    def step(datum, limit, state):
-        return estimator.step(residual(datum, always), state, *bounds, limit)
+    def step(datum, x_scale, state):
+        return solver.step(residual(datum, always), state, *bounds, x_scale)
 
     def ended(lanes, jobs):
         return (lanes[2].code >= 0) & (jobs >= 0)
@@ -58,7 +58,7 @@ def pooled(
         """Note down one search that has ended, and put the next in its lane."""
         lanes, jobs, following, best = carry
         lane = jnp.argmax(ended(lanes, jobs))
-        end = estimator.end(jax.tree.map(lambda x: x[lane], lanes[2]))
+        end = solver.end(jax.tree.map(lambda x: x[lane], lanes[2]))
         k = jobs[lane] // tries
         here = {name: x[k] for name, x in best.items()}
         usable = jnp.isfinite(end.chi2) & (end.code != Code.NOT_FINITE)

@@ -192,7 +192,7 @@ def _bootstrap(fit, n, seed, folder, say):
         rows.writerows(found.values.tolist())
     record = {
         "asked": found.asked, "converged": len(found.z), "complete": found.complete,
-        "rows": [_spread(name, found[name], fine)
+        "rows": [_summary(name, found[name], fine)
                  for name, fine in zip(fit.names, fit.identifiable, strict=True)],
     }  # fmt: skip
     figure = draws_figure(fit, found.values) if len(found.z) > 1 else None
@@ -204,7 +204,7 @@ def _posterior(fit, seed, folder, say):
     found.to_xarray().to_netcdf(folder / "posterior.nc", engine="scipy")
     record = {
         "ok": found.ok, "divergent": int(found.divergent.sum()),
-        "rows": [_spread(name, found[name], bool(fine)) | {"r_hat": plain(r), "ess": plain(e)}
+        "rows": [_summary(name, found[name], bool(fine)) | {"r_hat": plain(r), "ess": plain(e)}
                  for name, fine, r, e in zip(fit.names, found.informed, found.r_hat, found.ess,
                                              strict=True)],
     }  # fmt: skip
@@ -225,7 +225,7 @@ def _window(fit, found) -> list[str]:
     return lines + [window[k].statement(name) for k, name in names.items() if share >= FEWEST]
 
 
-def _spread(name, s, decided) -> dict[str, Any]:
+def _summary(name, s, decided) -> dict[str, Any]:
     row = {"name": name, "unit": s.unit, "decided_by_the_data": bool(decided)}
     if not decided:
         return row

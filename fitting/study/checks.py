@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from fitting.models.ranges import seen_in
-from fitting.problem.batch import measured
+from fitting.problem.batch import unwrap
 from fitting.problem.space import Space
 from fitting.terms.curve import SteadyCurve
 from fitting.terms.spectrum import Spectrum
@@ -44,7 +44,7 @@ def check_study(
                 f"{name}: the starts lie in {low:g} to {high:g} {c.units[k]}, but its bounds are "
                 f"{bounds[0]:g} to {bounds[1]:g}; change one of them"
             )
-    if isinstance(model, Memristor2D) and any(isinstance(measured(t), Spikes) for t in terms):
+    if isinstance(model, Memristor2D) and any(isinstance(unwrap(t), Spikes) for t in terms):
         raise ValueError(
             "a 2D device does not spike under a constant current (it has no second lag); fit "
             'spikes with device = "3d"'
@@ -72,7 +72,7 @@ def _units(terms: Sequence[Any]) -> list[str]:
     """Resistances of spectra and of traces that are a factor of a thousand apart."""
     sizes: dict[str, float] = {}
     for term in terms:
-        inner = measured(term)
+        inner = unwrap(term)
         if isinstance(inner, Spectrum) and len(inner.freq):
             # At the lowest frequency, where it is nearest to what a slow loop sees.
             sizes[inner.name] = float(np.abs(inner.Z[np.argmin(inner.freq)]))
@@ -99,7 +99,7 @@ def _units(terms: Sequence[Any]) -> list[str]:
 
 def _biases(terms: Sequence[Any]) -> list[str]:
     """Spectra at biases far outside of what the other data sweep."""
-    swept = [seen_in(m) for t in terms if isinstance(m := measured(t), Trace | SteadyCurve)]
+    swept = [seen_in(m) for t in terms if isinstance(m := unwrap(t), Trace | SteadyCurve)]
     if not swept:
         return []
     low = min(float(s.voltages.min()) for s in swept)
@@ -107,7 +107,7 @@ def _biases(terms: Sequence[Any]) -> list[str]:
     width = max(high - low, 1e-12)
     found = []
     for term in terms:
-        inner = measured(term)
+        inner = unwrap(term)
         if isinstance(inner, Spectrum) and inner.bias[0] in ("u", "V"):
             value = inner.bias[1]
             if value < low - width or value > high + width:

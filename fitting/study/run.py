@@ -16,7 +16,7 @@ from fitting.estimate.two_stage import Progress
 from fitting.models.elements import Setup, device_model, memristor_model
 from fitting.problem.space import MultiStart, Space
 from fitting.report.page import write_fit
-from fitting.solvers.levenberg_marquardt import AbstractEstimator, Code, LeastSquares
+from fitting.solvers.levenberg_marquardt import AbstractSolver, Code, LeastSquares
 from fitting.solvers.optimisers import descent
 from fitting.study.analyses import Questions, about_spikes
 from fitting.study.checks import check_study
@@ -65,7 +65,7 @@ def run(
             raise SpecError("nothing to resume: fits of spectra alone are done in one go")
         study = Study(
             kind="2d" if _is_file(spec.device) else spec.device, add=spec.add,
-            without=spec.without, together=spec.together, estimator=_estimator(spec),
+            without=spec.without, together=spec.together, solver=_solver(spec),
             starts=spec.starts, seed=spec.seed,
             device=read_device(spec.device) if _is_file(spec.device) else None,
             questions=questions,
@@ -106,7 +106,7 @@ def _joint(
 
     tell("fitting", 0, 1)
     found = fit_terms(
-        terms, setup.model, setup.space, estimator=_estimator(spec),
+        terms, setup.model, setup.space, solver=_solver(spec),
         starts=MultiStart(spec.starts, setup.box), seed=spec.seed, progress=say, resume=before,
         keep=keep, throw=False,
     )  # fmt: skip
@@ -182,11 +182,11 @@ def priors_of(spec: Spec, model: Any) -> list[Prior]:
     return priors
 
 
-def _estimator(spec: Spec) -> AbstractEstimator:
-    if spec.estimator == "descent":
+def _solver(spec: Spec) -> AbstractSolver:
+    if spec.solver == "descent":
         return descent(spec.optimiser, spec.schedule, spec.rate, spec.steps or 3000)
-    if spec.estimator != "lm":
-        raise SpecError(f'estimator is "lm" or "descent", got {spec.estimator!r}')
+    if spec.solver != "lm":
+        raise SpecError(f'solver is "lm" or "descent", got {spec.solver!r}')
     return LeastSquares(max_steps=spec.steps or 300)
 
 

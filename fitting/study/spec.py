@@ -40,7 +40,7 @@ class Spec:
 
     - `device`: `"rc"`, `"2d"`, `"3d"`, or the path of a device's TOML file; `add`, `without`: see
       `element_model`. `together`: one device for all files (always, with traces or curves).
-    - `estimator`: `"lm"` or `"descent"`, the latter with `optimiser`, `schedule`, `rate`; `steps`;
+    - `solver`: `"lm"` or `"descent"`, the latter with `optimiser`, `schedule`, `rate`; `steps`;
       `starts`, `seed`.
     - `compare`, `profile`, `bootstrap`, `posterior`: what is asked beyond the fit, see `Questions`.
     - `fixed`: parameters by name that keep a value; `ranges`: name to where starts are drawn.
@@ -51,7 +51,7 @@ class Spec:
     add: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     together: bool = False
-    estimator: str = "lm"
+    solver: str = "lm"
     optimiser: str = "adam"
     schedule: str = "cosine_decay_schedule"
     rate: float = 0.3
@@ -149,7 +149,7 @@ def spec_to_toml(spec: Spec, folder: str | os.PathLike) -> str:
             continue
         if f.name in ("compare", "bootstrap", "posterior") and not value:
             continue
-        if f.name in ("optimiser", "schedule", "rate") and spec.estimator == "lm":
+        if f.name in ("optimiser", "schedule", "rate") and spec.solver == "lm":
             continue
         if f.name == "device" and value not in MODELS:
             value = _from(folder, value)
@@ -198,7 +198,7 @@ def _entry(path: Path, kind: str, row: Any) -> Entry:
 
 def _setting(path: Path, key: str, value: Any) -> Any:
     wanted: Any = {
-        "device": str, "add": list, "without": list, "together": bool, "estimator": str,
+        "device": str, "add": list, "without": list, "together": bool, "solver": str,
         "optimiser": str, "schedule": str, "rate": (int, float), "steps": int, "starts": int,
         "seed": int, "fixed": dict, "ranges": dict, "compare": bool, "profile": (list, str),
         "bootstrap": int, "posterior": bool,

@@ -15,7 +15,7 @@ from fitting.models.elements import Setup, device_model, element_model, memristo
 from fitting.problem.space import MultiStart
 from fitting.report.page import flags_of, write_fit, write_series
 from fitting.selection.lag_verdict import about_3d
-from fitting.solvers.levenberg_marquardt import AbstractEstimator, Code, LeastSquares
+from fitting.solvers.levenberg_marquardt import AbstractSolver, Code, LeastSquares
 from fitting.study.analyses import Questions
 from fitting.study.load import Loaded, Tell, load
 from fitting.study.spec import Entry, Spec
@@ -54,7 +54,7 @@ class Study:
     - `together`: one device with the paper's parameters for all spectra, see `memristor_model`;
       else each spectrum gets the elements of its circuit.
     - `min_freq`, `max_freq`: points outside are shown, but not fitted [Hz].
-    - `estimator`, `starts`, `seed`: see `fit`.
+    - `solver`, `starts`, `seed`: see `fit`.
     - `questions`: what is asked beyond the fit, of one device.
     """
 
@@ -64,7 +64,7 @@ class Study:
     together: bool = False
     min_freq: float = 0.0
     max_freq: float = np.inf
-    estimator: AbstractEstimator = field(default_factory=LeastSquares)
+    solver: AbstractSolver = field(default_factory=LeastSquares)
     starts: int = 24
     seed: int = 0
     device: AbstractDevice | None = None
@@ -180,7 +180,7 @@ class Study:
     def _fit(self, kind: str, spectra: Sequence[Spectrum]) -> Fit:
         setup = self._setup(kind, spectra)
         return fit_terms(
-            list(spectra), setup.model, setup.space, estimator=self.estimator,
+            list(spectra), setup.model, setup.space, solver=self.solver,
             starts=MultiStart(self.starts, setup.box), seed=self.seed, throw=False,
         )  # fmt: skip
 
@@ -212,7 +212,7 @@ class Study:
         """Each spectrum by itself, also from its neighbours' optimum."""
         spectra = [m.fitted for m in measured]
         series = fit_series(
-            spectra, self._elements(self.kind), estimator=self.estimator, starts=self.starts,
+            spectra, self._elements(self.kind), solver=self.solver, starts=self.starts,
             seed=self.seed, groups=_series(spectra), progress=partial(progress, "fitting"),
         )  # fmt: skip
         width = len(str(len(spectra) - 1))

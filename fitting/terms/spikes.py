@@ -80,7 +80,7 @@ class Spikes(eqx.Module):
         return len(self.features)
 
     @property
-    def dear(self) -> bool:
+    def integrates(self) -> bool:
         """Always: it is searched after the terms that every device has an answer to."""
         return True
 

@@ -106,15 +106,15 @@ class Prior(eqx.Module):
 class Goal(eqx.Module):
     """A design goal: `Goal(fn, target, tolerance)`, residual (fn(model) - target)/tolerance.
 
-    `fn` is any differentiable function of the model with values of any shape. `dear` says that it
-    takes long (a limit cycle, a transient): the other terms are then searched first, and few
-    points are polished on all.
+    `fn` is any differentiable function of the model with values of any shape. `integrates` says
+    that it integrates in time (a limit cycle, a transient) and takes long: the other terms are then
+    searched first, and few points are polished on all.
     """
 
     fn: Callable[[Any], Any] = eqx.field(static=True)
     target: Any
     tolerance: Any = 1.0
-    dear: bool = eqx.field(static=True, default=False)
+    integrates: bool = eqx.field(static=True, default=False)
 
     def residual(self, model: Any) -> Float[Array, "n"]:
         """Differences in tolerances, flattened."""

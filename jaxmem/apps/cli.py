@@ -37,7 +37,7 @@ Out = Annotated[Path, typer.Option(help="Folder for the results.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the results of an earlier run.")]
 
 
-class Estimator(StrEnum):
+class Solver(StrEnum):
     """How it is searched."""
 
     lm = "lm"
@@ -222,9 +222,9 @@ def fit(
     ] = None,
     min_freq: Annotated[float, typer.Option(help="Leave out points below [Hz].")] = 0.0,
     max_freq: Annotated[float, typer.Option(help="Leave out points above [Hz].")] = float("inf"),
-    estimator: Annotated[
-        Estimator, typer.Option(help="Least squares, or an optax optimiser.")
-    ] = Estimator.lm,
+    solver: Annotated[
+        Solver, typer.Option(help="Least squares, or an optax optimiser.")
+    ] = Solver.lm,
     optimiser: Annotated[str, typer.Option(help="For descent: any of optax.")] = "adam",
     schedule: Annotated[
         str, typer.Option(help="For descent: a schedule of optax, or constant.")
@@ -269,7 +269,7 @@ def fit(
                 raise ValueError("give one specification (.toml) and nothing else, or data files")
             said = [device != "2d", add, without, together, fix, units, scan_rate, loop_freq,
                     start != "rest", imposed, compliance, bias is not None, min_freq > 0,
-                    max_freq < float("inf"), estimator is not Estimator.lm, steps, starts,
+                    max_freq < float("inf"), solver is not Solver.lm, steps, starts,
                     seed, compare, profile, bootstrap, posterior]  # fmt: skip
             if any(said):
                 raise ValueError(
@@ -295,7 +295,7 @@ def fit(
             many = any(e.kind != "spectra" for e in entries)
             spec = Spec(
                 device=device, add=_listed(add), without=_listed(without),
-                together=together or many, estimator=estimator.value, optimiser=optimiser,
+                together=together or many, solver=solver.value, optimiser=optimiser,
                 schedule=schedule, rate=rate, steps=steps,
                 starts=(64 if many else 24) if starts is None else starts,
                 seed=seed, compare=compare, profile=_listed(profile), bootstrap=bootstrap,

@@ -102,7 +102,7 @@ def test_descent_finds_the_same_optimum(single, inductor):
     _, out = single
     other = out.with_name("descent")
     ran = run(
-        "fit", inductor, "--without", "lead,series", "--out", other, "--estimator", "descent",
+        "fit", inductor, "--without", "lead,series", "--out", other, "--solver", "descent",
         "--optimiser", "adabelief(b1=0.9)", "--schedule", "cosine_decay_schedule", "--rate", 0.3,
         "--steps", 3000, "--starts", 8,
     )  # fmt: skip
@@ -252,10 +252,10 @@ BAD_OPTIONS = [
     (("--starts", "0"), "starts"),
     (("--together",), "without a bias"),
     (("--together", "--bias", "0.8", "--device", "rc"), "R-C"),
-    (("--estimator", "descent", "--optimiser", "adamm"), "did you mean adam"),
-    (("--estimator", "descent", "--optimiser", "sgd(x=1)"), "optax says"),
-    (("--estimator", "descent", "--schedule", "chain"), "schedule"),
-    (("--estimator", "descent", "--rate", "0"), "positive"),
+    (("--solver", "descent", "--optimiser", "adamm"), "did you mean adam"),
+    (("--solver", "descent", "--optimiser", "sgd(x=1)"), "optax says"),
+    (("--solver", "descent", "--schedule", "chain"), "schedule"),
+    (("--solver", "descent", "--rate", "0"), "positive"),
     (("--bias", "nan"), "finite"),
 ]
 

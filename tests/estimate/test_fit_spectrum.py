@@ -108,8 +108,8 @@ def test_a_search_that_runs_out_of_steps_raises_or_says_so():
     model, space, box = elements_of(s)
     few = LeastSquares(max_steps=2)
     with pytest.raises(RuntimeError, match="steps ran out"):
-        fit(s, model, space, estimator=few, starts=MultiStart(4, box))
-    result = fit(s, model, space, estimator=few, starts=MultiStart(4, box), throw=False)
+        fit(s, model, space, solver=few, starts=MultiStart(4, box))
+    result = fit(s, model, space, solver=few, starts=MultiStart(4, box), throw=False)
     assert result.code == Code.MAX_STEPS and not result.ok
     assert "did not converge" in result.statements()[0]
 
@@ -167,8 +167,8 @@ def test_single_starts_within_two_decades_reach_the_optimum(truth, needed):
     s = noisy(truth, rng)
     least = 2 * scipy_optimum(s, truth).cost
     C, R_b, R_a, L = (np.log(truth) + np.log(10) * rng.uniform(-2, 2, size=(300, 4))).T
-    problem, _, limit = begin_fit(s, device(*truth), SPACE, MultiStart(0), 0)
-    ends = problem.search(LeastSquares(), np.stack([C, R_b, -R_a, L - R_a], axis=1), limit)
+    problem, _, x_scale = begin_fit(s, device(*truth), SPACE, MultiStart(0), 0)
+    ends = problem.search(LeastSquares(), np.stack([C, R_b, -R_a, L - R_a], axis=1), x_scale)
     assert np.mean(ends.chi2 < least * 1.001) >= needed
     assert ends.chi2.min() > least * (1 - 1e-6)
 
@@ -222,7 +222,7 @@ def test_descent_reaches_the_same_chi2(optimiser):
         s = noisy(truth, np.random.default_rng([SEED, 5]))
         model, space, box = elements_of(s)
         both = [
-            fit(s, model, space, estimator=e, starts=MultiStart(6, box))
+            fit(s, model, space, solver=e, starts=MultiStart(6, box))
             for e in (LeastSquares(), Descent(optimiser))
         ]
         assert both[1].chi2 <= 1.01 * both[0].chi2
@@ -233,15 +233,15 @@ def test_ten_spectra_of_other_values_share_one_program():
     compiled = []
 
     class Counting(LeastSquares):
-        def search(self, residual, z, low, high, limit):
+        def search(self, residual, z, low, high, x_scale):
             compiled.append(1)
-            return super().search(residual, z, low, high, limit)
+            return super().search(residual, z, low, high, x_scale)
 
     for k in range(10):
         truth = TRUTHS[0] if k % 2 else TRUTHS[2]
         s = noisy(truth, rng, n=50 + k)
         model, space, box = elements_of(s)
-        fit(s, model, space, estimator=Counting(), starts=MultiStart(4 + k, box))
+        fit(s, model, space, solver=Counting(), starts=MultiStart(4 + k, box))
         if k == 0:
             first = len(compiled)
     assert len(compiled) == first

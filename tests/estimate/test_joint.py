@@ -78,11 +78,17 @@ def test_a_misfit_is_seen_as_structure():
     rng = np.random.default_rng([SEED, 0])
     terms, device = draw_study(rng)
     loop = terms[3]
-    bent = eqx.tree_at(
+    warped = eqx.tree_at(
         lambda t: t.observed, loop,
         loop.observed * (1 + 0.1 * np.sin(6 * np.pi * loop.t / loop.t[-1])),
     )  # fmt: skip
-    result = fit([*terms[:3], bent, *terms[4:]], device, SPACE, starts=MultiStart(0), throw=False)
+    result = fit(
+        [*terms[:3], warped, *terms[4:]],
+        device,
+        SPACE,
+        starts=MultiStart(0),
+        throw=False,
+    )
     assert result.terms[3].structured and not result.terms[4].structured
 
 
@@ -142,11 +148,11 @@ def test_a_start_whose_integration_fails_costs_a_start(monkeypatch):
     problem = whole.problem
     begin = np.array(whole.z)
     begin[k] += 0.45
-    limit = problem.natural_lengths(begin)
-    end = Polish()(problem, begin, limit)
+    x_scale = problem.natural_lengths(begin)
+    end = Polish()(problem, begin, x_scale)
     assert end.code == Code.CONVERGED and end.chi2 == pytest.approx(whole.chi2, rel=1e-3)
     begin[k] += 0.2
-    assert Polish()(problem, begin, limit).code == Code.NOT_FINITE
+    assert Polish()(problem, begin, x_scale).code == Code.NOT_FINITE
 
 
 def test_a_nearly_free_direction_does_not_end_a_descent():

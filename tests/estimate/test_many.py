@@ -207,7 +207,9 @@ def test_wide_intervals_are_withdrawn_as_in_a_single_fit(monkeypatch):
     begin = np.stack(case.search(*np.moveaxis(data[3], -1, 0)), axis=-1)
     found = fit_many(spectra, case.model, case.space, starts=begin)
     with monkeypatch.context() as patch:
-        patch.setattr(many, "bent_of_many", lambda spectra, *_: np.zeros((len(spectra), 6), bool))
+        patch.setattr(
+            many, "find_nonlinearity_of_many", lambda spectra, *_: np.zeros((len(spectra), 6), bool)
+        )
         linear = fit_many(spectra, case.model, case.space, starts=begin)
     assert not (found.identifiable & ~linear.identifiable).any()
     withdrawn = np.flatnonzero((linear.identifiable & ~found.identifiable).any(axis=1))
@@ -274,9 +276,9 @@ def test_other_estimators_and_steps_that_run_out():
     spectra = [noisy(TRUTHS[0], np.random.default_rng(8))]
     model = device(*TRUTHS[0])
     starts = MultiStart(0)
-    short = fit_many(spectra, model, SPACE, estimator=LeastSquares(max_steps=0), starts=starts)
+    short = fit_many(spectra, model, SPACE, solver=LeastSquares(max_steps=0), starts=starts)
     assert short.code[0] == Code.MAX_STEPS and np.isfinite(short.values).all()
-    slow = fit_many(spectra, model, SPACE, estimator=Descent(steps=300), starts=starts)
+    slow = fit_many(spectra, model, SPACE, solver=Descent(steps=300), starts=starts)
     assert slow.chi2[0] < short.chi2[0]
 
 

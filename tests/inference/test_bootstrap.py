@@ -100,6 +100,6 @@ def test_wrong_calls_say_what_to_do():
         bootstrap(result, 1)
     found = bootstrap(result, 10)
     with pytest.raises(KeyError, match="derived"):
-        found.spread("R_a")
+        found.summary("R_a")
     with pytest.raises(ValueError, match="a number"):
         found.derived(lambda m: jnp.stack([m["a"], m["b"]]))

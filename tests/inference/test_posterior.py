@@ -26,7 +26,7 @@ from fitting import (
     posterior,
     spike_frequency,
 )
-from fitting.inference.propagate import Spread
+from fitting.inference.propagate import Summary
 
 
 @pytest.fixture(scope="module")
@@ -201,10 +201,10 @@ def test_the_frequency_of_spikes_over_the_draws():
 
 
 def test_a_spread_says_how_often_there_is_something():
-    rare = Spread.of([np.nan] * 99 + [1.0], "Hz")
+    rare = Summary.of([np.nan] * 99 + [1.0], "Hz")
     assert rare.share == 0.01 and math.isnan(rare.low)
     assert "1 % of the samples" in rare.statement("frequency")
-    half = Spread.of([np.nan] * 50 + list(np.linspace(0, 1, 50)), "Hz", 0.9)
+    half = Summary.of([np.nan] * 50 + list(np.linspace(0, 1, 50)), "Hz", 0.9)
     assert half.median == pytest.approx(0.5) and "50 %" in half.statement("frequency")
 
 

@@ -137,7 +137,7 @@ def test_wrong_calls_say_what_to_do():
         profile(result, result.names[0], points=1)
     unfinished = fit(
         noisy(TRUTHS[0], np.random.default_rng(0)), device(*(3 * x for x in TRUTHS[0])), SPACE,
-        starts=MultiStart(0), estimator=LeastSquares(max_steps=1), throw=False,
+        starts=MultiStart(0), solver=LeastSquares(max_steps=1), throw=False,
     )  # fmt: skip
     with pytest.raises(ValueError, match="did not end at an optimum"):
         profile(unfinished, "C")

@@ -564,7 +564,7 @@ def test_mutated_files_read_or_are_refused(tmp_path, data):
 
 
 @pytest.fixture
-def measured(shared):
+def unwrap(shared):
     folder = shared / "data" / "memristor_iv"
     if not folder.is_dir():
         pytest.skip(f"no folder {folder.name}/ of measurements beside the checkout")

@@ -911,7 +911,7 @@ EXPORTS = {
 
 
 @pytest.fixture
-def measured(shared):
+def unwrap(shared):
     folder = shared / "data"
     if not folder.is_dir():
         pytest.skip(f"no folder {folder.name}/ of measurements beside the checkout")

@@ -17,7 +17,7 @@ def test_a_truth_is_found_from_one_kind_of_data(kind):
     for k in range(2):
         rng, data, device = part_of_a_study(kind, SEED, k)
         starts = starts_around(rng, device, n=1, factor=1.5)
-        found = fit(data, device, SPACE, estimator=Descent(), starts=starts, throw=False)
+        found = fit(data, device, SPACE, solver=Descent(), starts=starts, throw=False)
         off = np.abs(found.z - truth_of(found, device)) / found.standard_errors
         assert (off[found.identifiable] < 3).all(), k
         printed += int(found.identifiable.sum())

@@ -36,7 +36,7 @@ def test_a_device_that_spikes_at_50_hertz_at_115_microampere_with_a_soft_onset()
     near = [Prior(lambda d, n=n: getattr(d, n), float(getattr(today, n)), factor=2) for n in names]
     goals = [
         Goal(onset, np.log(0.95), 0.01), Goal(width, np.log(4.0), 0.2), Goal(pace, 0.1, 0.1),
-        Goal(frequency, 50.0, 0.25, dear=True),
+        Goal(frequency, 50.0, 0.25, integrates=True),
     ]  # fmt: skip
     design = fit([*goals, *near], today, space, starts=MultiStart(0))
     d = design.model

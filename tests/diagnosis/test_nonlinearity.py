@@ -6,7 +6,7 @@ import pytest
 from studies import interrupt_at
 
 from fitting import Code, Free, Goal, MultiStart, Space, fit
-from fitting.diagnosis.nonlinearity import bent
+from fitting.diagnosis.nonlinearity import find_nonlinearity
 
 # Not zero, of which nobody could say what a long step is.
 MODEL = {"a": jnp.asarray(0.8), "b": jnp.asarray(2.2)}
@@ -64,7 +64,7 @@ def test_it_holds_in_any_unit_of_the_residuals_and_a_little_off_a_parabola(noise
     terms = [*twice(lambda m: 1 + off(m), 1.0, 0.5 / noise), *twice(narrow, 2.0, 0.01 / noise)]
     result = fit(terms, MODEL, SPACE, starts=MultiStart(0), throw=False)
     z, error = np.array([1.0, 2.0]), np.array([0.5, 0.01])
-    found = bent(result.problem, z, result.chi2, error, np.ones(2), noise)
+    found = find_nonlinearity(result.problem, z, result.chi2, error, np.ones(2), noise)
     assert list(found.reasons) == [1] and "follows a" in found.reasons[1]
 
 
@@ -76,7 +76,8 @@ def test_a_better_fit_on_the_way_is_said():
     terms = [Goal(deep, 0.0, 1.0), *twice(lambda m: m["b"], 2.0, 0.01)]
     problem = fit(terms, MODEL, SPACE, starts=MultiStart(0), throw=False).problem
     z = np.array([1.0, 2.0])
-    found = bent(problem, z, float(problem.chi2(z[None])[0]) + 3.0, np.array([0.5, 0.01]),
+    chi2 = float(problem.chi2(z[None])[0]) + 3.0
+    found = find_nonlinearity(problem, z, chi2, np.array([0.5, 0.01]),
                  np.ones(2), 1.0)  # fmt: skip
     assert "better fit" in found.reasons[0]
 
