@@ -20,8 +20,9 @@ from fitting.terms.checked import Measured
 from fitting.terms.curve import SteadyCurve
 from fitting.terms.spikes import Spikes
 from fitting.terms.trace import Trace
+from jaxmem import plots
 from jaxmem.output.numbers import engineering
-from jaxmem.output.page import inline, render, svg
+from jaxmem.output.page import render
 
 ELEMENTS = dict(
     u="V", R_b="ohm", R_a="ohm", L_d="H", L_k="H", R_dc="ohm", C_m="F", C_lf="F", tau_d="s",
@@ -75,13 +76,8 @@ def write_fit(
         drawn.append(("traces", traces_figure(traces, signals, curves, values)))
     own = [name for name, _ in drawn]
     drawn += [(s.key, s.figure) for s in sections if s.figure is not None]
-    shown = {}
-    for name, figure in drawn:
-        text = svg(figure)
-        shown[name] = inline(text)
-        if images:
-            figure.savefig(folder / f"{name}.png", dpi=130)
-            (folder / f"{name}.svg").write_text(text, encoding="utf-8")
+    formats = ("png", "svg") if images else ()
+    shown = {name: plots.save(figure, folder, name, formats) for name, figure in drawn}
     excluded = sum(int(np.sum(~m.used)) for m in measured)
     known = [e for e in ELEMENTS if any(e in (s["elements"] or {}) for s in record["spectra"])]
     page = render(
@@ -123,10 +119,7 @@ def write_series(
     """
     spectra, fits = [m.fitted for m in measured], series.fits
     write_summary(folder / "summary.csv", series, measured)
-    figure = series_figure(spectra, fits, series.outlier)
-    drawn = svg(figure)
-    figure.savefig(folder / "series.png", dpi=110)
-    (folder / "series.svg").write_text(drawn, encoding="utf-8")
+    drawn = plots.save(series_figure(spectra, fits, series.outlier), folder, "series")
     shown = [*fits[0].names, *fits[0].derived]
     rows = []
     for k, (m, f) in enumerate(zip(measured, fits, strict=True)):
@@ -152,7 +145,7 @@ def write_series(
     told = [t.statement() for t in drifts]
     page = render(
         "fitting.report", "series.html", title=f"{len(fits)} spectra", model_words=words,
-        flags=flags, trends=told, figure=inline(drawn), columns=shown, rows=rows,
+        flags=flags, trends=told, figure=drawn, columns=shown, rows=rows,
         provenance=json.dumps(provenance, indent=1),
     )  # fmt: skip
     (folder / "report.html").write_text(page, encoding="utf-8")

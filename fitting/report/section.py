@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from matplotlib.figure import Figure
+from jaxmem.plots.figure import Figure
 
 
 class Section(NamedTuple):

@@ -1,19 +1,26 @@
 """Figures of profile likelihoods, and of draws from a posterior or a bootstrap."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, MaxNLocator, NullFormatter
 
 from fitting.estimate.result import Fit
 from fitting.inference.intervals import quantile
 from fitting.inference.profiles import Profile
-from jaxmem.output.numbers import SYMBOLS
-from jaxmem.plots.devices import COLOURS
+from jaxmem.plots.figure import (
+    COLOURS,
+    GREY,
+    PALE,
+    AbstractMark,
+    Band,
+    Curve,
+    Figure,
+    Panel,
+    PlotAxis,
+    Rule,
+    grid,
+)
 
 # So many draws are shown as dots: more are one blot.
 DOTS = 1500
@@ -25,32 +32,30 @@ def profiles_figure(fit: Fit, profiles: Sequence[Profile]) -> Figure:
     Dashed: the rise that the covariance says; dotted: the quantile of chi2 at the level.
     """
     columns = min(3, len(profiles))
-    rows = -(-len(profiles) // columns)
-    figure = Figure(figsize=(3.6 * columns, 2.7 * rows), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for ax, p in zip(axes, profiles, strict=False):
-        top = quantile(p.level) ** 2
-        if p.closed[0]:
-            ax.axvline(p.low, color="0.8", lw=1)
-        if p.closed[1]:
-            ax.axvline(p.high, color="0.8", lw=1)
-        ax.axhline(top, color="0.5", lw=0.8, ls=":")
-        log = bool(np.all(p.values > 0)) and p.values.max() > 3 * p.values.min()
-        if p.name in fit.names and fit.identifiable[fit.names.index(p.name)]:
-            k = fit.names.index(p.name)
-            z = fit.z[k] + np.linspace(-3, 3, 121) * fit.standard_errors[k]
-            moved = np.tile(fit.z, (z.size, 1))
-            moved[:, k] = z
-            x = fit.problem.coordinates.to_values(moved)[:, k]
-            y = ((z - fit.z[k]) / fit.standard_errors[k]) ** 2
-            ax.plot(x, y, color=COLOURS[1], lw=1, ls="--")
-        ax.plot(p.values, p.increase, "o-", color=COLOURS[0], ms=3, lw=1.4)
-        ax.set(xlim=(p.values.min(), p.values.max()), ylim=(-0.02 * 2.5 * top, 2.5 * top))
-        _axis(ax, "x", p.name, p.unit, log)
-        ax.set_ylabel("rise of -2 ln L")
-    for ax in axes[len(profiles) :]:
-        ax.set_visible(False)
-    return figure
+    rows = grid([_profile_panel(fit, p) for p in profiles], columns)
+    return Figure(rows, (3.6 * columns, 2.7 * len(rows)))
+
+
+def _profile_panel(fit: Fit, p: Profile) -> Panel:
+    top = quantile(p.level) ** 2
+    ends = zip(p.closed, (p.low, p.high), strict=True)
+    marks: list[AbstractMark] = [Rule("x", end, colour=PALE) for closed, end in ends if closed]
+    marks.append(Rule("y", top, role="dotted", colour=GREY))
+    if p.name in fit.names and fit.identifiable[fit.names.index(p.name)]:
+        k = fit.names.index(p.name)
+        z = fit.z[k] + np.linspace(-3, 3, 121) * fit.standard_errors[k]
+        moved = np.tile(fit.z, (z.size, 1))
+        moved[:, k] = z
+        x = fit.problem.coordinates.to_values(moved)[:, k]
+        y = ((z - fit.z[k]) / fit.standard_errors[k]) ** 2
+        marks.append(Curve(x, y, "dashed", colour=COLOURS[1]))
+    marks += [Curve(p.values, p.increase), Curve(p.values, p.increase, "mark", 3)]
+    low, high = float(p.values.min()), float(p.values.max())
+    scale = "log" if high > 3 * low > 0 else "linear"
+    return Panel(
+        marks, PlotAxis(p.name, p.unit, scale, (low, high)),
+        PlotAxis("rise of -2 ln L", limits=(-0.05 * top, 2.5 * top)),
+    )  # fmt: skip
 
 
 def draws_figure(
@@ -61,51 +66,32 @@ def draws_figure(
     `decided`: which to show; by default what the fit can identify, or all if that is nothing.
     """
     keep = np.asarray(fit.identifiable if decided is None else decided, dtype=bool)
-    keep = np.flatnonzero(keep if keep.any() else np.ones(len(keep), bool))
-    n = len(keep)
-    figure = Figure(figsize=(1.75 * n + 0.8, 1.6 * n + 0.6), layout="constrained")
-    axes = figure.subplots(n, n, squeeze=False)
+    keep = np.flatnonzero(keep if keep.any() else np.ones(len(keep), bool)).tolist()
     thin = values[:: max(1, len(values) // DOTS)]
-    # As an image within the drawing: thousands of vectors make a page slow.
-    dots: dict[str, Any] = dict(marker=".", ls="none", color=COLOURS[0], alpha=0.35)
-    dots |= dict(ms=1.5 if len(thin) > 300 else 4, mew=0, rasterized=True)
-    bins = int(np.clip(np.sqrt(len(values)), 8, 40))
-    log = [bool(np.all(values[:, k] > 0) and np.ptp(np.log(values[:, k])) > 1.5) for k in keep]
-    for i, row in enumerate(keep):
-        for j, column in enumerate(keep):
-            ax = axes[i, j]
-            if j > i:
-                ax.set_visible(False)
-                continue
-            if i == j:
-                x = values[:, row]
-                edges = np.geomspace(x.min(), x.max(), bins + 1) if log[i] else bins
-                ax.hist(x, bins=edges, color=COLOURS[0], alpha=0.7)
-                ax.axvline(fit.values[row], color=COLOURS[1], lw=1)
-                ax.set_yticks([])
-            else:
-                ax.plot(thin[:, column], thin[:, row], **dots)
-                ax.plot(fit.values[column], fit.values[row], "+", color=COLOURS[1], ms=7)
-                left = j == 0
-                _axis(ax, "y", fit.names[row] if left else "", fit.units[row], log[i])
-                if not left:
-                    ax.yaxis.set_major_formatter(NullFormatter())
-            last = i == n - 1
-            _axis(ax, "x", fit.names[column] if last else "", fit.units[column], log[j])
-            if not last:
-                ax.xaxis.set_major_formatter(NullFormatter())
-            ax.tick_params(labelsize=7)
-    return figure
+    size = 1.5 if len(thin) > 300 else 4
+
+    def axis(k: int, told: bool) -> PlotAxis:
+        log = np.all(values[:, k] > 0) and np.ptp(np.log(values[:, k])) > 1.5
+        label = fit.names[k] if told else ""
+        return PlotAxis(label, fit.units[k], "log" if log else "linear", numbers=told)
+
+    def panel(i: int, j: int) -> Panel:
+        x = axis(j, i == keep[-1])
+        if i == j:
+            bins = _histogram(values[:, i], x.scale == "log")
+            best = Rule("x", float(fit.values[i]), colour=COLOURS[1])
+            return Panel([bins, best], x, PlotAxis(numbers=False))
+        dots = Curve(thin[:, j], thin[:, i], "cloud", size)
+        best = Curve([fit.values[j]], [fit.values[i]], "plus", colour=COLOURS[1])
+        return Panel([dots, best], x, axis(i, j == keep[0]))
+
+    n = len(keep)
+    rows = [[panel(i, j) if j <= i else None for j in keep] for i in keep]
+    return Figure(rows, (1.75 * n + 0.8, 1.6 * n + 0.6))
 
 
-def _axis(ax: Axes, which: str, name: str, unit: str, log: bool) -> None:
-    axis = ax.xaxis if which == "x" else ax.yaxis
-    if log:
-        (ax.set_xscale if which == "x" else ax.set_yscale)("log")
-        axis.set_minor_formatter(NullFormatter())
-    else:
-        axis.set_major_locator(MaxNLocator(3))
-    shown = SYMBOLS.get(unit, unit)
-    plain = not shown or "·" in shown
-    axis.set_major_formatter(EngFormatter(unit="" if plain else shown))
-    axis.set_label_text(f"{name}  ({shown})" if name and plain and shown else name)
+def _histogram(x: np.ndarray, log: bool) -> Band:
+    bins = int(np.clip(np.sqrt(len(x)), 8, 40))
+    edges = np.geomspace(x.min(), x.max(), bins + 1) if log else bins
+    counts, edges = np.histogram(x, edges)
+    return Band(np.repeat(edges, 2), 0, np.repeat([0, *counts, 0], 2)[1:-1], alpha=0.7)

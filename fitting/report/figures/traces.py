@@ -1,16 +1,28 @@
-"""Figures of traces and curves with their fit."""
+"""Figures of what was measured in time or at rest, with its fit."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from jaxtyping import Bool, Float
 
 from fitting.terms.curve import SteadyCurve
 from fitting.terms.trace import Trace
 from jaxmem.circuits import VoltageDrive
-from jaxmem.plots.devices import COLOURS, DATA, engineering_axis
+from jaxmem.plots.figure import (
+    COLOURS,
+    DATA,
+    AbstractMark,
+    Arrow,
+    Curve,
+    Figure,
+    Panel,
+    PlotAxis,
+    Rule,
+)
+
+# The first column is wider: it holds time.
+WIDTHS = (1.25, 1.0, 1.0)
 
 
 def traces_figure(
@@ -19,92 +31,120 @@ def traces_figure(
     curves: Sequence[SteadyCurve] = (),
     values: Sequence[np.ndarray] = (),
 ) -> Figure:
-    """A row for each trace: the signal against time, against what was applied, and residuals.
-
-    A step or a pulse, whose applied value takes few levels, is drawn over the logarithm of the time
-    in the middle. `signals` and `values` are the model's, of traces and of curves; samples that
-    were not fitted are hollow. A curve's row has the steady current-voltage curve in the place of
-    the first two.
-    """
-    rows = len(traces) + len(curves)
-    figure = Figure(figsize=(11, 2.9 * rows), layout="constrained")
-    axes = figure.subplots(rows, 3, squeeze=False, gridspec_kw=dict(width_ratios=(1.25, 1, 1)))
-    for k, (trace, signal) in enumerate(zip(traces, signals, strict=True)):
-        colour = COLOURS[k % len(COLOURS)]
-        _trace_row(axes[k], trace, np.asarray(signal), colour)
-    for k, (curve, value) in enumerate(zip(curves, values, strict=True)):
-        row = axes[len(traces) + k]
-        _curve_row(row, curve, np.asarray(value), COLOURS[(len(traces) + k) % len(COLOURS)])
-    return figure
+    """A row for each trace and each curve; `signals` and `values` are the model's."""
+    rows = [trace_panels(t, np.asarray(s)) for t, s in zip(traces, signals, strict=True)]
+    rows += [curve_panels(c, np.asarray(v)) for c, v in zip(curves, values, strict=True)]
+    return rows_figure(rows)
 
 
-def _trace_row(row: Sequence[Axes], trace: Trace, signal: np.ndarray, colour: str) -> None:
-    applied = np.asarray(trace.drive.wave(trace.t))
+def rows_figure(rows: Sequence[Sequence[Panel]]) -> Figure:
+    """Rows of three panels, each row in a colour of its own."""
+    coloured = [
+        [replace(panel, colour=COLOURS[k % len(COLOURS)]) for panel in row]
+        for k, row in enumerate(rows)
+    ]
+    return Figure(coloured, (11, 2.9 * len(rows)), WIDTHS)
+
+
+def trace_panels(trace: Trace, signal: np.ndarray) -> list[Panel]:
+    """The row of a trace: see `time_row`."""
     name = {"I": "current I", "V": "voltage V", "u": "voltage u"}[trace.observe]
     voltage = isinstance(trace.drive, VoltageDrive)
-    cause, unit = ("V", "V") if voltage else ("I", "A")
-    used = trace.used
-    swept = len(np.unique(applied)) > 8
-    since = trace.t - trace.t[0]
-    middle = applied if swept else np.where(since > 0, since, np.nan)
-    for ax, x in ((row[0], trace.t), (row[1], middle)):
-        ax.plot(x[used], trace.observed[used], "o", color=DATA, ms=3, alpha=0.6, mew=0)
-        if not used.all():
-            hollow = dict(mfc="none", mec=DATA, ms=4, mew=0.8)
-            ax.plot(x[~used], trace.observed[~used], "o", **hollow)  # pyright: ignore
-        ax.plot(x, signal, color=colour, lw=1.4)
-        engineering_axis(ax, "y", name, trace.unit)
-    row[0].set_title(trace.name, fontsize="medium", loc="left")
-    engineering_axis(row[0], "x", "time", "s")
-    if swept:
-        engineering_axis(row[1], "x", f"applied {cause}", unit)
-        row[1].xaxis.set_major_locator(MaxNLocator(5))
-        # Arrows show which way a loop is run through.
-        _arrows(row[1], applied, signal, colour)
-    else:
-        row[1].set_xscale("log")
-        engineering_axis(row[1], "x", "time since the first sample", "s")
-    off = trace.observed - signal
-    row[2].plot(trace.t[used], off[used], "o", color=colour, ms=3, alpha=0.7, mew=0)
-    row[2].axhline(0, color="0.6", lw=0.6)
-    engineering_axis(row[2], "x", "time", "s")
-    engineering_axis(row[2], "y", "data - fit", trace.unit)
-    for ax in row:
-        ax.grid(alpha=0.25, lw=0.5)
+    return time_row(
+        trace.name, trace.t, np.asarray(trace.drive.wave(trace.t)), trace.observed, signal,
+        trace.used, PlotAxis(name, trace.unit),
+        PlotAxis("applied V", "V") if voltage else PlotAxis("applied I", "A"),
+    )  # fmt: skip
 
 
-def _arrows(ax: Axes, x: np.ndarray, y: np.ndarray, colour: str) -> None:
-    if np.ptp(x) == 0 or np.ptp(y) == 0 or len(np.unique(x)) < 8:
-        return
-    length = np.hypot(np.diff(x) / np.ptp(x), np.diff(y) / np.ptp(y))
-    along = np.cumsum(length)
-    for share in (0.2, 0.45, 0.7, 0.95):
-        k = int(np.searchsorted(along, share * along[-1]))
-        if 0 < k < len(x) - 1:
-            ax.annotate(
-                "", xy=(x[k + 1], y[k + 1]), xytext=(x[k], y[k]),
-                arrowprops=dict(arrowstyle="-|>", color=colour, lw=1, mutation_scale=9),
-            )  # fmt: skip
-
-
-def _curve_row(row: Sequence[Axes], curve: SteadyCurve, value: np.ndarray, colour: str) -> None:
-    cause, unit = (curve.kind, "A" if curve.kind == "I" else "V")
+def curve_panels(curve: SteadyCurve, value: np.ndarray) -> list[Panel]:
+    """The row of a steady curve: see `curve_row`."""
     name = "voltage V" if curve.kind == "I" else "current I"
-    order = np.argsort(curve.bias)
-    for ax, logarithmic in ((row[0], False), (row[1], True)):
-        size = np.abs if logarithmic else np.asarray
-        ax.plot(curve.bias, size(curve.observed), "o", color=DATA, ms=3, alpha=0.6, mew=0)
-        ax.plot(curve.bias[order], size(value[order]), color=colour, lw=1.4)
-        if logarithmic:
-            ax.set_yscale("log")
-            ax.set_ylabel(f"size of {name}  ({curve.unit})")
-        else:
-            engineering_axis(ax, "y", name, curve.unit)
-        engineering_axis(ax, "x", f"steady {cause}", unit)
-    row[0].set_title(curve.name, fontsize="medium", loc="left")
-    row[2].plot(curve.bias, curve.observed - value, "o", color=colour, ms=3, alpha=0.7, mew=0)
-    row[2].axhline(0, color="0.6", lw=0.6)
-    engineering_axis(row[2], "x", f"steady {cause}", unit)
-    engineering_axis(row[2], "y", "data - fit", curve.unit)
-    for ax in row:
-        ax.grid(alpha=0.25, lw=0.5)
+    cause = PlotAxis(f"steady {curve.kind}", "A" if curve.kind == "I" else "V")
+    return curve_row(
+        curve.name, curve.bias, curve.observed, value, PlotAxis(name, curve.unit), cause
+    )
+
+
+def time_row(
+    title: str,
+    t: Float[np.ndarray, " t"],
+    applied: Float[np.ndarray, " t"],
+    observed: Float[np.ndarray, " t"],
+    signal: Float[np.ndarray, " t"],
+    used: Bool[np.ndarray, " t"],
+    effect: PlotAxis,
+    cause: PlotAxis,
+) -> list[Panel]:
+    """What was observed and its fit against time, against what was applied, and their difference.
+
+    A step or a pulse, whose applied value takes few levels, is shown over the logarithm of the time
+    in the middle. Arrows say which way a loop is run through.
+
+    **Arguments:**
+
+    - `title`: of the row. `t` [s]: times. `applied`, `observed`: in the units of `cause`, `effect`.
+    - `signal`: the model's; `used`: which samples were fitted, the others are hollow.
+    """
+    swept = len(np.unique(applied)) > 8
+    since = t - t[0]
+    middle = applied if swept else np.where(since > 0, since, np.nan)
+    other = cause if swept else PlotAxis("time since the first sample", "s", "log")
+    time, off = PlotAxis("time", "s"), PlotAxis("data - fit", effect.unit)
+    return [
+        Panel(_beside(t, observed, signal, used), time, effect, title),
+        Panel(
+            _beside(middle, observed, signal, used) + (_arrows(applied, signal) if swept else []),
+            other, effect,
+        ),
+        Panel([Rule("y", 0.0), Curve(t[used], (observed - signal)[used], "data")], time, off),
+    ]  # fmt: skip
+
+
+def curve_row(
+    title: str,
+    cause_values: Float[np.ndarray, " n"],
+    observed: Float[np.ndarray, " n"],
+    value: Float[np.ndarray, " n"],
+    effect: PlotAxis,
+    cause: PlotAxis,
+) -> list[Panel]:
+    """What was observed and its fit over what was applied, their sizes, and their difference.
+
+    **Arguments:**
+
+    - `title`: of the row. `cause_values`, `observed`: in the units of `cause` and `effect`.
+    - `value`: the model's.
+    """
+    order = np.argsort(cause_values)
+    x, y, fit = cause_values[order], observed[order], value[order]
+    every = np.ones(x.size, bool)
+    size = PlotAxis(f"size of {effect.label}", effect.unit, "log")
+    return [
+        Panel(_beside(x, y, fit, every), cause, effect, title),
+        Panel(_beside(x, np.abs(y), np.abs(fit), every), cause, size),
+        Panel(
+            [Rule("y", 0.0), Curve(x, y - fit, "data")], cause, PlotAxis("data - fit", effect.unit)
+        ),
+    ]
+
+
+def _beside(x, observed, signal, used) -> list[AbstractMark]:
+    """Data, what was left out of them, and the model."""
+    return [
+        Curve(x[used], observed[used], "data", colour=DATA),
+        Curve(x[~used], observed[~used], "excluded", colour=DATA),
+        Curve(x, signal),
+    ]
+
+
+def _arrows(x, y) -> list[AbstractMark]:
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        return []
+    along = np.cumsum(np.hypot(np.diff(x) / np.ptp(x), np.diff(y) / np.ptp(y)))
+    places = np.searchsorted(along, np.array((0.2, 0.45, 0.7, 0.95)) * along[-1])
+    return [
+        Arrow((float(x[k]), float(y[k])), (float(x[k + 1]), float(y[k + 1])))
+        for k in places
+        if 0 < k < len(x) - 1
+    ]
