@@ -13,6 +13,8 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float, Int
 
+from jaxmem.circuits import DriveKind
+from jaxmem.circuits.drive import LETTER, UNIT, check_kind
 from jaxmem.devices import AbstractDevice, read_device, write_device
 from jaxmem.lens import lenses
 from jaxmem.output.provenance import provenance
@@ -20,7 +22,6 @@ from jaxmem.output.results_folder import check_folder, new_folder
 from jaxmem.plots.devices import save
 from jaxmem.plots.stability import hopf_map_figure
 from jaxmem.stability import hopf_points, least_margin
-from jaxmem.stability.equilibria.polynomial import DriveKind
 from jaxmem.sweeps import Axis, sweep
 
 KEYS = {"device", "drive", "axis"}
@@ -53,7 +54,7 @@ def oscillation(kind: DriveKind) -> Callable[[AbstractDevice], Oscillation]:
     def of(device: AbstractDevice) -> Oscillation:
         least = least_margin(device, kind)
         hopf = hopf_points(device, drive=kind)
-        at = hopf.I if kind == "current" else hopf.V
+        at = hopf.imposed(kind)
         last = jnp.clip(hopf.found, 1, at.size) - 1
         ends = lambda a: (a[0], a[last])
         frequency = hopf.omega / (2 * jnp.pi)
@@ -112,8 +113,7 @@ def read_sweep(path: str | Path) -> SweepFile:
     if not isinstance(spec.get("device"), str):
         raise ValueError(f'{path}: device must name a TOML file, device = "device.toml"')
     drive = spec.get("drive", "current")
-    if drive not in ("current", "voltage"):
-        raise ValueError(f'{path}: drive is "current" or "voltage", got {drive!r}')
+    check_kind(f"{path}: drive", drive)
     source = path.parent / spec["device"]
     device = read_device(source)
     axes = spec.get("axis", [])
@@ -190,7 +190,7 @@ def write_sweep(
 
 
 def _units(data: xr.Dataset, drive: DriveKind) -> None:
-    unit, letter = ("A", "I") if drive == "current" else ("V", "V")
+    unit, letter = UNIT[drive], LETTER[drive]
     for name, kind, meaning in (
         ("margin", "1", "normalised Hurwitz margin, least over the voltages"),
         ("margin_u", "V", "voltage over the memristor where it is least"),

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from jaxmem.apps.spike.answer import Answer, answer
 from jaxmem.apps.spike.chance import Chance, chance
 from jaxmem.apps.spike.words import sentences
-from jaxmem.circuits import Circuit, CurrentDrive, Step, VoltageDrive
+from jaxmem.circuits import Circuit, Step, drive_of_kind
 from jaxmem.devices import (
     AbstractDevice,
     ConstantPhase,
@@ -230,9 +230,8 @@ def _spikes(ax, device, found: Answer, branch) -> None:
     stable = np.flatnonzero(branch.stable)
     k = stable[len(stable) // 2]
     level, period = float(branch.drive[k]), float(branch.period[k])
-    make = CurrentDrive if found.drive == "current" else VoltageDrive
     t = jnp.linspace(0, 8 * period, 2001)
-    run = solve(Circuit(device, make(Step(jnp.asarray(level)))), t)
+    run = solve(Circuit(device, drive_of_kind(found.drive, Step(jnp.asarray(level)))), t)
     ax.plot(run.t, run.u, color=COLOURS[0], lw=1.2)
     engineering_axis(ax, "x", "time", "s")
     engineering_axis(ax, "y", "u", "V")

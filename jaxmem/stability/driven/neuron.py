@@ -11,7 +11,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, Real
 from scipy.optimize import root_scalar
 
-from jaxmem.circuits import Circuit, Constant, CurrentDrive, PulseTrain, VoltageDrive
+from jaxmem.circuits import Circuit, Constant, DriveKind, PulseTrain, drive_of_kind
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
 from jaxmem.responses import solve
@@ -19,7 +19,6 @@ from jaxmem.stability.cycles.branch import cycle_branch
 from jaxmem.stability.cycles.cycle import limit_cycle
 from jaxmem.stability.equilibria.hopf import hopf_points
 from jaxmem.stability.equilibria.map import check_drive
-from jaxmem.stability.equilibria.polynomial import DriveKind
 
 # Pairs of pulses: samples of each, and the intervals that are tried, to so many widths.
 SAMPLES, INTERVALS, LONGEST = 201, 48, 1e4
@@ -50,7 +49,7 @@ def rheobase(
     """
     check_drive("rheobase", device, drive)
     hopf = hopf_points(device, drive=drive, u_range=u_range)
-    at = hopf.I if drive == "current" else hopf.V
+    at = hopf.imposed(drive)
     first = jnp.nanargmin(jnp.where(jnp.isfinite(at), at, jnp.inf))
     branch = cycle_branch(device, drive=drive, start=first, u_range=u_range)
     rest = at[first]
@@ -87,15 +86,16 @@ def fi_curve(
     """
     check_drive("fi_curve", device, drive)
     drives = jnp.atleast_1d(jnp.asarray(drives, dtype=jnp.result_type(float)))
-    make = CurrentDrive if drive == "current" else VoltageDrive
 
     def one(value):
-        cycle = limit_cycle(Circuit(device, make(Constant(value))), u_range=u_range, throw=False)
+        cycle = limit_cycle(
+            Circuit(device, drive_of_kind(drive, Constant(value))), u_range=u_range, throw=False
+        )
         return jnp.where(cycle.stable, 1 / cycle.period, jnp.nan), cycle.result
 
     frequency, result = jax.lax.map(one, drives)
     hopf = hopf_points(device, drive=drive, u_range=u_range)
-    at = hopf.I if drive == "current" else hopf.V
+    at = hopf.imposed(drive)
     passed = jnp.sum(at[None, :] < drives[:, None], axis=1)
     return FICurve(drives, frequency, passed % 2 == 1, result)
 
@@ -224,14 +224,13 @@ def refractory_time(
 @lru_cache(maxsize=2)
 def _second_peak(drive):
     """The second peak of a pair of pulses over the first; compiled once for each kind of drive."""
-    make = CurrentDrive if drive == "current" else VoltageDrive
 
     @eqx.filter_jit
     def ratio(device, height, width, interval) -> Scalar:
         wave = PulseTrain(height, width, interval, count=2)
         during = jnp.linspace(0.0, width, SAMPLES)
         t = jnp.concatenate([during, interval + during])
-        run = solve(Circuit(device, make(wave)), t, throw=False)
+        run = solve(Circuit(device, drive_of_kind(drive, wave)), t, throw=False)
         base = run.u[0]
         return (jnp.max(run.u[SAMPLES:]) - base) / (jnp.max(run.u[:SAMPLES]) - base)
 

@@ -53,7 +53,7 @@ def phase_response(
 
 @eqx.filter_jit
 def _response(circuit: Circuit, search, cycle) -> PhaseResponse:
-    device, kind = circuit.device, "voltage" if circuit.is_voltage else "current"
+    device, kind = circuit.device, circuit.drive.kind
     frame, n = search.frame, device.size + 1
     field = frame.field(device, kind)
     mesh, orbit = search.meshes[1], jax.tree.map(lambda a: a[1], search.orbits)

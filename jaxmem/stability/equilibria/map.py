@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
+from jaxmem.circuits import DriveKind
+from jaxmem.circuits.drive import check_kind
 from jaxmem.devices import (
     AbstractDevice,
     CapacitiveLadder,
@@ -21,7 +23,7 @@ from jaxmem.devices.branch import Scalar, state_space
 from jaxmem.fields import is_concrete
 from jaxmem.responses.characteristic import EXPANDED, expand
 from jaxmem.responses.linear import circuit_matrix
-from jaxmem.stability.equilibria.polynomial import UNROLLED, DriveKind, margin_of, routh_margin
+from jaxmem.stability.equilibria.polynomial import UNROLLED, margin_of, routh_margin
 
 # Voltages are scanned so many widths of a branch's window to both sides: there is no loop gain
 # above 8, without which nothing oscillates, beyond 12 widths unless G > 1e6.
@@ -143,7 +145,7 @@ def in_small_branches(device: AbstractDevice) -> AbstractDevice:
     return Device(device.C_m, branches, device.R_s, device.L_s)
 
 
-def margin_at(device: AbstractDevice, u: Scalar, drive: str, rate: Scalar) -> Scalar:
+def margin_at(device: AbstractDevice, u: Scalar, drive: DriveKind, rate: Scalar) -> Scalar:
     """The margin of `least_margin` at u, by way of the branches' polynomials."""
     n = device.size + 1
     if n < 3:  # no product of coefficients: the trace
@@ -169,7 +171,9 @@ def rate_of(device: AbstractDevice, u: Scalar) -> Scalar:
     return jnp.ldexp(jnp.ones_like(u), jnp.sum(exponents) // rates.size)
 
 
-def polynomial_of(device: AbstractDevice, u: Scalar, drive: str, rate: Scalar) -> list[Scalar]:
+def polynomial_of(
+    device: AbstractDevice, u: Scalar, drive: DriveKind, rate: Scalar
+) -> list[Scalar]:
     """1, c_{n-1}, ..., c_0 of det(s - A) in units of a rate.
 
     Branches meet in u alone, so that with the admittance q_b/p_b of each one's states
@@ -249,8 +253,7 @@ def _plus(a: list[Scalar], b: list[Scalar]) -> list[Scalar]:
 
 def check_drive(name, device, drive):
     """Refuse a drive that there is not, and a voltage that is imposed."""
-    if drive not in ("current", "voltage"):
-        raise ValueError(f'{name}: drive is "current" or "voltage", got {drive!r}')
+    check_kind(f"{name}: drive", drive)
     if drive == "voltage" and is_concrete(device.R_s) and not float(device.R_s) > 0:
         raise ValueError(
             f"{name}: under an ideal voltage, R_s = 0, u is imposed and cannot oscillate; "

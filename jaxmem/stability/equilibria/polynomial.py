@@ -1,18 +1,17 @@
 """Stability from the characteristic polynomial, smooth; for few states without an eigensolver."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, Real
 
+from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
 from jaxmem.responses.characteristic import EXPANDED, coefficients, expand
 from jaxmem.responses.linear import circuit_matrix
 
-DriveKind = Literal["current", "voltage"]
 # Up to so many states Routh's array is unrolled, which runs faster; more take minutes to compile.
 UNROLLED = 10
 

@@ -9,11 +9,11 @@ from jax.nn import sigmoid
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Real
 
+from jaxmem.circuits import DriveKind
 from jaxmem.devices import Memristor2D, Memristor3D
 from jaxmem.devices.branch import Scalar
 from jaxmem.lens import put
 from jaxmem.stability.equilibria.map import check_drive, least_margin, load
-from jaxmem.stability.equilibria.polynomial import DriveKind
 from jaxmem.stability.why.change import FARTHEST, smallest_change
 
 
