@@ -43,7 +43,7 @@ from .responses import Linearised as Linearised
 from .responses import OperatingPoint as OperatingPoint
 from .responses import PeriodicState as PeriodicState
 from .responses import Rodas5P as Rodas5P
-from .responses import SteadyCurve as SteadyCurve
+from .responses import SteadyStates as SteadyStates
 from .responses import Transient as Transient
 from .responses import equivalent_circuit as equivalent_circuit
 from .responses import linearize as linearize

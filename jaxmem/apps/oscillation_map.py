@@ -17,7 +17,7 @@ from jaxmem.circuits import DriveKind
 from jaxmem.circuits.drive import LETTER, UNIT, check_kind
 from jaxmem.devices import AbstractDevice, read_device, write_device
 from jaxmem.lens import lenses
-from jaxmem.output.provenance import provenance
+from jaxmem.output.provenance import provenance_of
 from jaxmem.output.results_folder import check_folder, new_folder
 from jaxmem.plots.devices import save
 from jaxmem.plots.stability import hopf_map_figure
@@ -48,7 +48,7 @@ class Oscillation(NamedTuple):
 
 
 @lru_cache(maxsize=4)
-def oscillation(kind: DriveKind) -> Callable[[AbstractDevice], Oscillation]:
+def oscillation_of(kind: DriveKind) -> Callable[[AbstractDevice], Oscillation]:
     """The function of a device that is swept; cached, because a new one would compile anew."""
 
     def of(device: AbstractDevice) -> Oscillation:
@@ -165,9 +165,9 @@ def write_sweep(
     check_folder(out, force=force)
     asked = read_sweep(file)
     # With one point first, so that what is wrong with the device is said at once.
-    oscillation(asked.drive)(asked.device)
+    oscillation_of(asked.drive)(asked.device)
     data = sweep(
-        oscillation(asked.drive), asked.device, *asked.axes,
+        oscillation_of(asked.drive), asked.device, *asked.axes,
         progress=lambda done, total: progress("sweeping", done, total),
     )  # fmt: skip
     _units(data, asked.drive)
@@ -183,7 +183,7 @@ def write_sweep(
             "drive": asked.drive,
             "axes": {name: int(data.sizes[name]) for name in data.margin.dims},
             "share_that_oscillates": share,
-            "provenance": provenance(command, [file, asked.device_file]),
+            "provenance": provenance_of(command, [file, asked.device_file]),
         }
         (folder / "sweep.json").write_text(json.dumps(record, indent=1) + "\n")
     return Swept(Path(out), int(np.prod(data.margin.shape)), share, data)

@@ -11,7 +11,7 @@ import numpy as np
 from jaxmem.circuits import Circuit, Sine, parse_drive
 from jaxmem.circuits.drive import LETTER
 from jaxmem.devices import read_device, write_device
-from jaxmem.output.provenance import provenance
+from jaxmem.output.provenance import provenance_of
 from jaxmem.output.results_folder import check_folder, new_folder
 from jaxmem.plots.devices import save, transient_figure
 from jaxmem.responses import Transient, linearize, operating_points, solve
@@ -65,7 +65,7 @@ def simulate(
                 for name, a, unit in (("u", run.u, "V"), ("I", run.I, "A"), ("V", run.V, "V"))
             },
             "notes": notes,
-            "provenance": provenance(command, [device_file]),
+            "provenance": provenance_of(command, [device_file]),
         }
         (folder / "simulation.json").write_text(json.dumps(record, indent=1) + "\n")
     return run, notes

@@ -95,7 +95,7 @@ def drive_of_kind(kind: DriveKind, wave: Any) -> AbstractDrive:
 
     **Raises:** `ValueError` for another kind.
     """
-    check_kind("drive", kind)
+    check_kind("what is imposed", kind)
     return VoltageDrive(wave) if kind == "voltage" else CurrentDrive(wave)
 
 

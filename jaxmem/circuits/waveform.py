@@ -324,7 +324,9 @@ class Sum(AbstractWaveform):
         lines = [part for part in parts if part is not None]
         if len(lines) < len(parts):
             return None
-        times = np.unique(np.concatenate([t for t, _ in lines]))
+        # The one corner of a constant is no place where anything changes.
+        places = [t for t, _ in lines if len(t) > 1] or [lines[0][0]]
+        times = np.unique(np.concatenate(places))
         before = sum(_at(*line, times, "left") for line in lines)
         after = sum(_at(*line, times, "right") for line in lines)
         # A corner where nothing jumps stands once.

@@ -57,6 +57,14 @@ def linearize(
     """Linearise a device at an operating point, or at a bias u [V], I [A] or V [V].
 
     The Jacobian comes by automatic differentiation of the branches' currents and rates.
+
+    **Arguments:**
+
+    - `device`: any device.
+    - `point`: an operating point of it; or instead of it one bias, a number: `u` over the
+      memristor [V], `I` [A], or `V` applied [V].
+
+    **Raises:** `ValueError` as `operating_point`.
     """
     if point is None:
         point = operating_point(device, u=u, I=I, V=V)

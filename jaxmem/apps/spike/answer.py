@@ -106,7 +106,7 @@ def _hopf_rows(hopf: HopfPoints) -> list[dict[str, Any]]:
     ]
 
 
-def answer(device: AbstractDevice, drive: DriveKind) -> Answer:
+def spike_answer(device: AbstractDevice, drive: DriveKind) -> Answer:
     """Everything that the report says of a device under one kind of drive.
 
     **Raises:** `ValueError` if no branch of the device says where it is steep (`window`).

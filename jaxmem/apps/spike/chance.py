@@ -54,7 +54,7 @@ class Chance:
         return f"{text}; it begins at {ends}, with {freq} (95 % intervals)."
 
 
-def chance(
+def spike_chance(
     device: AbstractDevice, fit: dict[str, Any], drive: DriveKind, *, seed: int = 0
 ) -> Chance | None:
     """Draw devices from a fit's covariance (normal in search coordinates) and count.

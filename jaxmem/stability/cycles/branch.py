@@ -88,7 +88,7 @@ def _cycle_branch(device, kind, start, u_range, intervals, largest):
     place, size = jax.tree.map(lambda a: a[start], (places, sizes))
     there = start < hopf.found
 
-    walk = continuation.follow(
+    walk = continuation.follow_cycles(
         frame.field(device, kind), frame.power(device, kind), place, size, most=LENGTH,
         largest=largest,
     )  # fmt: skip

@@ -160,7 +160,7 @@ def limit_cycle(
     return found
 
 
-class Search(NamedTuple):
+class CycleSearch(NamedTuple):
     """What a search leaves: a coarse and a fine mesh with their orbits, and how it went."""
 
     frame: Frame
@@ -180,7 +180,7 @@ def _limit_cycle(circuit: Circuit, u_range, intervals: int, rtol) -> LimitCycle:
 
 
 @eqx.filter_jit
-def _search(circuit: Circuit, u_range, intervals: int) -> Search:
+def _search(circuit: Circuit, u_range, intervals: int) -> CycleSearch:
     device, kind = circuit.device, circuit.drive.kind
     value = _value(circuit)
     hopf = hopf_points(device, drive=kind, u_range=u_range)
@@ -191,7 +191,7 @@ def _search(circuit: Circuit, u_range, intervals: int) -> Search:
     def walk_on(state):
         k, _, _, _ = state
         place, size = jax.tree.map(lambda a: a[k], (places, amplitudes))
-        walk = continuation.follow(field, power, place, size, most=400, target=target)
+        walk = continuation.follow_cycles(field, power, place, size, most=400, target=target)
         return k + 1, walk.kept, walk.kept_any, walk.kept_stable
 
     none = jnp.asarray(False)
@@ -199,7 +199,7 @@ def _search(circuit: Circuit, u_range, intervals: int) -> Search:
     count = jnp.minimum(hopf.found, MOST)
     state = jax.lax.while_loop(lambda s: (s[0] < count) & ~s[3], walk_on, state)
     (mesh, orbits), update = _settle(field, state[1], target, intervals)
-    return Search(frame, mesh, orbits, update, hopf.found, state[2])
+    return CycleSearch(frame, mesh, orbits, update, hopf.found, state[2])
 
 
 def _value(circuit):
@@ -207,7 +207,7 @@ def _value(circuit):
 
 
 @eqx.filter_jit
-def _describe(circuit: Circuit, search: Search, rtol) -> LimitCycle:
+def _describe(circuit: Circuit, search: CycleSearch, rtol) -> LimitCycle:
     device, kind = circuit.device, circuit.drive.kind
     value, n = _value(circuit), device.size + 1
     frame = search.frame
@@ -269,7 +269,7 @@ def _settle(field, place: Place, target, intervals: int):
         linear = linearise(field, mesh, orbit)
         change = linear.direction(solve_for(linear, _fixed(linear, mesh, orbit, target)))
         update = jnp.maximum(
-            jnp.max(jnp.abs(change.stages) / meshes.ranges(orbit)), jnp.abs(change.log_period)
+            jnp.max(jnp.abs(change.stages) / meshes.spans(orbit)), jnp.abs(change.log_period)
         )
         return k + 1, mesh, orbit.plus(change), update
 
@@ -293,7 +293,7 @@ def _settle(field, place: Place, target, intervals: int):
 
 def _fixed(linear, mesh, orbit, target):
     """The two conditions at a given drive: the phase stays, and the drive is the target."""
-    size = meshes.ranges(orbit)
+    size = meshes.spans(orbit)
     along = (
         weights(mesh)[..., None]
         / size**2

@@ -45,6 +45,12 @@ def rheobase(
 
     Works under `jit` and `vmap`; `rest` has derivatives, `kept` none.
 
+    **Arguments:**
+
+    - `device`: any device.
+    - `drive`: `"current"`, or `"voltage"` through R_s > 0.
+    - `u_range`: voltages to look in [V], as in `hopf_points`.
+
     **Raises:** as `hopf_points`.
     """
     check_drive("rheobase", device, drive)
@@ -81,6 +87,13 @@ def fi_curve(
 
     Each is a `limit_cycle`, with its derivatives; all are one program. `from_rest` is read off the
     Hopf points in the order of the drive: it holds for devices with one equilibrium at each.
+
+    **Arguments:**
+
+    - `device`: any device.
+    - `drives`: constant currents [A] or applied voltages [V], shape `(k,)`.
+    - `drive`: which of them, `"current"`, or `"voltage"` through R_s > 0.
+    - `u_range`: voltages to look for Hopf points in [V].
 
     **Raises:** `ValueError` as `limit_cycle`; what does not oscillate is NaN with its code.
     """
@@ -195,7 +208,16 @@ def refractory_time(
     Two pulses of `height` [A] or [V] and `width` [s] from rest, `interval` from start to start.
     For all longer intervals, up to 1e4 widths, the second peak of u is at least `share` of the
     first. A device of this class has no threshold at rest: what recovers is the slow current that
-    the first pulse left behind. 0 if the second peak never falls below that share.
+    the first pulse left behind.
+
+    **Arguments:**
+
+    - `device`: any device.
+    - `height`, `width`: of a pulse, [A] or [V], and [s].
+    - `share`: of the first peak that the second one must reach, between 0 and 1.
+    - `drive`: `"current"`, or `"voltage"` through R_s > 0.
+
+    **Returns:** the interval [s]; 0 if the second peak never falls below that share.
 
     **Raises:** `ValueError` for a pulse or share that is not positive or under an ideal voltage;
     `RuntimeError` if it has not recovered after 1e4 widths.

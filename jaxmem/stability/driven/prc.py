@@ -41,6 +41,9 @@ def phase_response(
     backwards through the collocation's intervals, where it grows neither way. A constant extra
     current dI changes the period by dT = -dI times the integral of `advance` over it.
 
+    **Arguments:** those of `limit_cycle`: the `circuit` with its constant drive, `u_range` [V] and
+    `throw`.
+
     **Raises:** as `limit_cycle`.
     """
     cycle = limit_cycle(circuit, u_range=u_range, throw=throw)

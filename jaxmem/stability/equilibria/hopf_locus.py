@@ -17,7 +17,7 @@ from jaxmem.stability.equilibria.criticality import normal_form
 from jaxmem.stability.equilibria.crossing import crossing_omega
 from jaxmem.stability.equilibria.hopf import MOST, REACH, hopf_points, scan
 from jaxmem.stability.equilibria.map import check_drive
-from jaxmem.stability.equilibria.plane_curve import direction, events, follow
+from jaxmem.stability.equilibria.plane_curve import direction, events, follow_zeros
 from jaxmem.stability.equilibria.polynomial import margin_of
 
 
@@ -148,7 +148,7 @@ def _follow(device, p0, moved, reach, drive, hopf, start, u_range):
 
     inside = lambda y: (jnp.abs(y[1]) <= reach) & (jnp.abs(y[0]) <= 2 * REACH)
     real = lambda y: jnp.isfinite(crossing_omega(matrix(y)))
-    curve = follow(h, origin, there, inside, real)
+    curve = follow_zeros(h, origin, there, inside, real)
     hide = lambda a: jnp.where(curve.shown, a, jnp.nan)
     shown = jnp.where(curve.shown[:, None], curve.ys, origin)
     value, u, given, omega, l1 = map(hide, jax.vmap(describe)(shown))

@@ -102,7 +102,7 @@ def least_margin_3d(
         raise ValueError(
             "least_margin_3d: holds for a Memristor3D without extra branches; use least_margin"
         )
-    R = load(device, drive)
+    R = ring_resistance(device, drive)
     T1, T2 = R * device.C_m, device.tau_d
     x = jnp.linspace(-REACH, REACH, points)
     f = sigmoid(x)
@@ -114,7 +114,7 @@ def least_margin_3d(
     return LeastMargin((1 - near[k]) / (1 + near[k]), device.V_T + device.V_m * x[k])
 
 
-def load(device: Memristor2D | Memristor3D, drive: DriveKind) -> Scalar:
+def ring_resistance(device: Memristor2D | Memristor3D, drive: DriveKind) -> Scalar:
     """What the ring of lags sees as its resistance: R_b, or R_b beside R_s under voltage [ohm]."""
     if drive == "current":
         return device.R_b
