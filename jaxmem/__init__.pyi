@@ -4,6 +4,7 @@ from .circuits import AbstractWaveform as AbstractWaveform
 from .circuits import Circuit as Circuit
 from .circuits import Constant as Constant
 from .circuits import CurrentDrive as CurrentDrive
+from .circuits import DriveKind as DriveKind
 from .circuits import Pulse as Pulse
 from .circuits import PulseTrain as PulseTrain
 from .circuits import Sampled as Sampled
@@ -40,16 +41,15 @@ from .fields import quantity as quantity
 from .responses import EquivalentCircuit as EquivalentCircuit
 from .responses import Linearised as Linearised
 from .responses import OperatingPoint as OperatingPoint
-from .responses import PeriodicResponse as PeriodicResponse
+from .responses import PeriodicState as PeriodicState
 from .responses import Rodas5P as Rodas5P
-from .responses import SteadyCurve as SteadyCurve
+from .responses import SteadyStates as SteadyStates
 from .responses import Transient as Transient
 from .responses import equivalent_circuit as equivalent_circuit
 from .responses import linearize as linearize
 from .responses import operating_point as operating_point
 from .responses import operating_points as operating_points
-from .responses import response_to_periodic as response_to_periodic
-from .responses import settle as settle
+from .responses import periodic_state as periodic_state
 from .responses import solve as solve
 from .responses import steady_curve as steady_curve
 from .stability import Change as Change

@@ -26,8 +26,13 @@ def quantity(
 ) -> Any:
     """An Equinox field that knows its SI `unit` and its `meaning`.
 
-    `positive` quantities are searched in their logarithm; a device refuses negative values
-    of them. With a `default` the field may be left out.
+    **Arguments:**
+
+    - `unit`: in SI, as it is printed (`"ohm"`, `"s"`); `meaning`: what the field is, in words.
+    - `positive`: a fit searches the field in its logarithm, and a device refuses values that are
+      not positive.
+    - `default`: the value where the field is left out; without one it must be given.
+    - `extra`: `bounds` (the least and the largest value), `zero_allowed`.
     """
     metadata = {"unit": unit, "meaning": meaning, "positive": positive, **extra}
     if default is None:

@@ -19,7 +19,7 @@ LETTERS = ("g_on", "g_off", "k_on", "k_off", "V_on", "V_off")
 def loop(folder, freq, resistor="47kohm") -> Trace:
     """The loop at a frequency [Hz], under the sine that fits its total voltage."""
     path = folder / f"{resistor}_0.8V_{freq}Hz_M2_total.csv"
-    (raw,) = read_trace(path, units="I=uA", freq=freq, start="periodic", imposed="V")
+    (raw,) = read_trace(path, units="I=uA", freq=freq, start="periodic", imposed="voltage")
     V = np.asarray(raw.drive.wave(raw.t))
     angle = 2 * np.pi * freq * raw.t
     columns = np.stack([np.sin(angle), np.cos(angle), np.ones_like(angle)], axis=1)

@@ -42,15 +42,7 @@ def _periodic(p):
         jm.Memristor2D(1.0, 0.01, 10.0, 1.0, 0.05 * p, 1.0),
         jm.VoltageDrive(jm.Sine(0.3, 0.5, offset=0.9)),
     )
-    return jm.response_to_periodic(circuit, 2.0, samples=9, throw=False).transient.I
-
-
-def _settle(p):
-    circuit = jm.Circuit(
-        jm.Memristor2D(1.0, 0.01, 10.0, 1.0, 0.05 * p, 1.0),
-        jm.VoltageDrive(jm.Sine(0.3, 0.5, offset=0.9)),
-    )
-    return jm.settle(circuit, jnp.linspace(0.0, 2.0, 9), 2.0).I
+    return jm.periodic_state(circuit, 2.0, samples=9, throw=False).transient.I
 
 
 def _solve(p):
@@ -84,8 +76,7 @@ FUNCTIONS = {
     "steady_curve": lambda p: jm.steady_curve(device(p), jnp.array([0.2, 0.95, 1.1])).V,
     "solve": _solve,
     "solve, voltage": _solve_voltage,
-    "response_to_periodic": _periodic,
-    "settle": _settle,
+    "periodic_state": _periodic,
     "linearize": lambda p: jnp.abs(jm.linearize(device(p), I=2.0 * p).impedance(OMEGA)),
     "linearize, polynomial": lambda p: jm.linearize(device(p), u=0.95 * p).polynomial(),
     "linearize, voltage": lambda p: jm.linearize(device(p), u=0.95).polynomial("voltage"),
@@ -122,7 +113,7 @@ def test_none_is_forgotten():
 
 # Four programs of a Newton iteration on a transient take two minutes to compile; test_periodic
 # has the same in one.
-SLOW = {"response_to_periodic", "settle", "solve, voltage"}
+SLOW = {"periodic_state", "solve, voltage"}
 
 
 @pytest.mark.parametrize(

@@ -125,9 +125,13 @@ def identifiability(
 ) -> Identifiability:
     """Rank and null directions of `terms` at `model`, from the Jacobian in decades.
 
-    `noise` is the standard deviation assumed where a term has no sigma: relative to |Z|, to a
-    current, to the rms of a trace. Symmetries
-    that are no direction, such as the exchange of two lags, are not seen here; `fit` tests them.
+    Symmetries that are no direction, such as the exchange of two lags, are not seen here; `fit`
+    tests them.
+
+    **Arguments:** `terms`, `model` and `space` are those of `fit`.
+
+    - `noise`: the standard deviation assumed where a term has no sigma: relative to |Z|, to a
+      current, to the rms of a trace.
 
     **Raises:** `ValueError` as `fit` does.
     """

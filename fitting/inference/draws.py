@@ -12,7 +12,7 @@ from fitting.inference.likelihood import Likelihood, open_ends
 from fitting.inference.log_posterior import Density, prior_sd
 from fitting.inference.nuts import R_HAT, diagnostics, numpyro_here, sample
 from fitting.inference.propagate import Summary, summaries
-from jaxmem.output.provenance import provenance
+from jaxmem.output.provenance import provenance_of
 
 # Draws between two looks at progress and Ctrl-C; of a problem that integrates in time, fewer.
 CHUNK, INTEGRATING_CHUNK = 250, 10
@@ -134,7 +134,7 @@ class Posterior(NamedTuple):
 
         Ready for `to_netcdf(path, engine="scipy")`; attributes hold seed, versions and diagnostics.
         """
-        made = provenance("posterior", seed=self.seed)
+        made = provenance_of("posterior", seed=self.seed)
         data = {
             name: (("chain", "draw"), self.values[..., k], {"units": unit, "long_name": meaning}
                    | {"r_hat": float(self.r_hat[k]), "ess": float(self.ess[k]),

@@ -16,6 +16,12 @@ def interval(fit: Fit, name: str, level: float = 0.95) -> tuple[float, float]:
     else, with s the standard error and q the normal quantile; the ends stay within the bounds.
     Level 0.6827 gives the fit's own `low` and `high`.
 
+    **Arguments:**
+
+    - `fit`: a fit.
+    - `name`: of one of its parameters or derived quantities.
+    - `level`: the probability that the interval covers the truth, between 0 and 1.
+
     **Returns:** low and high in the parameter's unit. What the data do not determine has the open
     ends of its range: 0 or minus infinity, and infinity.
 

@@ -18,8 +18,11 @@ from jaxmem.devices import Device, MemoryConductance, SwitchingConductance
 def conductance_model(kind: str, terms: Any | Sequence[Any]) -> Setup:
     """The conductance memristor I = C_m u' + [g_off + (g_on - g_off) x] u, with starts from data.
 
-    `kind` is `"memory"` (x relaxes in one time, `MemoryConductance`) or `"switching"` (in a time
-    that the voltage sets, `SwitchingConductance`).
+    **Arguments:**
+
+    - `kind`: `"memory"` (x relaxes in one time, `MemoryConductance`) or `"switching"` (in a time
+      that the voltage sets, `SwitchingConductance`).
+    - `terms`: one measurement or several, from whose sizes the ranges of the starts are read.
 
     **Raises:** `ValueError` for another kind, or if no term says anything of sizes.
     """

@@ -109,8 +109,13 @@ def memristor_model(
     """`Memristor2D` or `Memristor3D` for spectra at known biases, traces and curves.
 
     The free parameters are the paper's, R_b, C_m, i_c0, V_T, V_m, tau_d (and tau_k), in ranges that
-    are read off the data; `add`, `lead` and `series` are those of `element_model`. Without spectra
-    the lead inductance stays zero: nothing else sees it.
+    are read off the data. Without spectra the lead inductance stays zero: nothing else sees it.
+
+    **Arguments:**
+
+    - `kind`: `"2d"` or `"3d"`.
+    - `terms`: spectra with a bias, traces and steady curves; at least one of them.
+    - `add`, `lead`, `series`: see `element_model`.
 
     **Raises:** `ValueError` if a spectrum has no bias, or for a kind that is not known.
     """

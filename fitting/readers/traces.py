@@ -12,17 +12,17 @@ from fitting.terms.trace import Trace
 from jaxmem.circuits import (
     AbstractDrive,
     AbstractWaveform,
-    CurrentDrive,
+    DriveKind,
     Sampled,
     Step,
-    VoltageDrive,
+    drive_of_kind,
 )
 
 
 def read_trace(
     path: str | os.PathLike,
     *,
-    imposed: str | None = None,
+    imposed: DriveKind | None = None,
     drive: AbstractDrive | None = None,
     start: str = "rest",
     units: str | Mapping[str, str] | None = None,
@@ -36,8 +36,8 @@ def read_trace(
     **Arguments:**
 
     - `path`: CSV or text with columns t, V, I, or an instrument's export; see `read_recordings`.
-    - `imposed`: `"V"` or `"I"`, what was applied. Default: the drive's, else the one that is
-      smoother where it changes or that stays where it is put (`"V"` in doubt).
+    - `imposed`: `"current"` or `"voltage"`, what was applied. Default: the drive's, else the one
+      that is smoother where it changes or that stays where it is put (the voltage in doubt).
     - `drive`: what was applied, if it is known better than it was measured; by default the samples
       joined by straight lines.
     - `start`: `"rest"`, or `"periodic"` if the loop had gone round before; the file is then one
@@ -60,32 +60,34 @@ def read_trace(
 def trace_of(
     recording: Recording,
     *,
-    imposed: str | None = None,
+    imposed: DriveKind | None = None,
     drive: AbstractDrive | None = None,
     start: str = "rest",
     period: float | None = None,
     sigma: float | Noise | None = None,
 ) -> Trace:
-    """A recording bound to what was applied; see `read_trace`."""
-    if imposed not in (None, "V", "I"):
-        raise ValueError(f"imposed is V or I, got {imposed!r}")
+    """A recording bound to what was applied, as a term of a fit.
+
+    **Arguments:**
+
+    - `recording`: times [s], voltages [V] and currents [A], each of shape `(n,)`.
+    - `imposed`, `drive`, `start`: see `read_trace`. `sigma`: see `Trace`.
+    - `period`: of a periodic drive [s]; by default the recording is one period.
+
+    **Raises:** `ValueError` for another `imposed`, and as `Trace`.
+    """
     r = recording
-    if drive is not None:
-        imposed = "V" if isinstance(drive, VoltageDrive) else "I"
-    imposed = imposed or which_is_imposed(r)
-    applied, observed = (r.V, r.I) if imposed == "V" else (r.I, r.V)
+    imposed = drive.kind if drive is not None else imposed or which_is_imposed(r)
+    applied, observed = (r.V, r.I) if imposed == "voltage" else (r.I, r.V)
     if drive is None:
-        kind = VoltageDrive if imposed == "V" else CurrentDrive
-        drive = kind(_wave(r.t, applied, start))
+        drive = drive_of_kind(imposed, _wave(r.t, applied, start))
     if period is None and start == "periodic":
         # The last sample of one period lies one interval before the next begins, unless it closes.
         closed = abs(applied[-1] - applied[0]) <= 1e-6 * np.ptp(applied)
         period = float(r.t[-1] - r.t[0] + (0.0 if closed else np.median(np.diff(r.t))))
     # What stands on a jump is not one value: the charge of C_m passes there at once.
-    corners = np.asarray(drive.wave.edges())
-    jumps = corners[1:][np.diff(corners) == 0] if len(corners) > 1 else corners[:0]
-    if isinstance(drive.wave, Step):
-        jumps = corners
+    corners, values = drive.wave.corners() or (np.zeros(0), np.zeros(0))
+    jumps = corners[1:][(np.diff(corners) == 0) & (np.diff(values) != 0)]
     used = r.used & ~np.isin(r.t, jumps)
     return Trace(
         r.t, drive, observed, sigma=sigma, start=start, period=period, used=used,
@@ -102,8 +104,8 @@ def _wave(t, applied, start: str) -> AbstractWaveform:
     return Sampled(*corners)
 
 
-def which_is_imposed(r: Recording) -> str:
-    """`"V"` or `"I"`: the one that follows straight lines and plateaus; V in doubt.
+def which_is_imposed(r: Recording) -> DriveKind:
+    """`"voltage"` or `"current"`: what follows straight lines and plateaus; the voltage in doubt.
 
     What a source imposes is made of a few straight legs; what answers is curved and noisy. First,
     whether one of them keeps to one or two levels, then the typical second differences, relative
@@ -111,9 +113,9 @@ def which_is_imposed(r: Recording) -> str:
     """
     level = {name: _on_levels(x) for name, x in (("V", r.V), ("I", r.I))}
     if (level["V"] > 0.98) != (level["I"] > 0.98):
-        return "V" if level["V"] > 0.98 else "I"
+        return "voltage" if level["V"] > 0.98 else "current"
     bend = {name: _bend(r.t, x) for name, x in (("V", r.V), ("I", r.I))}
-    return "I" if bend["I"] < 0.2 * bend["V"] else "V"
+    return "current" if bend["I"] < 0.2 * bend["V"] else "voltage"
 
 
 def _on_levels(x) -> float:

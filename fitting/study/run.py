@@ -26,7 +26,7 @@ from fitting.study.spectra_study import Outcome, Study, Tell, flags_of
 from fitting.terms.term import Prior
 from jaxmem.devices import read_device
 from jaxmem.lens import lenses, put
-from jaxmem.output.provenance import provenance
+from jaxmem.output.provenance import provenance_of
 from jaxmem.output.results_folder import check_folder, new_folder
 
 
@@ -86,7 +86,7 @@ def _joint(
     remarks = check_study(terms, setup.model, setup.space, setup.box)
     for remark in remarks:
         say(f"note: {remark}")
-    origin = provenance(command, spec.files, spec.seed)
+    origin = provenance_of(command, spec.files, spec.seed)
     place = out.with_name(f"{out.name}.search.json")
     own = Path(spec.device).read_text(encoding="utf-8") if _is_file(spec.device) else ""
     # What is asked beyond the fit does not change the search.

@@ -22,7 +22,7 @@ from fitting.study.spec import Entry, Spec
 from fitting.terms.checked import Measured
 from fitting.terms.spectrum import Spectrum
 from jaxmem.devices import AbstractDevice
-from jaxmem.output.provenance import provenance
+from jaxmem.output.provenance import provenance_of
 from jaxmem.output.results_folder import check_folder, new_folder
 
 LEFT_OUT = {"lead": "L_s", "series": "R_s"}
@@ -147,7 +147,7 @@ class Study:
                 )
             setup = self._setup(self.kind, [m.fitted for m in measured])
             self.questions.check(setup.model, setup.space.names(setup.model))
-        origin = provenance(command, files, self.seed)
+        origin = provenance_of(command, files, self.seed)
         with new_folder(out, force=force) as folder:
             if one:
                 lines, fits = self._one(folder, measured, notes, origin, say, progress)

@@ -18,11 +18,9 @@ from jaxmem.circuits import (
     Circuit,
     EitherDrive,
     Sampled,
-    Sine,
-    VoltageDrive,
 )
 from jaxmem.devices import AbstractDevice
-from jaxmem.responses import settle, solve
+from jaxmem.responses import periodic_state, solve
 
 UNITS = {"I": "A", "V": "V", "u": "V"}
 
@@ -99,9 +97,8 @@ class Trace(eqx.Module):
             raise ValueError(
                 f"{name}: used must say for each of {n[0]} samples whether to fit it, not never"
             )
-        voltage = isinstance(drive, VoltageDrive)
-        self.observe = ("I" if voltage else "V") if observe is None else observe
-        allowed = ("I", "u") if voltage else ("V", "u")
+        allowed = ("I", "u") if drive.kind == "voltage" else ("V", "u")
+        self.observe = allowed[0] if observe is None else observe
         if self.observe not in allowed:
             raise ValueError(
                 f"{name}: under a {type(drive).__name__} observe {' or '.join(allowed)}, "
@@ -126,8 +123,7 @@ class Trace(eqx.Module):
             raise ValueError(f"{name}: the period must be positive and finite, got {period}")
 
         self.wave = _polyline(drive.wave, self)
-        edges = np.asarray(self.wave.edges(), dtype=float)
-        self.edges = edges[np.isfinite(edges)]
+        self.edges = self.wave.finite_edges()
         if self.start == "periodic":
             self._check_repeats()
 
@@ -227,9 +223,7 @@ class TraceBatch(eqx.Module):
             # At rest it is as long as the drive has not begun; else the first sample is the start.
             before = trace.edges if trace.start == "rest" else []
             t = np.concatenate([[min([trace.t[0], *before])], trace.t])
-            places = np.clip(np.searchsorted(t, trace.edges), 0, len(t))
-            most = np.diff(np.concatenate([[0], places, [len(t)]])).max()
-            window = max(window, int(most) + 1)
+            window = max(window, trace.wave.most_samples(t) + 1)
             rows.append((t, trace.observed, trace.weight))
         pad = lambda a, n, fill: np.concatenate([a, np.full(n - len(a), fill)])
         t = np.stack([pad(t, n + 1, t[-1]) for t, _, _ in rows])
@@ -244,7 +238,7 @@ class TraceBatch(eqx.Module):
             t=jnp.asarray(t),
             drive=EitherDrive(
                 jax.tree.map(stack, *waves),
-                np.array([isinstance(trace.drive, VoltageDrive) for trace in traces]),
+                np.array([trace.drive.kind == "voltage" for trace in traces]),
             ),
             observed=jnp.asarray(np.stack([pad(x, n, 0.0) for _, x, _ in rows])),
             weight=jnp.asarray(np.stack([pad(w, n, 0.0) for _, _, w in rows])),
@@ -286,7 +280,10 @@ class TraceBatch(eqx.Module):
             adjoint=adjoint,
         )  # fmt: skip
         if self.start == "periodic":
-            run = settle(circuit, t, period, **options)
+            settled = periodic_state(
+                circuit, period, t=t, multipliers=False, max_iterations=12, throw=False, **options
+            )
+            run = settled.transient
         else:
             run = solve(circuit, t, start=begin, throw=False, **options)
         return jnp.stack([getattr(run, name) for name in UNITS])[observe, 1:]
@@ -310,10 +307,6 @@ def _polyline(wave, trace):
 
     Triangles, steps and pulses then share one program.
     """
-    edges = np.asarray(wave.edges(), dtype=float)
-    edges = np.unique(edges[np.isfinite(edges)])
-    if any(isinstance(part, Sine) for part in getattr(wave, "parts", (wave,))):
-        return wave
     if isinstance(wave, Sampled):
         close = trace.t[0] + trace.period
         if trace.start == "periodic" and wave.t[-1] < close * (1 - 1e-12):
@@ -321,41 +314,16 @@ def _polyline(wave, trace):
             again = wave(trace.t[0])
             return _sampled(np.append(wave.t, close), np.append(wave.values, again))
         return wave
-    ends = [*edges, trace.t[0], trace.t[-1]]
-    first, last = min(ends), max(ends)
-    # From before the first edge, so that it rests at what the wave was.
-    span = (last - first) or 1.0
-    corners = np.unique(np.concatenate([[first - span, first], edges, [last, last + span]]))
-    a, b = corners[:-1], corners[1:]
-    middle = (a + b) / 2
-    shares = (0.0, 0.13819, 0.27639, 0.5257, 0.6851, 0.87317, 1.0)
-    at = [_values(wave, a + (b - a) * s, middle) for s in shares]
-    size = max(np.abs(np.stack(at)).max(), 1e-300)
-    for s, found in zip(shares[1:-1], at[1:-1], strict=True):
-        if np.abs(found - (at[0] + s * (at[-1] - at[0]))).max() > 1e-9 * size:
-            return wave
-    t = np.stack([a, b], axis=1).ravel()[1:-1]
-    values = np.stack([at[0], at[-1]], axis=1).ravel()[1:-1]
-    # Corners without a jump stand twice; one of the two is enough.
-    keep = np.concatenate([[True], (np.diff(t) > 0) | (np.abs(np.diff(values)) > 1e-12 * size)])
-    return _sampled(t[keep], values[keep])
+    corners = wave.corners()
+    if corners is None:
+        return wave
+    t, values = corners
+    # A constant has one corner, and samples are two at least.
+    return _sampled(t, values) if len(t) > 1 else _sampled(trace.t[[0, -1]], np.repeat(values, 2))
 
 
 def _sampled(t: Any, values: Any) -> Sampled:
     return Sampled(t, values)
-
-
-def _values(wave, t, at) -> np.ndarray:
-    """Values of the pieces that hold `at`; padded, so that any number of them is one program."""
-    n = len(t)
-    size = 1 << max(n - 1, 15).bit_length()
-    pad = lambda x: jnp.asarray(np.concatenate([x, np.full(size - n, x[-1])]))
-    return np.asarray(_values_jit(wave, pad(t), pad(at)))[:n]
-
-
-@eqx.filter_jit
-def _values_jit(wave, t, at):
-    return jax.vmap(wave.value)(t, at)
 
 
 @eqx.filter_jit

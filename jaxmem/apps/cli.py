@@ -215,7 +215,8 @@ def fit(
         str, typer.Option(help="Where traces start: rest, or periodic for a loop that goes round.")
     ] = "rest",
     imposed: Annotated[
-        str | None, typer.Option(help="What was imposed in traces, V or I; else found out.")
+        str | None,
+        typer.Option(help="Imposed in traces: current or voltage; else found out."),
     ] = None,
     compliance: Annotated[
         float | None, typer.Option(help="Current compliance of traces [A]; else found out.")

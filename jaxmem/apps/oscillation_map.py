@@ -13,14 +13,15 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float, Int
 
+from jaxmem.circuits import DriveKind
+from jaxmem.circuits.drive import LETTER, UNIT, check_kind
 from jaxmem.devices import AbstractDevice, read_device, write_device
 from jaxmem.lens import lenses
-from jaxmem.output.provenance import provenance
+from jaxmem.output.provenance import provenance_of
 from jaxmem.output.results_folder import check_folder, new_folder
 from jaxmem.plots.devices import save
 from jaxmem.plots.stability import hopf_map_figure
 from jaxmem.stability import hopf_points, least_margin
-from jaxmem.stability.equilibria.polynomial import DriveKind
 from jaxmem.sweeps import Axis, sweep
 
 KEYS = {"device", "drive", "axis"}
@@ -47,13 +48,13 @@ class Oscillation(NamedTuple):
 
 
 @lru_cache(maxsize=4)
-def oscillation(kind: DriveKind) -> Callable[[AbstractDevice], Oscillation]:
+def oscillation_of(kind: DriveKind) -> Callable[[AbstractDevice], Oscillation]:
     """The function of a device that is swept; cached, because a new one would compile anew."""
 
     def of(device: AbstractDevice) -> Oscillation:
         least = least_margin(device, kind)
         hopf = hopf_points(device, drive=kind)
-        at = hopf.I if kind == "current" else hopf.V
+        at = hopf.imposed(kind)
         last = jnp.clip(hopf.found, 1, at.size) - 1
         ends = lambda a: (a[0], a[last])
         frequency = hopf.omega / (2 * jnp.pi)
@@ -112,8 +113,7 @@ def read_sweep(path: str | Path) -> SweepFile:
     if not isinstance(spec.get("device"), str):
         raise ValueError(f'{path}: device must name a TOML file, device = "device.toml"')
     drive = spec.get("drive", "current")
-    if drive not in ("current", "voltage"):
-        raise ValueError(f'{path}: drive is "current" or "voltage", got {drive!r}')
+    check_kind(f"{path}: drive", drive)
     source = path.parent / spec["device"]
     device = read_device(source)
     axes = spec.get("axis", [])
@@ -165,9 +165,9 @@ def write_sweep(
     check_folder(out, force=force)
     asked = read_sweep(file)
     # With one point first, so that what is wrong with the device is said at once.
-    oscillation(asked.drive)(asked.device)
+    oscillation_of(asked.drive)(asked.device)
     data = sweep(
-        oscillation(asked.drive), asked.device, *asked.axes,
+        oscillation_of(asked.drive), asked.device, *asked.axes,
         progress=lambda done, total: progress("sweeping", done, total),
     )  # fmt: skip
     _units(data, asked.drive)
@@ -183,14 +183,14 @@ def write_sweep(
             "drive": asked.drive,
             "axes": {name: int(data.sizes[name]) for name in data.margin.dims},
             "share_that_oscillates": share,
-            "provenance": provenance(command, [file, asked.device_file]),
+            "provenance": provenance_of(command, [file, asked.device_file]),
         }
         (folder / "sweep.json").write_text(json.dumps(record, indent=1) + "\n")
     return Swept(Path(out), int(np.prod(data.margin.shape)), share, data)
 
 
 def _units(data: xr.Dataset, drive: DriveKind) -> None:
-    unit, letter = ("A", "I") if drive == "current" else ("V", "V")
+    unit, letter = UNIT[drive], LETTER[drive]
     for name, kind, meaning in (
         ("margin", "1", "normalised Hurwitz margin, least over the voltages"),
         ("margin_u", "V", "voltage over the memristor where it is least"),

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmem.circuits import Circuit, Sine, parse_drive
+from jaxmem.circuits.drive import LETTER
 from jaxmem.devices import read_device, write_device
-from jaxmem.output.provenance import provenance
+from jaxmem.output.provenance import provenance_of
 from jaxmem.output.results_folder import check_folder, new_folder
 from jaxmem.plots.devices import save, transient_figure
 from jaxmem.responses import Transient, linearize, operating_points, solve
@@ -46,7 +47,7 @@ def simulate(
         raise ValueError(f"points must be at least 2, got {points}")
     circuit = Circuit(read_device(device_file), parse_drive(drive))
     end = duration(circuit) if until is None else float(until)
-    first = float(min([0.0, *_edges(circuit)[:1]]))
+    first = float(min([0.0, *circuit.drive.wave.finite_edges()[:1]]))
     if not (np.isfinite(end) and end > first):
         raise ValueError(f"the end time must lie after {first:g} s and be finite, got {end:g}")
     run = solve(circuit, jnp.linspace(first, end, points), rtol=rtol)
@@ -64,7 +65,7 @@ def simulate(
                 for name, a, unit in (("u", run.u, "V"), ("I", run.I, "A"), ("V", run.V, "V"))
             },
             "notes": notes,
-            "provenance": provenance(command, [device_file]),
+            "provenance": provenance_of(command, [device_file]),
         }
         (folder / "simulation.json").write_text(json.dumps(record, indent=1) + "\n")
     return run, notes
@@ -73,7 +74,7 @@ def simulate(
 def duration(circuit: Circuit) -> float:
     """A time by which the circuit has answered its drive [s]: see `simulate`."""
     wave = circuit.drive.wave
-    edges = _edges(circuit)
+    edges = wave.finite_edges()
     last = float(edges[-1]) if len(edges) else 0.0
     tail = 10 * _slowest(circuit, float(wave(jnp.asarray(last + 1e-9 * max(abs(last), 1e-9)))))
     for part in getattr(wave, "parts", (wave,)):
@@ -85,7 +86,7 @@ def duration(circuit: Circuit) -> float:
 def _slowest(circuit: Circuit, level: float) -> float:
     """The longest time constant or period [s] at the drive's last value."""
     device = circuit.in_time().device
-    us, _ = operating_points(device, **{"V" if circuit.is_voltage else "I": level})
+    us, _ = operating_points(device, **{LETTER[circuit.drive.kind]: level})
     us = np.asarray(us)[np.isfinite(us)]
     slowest = 0.0
     for u in us:
@@ -96,11 +97,6 @@ def _slowest(circuit: Circuit, level: float) -> float:
         if turning.size and np.any(rates.real > 0):
             slowest = max(slowest, float((2 * np.pi / turning).max()))
     return float(slowest) or 1.0
-
-
-def _edges(circuit: Circuit) -> np.ndarray:
-    edges = np.asarray(circuit.drive.wave.edges())
-    return edges[np.isfinite(edges)]
 
 
 def write_transient(path: Path, run: Transient) -> None:

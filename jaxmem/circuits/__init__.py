@@ -3,8 +3,10 @@
 from jaxmem.circuits.circuit import Circuit as Circuit
 from jaxmem.circuits.drive import AbstractDrive as AbstractDrive
 from jaxmem.circuits.drive import CurrentDrive as CurrentDrive
+from jaxmem.circuits.drive import DriveKind as DriveKind
 from jaxmem.circuits.drive import EitherDrive as EitherDrive
 from jaxmem.circuits.drive import VoltageDrive as VoltageDrive
+from jaxmem.circuits.drive import drive_of_kind as drive_of_kind
 from jaxmem.circuits.text import parse_drive as parse_drive
 from jaxmem.circuits.waveform import AbstractWaveform as AbstractWaveform
 from jaxmem.circuits.waveform import Constant as Constant

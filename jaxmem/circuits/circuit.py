@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from jaxmem.circuits.drive import AbstractDrive, EitherDrive, VoltageDrive, choose
+from jaxmem.circuits.drive import AbstractDrive, choose
 from jaxmem.devices.branch import Scalar, States
 from jaxmem.devices.device import AbstractDevice
 
@@ -48,9 +48,7 @@ class Circuit(eqx.Module):
     @property
     def is_voltage(self) -> bool | Bool[Array, ""]:
         """Whether the voltage is imposed; an array where only the run decides."""
-        if isinstance(self.drive, EitherDrive):
-            return self.drive.voltage
-        return isinstance(self.drive, VoltageDrive)
+        return self.drive.is_voltage
 
     def in_time(self) -> "Circuit":
         """The circuit with constant-phase elements as ladders."""

@@ -12,6 +12,8 @@ from jaxtyping import Array, Float, Real
 from jaxmem.fields import check_positive, is_concrete, quantity, require
 
 Scalar = Float[Array, ""]
+# The times [s] and values of a polyline's corners, as numbers that are known.
+Corners = tuple[Float[np.ndarray, "k"], Float[np.ndarray, "k"]]
 
 
 class AbstractWaveform(eqx.Module):
@@ -48,6 +50,26 @@ class AbstractWaveform(eqx.Module):
     def before(self) -> Scalar:
         """The value long before the first edge, at which the circuit has rested."""
 
+    def corners(self) -> Corners | None:
+        """Times [s] and values of the corners, if the waveform is straight lines; else None.
+
+        A jump is two corners at one time. The first and the last value hold outside, so that a
+        waveform with corners equals `Sampled(*corners)` (a constant has one corner, at time 0).
+        A waveform of your own may leave this out.
+        """
+        return None
+
+    def finite_edges(self) -> Float[np.ndarray, "k"]:
+        """The edges without the places that are not used [s], ascending."""
+        edges = np.asarray(self.edges(), dtype=float)
+        return edges[np.isfinite(edges)]
+
+    def most_samples(self, t: Real[ArrayLike, "n"]) -> int:
+        """How many of the ascending times t [s] lie between two neighbouring edges, at most."""
+        n = np.shape(t)[0]
+        places = np.searchsorted(np.asarray(t), self.finite_edges(), side="left")
+        return int(np.diff(np.concatenate([[0], np.clip(places, 0, n), [n]])).max())
+
     def __call__(self, t: Real[ArrayLike, "..."]) -> Float[Array, "..."]:
         t = jnp.asarray(t, dtype=jnp.result_type(float))
         return jnp.vectorize(lambda s: self.value(s, s))(t)
@@ -68,6 +90,9 @@ class Constant(AbstractWaveform):
     def edges(self):
         return jnp.zeros((0,))
 
+    def corners(self):
+        return np.zeros(1), _numbers(self.level)
+
     def before(self):
         return self.level
 
@@ -85,6 +110,9 @@ class Step(AbstractWaveform):
 
     def edges(self):
         return self.start[None]
+
+    def corners(self):
+        return _numbers(self.start, self.start), _numbers(self.low, self.high)
 
     def before(self):
         return self.low
@@ -105,6 +133,9 @@ class Pulse(AbstractWaveform):
 
     def edges(self):
         return jnp.stack([self.start, self.start + self.width])
+
+    def corners(self):
+        return np.repeat(self.finite_edges(), 2), _numbers(self.low, self.high, self.high, self.low)
 
     def before(self):
         return self.low
@@ -157,6 +188,11 @@ class PulseTrain(AbstractWaveform):
         pairs = jnp.stack([first, first + self.width], axis=-1)
         return jnp.where((k < self.count)[:, None], pairs, jnp.inf).ravel()
 
+    def corners(self):
+        times = np.repeat(self.finite_edges(), 2)
+        pulse = _numbers(self.low, self.high, self.high, self.low)
+        return times, np.tile(pulse, len(times) // 4)
+
     def before(self):
         return self.low
 
@@ -181,7 +217,8 @@ class Triangle(AbstractWaveform):
         if self.cycles < 1:
             raise ValueError(f"Triangle: cycles must be at least 1, got {self.cycles}")
 
-    def _corners(self):
+    def _vertices(self):
+        """Times and values of the vertices in the order of the scan."""
         values = jnp.concatenate([jnp.tile(self.vertices, self.cycles), self.vertices[:1]])
         legs = jnp.abs(jnp.diff(values)) / self.rate
         times = self.start + jnp.concatenate([jnp.zeros(1), jnp.cumsum(legs)])
@@ -193,13 +230,17 @@ class Triangle(AbstractWaveform):
         return jnp.sum(jnp.abs(jnp.diff(self.vertices, append=self.vertices[:1]))) / self.rate
 
     def piece(self, at):
-        return _line(*self._corners(), at)
+        return _line(*self._vertices(), at)
 
     def value(self, t, at):
         return self.piece(at).value(t, at)
 
     def edges(self):
-        return self._corners()[0]
+        return self._vertices()[0]
+
+    def corners(self):
+        times, values = self._vertices()
+        return np.asarray(times, dtype=float), np.asarray(values, dtype=float)
 
     def before(self):
         return self.vertices[0]
@@ -257,6 +298,9 @@ class Sampled(AbstractWaveform):
     def edges(self):
         return self.t
 
+    def corners(self):
+        return np.asarray(self.t, dtype=float), np.asarray(self.values, dtype=float)
+
     def before(self):
         return self.values[0]
 
@@ -274,6 +318,21 @@ class Sum(AbstractWaveform):
 
     def edges(self):
         return jnp.sort(jnp.concatenate([part.edges() for part in self.parts]))
+
+    def corners(self):
+        parts = [part.corners() for part in self.parts]
+        lines = [part for part in parts if part is not None]
+        if len(lines) < len(parts):
+            return None
+        # The one corner of a constant is no place where anything changes.
+        places = [t for t, _ in lines if len(t) > 1] or [lines[0][0]]
+        times = np.unique(np.concatenate(places))
+        before = sum(_at(*line, times, "left") for line in lines)
+        after = sum(_at(*line, times, "right") for line in lines)
+        # A corner where nothing jumps stands once.
+        jumps = np.abs(after - before) > 1e-12 * max(np.abs(before).max(), np.abs(after).max())
+        kept = np.stack([jumps, np.ones_like(jumps)], axis=1).ravel()
+        return np.repeat(times, 2)[kept], np.stack([before, after], axis=1).ravel()[kept]
 
     def before(self):
         return sum(part.before() for part in self.parts)
@@ -307,3 +366,16 @@ def _line(times, values, at):
     slope = (v1 - v0) / jnp.where(span > 0, span, 1.0)
     level = jnp.where(first, values[0], jnp.where(last, values[-1], v0))
     return _Line(level, jnp.where(first | last, 0.0, slope), t0)
+
+
+def _numbers(*values) -> np.ndarray:
+    return np.array([float(value) for value in values])
+
+
+def _at(times, values, t, side) -> np.ndarray:
+    """A polyline at the times t: at a jump its `left` or its `right` value."""
+    k = np.searchsorted(times, t, side=side) - 1
+    a, b = (np.clip(j, 0, len(times) - 1) for j in (k, k + 1))
+    span = times[b] - times[a]
+    share = np.where(span > 0, t - times[a], 0.0) / np.where(span > 0, span, 1.0)
+    return values[a] + share * (values[b] - values[a])

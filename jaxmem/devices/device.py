@@ -245,7 +245,14 @@ class Memristor3D(_Memristor):
 
 
 def paper_device(tau_m=1.0, tau_d=1.0, tau_k=None, **fields) -> Memristor2D | Memristor3D:
-    """A device in the paper's units: R_b = 1, i_c0 = 10, V_T = 1, V_m = 0.05; 3D with `tau_k`."""
+    """A device in the paper's units: R_b = 1, i_c0 = 10, V_T = 1, V_m = 0.05.
+
+    **Arguments:**
+
+    - `tau_m`, `tau_d`: R_b C_m and the lag of the slow current, numbers.
+    - `tau_k`: the activation time of the 3D model; None for the 2D model, which has none.
+    - `fields`: other fields of the device (`R_s`, `extra`), or other values of these.
+    """
     values: dict[str, Any] = (
         dict(R_b=1.0, C_m=tau_m, i_c0=10.0, V_T=1.0, V_m=0.05, tau_d=tau_d) | fields
     )

@@ -76,15 +76,25 @@ def read_device(path: str | os.PathLike) -> AbstractDevice:
 def write_device(path: str | os.PathLike, device: AbstractDevice) -> None:
     """Write a device to a TOML file, with units and meanings as comments; replaces the file.
 
+    **Arguments:**
+
+    - `path`: the file to write.
+    - `device`: one device, in SI units.
+
     **Raises:** `ValueError` if a value is traced or batched: a file holds one device.
     """
     Path(path).write_text(device_to_toml(device), encoding="utf-8")
 
 
 def device_from_toml(text: str, *, source: str = "device") -> AbstractDevice:
-    """The device that a TOML text describes; `source` is what errors call it (see `read_device`).
+    """The device that a TOML text describes (see `read_device`).
 
-    **Raises:** `DeviceFileError`.
+    **Arguments:**
+
+    - `text`: TOML, as `device_to_toml` writes it.
+    - `source`: what error messages call it.
+
+    **Raises:** `DeviceFileError` for a text that describes no device.
     """
     try:
         table = tomllib.loads(text)

@@ -14,7 +14,7 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def provenance(
+def provenance_of(
     command: str, files: Sequence[str | Path] = (), seed: int | None = None
 ) -> dict[str, Any]:
     """Command, seed, SHA-256 of each file, versions, platform and time, ready for JSON."""

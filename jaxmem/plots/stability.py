@@ -12,10 +12,10 @@ from matplotlib.colors import LogNorm, TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice, Memristor2D, Memristor3D
 from jaxmem.plots.devices import COLOURS, engineering_axis
 from jaxmem.stability import CycleBranch, HopfPoints, hopf_margin, loop_gain, unstable_count
-from jaxmem.stability.equilibria.polynomial import DriveKind
 from jaxmem.stability.why.change import log_ratio
 
 REST, CYCLE, HARD = COLOURS[6], COLOURS[0], COLOURS[1]

@@ -4,12 +4,11 @@ from jaxmem.responses.equivalent import EquivalentCircuit as EquivalentCircuit
 from jaxmem.responses.equivalent import equivalent_circuit as equivalent_circuit
 from jaxmem.responses.linear import Linearised as Linearised
 from jaxmem.responses.linear import linearize as linearize
-from jaxmem.responses.periodic import PeriodicResponse as PeriodicResponse
-from jaxmem.responses.periodic import response_to_periodic as response_to_periodic
-from jaxmem.responses.periodic import settle as settle
+from jaxmem.responses.periodic import PeriodicState as PeriodicState
+from jaxmem.responses.periodic import periodic_state as periodic_state
 from jaxmem.responses.rosenbrock import Rodas5P as Rodas5P
 from jaxmem.responses.steady import OperatingPoint as OperatingPoint
-from jaxmem.responses.steady import SteadyCurve as SteadyCurve
+from jaxmem.responses.steady import SteadyStates as SteadyStates
 from jaxmem.responses.steady import operating_point as operating_point
 from jaxmem.responses.steady import operating_points as operating_points
 from jaxmem.responses.steady import steady_curve as steady_curve

@@ -45,6 +45,11 @@ def equivalent_circuit(device: AbstractDevice, point: OperatingPoint) -> Equival
     paper's device) is by automatic differentiation, with every branch counted; its zeros are
     where spectra turn from capacitive to inductive. A constant-phase element has no finite
     C_lf: it is left out. With several inductive branches the first one's elements are given.
+
+    **Arguments:**
+
+    - `device`: any device.
+    - `point`: an operating point of it.
     """
     u = point.u
     nan = jnp.full_like(u, jnp.nan)

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Complex, Float, Real
 
+from jaxmem.circuits.drive import DriveKind, check_kind
 from jaxmem.devices.branch import Scalar, States
 from jaxmem.devices.device import AbstractDevice
 from jaxmem.responses.characteristic import coefficients
@@ -33,11 +34,11 @@ class Linearised(eqx.Module):
         omega = jnp.asarray(omega, dtype=jnp.result_type(float))
         return self.device.impedance(1j * omega, self.point.u)
 
-    def eigenvalues(self, drive: str = "current") -> Complex[Array, "n"]:
+    def eigenvalues(self, drive: DriveKind = "current") -> Complex[Array, "n"]:
         """Eigenvalues lambda [1/s] under constant `"current"`, or `"voltage"` through R_s > 0."""
         return jnp.linalg.eigvals(self._matrix(drive))
 
-    def polynomial(self, drive: str = "current") -> Float[Array, "n_plus_1"]:
+    def polynomial(self, drive: DriveKind = "current") -> Float[Array, "n_plus_1"]:
         """Characteristic polynomial, highest power first: lambda^n + c_{n-1} lambda^{n-1} + ...
 
         Differentiable and without an eigensolver, see `coefficients`.
@@ -56,24 +57,31 @@ def linearize(
     """Linearise a device at an operating point, or at a bias u [V], I [A] or V [V].
 
     The Jacobian comes by automatic differentiation of the branches' currents and rates.
+
+    **Arguments:**
+
+    - `device`: any device.
+    - `point`: an operating point of it; or instead of it one bias, a number: `u` over the
+      memristor [V], `I` [A], or `V` applied [V].
+
+    **Raises:** `ValueError` as `operating_point`.
     """
     if point is None:
         point = operating_point(device, u=u, I=I, V=V)
     return Linearised(device, point, _jacobian(device.in_time(), point.u))
 
 
-def circuit_matrix(device: AbstractDevice, u: Scalar, drive: str) -> Float[Array, "n n"]:
+def circuit_matrix(device: AbstractDevice, u: Scalar, drive: DriveKind) -> Float[Array, "n n"]:
     """The Jacobian of (u, x) at rest at u under a constant drive."""
     device = device.in_time()
     return _driven(device, _jacobian(device, u), drive)
 
 
 def _driven(device, jacobian, drive):
+    check_kind("drive", drive)
     if drive == "current":
         return jacobian
-    if drive == "voltage":
-        return jacobian.at[0, 0].add(-1 / (device.R_s * device.C_m))
-    raise ValueError(f'drive is "current" or "voltage", got {drive!r}')
+    return jacobian.at[0, 0].add(-1 / (device.R_s * device.C_m))
 
 
 def _jacobian(device: AbstractDevice, u: Scalar) -> Float[Array, "n n"]:

@@ -1,185 +1,162 @@
-"""The settled periodic state of a driven circuit."""
+"""The periodic state that a driven circuit settles to."""
 
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import optimistix as optx
+from diffrax import RESULTS
 from jax.typing import ArrayLike
-from jaxtyping import Array, Float, Real
+from jaxtyping import Array, Bool, Complex, Float, Real
 
 from jaxmem.circuits.circuit import Circuit
 from jaxmem.fields import is_concrete, require
-from jaxmem.responses.steady import operating_point, rest_at
-from jaxmem.responses.transient import Transient, solve
+from jaxmem.responses.period_map import PeriodMap, first_edge
+from jaxmem.responses.steady import rest_at
+from jaxmem.responses.transient import Transient, approximations
+
+# A Newton step moves a state by so many of its units at most: far off, the map is no straight line.
+LONGEST_STEP = 20.0
 
 
-class PeriodicResponse(eqx.Module):
-    """One period of the settled state.
+class PeriodicState(eqx.Module):
+    """What `periodic_state` found.
 
-    `transient` holds it (with the drive's phase at its start as t[0]), `multipliers` are the
-    Floquet multipliers of the period map (all inside the unit circle: the state attracts) and
-    `residual` is how far the state is from closing, in the units of the integrator.
+    - `transient`: the state over the period; its `result` says whether it closes (all its values
+      are NaN if not), its `steps` are those of the period.
+    - `multipliers`: the Floquet multipliers of the period map, shape `(n,)`; all are inside the
+      unit circle where the state attracts. None if they were not asked for.
+    - `residual`: how far the state is from closing, in the units of the integrator.
     """
 
     transient: Transient
-    multipliers: Array
+    multipliers: Complex[Array, "n"] | None
     residual: Float[Array, ""]
-    converged: Array
+
+    @property
+    def successful(self) -> Bool[Array, ""]:
+        """Whether the state closes."""
+        return self.transient.successful
 
 
-def response_to_periodic(
+def periodic_state(
     circuit: Circuit,
     period: Real[ArrayLike, ""],
     *,
+    t: Real[ArrayLike, "t"] | None = None,
     samples: int = 401,
-    rtol: Real[ArrayLike, ""] | None = None,
-    tol: float = 1e-8,
+    multipliers: bool = True,
+    tol: float = 1e-7,
     max_iterations: int = 30,
     throw: bool = True,
-) -> PeriodicResponse:
+    **options: Any,
+) -> PeriodicState:
     """The periodic state that a periodically driven circuit settles to.
 
-    Newton's method on the period map, x(T) = x(0), with the map's derivative in forward mode.
-    Current-voltage loops as measured are this, not a start from rest.
+    Newton's method on the period map, x(T) = x(0), with the map's derivative in forward mode, from
+    rest at the drive's mean. Current-voltage loops that are measured again and again are this, not
+    a start from rest. The last iteration carries the sensitivity to the state at t[0], so that one
+    further integration has the derivatives with respect to device and drive (implicit function
+    theorem). Works under `jit`, `vmap` and `grad`.
 
     **Arguments:**
 
-    - `period`: T [s]. The drive over [t0, t0 + T] is what repeats, t0 = its first edge: give a
-      Sine, one cycle of a Triangle, one pulse of a PulseTrain, one period of a Sampled.
-    - `samples`: how many times to return over the period, both ends included.
-    - `tol`: on the closing of the state, in the units of the integrator (V_m, i_c0, logit f).
+    - `period`: T [s]. The drive over [t[0], t[0] + T] is what repeats: a Sine, one cycle of a
+      Triangle, one pulse of a PulseTrain, one period of a Sampled.
+    - `t`: ascending times to sample at [s]; t[0] is the phase at which the state closes. By default
+      `samples` of them over one period from the drive's first edge on, both ends included.
+    - `multipliers`: whether to find them too; a fit that does not need them saves an integration.
+    - `tol`: on Newton's step, in the units of the integrator (V_m, i_c0, logit f).
+    - `max_iterations`: of Newton's method.
+    - `throw`: raise if the state does not close; otherwise see `successful`.
+    - `options`: those of `solve`.
 
-    **Raises:** `RuntimeError` if Newton does not converge (a circuit that oscillates by itself
-    need not have a response of the drive's period). Under `jit` see `converged`.
+    **Returns:** a `PeriodicState`.
+
+    **Raises:** `ValueError` for a period that is not positive; `RuntimeError` (with `throw`) if the
+    state does not close (a circuit that oscillates by itself need not have a state of the drive's
+    period). Under `jit` or `vmap` it is NaN and a code.
     """
-    circuit = circuit.in_time()
-    device = circuit.device
-    wave = circuit.drive.wave
-    edges = wave.edges()
-    t0 = jnp.min(edges) if edges.shape[0] else jnp.zeros(())
     period = jnp.asarray(period, dtype=jnp.result_type(float))
-    require(
-        lambda T: T > 0,
-        period,
-        message="response_to_periodic: the period must be positive, got {0} s",
-    )
-    ends = jnp.stack([t0, t0 + period])
-    before = {"V" if circuit.is_voltage else "I": wave.before()}
-    rest = operating_point(device, **before)
-    first = jnp.concatenate([rest.u[None], device.chart_rest(rest.u)])
-    unit = _unit(circuit, first)
-
-    def state(y):
-        return y[0] * unit, device.unchart(y[1:])
-
-    def around(y, _):
-        end = solve(circuit, ends, start=state(y), rtol=rtol, atol=rtol, throw=False)
-        z = device.chart(end.x[-1])
-        return jnp.concatenate([(end.u[-1] / unit)[None], z]) - y
-
-    newton = optx.Newton(rtol=tol, atol=tol)
-    found = optx.root_find(
-        around,
-        newton,
-        first.at[0].divide(unit),
-        max_steps=max_iterations,
-        throw=False,
-        options={"jac": "fwd"},
-    )
-    y = found.value
-    residual = jnp.max(jnp.abs(around(y, None)))
-    converged = residual <= 100 * tol
-    if throw and is_concrete(residual) and not bool(converged):
-        raise RuntimeError(
-            f"response_to_periodic: Newton left a residual of {float(residual):.2g} after "
-            f"{max_iterations} iterations; the circuit may oscillate by itself or follow the "
-            "drive at a multiple of its period"
-        )
-    t = jnp.linspace(ends[0], ends[1], samples)
-    transient = solve(circuit, t, start=state(y), rtol=rtol, atol=rtol, throw=throw)
-    slope = jax.jacfwd(lambda y: around(y, None) + y)(y)
-    return PeriodicResponse(transient, jnp.linalg.eigvals(slope), residual, converged)
-
-
-def settle(
-    circuit: Circuit,
-    t: Real[ArrayLike, "t"],
-    period: Real[ArrayLike, ""],
-    *,
-    tol: float = 1e-7,
-    max_iterations: int = 12,
-    **options: Any,
-) -> Transient:
-    """The settled response to a periodic drive, sampled at the ascending times t, t[0] its phase.
-
-    For fits: under `jit`, with derivatives with respect to device and drive. Newton's method on
-    the period map in forward mode, from rest; its last iteration carries the sensitivity to the
-    state at t[0], so that one further integration has the derivatives (implicit function theorem).
-    `options` are those of `solve`. If the state does not close, every value is NaN.
-    """
-    circuit = circuit.in_time()
-    device = circuit.device
+    message = "periodic_state: the period must be positive, got {0} s"
+    require(lambda T: T > 0, period, message=message)
+    whole = circuit.in_time()
+    if t is None:
+        begin = first_edge(whole.drive.wave)
+        t = jnp.linspace(begin, begin + period, samples)
     t = jnp.asarray(t, dtype=jnp.result_type(float))
+    notes = approximations(circuit, t)
+    found = _closed(whole, t, period, multipliers, tol, max_iterations, options, notes)
+    code = found.transient.result
+    if throw and is_concrete(code) and not bool(found.successful):
+        raise RuntimeError(
+            f"periodic_state: the state does not close: it is off by {float(found.residual):.2g} "
+            f"after {max_iterations} iterations ({RESULTS[code]}); the circuit may oscillate by "
+            "itself or follow the drive at a multiple of its period"
+        )
+    return found
+
+
+@eqx.filter_jit
+def _closed(circuit, t, period, multipliers, tol, most, options, notes) -> PeriodicState:
     # The end of the period becomes a sample.
-    whole = jnp.sort(jnp.append(t, t[0] + period))
-    close = jnp.searchsorted(whole, t[0] + period)
-    middle = _mean(circuit.drive.wave, t[0], period)
-    rest = rest_at(device, middle, circuit.is_voltage)
-    begin = jnp.concatenate([rest.u[None], device.chart_rest(rest.u)])
-    unit = _unit(circuit, begin)
-    begin = jax.lax.stop_gradient(begin.at[0].divide(unit))
+    times = jnp.sort(jnp.append(t, t[0] + period))
+    close = jnp.searchsorted(times, t[0] + period)
+    rest = rest_at(circuit.device, _mean(circuit.drive.wave, t[0], period), circuit.is_voltage)
+    live = PeriodMap.near(circuit, rest, options)
+    frozen = eqx.tree_at(lambda m: m.circuit, live, jax.lax.stop_gradient(circuit))
 
-    def run(circuit, y):
-        start = (y[0] * unit, circuit.device.unchart(y[1:]))
-        out = solve(circuit, whole, start=start, throw=False, **options)
-        z = circuit.device.chart(out.x[close])
-        return jnp.concatenate([(out.u[close] / unit)[None], z]), (out.u, out.x, out.I, out.V)
+    def run(period_map, y):
+        out = period_map.follow(y, times)
+        return period_map.state(out, close), (out.u, out.x, out.I, out.V), out
 
-    frozen = jax.lax.stop_gradient(circuit)
-    size = begin.shape[0]
+    n = circuit.device.size + 1
 
     def newton(carry):
         y, _, _, k, _ = carry
 
         def twice(y):
-            end, seen = run(frozen, y)
+            end, seen, _ = run(frozen, y)
             return (end, seen), end
 
         (M, S), P = jax.jacfwd(twice, has_aux=True)(y)
-        step = jnp.linalg.solve(jnp.eye(size) - M, P - y)
-        # A state moves by a few of its units at most: far off, the map is no straight line.
-        step = jnp.clip(step, -20.0, 20.0)
+        step = jnp.linalg.solve(jnp.eye(n) - M, P - y)
+        step = jnp.clip(step, -LONGEST_STEP, LONGEST_STEP)
         return y + step, M, S, k + 1, jnp.max(jnp.abs(step))
 
     def going(carry):
-        return (carry[3] < max_iterations) & ~(carry[4] <= tol) & jnp.all(jnp.isfinite(carry[0]))
+        y, _, _, k, last = carry
+        return (k < most) & ~(last <= tol) & jnp.all(jnp.isfinite(y))
 
-    m = whole.shape[0]
-    line = jnp.zeros((m, size))
-    empty = (line, jnp.zeros((m, size - 1, size)), line, line)
-    carry = (begin, jnp.zeros((size, size)), empty, jnp.asarray(0), jnp.asarray(jnp.inf))
-    y, M, S, _, last = jax.lax.stop_gradient(jax.lax.while_loop(going, newton, carry))
-    P, seen = run(circuit, y)
-    off = jnp.linalg.solve(jnp.eye(size) - M, P - y)
-    closed = last <= tol
+    line = jnp.zeros((times.shape[0], n))
+    empty = (line, jnp.zeros((times.shape[0], n - 1, n)), line, line)
+    begin = jax.lax.stop_gradient(frozen.rest(rest))
+    carry = (begin, jnp.zeros((n, n)), empty, jnp.asarray(0), jnp.asarray(jnp.inf))
+    y, M, S, _, _ = jax.lax.stop_gradient(jax.lax.while_loop(going, newton, carry))
+    P, seen, out = run(live, y)
+    off = jnp.linalg.solve(jnp.eye(n) - M, P - y)
+    # What Newton's method still wants to change; far less than its last step where it converged.
+    closed = jnp.max(jnp.abs(off)) <= 10 * tol
     moved = jax.tree.map(lambda value, slope: value + slope @ off, seen, S)
     # The sample that was put in at the end of the period is taken out again.
     place = jnp.arange(t.shape[0])
     place = jnp.where(place >= close, place + 1, place)
-    u, x, I, V = jax.tree.map(lambda a: jnp.where(closed, a[place], jnp.nan), moved)
-    code = jnp.asarray(0)
-    names, units = device.state_names, device.state_units
-    return Transient(t, u, x, I, V, code, code, names, units, ())
+    hide = lambda a: jnp.where(closed, a, jnp.nan)
+    u, x, I, V = (hide(a[place]) for a in moved)
+    failed: Any = RESULTS.nonlinear_divergence
+    lost = (out.result == RESULTS.successful) & ~closed
+    result = RESULTS.where(lost, failed, out.result)
+    names, units = circuit.device.state_names, circuit.device.state_units
+    transient = Transient(t, u, x, I, V, out.steps, result, names, units, notes)
+    residual = jnp.max(jnp.abs(P - y))
+    if not multipliers:
+        return PeriodicState(transient, None, residual)
+    ends = jnp.stack([t[0], t[0] + period])
+    monodromy = jax.jacfwd(lambda y: live(y, ends))(y + off)
+    return PeriodicState(transient, hide(jnp.linalg.eigvals(monodromy)), residual)
 
 
 def _mean(wave, start, period):
     """About the mean of a wave over a period, without what lies between the samples."""
     at = start + period * (jnp.arange(64) + 0.5) / 64
     return jax.lax.stop_gradient(jnp.mean(jax.vmap(lambda s: wave.value(s, s))(at)))
-
-
-def _unit(circuit, first):
-    widths = [w for _, w in circuit.device.windows()]
-    return jnp.min(jnp.stack(widths)) if widths else jnp.maximum(jnp.abs(first[0]), 1.0)

@@ -31,7 +31,7 @@ class OperatingPoint(eqx.Module):
     count: Int[Array, ""]
 
 
-class SteadyCurve(NamedTuple):
+class SteadyStates(NamedTuple):
     """The steady current-voltage curve: u [V], I [A] and V = R_s I + u [V]."""
 
     u: Float[Array, "n"]
@@ -39,11 +39,17 @@ class SteadyCurve(NamedTuple):
     V: Float[Array, "n"]
 
 
-def steady_curve(device: AbstractDevice, u: Real[ArrayLike, "n"]) -> SteadyCurve:
-    """I(u) = u/R_b + i_c0 f_ss(u) (eq. 5), for any device, at the voltages u [V]."""
+def steady_curve(device: AbstractDevice, u: Real[ArrayLike, "n"]) -> SteadyStates:
+    """The steady current-voltage curve I(u) = u/R_b + i_c0 f_ss(u) (eq. 5), for any device.
+
+    **Arguments:**
+
+    - `device`: any device.
+    - `u`: voltages over the memristor [V], shape `(n,)`.
+    """
     u = jnp.asarray(u, dtype=jnp.result_type(float))
     I = jax.vmap(device.steady_current)(u)
-    return SteadyCurve(u, I, device.R_s * I + u)
+    return SteadyStates(u, I, device.R_s * I + u)
 
 
 def operating_point(device: AbstractDevice, *, u=None, I=None, V=None) -> OperatingPoint:
@@ -51,6 +57,11 @@ def operating_point(device: AbstractDevice, *, u=None, I=None, V=None) -> Operat
 
     The residual is at most a few units in the last place of the currents that balance.
     Derivatives with respect to device and bias are those of the implicit function theorem.
+
+    **Arguments:**
+
+    - `device`: any device.
+    - `u`, `I`, `V`: the bias, a number; exactly one of them.
 
     **Raises:** `ValueError` if not exactly one bias is given, or if a given I or V has no
     equilibrium or several (a branch with negative differential resistance): then
@@ -84,9 +95,17 @@ def rest_at(device: AbstractDevice, value: Scalar, voltage: bool | Array) -> Ope
 
 
 def operating_points(device: AbstractDevice, *, I=None, V=None) -> tuple[Array, Array]:
-    """All equilibria at a current or an applied voltage: u [V] ascending, and how many.
+    """All equilibria of a device at a current or an applied voltage.
 
-    `u` has shape `(7,)`, padded with NaN; the count may exceed it.
+    **Arguments:**
+
+    - `device`: any device.
+    - `I` [A] or `V` [V]: the bias, a number; exactly one of them.
+
+    **Returns:** their voltages u [V], ascending, shape `(7,)`, padded with NaN; and how many there
+    are, which may be more.
+
+    **Raises:** `ValueError` if not exactly one bias is given.
     """
     if (I is None) == (V is None):
         raise ValueError("operating_points: give exactly one of I=, V=")

@@ -13,7 +13,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, Real
 
 from jaxmem.circuits.circuit import Circuit
-from jaxmem.circuits.drive import choose
+from jaxmem.circuits.drive import LETTER, choose
 from jaxmem.fields import is_concrete, require
 from jaxmem.responses.rosenbrock import Rodas5P, tolerances
 from jaxmem.responses.steady import OperatingPoint, operating_point, rest_at
@@ -108,7 +108,7 @@ def solve(
         t,
         message="solve: the times t must be finite and ascend",
     )
-    notes = _notes(circuit, t)
+    notes = approximations(circuit, t)
     circuit = circuit.in_time()
     default_r, default_a = tolerances(t.dtype)
     rtol = default_r if rtol is None else rtol
@@ -118,8 +118,8 @@ def solve(
     else:
         # Known now, it is found by a program of its own, which all drives of a device share.
         begin = _rest(circuit) if is_concrete(circuit) else None
-    edges = circuit.drive.wave.edges()
-    window = _window(t, edges) if window is None else min(window, t.shape[0])
+    wave = circuit.drive.wave
+    window = _window(t, wave) if window is None else min(window, t.shape[0])
     primal = (circuit, t, begin, jnp.asarray(rtol, t.dtype), jnp.asarray(atol, t.dtype))
     settings = (solver, max_steps, window)
     if adjoint is None:
@@ -136,7 +136,8 @@ def solve(
     return Transient(t, u, x, I, V, steps, result, names, units, notes)
 
 
-def _notes(circuit, t):
+def approximations(circuit: Circuit, t: Float[Array, "t"]) -> tuple[str, ...]:
+    """What an integration over the times t [s] leaves out or approximates, in words."""
     notes = []
     for name, branch in circuit.device.branches.items():
         if getattr(branch, "exact_only_in_frequency", False):
@@ -184,7 +185,7 @@ def _rest(circuit):
     before = circuit.drive.wave.before()
     begin, count = _at_rest(circuit.device, before, circuit.is_voltage)
     if is_concrete(count) and np.any(np.asarray(count) != 1):
-        name = "V" if circuit.is_voltage else "I"
+        name = LETTER[circuit.drive.kind]
         operating_point(circuit.device, **{name: before})  # says that there is none, or several
     return begin
 
@@ -195,17 +196,16 @@ def _at_rest(device, before, is_voltage):
     return (point.u, device.chart_rest(point.u), point.I), point.count
 
 
-def _window(t, edges):
+def _window(t, wave):
     """How many samples a segment between two edges may hold, a static shape.
 
     Each segment looks at a window of the times and no more. It is all of them, so that a train
     of any length is one program, unless there are many samples and many edges.
     """
-    n, window = t.shape[0], LEAST_WINDOW
+    n, window, edges = t.shape[0], LEAST_WINDOW, wave.edges()
     if n <= window or edges.shape[0] == 0 or not is_concrete(t, edges):
         return n
-    places = np.searchsorted(np.asarray(t), np.asarray(edges), side="left")
-    most = int(np.max(np.diff(np.concatenate([[0], np.clip(places, 0, n), [n]]))))
+    most = wave.most_samples(t)
     while window < most:
         window *= 8
     return min(n, window)

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 import jaxmem as jm
 from jaxmem.apps.cli import app
-from jaxmem.apps.spike.answer import answer
-from jaxmem.apps.spike.chance import chance
+from jaxmem.apps.spike.answer import spike_answer
+from jaxmem.apps.spike.chance import spike_chance
 from jaxmem.apps.spike.words import sentences
 
 NAMES = ("R_b", "C_m", "i_c0", "V_T", "V_m", "tau_d", "tau_k")
@@ -94,7 +94,7 @@ def test_a_resistance_makes_a_voltage_spike(paper):
 
 def test_a_hard_onset_names_its_bistable_window():
     case = dict(R_b=1e5, C_m=1e-8, i_c0=6e-4, V_T=0.8, V_m=0.03, tau_d=1e-3, tau_k=1.2e-4)
-    found = answer(jm.Memristor3D(**case), "current")
+    found = spike_answer(jm.Memristor3D(**case), "current")
     low, high = found.record()["branches"][0]["bistable"]
     assert high == pytest.approx(found.onsets()[0], rel=1e-9) and low < high
     text = " ".join(sentences(jm.Memristor3D(**case), found))
@@ -141,19 +141,19 @@ def test_probability_in_closed_form(sigmas):
     spread = 0.05
     device = jm.paper_device(1.0, 1.0, 1.0, i_c0=edge * np.exp(sigmas * spread))
     fit = record_of(device, {"i_c0": spread, "R_b": 1e-9, "V_T": 1e-9})
-    found = chance(device, fit, "current")
+    found = spike_chance(device, fit, "current")
     expected = norm.cdf(sigmas)
     assert found.open == () and found.low == found.high
     assert found.low == pytest.approx(expected, abs=4 * np.sqrt(0.25 / 2000))
     assert f"with probability {found.low:.2g}" in found.sentence()
-    assert chance(device, fit, "voltage") is None
+    assert spike_chance(device, fit, "voltage") is None
 
 
 def test_intervals_of_the_onset_follow_the_covariance():
     # dI_H/dV_T = 1/R_b: the onset is as uncertain as the threshold.
     device = jm.paper_device(1.0, 1.0, 1.0)
     fit = record_of(device, {"V_T": 0.02, "i_c0": 1e-9})
-    found = chance(device, fit, "current")
+    found = spike_chance(device, fit, "current")
     I = float(jm.hopf_points(device).I[0])
     assert found.low == 1.0
     np.testing.assert_allclose(found.onset, [I - 1.96 * 0.02, I + 1.96 * 0.02], atol=0.012)
@@ -163,12 +163,12 @@ def test_intervals_of_the_onset_follow_the_covariance():
 def test_what_is_open_gives_a_range():
     device = jm.paper_device(1.0, 1.0, 1.0)
     fit = record_of(device, {"i_c0": 1e-9, "R_b": 1e-9, "L_s": 1.0}, ["i_c0", "L_s"])
-    found = chance(device, fit, "current")
+    found = spike_chance(device, fit, "current")
     assert found.open == ("i_c0",) and found.low == 0.0 and found.high == 1.0
     assert "leave i_c0 open" in found.sentence() and found.onset is None
     # Far inside the window a decade changes nothing.
     device = jm.paper_device(1.0, 1.0, 1.0, i_c0=300.0)
-    found = chance(device, record_of(device, {"i_c0": 1e-9}, ["i_c0"]), "current")
+    found = spike_chance(device, record_of(device, {"i_c0": 1e-9}, ["i_c0"]), "current")
     assert (found.low, found.high) == (1.0, 1.0)
 
 

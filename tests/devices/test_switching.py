@@ -53,7 +53,11 @@ def test_a_sine_behind_a_resistor_against_two_of_scipys_methods():
 def test_a_settled_loop_and_its_slope():
     t = np.linspace(0, 1 / FREQ, 101)
     drive = jm.VoltageDrive(jm.Sine(TOP, FREQ))
-    loop = lambda V_on: jm.settle(jm.Circuit(device(V_on=V_on), drive), t, 1 / FREQ).I
+    loop = lambda V_on: (
+        jm.periodic_state(
+            jm.Circuit(device(V_on=V_on), drive), 1 / FREQ, t=t, multipliers=False
+        ).transient.I
+    )
     I_model, slope = jax.jit(lambda V: jax.jvp(loop, (V,), (1.0,)))(LETTERS["V_on"])
     long = np.concatenate([[0.0], 3 / FREQ + t])
     u = reference(long, "LSODA")[0][1:]

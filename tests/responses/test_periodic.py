@@ -26,7 +26,7 @@ def settled_current(t, R_b=1.0, C_m=0.01, i_c0=10.0, V_T=1.0, V_m=0.05, tau_d=1.
 def response(V_m):
     device = jm.Memristor2D(1.0, 0.01, 10.0, 1.0, V_m, 1.0)
     wave = jm.Sine(AMPLITUDE, FREQ, offset=OFFSET)
-    return jm.response_to_periodic(
+    return jm.periodic_state(
         jm.Circuit(device, jm.VoltageDrive(wave)), 1 / FREQ, samples=41, throw=False
     )
 
@@ -34,7 +34,7 @@ def response(V_m):
 def test_the_loop_its_multiplier_and_transformations():
     loop = response(0.05)
     expected = settled_current(np.asarray(loop.transient.t))
-    assert bool(loop.converged)
+    assert bool(loop.successful)
     np.testing.assert_allclose(loop.transient.I, expected, atol=1e-6 * np.ptp(expected))
     # The only memory is i_c, which forgets as exp(-t/tau_d).
     assert np.max(np.abs(loop.multipliers)) == pytest.approx(np.exp(-1 / FREQ), rel=1e-4)
@@ -55,4 +55,4 @@ def test_the_loop_its_multiplier_and_transformations():
 def test_bad_periods_and_no_periodic_state_are_told():
     circuit = jm.Circuit(jm.paper_device(), jm.VoltageDrive(jm.Sine(0.4, 0.2)))
     with pytest.raises(ValueError, match="period must be positive"):
-        jm.response_to_periodic(circuit, -1.0)
+        jm.periodic_state(circuit, -1.0)

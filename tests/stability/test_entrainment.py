@@ -63,7 +63,7 @@ def test_locking_is_what_scipy_sees(amplitude, ratio, periods, spikes):
 def test_a_doubling_is_seen():
     # The answer of one period exists and is unstable through -1: two periods are what is seen.
     driven, T = circuit(6.0, 2.0)
-    one = jm.response_to_periodic(driven, T)
+    one = jm.periodic_state(driven, T)
     leading = np.asarray(one.multipliers)[np.argmax(np.abs(np.asarray(one.multipliers)))]
     assert leading.real < -1 and abs(leading.imag) < 1e-9
     two = jm.entrainment(driven, T)

@@ -135,7 +135,7 @@ def test_a_bad_specification_gets_one_sentence(files, text, message):
         (["--fix", "R_s"], "wants NAME=NUMBER"),
         (["--device", "rc"], "need the paper's parameters"),
         (["--resume"], "nothing to resume"),
-        (["--imposed", "W"], "imposed is V or I"),
+        (["--imposed", "W"], 'imposed is "current" or "voltage"'),
     ],
 )
 def test_bad_options_of_a_joint_fit_get_one_sentence(files, options, message):

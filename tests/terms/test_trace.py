@@ -155,10 +155,10 @@ def test_what_was_imposed_is_told_from_what_answered():
     rng = np.random.default_rng(0)
     V = 1.2 * (1 - np.abs(2 * t - 1))
     I = np.exp(4 * V) * (1 + 0.01 * rng.normal(size=200)) * 1e-6
-    assert which_is_imposed(Recording(t, V, I)) == "V"
+    assert which_is_imposed(Recording(t, V, I)) == "voltage"
     I = 1e-4 * (t > 0.2)
     V = 1.0 - np.exp(-5 * np.maximum(t - 0.2, 0)) + 0.01 * rng.normal(size=200)
-    assert which_is_imposed(Recording(t, V, I)) == "I"
+    assert which_is_imposed(Recording(t, V, I)) == "current"
 
 
 def test_a_corner_between_two_samples_is_found_again():
@@ -168,14 +168,14 @@ def test_a_corner_between_two_samples_is_found_again():
     wave = jm.Triangle([0.0, 1.1, -0.4], rate=75.0)
     t = np.linspace(0, float(wave.period), 64)
     applied = np.asarray(wave(t))
-    trace = trace_of(Recording(t, applied, np.ones(64)), imposed="V")
+    trace = trace_of(Recording(t, applied, np.ones(64)), imposed="voltage")
     fine = np.linspace(0, float(wave.period), 999)
     np.testing.assert_allclose(trace.drive.wave(fine), wave(fine), atol=1e-9)
     sine = np.sin(np.linspace(0, 6, 64))
-    trace = trace_of(Recording(t, sine, np.ones(64)), imposed="V")
+    trace = trace_of(Recording(t, sine, np.ones(64)), imposed="voltage")
     assert trace.drive.wave.t.shape == (64,)
     pulse = 1e-4 * ((t > t[10]) & (t < t[40]))
-    trace = trace_of(Recording(t, np.ones(64), pulse), imposed="I")
+    trace = trace_of(Recording(t, np.ones(64), pulse), imposed="current")
     corners = np.asarray(trace.drive.wave.t)
     # Both edges at once, at the first sample after each.
     assert corners.shape == (66,) and (np.diff(corners) == 0).sum() == 2

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmem.apps.paper.impedance import BIASES, near_bias, spectrum
-from jaxmem.apps.paper.oscillation import TAUS, device
+from jaxmem.apps.paper.impedance import BIASES, impedance_of, near_bias
+from jaxmem.apps.paper.oscillation import TAUS, spiking_device
 from jaxmem.apps.paper.panel import Builder, Panel, true
 from jaxmem.apps.paper.transients import PULSES
 from jaxmem.circuits import Circuit, Constant, CurrentDrive, Step
@@ -35,8 +35,9 @@ def two_dimensions() -> Panel:
 
 def no_negative_resistance() -> Panel:
     """The dc curve rises everywhere, and yet the 3D device oscillates."""
-    I = np.asarray(steady_curve(device(), U).I)
-    cycle = limit_cycle(Circuit(device(), CurrentDrive(Constant(device().steady_current(1.0)))))
+    device = spiking_device()
+    I = np.asarray(steady_curve(device, U).I)
+    cycle = limit_cycle(Circuit(device, CurrentDrive(Constant(device.steady_current(1.0)))))
     checks = (
         true("dI/du > 0 everywhere on the dc curve", np.all(np.diff(I) > 0)),
         true("under I(1) there is a stable limit cycle", bool(cycle.stable)),
@@ -48,7 +49,7 @@ def no_negative_resistance() -> Panel:
 def only_in_between() -> Panel:
     """Re Z is negative at finite frequencies only."""
     u, (tau_m, tau_d, tau_k) = BIASES["4b"]
-    Z = spectrum(near_bias("4b"))
+    Z = impedance_of(near_bias("4b"))
     negative = np.flatnonzero(Z.real < 0)
     checks = (
         true("Re Z > 0 at the lowest frequency", Z[0].real > 0),
@@ -62,9 +63,9 @@ def only_in_between() -> Panel:
 
 def one_window() -> Panel:
     """Two Hopf points bound one window of instability."""
-    hopf = hopf_points(device())
+    hopf = hopf_points(spiking_device())
     low, high = (float(u) for u in hopf.u[:2])
-    count = np.asarray(jax.vmap(lambda u: unstable_count(device(), u))(U))
+    count = np.asarray(jax.vmap(lambda u: unstable_count(spiking_device(), u))(U))
     inside = (np.asarray(U) > low) & (np.asarray(U) < high)
     checks = (
         true("there are two Hopf points", int(hopf.found) == 2),

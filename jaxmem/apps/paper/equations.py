@@ -17,7 +17,7 @@ R_B, I_C0, V_T, V_M, R_S = 1.0, 10.0, 1.0, 0.05, 0.1
 TAU_M, TAU_D, TAU_K = TAUS.values()
 
 
-def devices() -> tuple[Memristor2D, Memristor3D]:
+def both_devices() -> tuple[Memristor2D, Memristor3D]:
     """The paper's 2D and 3D device behind R_s = 0.1."""
     flat: Any = paper_device(tau_m=TAU_M, tau_d=TAU_D, R_s=R_S)
     full: Any = paper_device(**TAUS, R_s=R_S)
@@ -32,7 +32,7 @@ def close(a: Any, b: Any) -> bool:
 
 def dynamic() -> Panel:
     """Equations 1, 2, 11, 12: the rates of all states, away from rest."""
-    flat, full = devices()
+    flat, full = both_devices()
     rows: dict[str, list[bool]] = {"1": [], "2": [], "11": [], "12": []}
     for u in U:
         i, x = jnp.asarray([I_C]), jnp.asarray([I_C, F])
@@ -57,9 +57,9 @@ def dynamic() -> Panel:
     return Panel("q1", "the rates of u, i_c and f at four voltages, away from rest", TAUS, checks)
 
 
-def steady() -> Panel:
+def rest() -> Panel:
     """Equations 4, 5, 7 to 10, 15: rest and its elements."""
-    flat, full = devices()
+    flat, full = both_devices()
     rows: dict[str, list[bool]] = {}
 
     def note(says, *pair):
@@ -86,7 +86,7 @@ def steady() -> Panel:
 
 def small_signal() -> Panel:
     """Equations 6, 13, 14, 18, 20 to 22: impedance, Jacobian and polynomial."""
-    flat, full = devices()
+    flat, full = both_devices()
     s = 1j * np.geomspace(1e-3, 1e4, 201)
     rows: dict[str, list[bool]] = {}
 
@@ -119,5 +119,5 @@ def small_signal() -> Panel:
 
 
 EQUATIONS: dict[str, Builder] = {
-    "q1": dynamic, "q2": steady, "q3": small_signal,
+    "q1": dynamic, "q2": rest, "q3": small_signal,
 }  # fmt: skip

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
 
-from jaxmem.apps.paper.impedance import BIASES, growth, near_bias, spectrum
+from jaxmem.apps.paper.impedance import BIASES, growth, impedance_of, near_bias
 from jaxmem.apps.paper.oscillation import crossings, printed_and_exact
 from jaxmem.apps.paper.panel import Builder, Check, Panel, near, occupation, root, true
 from jaxmem.devices import Memristor3D, paper_device
@@ -157,7 +157,7 @@ def necessary_not_sufficient() -> Panel:
     u_1f, (_, _, tau_k_1f) = BIASES["1f"]
     with_C_1f = lambda C: paper_device(tau_m=C, tau_d=tau_d, tau_k=tau_k_1f)
     count_1f = jax.vmap(lambda c: unstable_count(with_C_1f(c), u_1f))(jnp.asarray(C))
-    quiet = spectrum(near_bias("1f")).real.min() > 0 and not np.any(np.asarray(count_1f))
+    quiet = impedance_of(near_bias("1f")).real.min() > 0 and not np.any(np.asarray(count_1f))
     largest = np.max(np.real(np.asarray(values)), axis=1)
     checks = (
         true("stable as it is, although Re Z < 0", int(unstable_count(with_C(tau_m), u)) == 0),

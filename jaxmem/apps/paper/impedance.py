@@ -26,7 +26,7 @@ def near_bias(name: str) -> Linearised:
     return linearize(paper_device(tau_m=tau_m, tau_d=tau_d, tau_k=tau_k), u=u)
 
 
-def spectrum(device_near: Linearised) -> Any:
+def impedance_of(device_near: Linearised) -> Any:
     """Z at all frequencies."""
     return np.asarray(device_near.impedance(jnp.asarray(OMEGA)))
 
@@ -49,7 +49,7 @@ def plane_panel(name: str) -> Panel:
     """Impedance in the complex plane."""
     u, (tau_m, tau_d, tau_k) = BIASES[name]
     here = near_bias(name)
-    Z, lines = spectrum(here), []
+    Z, lines = impedance_of(here), []
     lowest, at = least(-Z.imag)
     zero = true("Re Z > 0 at both ends of the spectrum", min(Z[0].real, Z[-1].real) > 0)
     if name == "1d":
@@ -60,7 +60,7 @@ def plane_panel(name: str) -> Panel:
         ]  # fmt: skip
     elif name == "1f":
         shows = "the inductive arc is distorted; Re Z stays positive"
-        Z2 = spectrum(near_bias("1d"))
+        Z2 = impedance_of(near_bias("1d"))
         lines = [("2D", Z2)]
         checks = [
             true("Re Z > 0 everywhere", Z.real.min() > 0),
@@ -69,7 +69,7 @@ def plane_panel(name: str) -> Panel:
         ]  # fmt: skip
     elif name == "4a":
         shows = "a fast activation gives the 2D spectrum"
-        Z2 = spectrum(near_bias("1d"))
+        Z2 = impedance_of(near_bias("1d"))
         lines = [("2D", Z2)]
         off = np.abs(Z - Z2).max() / np.abs(Z2).max()
         checks = [
@@ -133,7 +133,7 @@ def circuit_panel(name: str) -> Panel:
         chain = (1 + s * tau_d) * (R_a + f * tau_k * R_a * s)
         right = abs(float(found.L_k) / (f * tau_k * R_a) - 1) < 1e-12
         checks.append(true("L_k is f tau_k R_a (15)", right))
-    off = np.abs(spectrum(here) * (tau_m * s + 1 + 1 / chain) - 1).max()
+    off = np.abs(impedance_of(here) * (tau_m * s + 1 + 1 / chain) - 1).max()
     checks.append(true("the circuit's impedance is that of the device to 1e-12", off < 1e-12))
     values = {
         "R_b": 1.0, "C_m": tau_m, "R_a": float(found.R_a), "L_d": float(found.L_d),

@@ -20,7 +20,7 @@ LEVELS = {"0.95": "1.953", "1": "2.5962", "1.1": "4.477"}
 END = 60.0
 
 
-def device() -> Memristor3D:
+def spiking_device() -> Memristor3D:
     """The device of figure 5, all time constants 1 (our set)."""
     made = paper_device(**TAUS)
     assert isinstance(made, Memristor3D)
@@ -61,8 +61,8 @@ def runs() -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """t, u, i_c from rest at I = 0 under I(u) for the three voltages."""
     found, t = {}, jnp.linspace(-1, END, 12201)
     for name in LEVELS:
-        level = device().steady_current(float(name))
-        run = solve(Circuit(device(), CurrentDrive(Step(level))), t, rtol=1e-9)
+        level = spiking_device().steady_current(float(name))
+        run = solve(Circuit(spiking_device(), CurrentDrive(Step(level))), t, rtol=1e-9)
         found[name] = tuple(np.asarray(a) for a in (run.t, run.u, run.state("i_c")))
     return found
 
@@ -79,9 +79,9 @@ def last_period(t: np.ndarray, u: np.ndarray) -> float:
 def criterion_panel() -> Panel:
     """c0 against c1 c2: the device at rest is unstable where c0 is larger."""
     u = np.linspace(0.7, 1.35, 1301)
-    c = printed_and_exact(device(), u)
-    exact, printed = crossings(device()), crossings(device(), "c0_printed")
-    hopf = hopf_points(device())
+    c = printed_and_exact(spiking_device(), u)
+    exact, printed = crossings(spiking_device()), crossings(spiking_device(), "c0_printed")
+    hopf = hopf_points(spiking_device())
     checks = (
         near("lower u with c0 = c1 c2", exact[0], "0.9000291"),
         near("upper u with c0 = c1 c2", exact[-1], "1.1566551"),
@@ -107,11 +107,11 @@ def criterion_panel() -> Panel:
 
 def spikes_panel() -> Panel:
     """u(t) from rest under three currents of the window."""
-    checks = []
+    checks, device = [], spiking_device()
     for name, text in LEVELS.items():
         t, u, _ = runs()[name]
         cycle = limit_cycle(
-            Circuit(device(), CurrentDrive(Constant(device().steady_current(float(name)))))
+            Circuit(device, CurrentDrive(Constant(device.steady_current(float(name)))))
         )
         checks += [
             near(f"period under I({name}), of the last cycle", last_period(t, u), text),
@@ -134,7 +134,7 @@ def spikes_panel() -> Panel:
 
 def cycles_panel() -> Panel:
     """The trajectories in the plane of u and i_c; the branch of cycles as a table."""
-    branch = cycle_branch(device())
+    branch = cycle_branch(spiking_device())
     u = np.linspace(-2.5, 4.5, 1401)
     rest = 10 * occupation(u)
     closing = []

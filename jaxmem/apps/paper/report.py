@@ -11,10 +11,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jaxmem.apps.paper import (
-    beyond,
     claims,
     equations,
     errata,
+    extensions,
     impedance,
     oscillation,
     steady,
@@ -22,7 +22,7 @@ from jaxmem.apps.paper import (
 )
 from jaxmem.apps.paper.panel import Builder, Panel, true
 from jaxmem.output.page import inline, render, svg
-from jaxmem.output.provenance import provenance
+from jaxmem.output.provenance import provenance_of
 from jaxmem.output.results_folder import check_folder, new_folder
 
 PANELS: dict[str, Builder] = {
@@ -30,7 +30,7 @@ PANELS: dict[str, Builder] = {
 }  # fmt: skip
 PANELS = dict(sorted(PANELS.items()))
 EVERYTHING: dict[str, Builder] = (
-    PANELS | equations.EQUATIONS | claims.CLAIMS | errata.ERRATA | beyond.BEYOND
+    PANELS | equations.EQUATIONS | claims.CLAIMS | errata.ERRATA | extensions.EXTENSIONS
 )
 # Rows of figure 2 have one tau_m each, and tau_d falls along them.
 FIGURES = {
@@ -47,7 +47,7 @@ PARTS = {
     "The equations": tuple(equations.EQUATIONS),
     "What the paper claims": tuple(claims.CLAIMS),
     "Errata, by the live code": tuple(errata.ERRATA),
-    "What the paper points to": tuple(beyond.BEYOND),
+    "What the paper points to": tuple(extensions.EXTENSIONS),
 }
 
 
@@ -109,7 +109,7 @@ def reproduce(
                     draw(ax)
                 drawings[title] = _save(figure, folder, title.replace(" ", "_"))
         progress("drawing", len(panels), len(panels))
-        origin = provenance(command)
+        origin = provenance_of(command)
         record = _record(panels)
         (folder / "reproduce.json").write_text(
             json.dumps(record | {"provenance": origin}, indent=1, allow_nan=False) + "\n"

@@ -47,7 +47,7 @@ SHOWS = {
 }
 
 
-class Run(NamedTuple):
+class PulseRun(NamedTuple):
     """A transient with the pulse's width, and the part of it while the pulse is on."""
 
     t: np.ndarray
@@ -81,7 +81,7 @@ class Run(NamedTuple):
         return found
 
 
-def pulse_run(tau_m: float, tau_d: float, dt: float) -> Run:
+def pulse_run(tau_m: float, tau_d: float, dt: float) -> PulseRun:
     """A current I = 6 for dt into the 2D device at rest, and five times dt after it."""
     device = paper_device(tau_m=tau_m, tau_d=tau_d)
     edge = np.geomspace(1e-5, 1.0, 400)  # fine behind both edges
@@ -90,7 +90,7 @@ def pulse_run(tau_m: float, tau_d: float, dt: float) -> Run:
     )
     t = dt * t
     run = solve(Circuit(device, CurrentDrive(Pulse(CURRENT, dt))), jnp.asarray(t), rtol=1e-8)
-    return Run(*(np.asarray(a) for a in (run.t, run.I, run.u, run.state("i_c"))), tau_m, dt)
+    return PulseRun(*(np.asarray(a) for a in (run.t, run.I, run.u, run.state("i_c"))), tau_m, dt)
 
 
 # What is said of a panel, as functions of its run.
@@ -116,61 +116,61 @@ def turns(*texts):
     return all_of
 
 
-def at_once(run: Run) -> Check:
+def at_once(run: PulseRun) -> Check:
     t, u = run.during()
     share = t[np.argmax(u > 0.9 * u.max())] / run.dt
     return true("u passes 90 % of its peak within 1 % of the pulse", share < 0.01)
 
 
-def falls(run: Run) -> Check:
+def falls(run: PulseRun) -> Check:
     _, u = run.during()
     tail = u[np.argmax(u) :]
     return true("u falls from its peak to the end of the pulse", np.all(np.diff(tail) < 1e-9))
 
 
-def slowly(run: Run) -> Check:
+def slowly(run: PulseRun) -> Check:
     return true("at the end u is not yet at rest (above 2)", run.end() > 2)
 
 
-def settles(run: Run) -> Check:
+def settles(run: PulseRun) -> Check:
     return true("at the end u is within 0.2 of 1, its value at rest", abs(run.end() - 1) < 0.2)
 
 
-def rises(run: Run) -> Check:
+def rises(run: PulseRun) -> Check:
     t, u = run.during()
     rising = np.diff(u[t < 0.95 * run.dt]) > 0
     return true("u rises for the first 95 % of the pulse, at least", np.all(rising))
 
 
-def rings(run: Run) -> Check:
+def rings(run: PulseRun) -> Check:
     swings = np.abs(np.diff(run.extrema()))
     return true("u turns at least three times in the pulse, by more than 0.01",
                 np.sum(swings > 0.01) >= 2)  # fmt: skip
 
 
-def half_time(run: Run) -> float:
+def half_time(run: PulseRun) -> float:
     """When u has fallen from its peak half of the way to 1."""
     t, u = run.during()
     return float(t[np.argmax((t > t[np.argmax(u)]) & (u < (1 + u.max()) / 2))])
 
 
 def shorter_than(name: str):
-    def check(run: Run) -> Check:
+    def check(run: PulseRun) -> Check:
         other = half_time(pulse_run(*PULSES[name]))
         return true(f"the spike is shorter than that of {name}", 0 < half_time(run) < other)
 
     return check
 
 
-def returns(run: Run) -> Check:
+def returns(run: PulseRun) -> Check:
     return true("at the last time u is within 0.03 of zero", abs(run.u[-1]) < 0.03)
 
 
-def below_zero(run: Run) -> Check:
+def below_zero(run: PulseRun) -> Check:
     return true("after the pulse u falls below -1", run.after().min() < -1)
 
 
-def as_rc(run: Run) -> Check:
+def as_rc(run: PulseRun) -> Check:
     t, u = run.during()
     off = np.abs(u - CURRENT * -np.expm1(-t / run.tau_m)).max()
     return true("u differs from 6 (1 - exp(-t/tau_m)) by less than 0.03", off < 0.03)
@@ -213,7 +213,7 @@ def pulse_panel(name: str) -> Panel:
     return Panel(name, SHOWS[name], given, tuple(checks), curves, draw)
 
 
-def _closer(ax: Axes, run: Run, x: tuple[float, float], y: tuple[float, float]) -> None:
+def _closer(ax: Axes, run: PulseRun, x: tuple[float, float], y: tuple[float, float]) -> None:
     """A part of the pulse, enlarged."""
     inset = ax.inset_axes((0.47, 0.42, 0.5, 0.45))
     t, u = run.during()

@@ -6,6 +6,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxmem.circuits import DriveKind
+from jaxmem.circuits.drive import LETTER, UNIT
 from jaxmem.devices import AbstractDevice, Memristor2D, Memristor3D
 from jaxmem.stability import (
     Change,
@@ -20,7 +22,6 @@ from jaxmem.stability import (
     second_lag,
     smallest_change,
 )
-from jaxmem.stability.equilibria.polynomial import DriveKind
 
 # Steps along a branch that make its figures smooth; intervals for numbers that are reported.
 SMOOTH, INTERVALS = 0.15, 80
@@ -58,12 +59,12 @@ class Answer:
     @property
     def unit(self) -> str:
         """Of the drive."""
-        return "A" if self.drive == "current" else "V"
+        return UNIT[self.drive]
 
     @property
     def letter(self) -> str:
         """Of the drive."""
-        return "I" if self.drive == "current" else "V"
+        return LETTER[self.drive]
 
     def onsets(self) -> np.ndarray:
         """The drive's values at the Hopf points [A] or [V]."""
@@ -105,7 +106,7 @@ def _hopf_rows(hopf: HopfPoints) -> list[dict[str, Any]]:
     ]
 
 
-def answer(device: AbstractDevice, drive: DriveKind) -> Answer:
+def spike_answer(device: AbstractDevice, drive: DriveKind) -> Answer:
     """Everything that the report says of a device under one kind of drive.
 
     **Raises:** `ValueError` if no branch of the device says where it is steep (`window`).

@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxmem.circuits import DriveKind
+from jaxmem.circuits.drive import UNIT
 from jaxmem.devices import AbstractDevice
 from jaxmem.lens import describe, lenses, locate, put_leaves
 from jaxmem.output.numbers import engineering
@@ -29,7 +31,7 @@ class Chance:
       where a parameter is open.
     """
 
-    drive: str
+    drive: DriveKind
     low: float
     high: float
     open: tuple[str, ...]
@@ -47,14 +49,13 @@ class Chance:
         text = f"It spikes {where} with probability {self.low:.2g}, given the fit's covariance"
         if self.onset is None or self.frequency is None:
             return f"{text}."
-        unit = "A" if self.drive == "current" else "V"
-        ends = " to ".join(engineering(x, unit, 3) for x in self.onset)
+        ends = " to ".join(engineering(x, UNIT[self.drive], 3) for x in self.onset)
         freq = " to ".join(engineering(x, "Hz", 3) for x in self.frequency)
         return f"{text}; it begins at {ends}, with {freq} (95 % intervals)."
 
 
-def chance(
-    device: AbstractDevice, fit: dict[str, Any], drive: str, *, seed: int = 0
+def spike_chance(
+    device: AbstractDevice, fit: dict[str, Any], drive: DriveKind, *, seed: int = 0
 ) -> Chance | None:
     """Draw devices from a fit's covariance (normal in search coordinates) and count.
 
@@ -126,7 +127,7 @@ def _margins(device, chosen, drive, draws):
 @eqx.filter_jit
 def _first(device, chosen, drive, row):
     found = hopf_points(_put(device, chosen, row), drive=drive)
-    return (found.I if drive == "current" else found.V)[0], found.omega[0] / (2 * jnp.pi)
+    return found.imposed(drive)[0], found.omega[0] / (2 * jnp.pi)
 
 
 def _onsets(device, chosen, drive, draws):

@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from jaxmem.apps.spike.answer import Answer, answer
-from jaxmem.apps.spike.chance import Chance, chance
+from jaxmem.apps.spike.answer import Answer, spike_answer
+from jaxmem.apps.spike.chance import Chance, spike_chance
 from jaxmem.apps.spike.words import sentences
-from jaxmem.circuits import Circuit, CurrentDrive, Step, VoltageDrive
+from jaxmem.circuits import Circuit, Step, drive_of_kind
 from jaxmem.devices import (
     AbstractDevice,
     ConstantPhase,
@@ -26,7 +26,7 @@ from jaxmem.devices import (
 from jaxmem.lens import get, lenses
 from jaxmem.output.numbers import engineering
 from jaxmem.output.page import inline, render, svg
-from jaxmem.output.provenance import provenance
+from jaxmem.output.provenance import provenance_of
 from jaxmem.output.results_folder import check_folder, new_folder
 from jaxmem.plots.devices import COLOURS, engineering_axis
 from jaxmem.plots.stability import bifurcation_figure, gain_axes, map_figure, rest_curve
@@ -88,8 +88,8 @@ def write_report(
     answers, chances = [], []
     for k, drive in enumerate(("current", "voltage")):
         progress("answering", k, 2)
-        answers.append(answer(device, drive))
-        chances.append(chance(device, fit, drive) if fit else None)
+        answers.append(spike_answer(device, drive))
+        chances.append(spike_chance(device, fit, drive) if fit else None)
     progress("answering", 2, 2)
     lines = {a.drive: _lines(device, a, c) for a, c in zip(answers, chances, strict=True)}
     for a in answers:
@@ -108,7 +108,7 @@ def write_report(
             (folder / f"{name}.svg").write_text(drawing, encoding="utf-8")
             drawn[name] = inline(drawing)
         write_device(folder / "device.toml", device)
-        origin = provenance(command, [file])
+        origin = provenance_of(command, [file])
         record = {
             "source": str(file),
             "device": {n: float(get(lens, device)) for n, lens in lenses(device).items()},
@@ -230,9 +230,8 @@ def _spikes(ax, device, found: Answer, branch) -> None:
     stable = np.flatnonzero(branch.stable)
     k = stable[len(stable) // 2]
     level, period = float(branch.drive[k]), float(branch.period[k])
-    make = CurrentDrive if found.drive == "current" else VoltageDrive
     t = jnp.linspace(0, 8 * period, 2001)
-    run = solve(Circuit(device, make(Step(jnp.asarray(level)))), t)
+    run = solve(Circuit(device, drive_of_kind(found.drive, Step(jnp.asarray(level)))), t)
     ax.plot(run.t, run.u, color=COLOURS[0], lw=1.2)
     engineering_axis(ax, "x", "time", "s")
     engineering_axis(ax, "y", "u", "V")

@@ -6,13 +6,13 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
 from jaxmem.fields import is_concrete
 from jaxmem.stability.cycles import continuation
 from jaxmem.stability.cycles.cycle import starts
 from jaxmem.stability.equilibria.hopf import hopf_points
-from jaxmem.stability.equilibria.polynomial import DriveKind
 
 # How many cycles and folds are kept.
 LENGTH, FOLDS = 200, 4
@@ -88,14 +88,14 @@ def _cycle_branch(device, kind, start, u_range, intervals, largest):
     place, size = jax.tree.map(lambda a: a[start], (places, sizes))
     there = start < hopf.found
 
-    walk = continuation.follow(
+    walk = continuation.follow_cycles(
         frame.field(device, kind), frame.power(device, kind), place, size, most=LENGTH,
         largest=largest,
     )  # fmt: skip
     rows, count = walk.rows, jnp.where(there, walk.count, 0)
     shown = jnp.arange(LENGTH) < count
     hide = lambda a: jnp.where(shown, a, jnp.nan)
-    at = hopf.I if kind == "current" else hopf.V
+    at = hopf.imposed(kind)
     points = (at - frame.origin) / frame.unit
     last = jnp.maximum(walk.count - 1, 0)
     # Near its end a branch has the drive and the period of the other Hopf point.

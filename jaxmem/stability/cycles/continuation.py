@@ -95,7 +95,7 @@ def conditions(linear: Linear, place: Place, size, guess: Orbit, step) -> Float[
     return jnp.stack([phase, arc])
 
 
-def follow(
+def follow_cycles(
     field: Field, power, start: Place, size, *, most: int, target=None, largest=LARGEST_STEP
 ) -> Walk:
     """The branch out of a Hopf point, until its amplitude vanishes again.
@@ -171,7 +171,7 @@ def _accept(field, power, walk: Walk, linear, rows, most, target, largest) -> Wa
     v = solve_for(linear._replace(closure=forms[:n]), forms[n:]).at[-1].set(0.0)
     tangent = linear.direction(v)
     turn = jnp.sqrt(inner(place.mesh, walk.size, tangent, tangent))
-    size = meshes.ranges(orbit)
+    size = meshes.spans(orbit)
     grown = jnp.abs(jnp.log(size[0] / walk.size[0]))
     sharp = (walk.count > 0) & ((turn > 4.0) | (grown > 1.2)) & (walk.step > 1e-3)
     folded = (walk.count > 0) & (place.tangent.drive * tangent.drive < 0) & (walk.step > FOLD_STEP)

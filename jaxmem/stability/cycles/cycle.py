@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Complex, Float, Int
 
-from jaxmem.circuits import Circuit, Constant
+from jaxmem.circuits import Circuit, Constant, DriveKind
+from jaxmem.circuits.drive import LETTER
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
 from jaxmem.fields import is_concrete
@@ -77,7 +78,7 @@ class Frame(NamedTuple):
     origin: Scalar
     unit: Scalar
 
-    def field(self, device: AbstractDevice, kind: str):
+    def field(self, device: AbstractDevice, kind: DriveKind):
         """F(tau, y, p) of the device in these units."""
 
         def field(tau, z, p):
@@ -91,7 +92,7 @@ class Frame(NamedTuple):
 
         return field
 
-    def power(self, device: AbstractDevice, kind: str):
+    def power(self, device: AbstractDevice, kind: DriveKind):
         """V I at the terminals [W]."""
 
         def power(z, p):
@@ -139,19 +140,19 @@ def limit_cycle(
     if not isinstance(circuit.drive.wave, Constant):
         raise ValueError(
             f"limit_cycle: wants a constant drive, got {type(circuit.drive.wave).__name__}; "
-            "the answer to a periodic drive is response_to_periodic or solve"
+            "the answer to a periodic drive is periodic_state or solve"
         )
-    kind = "voltage" if circuit.is_voltage else "current"
+    kind = circuit.drive.kind
     if kind == "voltage" and is_concrete(circuit.device.R_s) and not float(circuit.device.R_s) > 0:
         raise ValueError("limit_cycle: under an ideal voltage, R_s = 0, u cannot oscillate")
     found = _limit_cycle(circuit, u_range, intervals, jnp.asarray(rtol))
     if throw and is_concrete(found.result) and int(found.result) != FOUND:
         value = float(circuit.drive.wave.value(jnp.zeros(()), jnp.zeros(())))
         hopf = hopf_points(circuit.device, drive=kind, u_range=u_range)
-        at = hopf.I if kind == "current" else hopf.V
+        at = hopf.imposed(kind)
         there = ", ".join(f"{float(v):.6g}" for v in at[: int(hopf.found)])
         raise ValueError(
-            f"limit_cycle: at {'I' if kind == 'current' else 'V'} = {value:.6g}: "
+            f"limit_cycle: at {LETTER[kind]} = {value:.6g}: "
             + WHY[int(found.result)]
             + (f" (Hopf points at {there})" if there else "")
             + "; throw=False gives NaN and a code"
@@ -159,7 +160,7 @@ def limit_cycle(
     return found
 
 
-class Search(NamedTuple):
+class CycleSearch(NamedTuple):
     """What a search leaves: a coarse and a fine mesh with their orbits, and how it went."""
 
     frame: Frame
@@ -179,8 +180,8 @@ def _limit_cycle(circuit: Circuit, u_range, intervals: int, rtol) -> LimitCycle:
 
 
 @eqx.filter_jit
-def _search(circuit: Circuit, u_range, intervals: int) -> Search:
-    device, kind = circuit.device, "voltage" if circuit.is_voltage else "current"
+def _search(circuit: Circuit, u_range, intervals: int) -> CycleSearch:
+    device, kind = circuit.device, circuit.drive.kind
     value = _value(circuit)
     hopf = hopf_points(device, drive=kind, u_range=u_range)
     frame, places, amplitudes = starts(device, hopf, kind, WALK)
@@ -190,7 +191,7 @@ def _search(circuit: Circuit, u_range, intervals: int) -> Search:
     def walk_on(state):
         k, _, _, _ = state
         place, size = jax.tree.map(lambda a: a[k], (places, amplitudes))
-        walk = continuation.follow(field, power, place, size, most=400, target=target)
+        walk = continuation.follow_cycles(field, power, place, size, most=400, target=target)
         return k + 1, walk.kept, walk.kept_any, walk.kept_stable
 
     none = jnp.asarray(False)
@@ -198,7 +199,7 @@ def _search(circuit: Circuit, u_range, intervals: int) -> Search:
     count = jnp.minimum(hopf.found, MOST)
     state = jax.lax.while_loop(lambda s: (s[0] < count) & ~s[3], walk_on, state)
     (mesh, orbits), update = _settle(field, state[1], target, intervals)
-    return Search(frame, mesh, orbits, update, hopf.found, state[2])
+    return CycleSearch(frame, mesh, orbits, update, hopf.found, state[2])
 
 
 def _value(circuit):
@@ -206,8 +207,8 @@ def _value(circuit):
 
 
 @eqx.filter_jit
-def _describe(circuit: Circuit, search: Search, rtol) -> LimitCycle:
-    device, kind = circuit.device, "voltage" if circuit.is_voltage else "current"
+def _describe(circuit: Circuit, search: CycleSearch, rtol) -> LimitCycle:
+    device, kind = circuit.device, circuit.drive.kind
     value, n = _value(circuit), device.size + 1
     frame = search.frame
     field = frame.field(jax.lax.stop_gradient(device), kind)
@@ -268,7 +269,7 @@ def _settle(field, place: Place, target, intervals: int):
         linear = linearise(field, mesh, orbit)
         change = linear.direction(solve_for(linear, _fixed(linear, mesh, orbit, target)))
         update = jnp.maximum(
-            jnp.max(jnp.abs(change.stages) / meshes.ranges(orbit)), jnp.abs(change.log_period)
+            jnp.max(jnp.abs(change.stages) / meshes.spans(orbit)), jnp.abs(change.log_period)
         )
         return k + 1, mesh, orbit.plus(change), update
 
@@ -292,7 +293,7 @@ def _settle(field, place: Place, target, intervals: int):
 
 def _fixed(linear, mesh, orbit, target):
     """The two conditions at a given drive: the phase stays, and the drive is the target."""
-    size = meshes.ranges(orbit)
+    size = meshes.spans(orbit)
     along = (
         weights(mesh)[..., None]
         / size**2
@@ -304,9 +305,9 @@ def _fixed(linear, mesh, orbit, target):
     return jnp.stack([phase, drive.at[-1].add(orbit.drive - target)])
 
 
-def starts(device, hopf: HopfPoints, kind: str, intervals: int):
+def starts(device, hopf: HopfPoints, kind: DriveKind, intervals: int):
     """For each Hopf point the equilibrium with its mode, and the units of the continuation."""
-    at = hopf.I if kind == "current" else hopf.V
+    at = hopf.imposed(kind)
     good = jnp.isfinite(at)
     low = jnp.min(jnp.where(good, at, jnp.inf))
     high = jnp.max(jnp.where(good, at, -jnp.inf))

@@ -6,7 +6,7 @@ from jaxtyping import Array, Float
 
 from jaxmem.devices.branch import Scalar
 from jaxmem.stability.cycles.collocation import Field, Orbit, condense
-from jaxmem.stability.cycles.radau import A_INVERSE, C, coefficients, evaluate
+from jaxmem.stability.cycles.radau import A_INVERSE, C, evaluate, interpolant
 
 ITERATIONS = 8
 
@@ -48,7 +48,7 @@ def extremum(
         return Z, jnp.clip(d, 0.0, 1.5 * mesh[k] * period)
 
     # From the stages of the whole interval to those of the shorter step.
-    polynomial = coefficients(frozen.starts()[k], frozen.stages[k])
+    polynomial = interpolant(frozen.starts()[k], frozen.stages[k])
     Z = jax.vmap(lambda s: evaluate(polynomial, s))(nodes * nodes[i])
     Z, d = jax.lax.fori_loop(0, ITERATIONS, step, (Z, mesh[k] * period * nodes[i]))
     Z, d = jax.lax.stop_gradient((Z, d))

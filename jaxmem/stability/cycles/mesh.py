@@ -19,7 +19,7 @@ STILL = 1e-10
 DRIFT = 1e-2
 
 
-def ranges(orbit: Orbit) -> Float[Array, "n"]:
+def spans(orbit: Orbit) -> Float[Array, "n"]:
     """Largest minus smallest value of each state over the period, at least a trifle."""
     return held(jnp.max(orbit.stages, axis=(0, 1)) - jnp.min(orbit.stages, axis=(0, 1)), orbit)
 
@@ -42,7 +42,7 @@ def equidistribute(
     approximation by splines with variable knots, 1973).
     """
     width = jnp.where(mesh > 0, mesh, 1.0)
-    fourth = _polynomials(orbit)[:, -1] / width[:, None] ** 4 / ranges(orbit)
+    fourth = _polynomials(orbit)[:, -1] / width[:, None] ** 4 / spans(orbit)
     middle = (width + jnp.roll(width, 1)) / 2
     jump = jnp.abs(fourth - jnp.roll(fourth, 1, axis=0)) / middle[:, None]
     fifth = jnp.max(jump + jnp.roll(jump, -1, axis=0), axis=1)
@@ -73,4 +73,4 @@ def at(mesh: Float[Array, "N"], orbit: Orbit, tau: Float[Array, ""]) -> Float[Ar
 
 
 def _polynomials(orbit):
-    return jax.vmap(radau.coefficients)(orbit.starts(), orbit.stages)
+    return jax.vmap(radau.interpolant)(orbit.starts(), orbit.stages)

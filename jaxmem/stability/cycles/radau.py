@@ -31,7 +31,7 @@ _MONOMIALS = np.linalg.inv(NODES[:, None] ** np.arange(STAGES + 1))
 DENSE = np.linspace(0, 1, 33)[:, None] ** np.arange(STAGES + 1) @ _MONOMIALS
 
 
-def coefficients(start: Float[Array, "n"], stages: Float[Array, "4 n"]) -> Float[Array, "5 n"]:
+def interpolant(start: Float[Array, "n"], stages: Float[Array, "4 n"]) -> Float[Array, "5 n"]:
     """Coefficients of 1, s, ..., s^4 of the polynomial through an interval's values."""
     return jnp.asarray(_MONOMIALS) @ jnp.concatenate([start[None], stages])
 

@@ -8,9 +8,11 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Complex, Float, Int, Real
 
 from jaxmem.circuits import Circuit
+from jaxmem.circuits.drive import LETTER
 from jaxmem.devices.branch import Scalar
 from jaxmem.fields import is_concrete, require
-from jaxmem.responses import operating_point, solve
+from jaxmem.responses import operating_point
+from jaxmem.responses.period_map import PeriodMap, first_edge
 
 LOCKED, NOT_LOCKED, FAILED = range(3)
 WHY = {
@@ -92,29 +94,18 @@ def entrainment(
 
 @eqx.filter_jit
 def _entrainment(circuit, period, level, most, settle, samples, rtol):
-    device, wave = circuit.device, circuit.drive.wave
-    edges = wave.edges()
-    t0 = jnp.min(edges) if edges.shape[0] else jnp.zeros(())
-    rest = operating_point(device, **{"V" if circuit.is_voltage else "I": wave.before()})
-    widths = [w for _, w in device.windows()]
-    unit = jnp.min(jnp.stack(widths)) if widths else jnp.maximum(jnp.abs(rest.u), 1.0)
-    begin = jnp.concatenate([(rest.u / unit)[None], device.chart_rest(rest.u)])
-
-    def run(y, count):
-        t = jnp.linspace(t0, t0 + period, count)
-        start = (y[0] * unit, device.unchart(y[1:]))
-        return solve(circuit, t, start=start, rtol=rtol, atol=rtol, throw=False)
-
-    def once(y):
-        """The period map P in the integrator's units."""
-        end = run(y, 2)
-        return jnp.concatenate([(end.u[-1] / unit)[None], device.chart(end.x[-1])])
+    wave = circuit.drive.wave
+    t0 = first_edge(wave)
+    ends = jnp.stack([t0, t0 + period])
+    rest = operating_point(circuit.device, **{LETTER[circuit.drive.kind]: wave.before()})
+    once = PeriodMap.near(circuit, rest, {"rtol": rtol, "atol": rtol})
+    begin = once.rest(rest)
 
     def several(y, n):
-        return jax.lax.fori_loop(0, n, lambda _, y: once(y), y)
+        return jax.lax.fori_loop(0, n, lambda _, y: once(y, ends), y)
 
     def follow(y, _):
-        y = once(y)
+        y = once(y, ends)
         return y, y
 
     _, path = jax.lax.scan(follow, begin, length=settle)
@@ -134,10 +125,11 @@ def _entrainment(circuit, period, level, most, settle, samples, rtol):
     kept = (jnp.max(jnp.abs(y - path[-1])) < 10 * NEAR) & (residual < CLOSED)
     locked = jnp.any(returned) & kept & jnp.all(jnp.abs(mu) < 1)
 
+    t = jnp.linspace(t0, t0 + period, samples)
+
     def period_of(y, _):
-        out = run(y, samples)
-        end = jnp.concatenate([(out.u[-1] / unit)[None], device.chart(out.x[-1])])
-        return end, (out.u, out.x)
+        out = once.follow(y, t)
+        return once.state(out, -1), (out.u, out.x)
 
     _, (u, x) = jax.lax.scan(period_of, y, length=most)
     shown = (jnp.arange(most) < n) & locked
@@ -146,7 +138,7 @@ def _entrainment(circuit, period, level, most, settle, samples, rtol):
     result = jnp.where(~jnp.all(jnp.isfinite(path)), FAILED, jnp.where(locked, LOCKED, NOT_LOCKED))
     hide = lambda a, s: jnp.where(s, a, jnp.nan)
     return Entrainment(
-        jnp.where(locked, n, 0), jnp.sum(ups), jnp.linspace(t0, t0 + period, samples),
+        jnp.where(locked, n, 0), jnp.sum(ups), t,
         hide(u, shown[:, None]), hide(x, shown[:, None, None]), hide(mu, locked), locked,
         hide(residual, locked), result,
     )  # fmt: skip

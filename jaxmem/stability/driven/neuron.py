@@ -11,7 +11,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, Real
 from scipy.optimize import root_scalar
 
-from jaxmem.circuits import Circuit, Constant, CurrentDrive, PulseTrain, VoltageDrive
+from jaxmem.circuits import Circuit, Constant, DriveKind, PulseTrain, drive_of_kind
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
 from jaxmem.responses import solve
@@ -19,7 +19,6 @@ from jaxmem.stability.cycles.branch import cycle_branch
 from jaxmem.stability.cycles.cycle import limit_cycle
 from jaxmem.stability.equilibria.hopf import hopf_points
 from jaxmem.stability.equilibria.map import check_drive
-from jaxmem.stability.equilibria.polynomial import DriveKind
 
 # Pairs of pulses: samples of each, and the intervals that are tried, to so many widths.
 SAMPLES, INTERVALS, LONGEST = 201, 48, 1e4
@@ -46,11 +45,17 @@ def rheobase(
 
     Works under `jit` and `vmap`; `rest` has derivatives, `kept` none.
 
+    **Arguments:**
+
+    - `device`: any device.
+    - `drive`: `"current"`, or `"voltage"` through R_s > 0.
+    - `u_range`: voltages to look in [V], as in `hopf_points`.
+
     **Raises:** as `hopf_points`.
     """
     check_drive("rheobase", device, drive)
     hopf = hopf_points(device, drive=drive, u_range=u_range)
-    at = hopf.I if drive == "current" else hopf.V
+    at = hopf.imposed(drive)
     first = jnp.nanargmin(jnp.where(jnp.isfinite(at), at, jnp.inf))
     branch = cycle_branch(device, drive=drive, start=first, u_range=u_range)
     rest = at[first]
@@ -83,19 +88,27 @@ def fi_curve(
     Each is a `limit_cycle`, with its derivatives; all are one program. `from_rest` is read off the
     Hopf points in the order of the drive: it holds for devices with one equilibrium at each.
 
+    **Arguments:**
+
+    - `device`: any device.
+    - `drives`: constant currents [A] or applied voltages [V], shape `(k,)`.
+    - `drive`: which of them, `"current"`, or `"voltage"` through R_s > 0.
+    - `u_range`: voltages to look for Hopf points in [V].
+
     **Raises:** `ValueError` as `limit_cycle`; what does not oscillate is NaN with its code.
     """
     check_drive("fi_curve", device, drive)
     drives = jnp.atleast_1d(jnp.asarray(drives, dtype=jnp.result_type(float)))
-    make = CurrentDrive if drive == "current" else VoltageDrive
 
     def one(value):
-        cycle = limit_cycle(Circuit(device, make(Constant(value))), u_range=u_range, throw=False)
+        cycle = limit_cycle(
+            Circuit(device, drive_of_kind(drive, Constant(value))), u_range=u_range, throw=False
+        )
         return jnp.where(cycle.stable, 1 / cycle.period, jnp.nan), cycle.result
 
     frequency, result = jax.lax.map(one, drives)
     hopf = hopf_points(device, drive=drive, u_range=u_range)
-    at = hopf.I if drive == "current" else hopf.V
+    at = hopf.imposed(drive)
     passed = jnp.sum(at[None, :] < drives[:, None], axis=1)
     return FICurve(drives, frequency, passed % 2 == 1, result)
 
@@ -195,7 +208,16 @@ def refractory_time(
     Two pulses of `height` [A] or [V] and `width` [s] from rest, `interval` from start to start.
     For all longer intervals, up to 1e4 widths, the second peak of u is at least `share` of the
     first. A device of this class has no threshold at rest: what recovers is the slow current that
-    the first pulse left behind. 0 if the second peak never falls below that share.
+    the first pulse left behind.
+
+    **Arguments:**
+
+    - `device`: any device.
+    - `height`, `width`: of a pulse, [A] or [V], and [s].
+    - `share`: of the first peak that the second one must reach, between 0 and 1.
+    - `drive`: `"current"`, or `"voltage"` through R_s > 0.
+
+    **Returns:** the interval [s]; 0 if the second peak never falls below that share.
 
     **Raises:** `ValueError` for a pulse or share that is not positive or under an ideal voltage;
     `RuntimeError` if it has not recovered after 1e4 widths.
@@ -224,14 +246,13 @@ def refractory_time(
 @lru_cache(maxsize=2)
 def _second_peak(drive):
     """The second peak of a pair of pulses over the first; compiled once for each kind of drive."""
-    make = CurrentDrive if drive == "current" else VoltageDrive
 
     @eqx.filter_jit
     def ratio(device, height, width, interval) -> Scalar:
         wave = PulseTrain(height, width, interval, count=2)
         during = jnp.linspace(0.0, width, SAMPLES)
         t = jnp.concatenate([during, interval + during])
-        run = solve(Circuit(device, make(wave)), t, throw=False)
+        run = solve(Circuit(device, drive_of_kind(drive, wave)), t, throw=False)
         base = run.u[0]
         return (jnp.max(run.u[SAMPLES:]) - base) / (jnp.max(run.u[:SAMPLES]) - base)
 

@@ -41,6 +41,9 @@ def phase_response(
     backwards through the collocation's intervals, where it grows neither way. A constant extra
     current dI changes the period by dT = -dI times the integral of `advance` over it.
 
+    **Arguments:** those of `limit_cycle`: the `circuit` with its constant drive, `u_range` [V] and
+    `throw`.
+
     **Raises:** as `limit_cycle`.
     """
     cycle = limit_cycle(circuit, u_range=u_range, throw=throw)
@@ -53,7 +56,7 @@ def phase_response(
 
 @eqx.filter_jit
 def _response(circuit: Circuit, search, cycle) -> PhaseResponse:
-    device, kind = circuit.device, "voltage" if circuit.is_voltage else "current"
+    device, kind = circuit.device, circuit.drive.kind
     frame, n = search.frame, device.size + 1
     field = frame.field(device, kind)
     mesh, orbit = search.meshes[1], jax.tree.map(lambda a: a[1], search.orbits)

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
+from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
 from jaxmem.responses.characteristic import small_solve
@@ -26,7 +27,7 @@ class NormalForm(NamedTuple):
     slope_lambda: Complex[Array, ""]
 
 
-def normal_form(device: AbstractDevice, u: Scalar, omega: Scalar, drive: str) -> NormalForm:
+def normal_form(device: AbstractDevice, u: Scalar, omega: Scalar, drive: DriveKind) -> NormalForm:
     """The normal form at a Hopf point (u, omega).
 
         c1 = <p, C(q, q, q*) - 2 B(q, A^-1 B(q, q*)) + B(q*, (2 i omega - A)^-1 B(q, q))>/2

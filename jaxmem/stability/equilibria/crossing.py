@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Complex, Float
 
+from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
 from jaxmem.responses.characteristic import EXPANDED, coefficients, small_solve
@@ -35,7 +36,7 @@ def crossing_omega(A: Float[Array, "n n"]) -> Scalar:
 
 
 def on_axis(
-    device: AbstractDevice, u: Scalar, drive: str, reach: Scalar
+    device: AbstractDevice, u: Scalar, drive: DriveKind, reach: Scalar
 ) -> tuple[Scalar, Scalar, Bool[Array, ""]]:
     """u [V] and omega [rad/s] at which a pair of eigenvalues is j omega, from a u nearby.
 

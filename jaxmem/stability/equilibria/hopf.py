@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
 from jaxmem.fields import is_concrete
 from jaxmem.responses.characteristic import EXPANDED, coefficients
@@ -12,7 +13,6 @@ from jaxmem.responses.linear import circuit_matrix
 from jaxmem.stability.equilibria.criticality import normal_form
 from jaxmem.stability.equilibria.crossing import on_axis
 from jaxmem.stability.equilibria.polynomial import (
-    DriveKind,
     crossing_frequency2,
     margin_of,
 )
@@ -48,6 +48,10 @@ class HopfPoints(eqx.Module):
     def period(self) -> Float[Array, "8"]:
         """2 pi/omega [s]."""
         return 2 * jnp.pi / self.omega
+
+    def imposed(self, kind: DriveKind) -> Float[Array, "8"]:
+        """What a drive of that kind imposes at them: I [A] or V [V]."""
+        return self.V if kind == "voltage" else self.I
 
 
 def hopf_points(

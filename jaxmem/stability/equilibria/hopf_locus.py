@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
 from jaxmem.fields import is_concrete
 from jaxmem.lens import Lens, get, locate, path
@@ -16,8 +17,8 @@ from jaxmem.stability.equilibria.criticality import normal_form
 from jaxmem.stability.equilibria.crossing import crossing_omega
 from jaxmem.stability.equilibria.hopf import MOST, REACH, hopf_points, scan
 from jaxmem.stability.equilibria.map import check_drive
-from jaxmem.stability.equilibria.plane_curve import direction, events, follow
-from jaxmem.stability.equilibria.polynomial import DriveKind, margin_of
+from jaxmem.stability.equilibria.plane_curve import direction, events, follow_zeros
+from jaxmem.stability.equilibria.polynomial import margin_of
 
 
 class Events(NamedTuple):
@@ -140,14 +141,14 @@ def _follow(device, p0, moved, reach, drive, hopf, start, u_range):
         omega = crossing_omega(matrix(y))
         there = jnp.isfinite(omega)
         I = changed.steady_current(u)
-        value = I if drive == "current" else u + changed.R_s * I
+        value = u + changed.R_s * I if drive == "voltage" else I
         form = normal_form(changed, u, jnp.where(there, omega, 1.0), drive)
         l1 = jnp.where(there, form.l1, jnp.nan)
         return p0 * jnp.exp(y[1]), u, value, omega, l1
 
     inside = lambda y: (jnp.abs(y[1]) <= reach) & (jnp.abs(y[0]) <= 2 * REACH)
     real = lambda y: jnp.isfinite(crossing_omega(matrix(y)))
-    curve = follow(h, origin, there, inside, real)
+    curve = follow_zeros(h, origin, there, inside, real)
     hide = lambda a: jnp.where(curve.shown, a, jnp.nan)
     shown = jnp.where(curve.shown[:, None], curve.ys, origin)
     value, u, given, omega, l1 = map(hide, jax.vmap(describe)(shown))

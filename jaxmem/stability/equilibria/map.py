@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from jax.nn import sigmoid
 from jaxtyping import Array, Float
 
+from jaxmem.circuits import DriveKind
+from jaxmem.circuits.drive import check_kind
 from jaxmem.devices import (
     AbstractDevice,
     CapacitiveLadder,
@@ -21,7 +23,7 @@ from jaxmem.devices.branch import Scalar, state_space
 from jaxmem.fields import is_concrete
 from jaxmem.responses.characteristic import EXPANDED, expand
 from jaxmem.responses.linear import circuit_matrix
-from jaxmem.stability.equilibria.polynomial import UNROLLED, DriveKind, margin_of, routh_margin
+from jaxmem.stability.equilibria.polynomial import UNROLLED, margin_of, routh_margin
 
 # Voltages are scanned so many widths of a branch's window to both sides: there is no loop gain
 # above 8, without which nothing oscillates, beyond 12 widths unless G > 1e6.
@@ -100,7 +102,7 @@ def least_margin_3d(
         raise ValueError(
             "least_margin_3d: holds for a Memristor3D without extra branches; use least_margin"
         )
-    R = load(device, drive)
+    R = ring_resistance(device, drive)
     T1, T2 = R * device.C_m, device.tau_d
     x = jnp.linspace(-REACH, REACH, points)
     f = sigmoid(x)
@@ -112,7 +114,7 @@ def least_margin_3d(
     return LeastMargin((1 - near[k]) / (1 + near[k]), device.V_T + device.V_m * x[k])
 
 
-def load(device: Memristor2D | Memristor3D, drive: DriveKind) -> Scalar:
+def ring_resistance(device: Memristor2D | Memristor3D, drive: DriveKind) -> Scalar:
     """What the ring of lags sees as its resistance: R_b, or R_b beside R_s under voltage [ohm]."""
     if drive == "current":
         return device.R_b
@@ -143,7 +145,7 @@ def in_small_branches(device: AbstractDevice) -> AbstractDevice:
     return Device(device.C_m, branches, device.R_s, device.L_s)
 
 
-def margin_at(device: AbstractDevice, u: Scalar, drive: str, rate: Scalar) -> Scalar:
+def margin_at(device: AbstractDevice, u: Scalar, drive: DriveKind, rate: Scalar) -> Scalar:
     """The margin of `least_margin` at u, by way of the branches' polynomials."""
     n = device.size + 1
     if n < 3:  # no product of coefficients: the trace
@@ -169,7 +171,9 @@ def rate_of(device: AbstractDevice, u: Scalar) -> Scalar:
     return jnp.ldexp(jnp.ones_like(u), jnp.sum(exponents) // rates.size)
 
 
-def polynomial_of(device: AbstractDevice, u: Scalar, drive: str, rate: Scalar) -> list[Scalar]:
+def polynomial_of(
+    device: AbstractDevice, u: Scalar, drive: DriveKind, rate: Scalar
+) -> list[Scalar]:
     """1, c_{n-1}, ..., c_0 of det(s - A) in units of a rate.
 
     Branches meet in u alone, so that with the admittance q_b/p_b of each one's states
@@ -249,8 +253,7 @@ def _plus(a: list[Scalar], b: list[Scalar]) -> list[Scalar]:
 
 def check_drive(name, device, drive):
     """Refuse a drive that there is not, and a voltage that is imposed."""
-    if drive not in ("current", "voltage"):
-        raise ValueError(f'{name}: drive is "current" or "voltage", got {drive!r}')
+    check_kind(f"{name}: drive", drive)
     if drive == "voltage" and is_concrete(device.R_s) and not float(device.R_s) > 0:
         raise ValueError(
             f"{name}: under an ideal voltage, R_s = 0, u is imposed and cannot oscillate; "

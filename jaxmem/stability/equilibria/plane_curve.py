@@ -31,7 +31,7 @@ class PlaneCurve(NamedTuple):
     whole: Bool[Array, ""]
 
 
-class Trace(NamedTuple):
+class CurveWalk(NamedTuple):
     """The state of the walk to one side."""
 
     y: Plane
@@ -64,7 +64,7 @@ def correct(h: Callable[[Plane], Scalar], y: Plane, tangent: Plane) -> tuple[Pla
     return jax.lax.fori_loop(0, CORRECT, newton, (y, jnp.asarray(jnp.inf)))
 
 
-def follow(
+def follow_zeros(
     h: Callable[[Plane], Scalar],
     origin: Plane,
     start: Bool[Array, ""],
@@ -78,7 +78,7 @@ def follow(
     """
     first = direction(h, origin)
 
-    def step(s: Trace) -> Trace:
+    def step(s: CurveWalk) -> CurveWalk:
         y, moved = correct(h, s.y + s.step * s.tangent, s.tangent)
         tangent = direction(h, y)
         tangent = tangent * jnp.sign(tangent @ s.tangent)
@@ -90,7 +90,7 @@ def follow(
         k = jnp.where(good, s.count, LENGTH)
         length = jnp.where(good, jnp.minimum(1.4 * s.step, LARGEST), s.step / 2)
         count = s.count + good
-        return Trace(
+        return CurveWalk(
             jnp.where(good, y, s.y), jnp.where(good, tangent, s.tangent), length, count,
             out | closed | (length < SMALLEST) | (count >= LENGTH), out, closed,
             s.ys.at[k].set(y, mode="drop"), s.tangents.at[k].set(tangent, mode="drop"),
@@ -98,7 +98,7 @@ def follow(
 
     def walk(sign):
         nan, no = jnp.full((LENGTH, 2), jnp.nan), jnp.asarray(False)
-        begin = Trace(
+        begin = CurveWalk(
             origin, sign * first, jnp.asarray(FIRST), jnp.zeros((), int), ~start, no, no, nan, nan
         )
         return jax.lax.while_loop(lambda s: ~s.stopped, step, begin)

@@ -1,18 +1,17 @@
 """Stability from the characteristic polynomial, smooth; for few states without an eigensolver."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, Real
 
+from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
 from jaxmem.responses.characteristic import EXPANDED, coefficients, expand
 from jaxmem.responses.linear import circuit_matrix
 
-DriveKind = Literal["current", "voltage"]
 # Up to so many states Routh's array is unrolled, which runs faster; more take minutes to compile.
 UNROLLED = 10
 
@@ -27,6 +26,12 @@ def hopf_margin(
     saddle too, and positive again with a second unstable pair: `unstable_count` decides.
     For the 3D device (c1 c2 - c0)/(c1 c2 + c0), with the corrected c0. Beyond six states with u
     it is that product itself, each pair (a, b) as -(a + b)/(|a| + |b|): of the same sign.
+
+    **Arguments:**
+
+    - `device`: any device.
+    - `u`: voltage over the memristor [V], a number.
+    - `drive`: `"current"`, or `"voltage"` through R_s > 0.
     """
     return margin_of(_matrix(device, u, drive))
 
@@ -36,7 +41,15 @@ def unstable_count(
 ) -> Int[Array, ""]:
     """How many eigenvalues have a positive real part at rest at u [V].
 
-    By the Routh array up to six states with u, by an eigensolver beyond. -1 where it is NaN.
+    By the Routh array up to six states with u, by an eigensolver beyond.
+
+    **Arguments:**
+
+    - `device`: any device.
+    - `u`: voltage over the memristor [V], a number.
+    - `drive`: `"current"`, or `"voltage"` through R_s > 0.
+
+    **Returns:** a count; -1 where the matrix is not finite.
     """
     A = _matrix(device, u, drive)
     if A.shape[0] > EXPANDED:

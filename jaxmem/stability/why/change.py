@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
 from jaxmem.fields import is_concrete
@@ -16,7 +17,6 @@ from jaxmem.responses.linear import circuit_matrix
 from jaxmem.stability.equilibria.crossing import crossing_omega
 from jaxmem.stability.equilibria.hopf import roots_on, scan
 from jaxmem.stability.equilibria.map import check_drive, in_small_branches, margin_at, rate_of
-from jaxmem.stability.equilibria.polynomial import DriveKind
 
 # A parameter alone is moved by at most this factor, in so many steps.
 FARTHEST, STEPS = 1e6, 96

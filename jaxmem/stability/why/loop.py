@@ -9,11 +9,11 @@ from jax.nn import sigmoid
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Real
 
+from jaxmem.circuits import DriveKind
 from jaxmem.devices import Memristor2D, Memristor3D
 from jaxmem.devices.branch import Scalar
 from jaxmem.lens import put
-from jaxmem.stability.equilibria.map import check_drive, least_margin, load
-from jaxmem.stability.equilibria.polynomial import DriveKind
+from jaxmem.stability.equilibria.map import check_drive, least_margin, ring_resistance
 from jaxmem.stability.why.change import FARTHEST, smallest_change
 
 
@@ -34,6 +34,12 @@ def loop_gain(
     with the lags T = (R C_m, tau_d, f tau_k), R = R_b under current and R_b R_s/(R_b + R_s) under
     voltage drive. A 2D device has two lags and no bound: infinite.
 
+    **Arguments:**
+
+    - `device`: the paper's 2D or 3D device, without extra branches.
+    - `u`: voltage over the memristor [V], a number.
+    - `drive`: `"current"`, or `"voltage"` through R_s > 0.
+
     **Raises:** `ValueError` for a device that is not the paper's alone, and for R_s = 0 under
     voltage drive.
     """
@@ -43,7 +49,7 @@ def loop_gain(
             "loop_gain: holds for a Memristor2D or Memristor3D without extra branches; "
             "hopf_margin holds for any device"
         )
-    R = load(device, drive)
+    R = ring_resistance(device, drive)
     x = (jnp.asarray(u, dtype=jnp.result_type(float)) - device.V_T) / device.V_m
     f = sigmoid(x)
     gain = R * device.i_c0 / device.V_m * f * sigmoid(-x)
@@ -73,6 +79,11 @@ def second_lag(device: Memristor2D, drive: DriveKind = "current") -> SecondLag:
     never oscillates; with the same letters and a tau_k it is the 3D model. Without extra branches
     and at f = 1/2, the best is f tau_k = sqrt(tau_m tau_d), and it suffices if and only if
     R_b i_c0/(4 V_m) > (1 + (tau_m + tau_d)/sqrt(tau_m tau_d))^2 - 1.
+
+    **Arguments:**
+
+    - `device`: a 2D device; extra branches are kept.
+    - `drive`: `"current"`, or `"voltage"` through R_s > 0.
 
     **Raises:** `ValueError` for a device that is no Memristor2D, and for R_s = 0 under voltage.
     """

@@ -203,6 +203,6 @@ def behind_a_resistance() -> Panel:
     return Panel("b4", shows, {"R_s": R_S}, checks)
 
 
-BEYOND: dict[str, Builder] = {
+EXTENSIONS: dict[str, Builder] = {
     "b1": crossover, "b2": facilitation, "b3": plasticity, "b4": behind_a_resistance,
 }  # fmt: skip
