@@ -1,13 +1,10 @@
-"""Devices and runs to draw: for hypothesis, and by the hundred from a seed for the benchmarks."""
+"""Devices for hypothesis to draw, and a branch that is not the library's own."""
 
 from typing import ClassVar
 
-import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from hypothesis import strategies as st
-from oracles import cubic_roots, pieces
 
 import jaxmem as jm
 
@@ -31,136 +28,6 @@ class FitzHughNagumo(jm.AbstractBranch):
         return ((u + self.a) / self.b)[None]
 
 
-DEVICE = ("R_b", "C_m", "i_c0", "V_T", "V_m", "tau_d", "tau_k", "R_s")
-WAVES = ("step", "pulse", "train", "triangle")
-
-
-def _decades(rng, low, high):
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
-
-
-def draw_device(rng, three, *, gain=(1.0, 2000.0), spread=4.0, steep=(0.02, 0.2), si=None):
-    """Letters of a device: loop gain G in `gain`, time constants within `spread` decades."""
-    si = rng.random() < 0.5 if si is None else si
-    R_b = _decades(rng, 1e2, 1e7) if si else 1.0
-    V_T = rng.uniform(0.3, 1.5) if si else 1.0
-    slowest = _decades(rng, 1e-5, 1e2) if si else 1.0
-    taus = slowest * 10 ** rng.uniform(-spread, 0, 3)
-    V_m = V_T * _decades(rng, *steep)
-    i_c0 = _decades(rng, *gain) * V_m / R_b
-    device = dict(R_b=R_b, C_m=taus[0] / R_b, i_c0=i_c0, V_T=V_T, V_m=V_m, tau_d=taus[1])
-    return device | ({"tau_k": taus[2]} if three else {})
-
-
-def draw_case(rng, three=True, drive="I", waves=WAVES, R_s=None, **device):
-    """A device, a wave that brings it near or over its threshold, and at most 5 periods of its
-    small oscillation or 20 of its longest time constant."""
-    case = draw_device(rng, three, **device) | {"drive": drive}
-    slowest = max(case["R_b"] * case["C_m"], case["tau_d"], case.get("tau_k", 0.0))
-    x = rng.uniform(-6, 6)
-    u = case["V_T"] + case["V_m"] * x
-    if rng.random() < 0.3:
-        u = case["V_T"] * rng.uniform(0.5, 3)
-    f = 0.5 * (1 + np.tanh((u - case["V_T"]) / case["V_m"] / 2))
-    I = u / case["R_b"] + case["i_c0"] * f
-    top = I
-    if drive == "V":
-        R_s = case["R_b"] * _decades(rng, 1e-4, 1) if R_s is None else R_s
-        case["R_s"] = R_s
-        # At most three times the threshold, so that the device and not R_s sets the current.
-        top = min(u + R_s * I, 3 * case["V_T"])
-    T = slowest * _decades(rng, 1, 20)
-    swing = _oscillation(case, u, f) if drive == "I" else None
-    if swing is not None:
-        T = min(T, 5 * swing)
-    kind = waves[rng.integers(len(waves))]
-    if kind == "step":
-        wave = ("step", top * rng.uniform(0, 0.6) * (rng.random() < 0.5), top)
-    elif kind == "pulse":
-        wave = ("pulse", top, T * rng.uniform(0.1, 0.8))
-    elif kind == "train":
-        count = int(rng.integers(2, 6))
-        wave = ("train", top, T / count * rng.uniform(0.1, 0.9), T / count, count)
-    elif kind == "triangle":
-        cycles = int(rng.integers(1, 3))
-        low = -top * rng.uniform(0.1, 1)
-        wave = ("triangle", [0.0, top, low], 2 * abs(top - low) * cycles / T, cycles)
-    else:
-        wave = ("sine", top * rng.uniform(0, 0.5), top * rng.uniform(0.2, 0.6), 2 / T)
-    return case | {"wave": wave, "T": T}
-
-
-def _oscillation(case, u, f):
-    """Period of the growing oscillation about the equilibrium, if there is one."""
-    if "tau_k" not in case:
-        return None
-    J = np.zeros((3, 3))
-    J[0] = -1 / case["R_b"] / case["C_m"], -1 / case["C_m"], 0
-    J[1] = 0, -1 / case["tau_d"], case["i_c0"] / case["tau_d"]
-    J[2] = (1 - f) / case["tau_k"] / case["V_m"], 0, -1 / max(f, 1e-30) / case["tau_k"]
-    grows = [v for v in np.linalg.eigvals(J) if v.real > 0 and v.imag > 0]
-    return 2 * np.pi / grows[0].imag if grows else None
-
-
-def device_of(case):
-    """The package's device for a case."""
-    letters = {k: case[k] for k in DEVICE if k in case}
-    return (jm.Memristor3D if "tau_k" in case else jm.Memristor2D)(**letters)
-
-
-def wave_of(wave):
-    """The package's waveform for a case's wave."""
-    kind, *a = wave
-    if kind == "step":
-        return jm.Step(a[1], low=a[0])
-    if kind == "pulse":
-        return jm.Pulse(*a)
-    if kind == "train":
-        return jm.PulseTrain(a[0], a[1], a[2], count=a[3], capacity=8)
-    if kind == "triangle":
-        return jm.Triangle(jnp.asarray(a[0]), a[1], cycles=a[2])
-    return jm.Sine(a[1], a[2], offset=a[0])
-
-
-def circuit_of(case):
-    """The package's circuit for a case."""
-    wave = wave_of(case["wave"])
-    return jm.Circuit(
-        device_of(case), jm.CurrentDrive(wave) if case["drive"] == "I" else jm.VoltageDrive(wave)
-    )
-
-
-@eqx.filter_jit
-def _solve(circuit, t, rtol, solver):
-    return jm.solve(circuit, t, rtol=rtol, atol=rtol, solver=solver, throw=False)
-
-
-def solve_case(case, times, rtol=1e-7, solver=None):
-    """The package's answer at `times` (after 0), as the oracles give theirs; I too, and V."""
-    t = jnp.asarray(np.concatenate([[0.0], times]))
-    out = _solve(circuit_of(case), t, jnp.asarray(rtol), solver)
-    values = {"u": out.u, "i_c": out.x[:, 0]}
-    if "tau_k" in case:
-        values["f"] = out.x[:, 1]
-    values |= {"I": out.I, "V": out.V}
-    return {k: np.asarray(v)[1:] for k, v in values.items()}, int(out.result._value), int(out.steps)
-
-
-def true_current(case, times, u, i_c):
-    """The terminal current that goes with an oracle's states."""
-    corners, _ = pieces(case["wave"], case["T"])
-    k = np.searchsorted(corners[:, 0], times, side="right") - 1
-    V = corners[k, 1] + corners[k, 2] * (times - corners[k, 0])
-    slope = corners[k, 2]
-    if case["wave"][0] == "sine":
-        _, _, A, freq = case["wave"]
-        w = 2 * np.pi * freq
-        V, slope = V + A * np.sin(w * times), A * w * np.cos(w * times)
-    if case["R_s"] > 0:
-        return (V - u) / case["R_s"]
-    return case["C_m"] * slope + V / case["R_b"] + i_c
-
-
 def letters(three=True, gain=(1.0, 1e4), decades=6.0):
     """Hypothesis strategy of devices in SI or in paper units (a dictionary of letters)."""
     log = lambda low, high: st.floats(np.log10(low), np.log10(high)).map(lambda p: 10.0**p)
@@ -179,15 +46,3 @@ def letters(three=True, gain=(1.0, 1e4), decades=6.0):
         return dict(R_b=R_b, C_m=C_m, i_c0=i_c0, V_T=V_T, V_m=V_m, **tau)
 
     return build()
-
-
-def nearly_closed(case, rng):
-    """The device with i_c0 lowered until its window is a small part of V_m wide, or None."""
-    low, high = 0.0, 1.0
-    if cubic_roots(**case).size != 2:
-        return None
-    for _ in range(80):
-        middle = (low + high) / 2
-        open_ = cubic_roots(**{**case, "i_c0": case["i_c0"] * middle}).size == 2
-        low, high = (low, middle) if open_ else (middle, high)
-    return case | {"i_c0": case["i_c0"] * high * (1 + 10 ** rng.uniform(-7, -3.3))}

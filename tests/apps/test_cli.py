@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from circuits_by_hand import TRUTHS, impedance, noisy
 from typer.testing import CliRunner
 
 import jaxmem as jm
+from benchmarks.problems.circuits_by_hand import TRUTHS, impedance, noisy
 from fitting import read_spectra, write_spectra_csv
 from fitting.examples import FOLDER
 from jaxmem.apps.cli import app

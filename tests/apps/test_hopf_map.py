@@ -6,10 +6,10 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
-from oracles import cubic_roots
 from typer.testing import CliRunner
 
 import jaxmem as jm
+from benchmarks.oracles.hopf_cubic import cubic_roots
 from jaxmem.apps.cli import app
 
 NAMES = ("R_b", "C_m", "i_c0", "V_T", "V_m", "tau_d", "tau_k")

@@ -5,12 +5,12 @@ import json
 
 import numpy as np
 import pytest
-from oracles import cubic_roots
 from scipy.stats import norm
 from spiking import least_gap
 from typer.testing import CliRunner
 
 import jaxmem as jm
+from benchmarks.oracles.hopf_cubic import cubic_roots
 from jaxmem.apps.cli import app
 from jaxmem.apps.spike.answer import spike_answer
 from jaxmem.apps.spike.chance import spike_chance

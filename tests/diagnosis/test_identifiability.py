@@ -3,9 +3,9 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from circuits_by_hand import NOISE, SEED, TRUTHS, device, noisy, three_biases
 from linear_fits import TRUTH, linear
 
+from benchmarks.problems.circuits_by_hand import NOISE, SEED, TRUTHS, device, noisy, three_biases
 from fitting import (
     Free,
     Goal,

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from studies import interrupt_at
+from interrupting import interrupt_at
 
 from fitting import Code, Free, Goal, MultiStart, Space, fit
 from fitting.diagnosis.nonlinearity import find_nonlinearity

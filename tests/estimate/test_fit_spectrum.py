@@ -5,7 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from circuits_by_hand import (
+from scipy.optimize import least_squares
+
+from benchmarks.problems.circuits_by_hand import (
     NOISE,
     SEED,
     SPACE,
@@ -16,8 +18,6 @@ from circuits_by_hand import (
     noisy,
     three_biases,
 )
-from scipy.optimize import least_squares
-
 from fitting import (
     Code,
     Descent,

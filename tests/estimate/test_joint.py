@@ -4,10 +4,11 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import studies
-from studies import LETTERS, SPACE, draw_study, starts_around, truth_of
+from interrupting import interrupt_at
 
 import jaxmem as jm
+from benchmarks.problems import studies
+from benchmarks.problems.studies import LETTERS, SPACE, draw_study, starts_around, truth_of
 from fitting import (
     Code,
     MultiStart,
@@ -176,7 +177,7 @@ def test_a_nearly_free_direction_does_not_end_a_descent():
 def test_an_interruption_at_any_time_is_said(after, monkeypatch):
     rng = np.random.default_rng([SEED, 3])
     terms, device = draw_study(rng)
-    left = studies.interrupt_at(monkeypatch, after + 2)
+    left = interrupt_at(monkeypatch, after + 2)
     result = fit(terms, device, SPACE, starts=starts_around(rng, device), throw=False)
     assert left[0] <= 0
     assert result.code == Code.INTERRUPTED and np.isfinite(result.chi2)

@@ -7,14 +7,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from circuits_by_hand import SPACE, TRUTHS, device, noisy, three_biases
 from hypothesis import given
 from hypothesis import strategies as st
-from peer_circuits import CASES, draw
 from scipy.optimize import leastsq
 
 import fitting.estimate.many as many
 import jaxmem as jm
+from benchmarks.problems.circuits_by_hand import SPACE, TRUTHS, device, noisy, three_biases
+from benchmarks.problems.peer_circuits import CASES, draw
 from fitting import (
     Code,
     Descent,

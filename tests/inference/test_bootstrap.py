@@ -5,10 +5,10 @@ import math
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from circuits_by_hand import SPACE, TRUTHS, device, noisy
 from linear_fits import curves, least_squares, linear
 
 import jaxmem as jm
+from benchmarks.problems.circuits_by_hand import SPACE, TRUTHS, device, noisy
 from fitting import Free, MultiStart, Prior, Space, Trace, bootstrap, fit, interval
 
 

@@ -3,16 +3,16 @@
 import builtins
 import math
 
-import calibration
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
-from circuits_by_hand import SPACE, TRUTHS, device, noisy
 from linear_fits import curves, least_squares, linear
 from scipy.stats import chi2, kstest, norm, t, truncnorm
 
 import jaxmem as jm
+from benchmarks.problems import calibration
+from benchmarks.problems.circuits_by_hand import SPACE, TRUTHS, device, noisy
 from fitting import (
     Free,
     MultiStart,

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from circuits_by_hand import SPACE, TRUTHS, device, impedance, noisy
 from linear_fits import curves, least_squares, linear
 from scipy.stats import chi2
 
+from benchmarks.problems.circuits_by_hand import SPACE, TRUTHS, device, impedance, noisy
 from fitting import LeastSquares, MultiStart, Space, Spectrum, fit, interval, profile
 
 ELEMENTS = ("C", "R_b", "g", "tau")

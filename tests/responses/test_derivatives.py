@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from strategies import draw_device
 
 import jaxmem as jm
+from benchmarks.problems.drawn_devices import draw_device
 from jaxmem.responses import transient
 
 NAMES = ("R_b", "C_m", "i_c0", "V_T", "V_m", "tau_d", "tau_k")

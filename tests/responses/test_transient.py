@@ -12,10 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from oracles import deviation, reference
-from strategies import draw_case, letters, solve_case
+from strategies import letters
 
 import jaxmem as jm
+from benchmarks.oracles.trajectories import deviation, reference
+from benchmarks.problems.drawn_runs import draw_case, solve_case
 
 # Another seed draws other devices; continuous integration may set it.
 SEED = int(os.environ.get("JAXMEM_SEED", "2"))

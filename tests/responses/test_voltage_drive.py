@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from oracles import ranges, reference
-from strategies import draw_case, solve_case, true_current
 
 import jaxmem as jm
+from benchmarks.oracles.trajectories import ranges, reference
+from benchmarks.problems.drawn_runs import draw_case, solve_case, true_current
 
 SEED = 4
 

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from picking import DECISIVE, TRUTHS, advantage, draw, picked
-from studies import device_of, draw_truth, noisy_spectrum
 
 import jaxmem as jm
+from benchmarks.problems.picking import DECISIVE, TRUTHS, advantage, draw, picked
+from benchmarks.problems.studies import device_of, draw_truth, noisy_spectrum
 from fitting import Rival, Spectrum, Trace, compare, fit, rivals, structured_covariance
 from fitting.selection.ranking import Comparison, Entry
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from loops import SERIES, conductance, ends, loop, loops
 
+from benchmarks.problems.loops import SERIES, conductance, ends, loop, loops
 from fitting import MultiStart, fit, structured_covariance
 
 

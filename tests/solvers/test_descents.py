@@ -1,9 +1,9 @@
-"""A sample of the descents by optax that `benchmarks/joint_studies.py` makes by the fifty."""
+"""A sample of the descents by optax that the benchmark `joint_studies` makes by the fifty."""
 
 import numpy as np
 import pytest
-from studies import SPACE, part_of_a_study, starts_around, truth_of
 
+from benchmarks.problems.studies import SPACE, part_of_a_study, starts_around, truth_of
 from fitting import Descent, fit
 
 # Of the benchmark: the first of its fifty.

@@ -5,12 +5,12 @@ The two share no code and no equation: AUTO has the paper's, scaled and with R_s
 
 import numpy as np
 import pytest
-from auto07p import MISSING, WHY, Auto
-from oracles import cubic_roots
 from spiking import HARD
-from strategies import draw_device
 
 import jaxmem as jm
+from benchmarks.oracles.auto07p import MISSING, WHY, Auto
+from benchmarks.oracles.hopf_cubic import cubic_roots
+from benchmarks.problems.drawn_devices import draw_device
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=WHY)
 

@@ -5,12 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from oracles import cubic_roots
 from scipy.optimize import brentq, minimize
 from spiking import least_gap
-from strategies import FitzHughNagumo, draw_device, letters
+from strategies import FitzHughNagumo, letters
 
 import jaxmem as jm
+from benchmarks.oracles.hopf_cubic import cubic_roots
+from benchmarks.problems.drawn_devices import draw_device
 from jaxmem.stability.why import change as module
 
 NAMES = ("R_b", "C_m", "i_c0", "V_m", "tau_d", "tau_k")

@@ -7,12 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from oracles import cubic_roots
 from scipy.integrate import solve_ivp
 from spiking import HARD
-from strategies import FitzHughNagumo, draw_device
+from strategies import FitzHughNagumo
 
 import jaxmem as jm
+from benchmarks.oracles.hopf_cubic import cubic_roots
+from benchmarks.problems.drawn_devices import draw_device
 from jaxmem.stability.cycles.cycle import NO_CYCLE, NO_HOPF
 
 NAMES = dict(Rb="R_b", ic0="i_c0", VT="V_T", Vm="V_m", Cm="C_m", td="tau_d", tk="tau_k")

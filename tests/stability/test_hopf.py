@@ -8,11 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given
-from oracles import cubic_roots
 from scipy.optimize import fsolve
-from strategies import FitzHughNagumo, draw_device, letters, nearly_closed
+from strategies import FitzHughNagumo, letters
 
 import jaxmem as jm
+from benchmarks.oracles.hopf_cubic import cubic_roots
+from benchmarks.problems.drawn_devices import draw_device, nearly_closed
 
 NAMES = dict(Rb="R_b", ic0="i_c0", VT="V_T", Vm="V_m", Cm="C_m", td="tau_d", tk="tau_k")
 

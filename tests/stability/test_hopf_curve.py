@@ -5,12 +5,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from oracles import cubic_roots
 from scipy.optimize import brentq
 from spiking import gap, least_gap
-from strategies import FitzHughNagumo, draw_device
+from strategies import FitzHughNagumo
 
 import jaxmem as jm
+from benchmarks.oracles.hopf_cubic import cubic_roots
+from benchmarks.problems.drawn_devices import draw_device
 
 LENSES = {
     name: (lambda d, name=name: getattr(d, name))

@@ -4,12 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from oracles import cubic_roots
 from scipy.integrate import solve_ivp
 from scipy.interpolate import CubicSpline
 from spiking import HARD, LETTERS, integrate
 
 import jaxmem as jm
+from benchmarks.oracles.hopf_cubic import cubic_roots
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from circuits_by_hand import memristor_impedance
 from scipy.optimize import brentq
 
+from benchmarks.problems.circuits_by_hand import memristor_impedance
 from fitting import read_spectra
 from fitting.examples import BIASES, FOLDER, three_biases, write
 

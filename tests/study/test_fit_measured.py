@@ -5,8 +5,8 @@ from functools import partial
 
 import numpy as np
 import pytest
-from circuits_by_hand import SEED, SPACE, device, noisy
 
+from benchmarks.problems.circuits_by_hand import SEED, SPACE, device, noisy
 from fitting import MultiStart, Spectrum, element_model, fit, fit_series
 from fitting.estimate.drift import trends
 from fitting.estimate.series import outliers

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import studies
 import xarray as xr
 from typer.testing import CliRunner
 
+from benchmarks.problems import studies
 from fitting import Recording, write_recording_csv, write_spectra_csv
 from fitting.study.load import load
 from fitting.study.run import run

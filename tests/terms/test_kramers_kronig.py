@@ -1,20 +1,11 @@
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.problems import valid_spectra
 from fitting.terms.linear_kk import kramers_kronig
 from fitting.terms.spectrum import Spectrum
-
-# The benchmark's random devices and violations; its folder is no package.
-_PATH = Path(__file__).resolve().parents[2] / "benchmarks" / "kramers_kronig.py"
-_SPEC = importlib.util.spec_from_file_location("kramers_kronig_benchmark", _PATH)
-assert _SPEC is not None and _SPEC.loader is not None
-bench = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(bench)
 
 SEED = 20
 
@@ -22,13 +13,13 @@ SEED = 20
 def results(each, seed, level=0.005, spoil=None):
     return [
         kramers_kronig(spectrum)
-        for kind in bench.KINDS
-        for spectrum in bench.cases(kind, each, seed, level, spoil)
+        for kind in valid_spectra.KINDS
+        for spectrum in valid_spectra.cases(kind, each, seed, level, spoil)
     ]
 
 
 def device(kind="inductor", seed=0, level=0.005):
-    return next(iter(bench.cases(kind, 1, seed, level)))
+    return next(iter(valid_spectra.cases(kind, 1, seed, level)))
 
 
 @pytest.mark.parametrize("level, each", [(0.005, 3), (0.001, 2), (0.02, 2)])
@@ -43,7 +34,7 @@ def test_valid_spectra_of_every_kind_pass_and_their_noise_is_read(level, each):
 
 @pytest.mark.parametrize("name", ["sign_flip", "outlier", "gain_drift"])
 def test_violations_are_flagged(name):
-    found = results(3, SEED + 1, spoil=getattr(bench, name))
+    found = results(3, SEED + 1, spoil=getattr(valid_spectra, name))
     assert sum(r.passed is False for r in found) >= 0.95 * len(found)
 
 
@@ -69,7 +60,7 @@ def test_drift_is_found_in_measuring_order_too():
     clean = device("negative_real", level=0.0)
     n = clean.freq.size
     there_and_back = np.r_[np.arange(0, n, 2), np.arange(1, n, 2)[::-1]]
-    Z = bench.noisy(clean.Z[there_and_back], np.random.default_rng(1))
+    Z = valid_spectra.noisy(clean.Z[there_and_back], np.random.default_rng(1))
     spectrum = Spectrum(clean.freq[there_and_back], Z)
     assert kramers_kronig(spectrum).passed
     drifted = Spectrum(spectrum.freq, Z * np.linspace(1, 1.2, n))
@@ -81,12 +72,12 @@ def test_current_unstable_device_passes_as_admittance():
     freq = np.geomspace(1e-3, 1e2, 50)
     s = 2j * np.pi * freq
     Z = 0.01 + 1 / (1 + s + 20 / (1 + s) ** 2)
-    result = kramers_kronig(Spectrum(freq, bench.noisy(Z, np.random.default_rng(0))))
+    result = kramers_kronig(Spectrum(freq, valid_spectra.noisy(Z, np.random.default_rng(0))))
     assert Z.real.min() < 0 and result.passed and result.domain == "admittance"
     assert "admittance" in result.reason and "drift can pass" in result.reason
 
 
-@pytest.mark.parametrize("kind", bench.KINDS)
+@pytest.mark.parametrize("kind", valid_spectra.KINDS)
 def test_exact_data_pass_with_no_noise(kind):
     result = kramers_kronig(device(kind, level=0.0))
     assert result.passed and result.noise < 1e-4
@@ -103,7 +94,7 @@ def test_order_of_the_points_does_not_matter():
 
 def test_replicates_are_used():
     freq = np.repeat(device().freq, 2)
-    Z = bench.noisy(np.repeat(device(level=0.0).Z, 2), np.random.default_rng(2))
+    Z = valid_spectra.noisy(np.repeat(device(level=0.0).Z, 2), np.random.default_rng(2))
     result = kramers_kronig(Spectrum(freq, Z))
     assert result.passed and result.noise == pytest.approx(0.005, rel=0.2)
 
@@ -112,7 +103,7 @@ def test_known_sigma_weights_points():
     clean = device(level=0.0)
     rng = np.random.default_rng(0)
     scale = np.where(np.arange(clean.freq.size) % 7 == 0, 0.05, 0.002)
-    Z = clean.Z + scale * (bench.noisy(clean.Z, rng, 1.0) - clean.Z)
+    Z = clean.Z + scale * (valid_spectra.noisy(clean.Z, rng, 1.0) - clean.Z)
     result = kramers_kronig(Spectrum(clean.freq, Z, sigma=scale * abs(clean.Z)))
     assert result.passed
     assert result.noise == pytest.approx(np.sqrt(np.mean(scale**2)), rel=0.2)
@@ -120,7 +111,7 @@ def test_known_sigma_weights_points():
 
 @settings(max_examples=8)
 @given(
-    st.sampled_from(bench.KINDS),
+    st.sampled_from(valid_spectra.KINDS),
     st.integers(0, 99),
     st.sampled_from([1e-9, 1e9]),
     st.sampled_from([1e-6, 1.0, 1e6]),
@@ -144,7 +135,7 @@ def test_too_few_points_are_not_judged(count):
 @pytest.mark.parametrize("count", [10, 12, 15])
 def test_few_points_are_judged(count):
     freq = np.geomspace(1, 1e4, count)
-    Z = bench.noisy(1 + 1 / (1 + 0.01j * freq), np.random.default_rng(count))
+    Z = valid_spectra.noisy(1 + 1 / (1 + 0.01j * freq), np.random.default_rng(count))
     assert kramers_kronig(Spectrum(freq, Z)).passed
     assert kramers_kronig(Spectrum(freq, Z.conj())).passed is False
 

@@ -5,8 +5,15 @@ the posterior must then be uniform.
 """
 
 import numpy as np
-from circuits_by_hand import SPACE, TRUTHS, device, frequencies, impedance
 
+from benchmarks.problems.circuits_by_hand import (
+    SPACE,
+    TRUTHS,
+    device,
+    frequencies,
+    impedance,
+    in_search,
+)
 from fitting import MultiStart, Prior, Spectrum, fit, posterior
 
 # The prior: a middle, and a factor of one standard deviation.
@@ -15,12 +22,6 @@ NAMES = ("C", "R_b", "g", "tau")
 FREQ = frequencies(*MIDDLE, 60)
 # The same for all, so that the noise says nothing of the truth.
 SIGMA = 0.02 * np.abs(impedance(FREQ, *MIDDLE))
-
-
-def in_search(truth):
-    """(C, R_b, R_a, L) as ln(C, R_b, g, tau)."""
-    C, R_b, R_a, L = np.log(truth)
-    return np.array([C, R_b, -R_a, L - R_a])
 
 
 def drawn(rng, seed, said=1.0):

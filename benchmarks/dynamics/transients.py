@@ -1,31 +1,17 @@
-"""How accurate are transients? Random devices against two agreeing oracles.
+"""How accurate are transients, against two oracles that agree?
 
-    python benchmarks/transients.py --seed 1 --cases 200
-
-For each group it counts the cases on which the two oracles agree, and among them those that
-`solve` got right, refused with a code, or got wrong. Results: benchmarks/results/transients.json.
+Random devices in groups. For each group it counts the cases on which the two oracles agree, and
+among them those that `solve` got right, refused with a code, or got wrong.
 """
 
-import argparse
-import json
-import platform
-import sys
-import time
-from pathlib import Path
-
-import jax
-
-jax.config.update("jax_enable_x64", True)
-
-import diffrax
 import numpy as np
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "tests"))
+from benchmarks.harness import Clock
+from benchmarks.oracles.trajectories import ranges, reference
+from benchmarks.problems.drawn_runs import draw_case, solve_case, true_current
+from benchmarks.table import Row
 
-from oracles import ranges, reference
-from strategies import draw_case, solve_case, true_current
-
+COUNTS = {"cases": (200, "in each group")}
 STEEP = dict(gain=(1e2, 1e4), steep=(0.01, 0.03), waves=("step", "pulse"))
 GROUPS = {
     "3D, current": dict(three=True),
@@ -63,9 +49,9 @@ def run_group(rng, count, **draw):
     rows = []
     for start in range(0, count, 50):
         part = cases[start : start + 50]
-        clock = time.perf_counter()
-        times, truth, gap = reference(part)
-        out["oracle_seconds"] += time.perf_counter() - clock
+        with Clock() as clock:
+            times, truth, gap = reference(part)
+        out["oracle_seconds"] += clock.wall
         span = ranges(part, truth)
         for k, case in enumerate(part):
             own = {q: v[k] for q, v in truth.items()}
@@ -79,7 +65,7 @@ def run_group(rng, count, **draw):
         refused = [r for r in judged if r[4] != 0]
         worst = [max(r[3].values()) for r in judged if r[4] == 0]
         wrong = [
-            {"case": jsonable(cases[r[0]]), "errors": r[3], "oracles_differ": r[2]}
+            {"case": cases[r[0]], "errors": r[3], "oracles_differ": r[2]}
             for r in judged
             if r[4] == 0 and not max(r[3].values()) <= limit
         ]
@@ -97,52 +83,32 @@ def run_group(rng, count, **draw):
     return out
 
 
-def jsonable(value):
-    """NumPy numbers to Python's."""
-    if isinstance(value, dict):
-        return {k: jsonable(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [jsonable(v) for v in value]
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def provenance(**more):
-    """Machine, versions and settings of a run."""
-    return {
-        "machine": f"{platform.machine()}, {jax.default_backend()}",
-        "python": platform.python_version(),
-        "jax": jax.__version__,
-        "diffrax": diffrax.__version__,
-        "numpy": np.__version__,
-        **more,
-    }
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--cases", type=int, default=200, help="in each group")
-    parser.add_argument("--out", default=str(HERE / "results" / "transients.json"))
-    args = parser.parse_args()
-    result = {"about": __doc__.split("\n")[0], **provenance(seed=args.seed), "groups": {}}
+def groups(seed, count):
+    """All groups."""
+    found = {}
     for number, (name, draw) in enumerate(GROUPS.items()):
-        rng = np.random.default_rng([args.seed, number])
-        clock = time.perf_counter()
-        group = run_group(rng, args.cases, **draw)
-        group["seconds"] = time.perf_counter() - clock
-        result["groups"][name] = jsonable(group)
-        for rtol in LIMITS:
-            r = group[f"rtol {rtol:g}"]
-            print(
-                f"{name:34s} rtol {rtol:g}: {r['right']} right, {r['refused']} refused, "
-                f"{r['wrong']} wrong of {r['judged']} judged; worst {r['worst_error']:.1e}",
-                flush=True,
-            )
-    out = Path(args.out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(result, indent=1) + "\n")
-    print(f"wrote {out}")
+        with Clock() as clock:
+            found[name] = run_group(np.random.default_rng([seed, number]), count, **draw)
+        found[name]["seconds"] = clock.wall
+    return found
 
 
-if __name__ == "__main__":
-    main()
+def run(options):
+    return {"groups": lambda: groups(options.seed, options.cases)}
+
+
+def _rows(result):
+    """What was counted in each group at each tolerance."""
+    return [row[f"rtol {rtol:g}"] for row in result["groups"].values() for rtol in LIMITS]
+
+
+ROW = Row(
+    counted=lambda r: "{} right, {} refused, {} wrong of {}".format(
+        *(sum(row[k] for row in _rows(r)) for k in ("right", "refused", "wrong", "judged"))
+    ),
+    error=lambda r: ", ".join(
+        f"{max(g[f'rtol {t:g}']['worst_error'] for g in r['groups'].values()):.0e} at rtol {t:g}"
+        for t in LIMITS
+    ),
+    time=lambda r: f"{sum(g['seconds'] for g in r['groups'].values()):.0f} s with the oracles",
+)

@@ -1,9 +1,5 @@
 """Do posteriors converge, and are they calibrated?
 
-    python benchmarks/posteriors.py --seed 0
-
-writes `benchmarks/results/posteriors.json`.
-
 - `convergence`: posteriors of synthetic spectra by default settings: single spectra of the chemical
   inductor (4 elements, relative noise not known), and three biases of 3D devices drawn over decades
   (7 parameters), each at its optimum. How many end with R-hat < 1.01 and without a divergence.
@@ -12,38 +8,27 @@ writes `benchmarks/results/posteriors.json`.
   log-normal; chi2 of 20 bins, p above 0.01 over the number of parameters.
 - `naive`: the same sampler without the optimum and the whitening, on the first single spectrum.
 - `joint`: convergence for a few devices with two loops and a step besides the spectra, 250 draws.
-
-`--only joint` runs one part and puts it in the file beside what is there.
 """
 
-import argparse
-import json
-import platform
-import sys
-import time
-from importlib.metadata import version
-from pathlib import Path
-
 import jax
-
-jax.config.update("jax_enable_x64", True)
-
 import jax.numpy as jnp
 import numpy as np
 from scipy.stats import chisquare, kstest
 
+from benchmarks.harness import Clock
+from benchmarks.problems import calibration, studies
+from benchmarks.problems.circuits_by_hand import SPACE, TRUTHS, device, in_search, noisy
+from benchmarks.table import Row
 from fitting import MultiStart, fit, posterior
 from fitting.inference.likelihood import residual_of
-from fitting.inference.nuts import R_HAT, diagnostics
+from fitting.inference.nuts import diagnostics
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-
-import calibration
-import studies
-from circuits_by_hand import SPACE, TRUTHS, device, noisy
-
+COUNTS = {
+    "cases": (50, "posteriors of a spectrum, and of three"),
+    "runs": (200, "of the calibration"),
+    "studies": (3, "posteriors of joint studies"),
+}
 BINS = 20
-PARTS = ("convergence", "calibration", "naive", "joint")
 # Of what integrates in time.
 SHORT = dict(draws=250, warmup=150)
 
@@ -95,9 +80,9 @@ def convergence(makers, seed, **options):
         rows = []
         for k in range(count):
             result = make(seed, k)
-            start = time.perf_counter()
-            drawn = posterior(result, seed=seed, **options)
-            rows.append(looked(drawn, time.perf_counter() - start) | {"case": k})
+            with Clock() as clock:
+                drawn = posterior(result, seed=seed, **options)
+            rows.append(looked(drawn, clock.wall) | {"case": k})
         found[make.__name__] = dict(
             of=count, ok=sum(row["ok"] for row in rows),
             at_once=sum(map(at_once, rows)),
@@ -139,62 +124,53 @@ def naive(seed):
 
     def potential(z):
         r = residual_of(problem.parts, problem.model, problem.coordinates, z) / sigma
-        far = (z - jnp.asarray(calibration.in_search(TRUTHS[0]))) / (2 * np.log(10))
+        far = (z - jnp.asarray(in_search(TRUTHS[0]))) / (2 * np.log(10))
         return 0.5 * jnp.sum(r**2) + 0.5 * jnp.sum(far**2)
 
     rng = np.random.default_rng(seed)
-    begin = calibration.in_search(TRUTHS[0]) + np.log(10) * rng.uniform(-2, 2, size=(4, 4))
-    start = time.perf_counter()
-    run = MCMC(
+    begin = in_search(TRUTHS[0]) + np.log(10) * rng.uniform(-2, 2, size=(4, 4))
+    sampler = MCMC(
         NUTS(potential_fn=potential), num_warmup=500, num_samples=1000, num_chains=4,
         chain_method="sequential", progress_bar=False,
     )  # fmt: skip
-    run.run(jax.random.key(seed), init_params=jnp.asarray(begin))
-    z = np.asarray(run.get_samples(group_by_chain=True))
-    diverging = np.asarray(run.get_extra_fields()["diverging"])
+    with Clock() as clock:
+        sampler.run(jax.random.key(seed), init_params=jnp.asarray(begin))
+    z = np.asarray(sampler.get_samples(group_by_chain=True))
+    diverging = np.asarray(sampler.get_extra_fields()["diverging"])
     return dict(
         r_hat=float(diagnostics(z)[0].max()), divergent=int(diverging.sum()),
-        seconds=round(time.perf_counter() - start, 1),
+        seconds=round(clock.wall, 1),
     )  # fmt: skip
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--quick", action="store_true", help="a tenth of the counts, not written")
-    parser.add_argument("--only", choices=PARTS, help="one part, added to what the file has")
-    options = parser.parse_args()
-    here = Path(__file__).resolve()
-    share = 10 if options.quick else 1
-    packages = ("jax", "equinox", "numpyro", "numpy", "scipy")
-    result = {
-        "command": f"benchmarks/posteriors.py --seed {options.seed}",
-        "machine": f"{platform.machine()}, {platform.system()}, python {platform.python_version()}",
-        "device": str(jax.devices()[0]),
-        "versions": {n: version(n) for n in packages},
-        "r_hat_below": R_HAT,
-    }
-    makers = [(single, 50 // share), (three, 50 // share)]
-    parts = {
+def run(options):
+    makers = [(single, options.cases), (three, options.cases)]
+    studies = [(joint, options.studies)]
+    return {
         "convergence": lambda: convergence(makers, options.seed),
-        "calibration": lambda: calibrated(options.seed, 200 // share),
+        "calibration": lambda: calibrated(options.seed, options.runs),
         "naive": lambda: naive(options.seed),
-        "joint": lambda: convergence([(joint, max(3 // share, 1))], options.seed, **SHORT),
+        "joint": lambda: convergence(studies, options.seed, **SHORT),
     }
-    out = here.parent / "results/posteriors.json"
-    if options.only:
-        parts = {options.only: parts[options.only]}
-        result = (json.loads(out.read_text()) if out.exists() else {}) | result
-    for name, part in parts.items():
-        print(name, flush=True)
-        start = time.perf_counter()
-        result[name] = part()
-        result[name]["seconds_in_all"] = round(time.perf_counter() - start, 2)
-        print(json.dumps(result[name], indent=1), flush=True)
-    if not options.quick:
-        out.write_text(json.dumps(result, indent=1) + "\n")
-        print(f"wrote {out.relative_to(here.parents[1])}")
 
 
-if __name__ == "__main__":
-    main()
+def _kinds(result):
+    return result["convergence"] | result["joint"]
+
+
+KINDS = ("single", "three", "joint")
+ROW = Row(
+    counted=lambda r: (
+        "converged: "
+        + ", ".join("{} {ok} of {of}".format(name, **_kinds(r)[name]) for name in KINDS)
+    ),
+    error=lambda r: (
+        f"ranks of {r['calibration']['runs']} truths uniform, least p "
+        f"{min(p['p_chi2'] for p in r['calibration']['p'].values()):.2g}"
+    ),
+    time=lambda r: (
+        "median "
+        + ", ".join("{} {median_seconds:.2g} s".format(name, **_kinds(r)[name]) for name in KINDS)
+    ),
+    peer=lambda r: "NUTS as it comes: R-hat {r_hat:.3g}, {seconds:.2g} s".format(**r["naive"]),
+)

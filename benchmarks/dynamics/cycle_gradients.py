@@ -1,7 +1,5 @@
 """What does a limit cycle with all its derivatives cost, here and by shooting with diffrax?
 
-    python benchmarks/cycle_gradients.py --seed 0 --devices 5
-
 Period, u_max, u_min and energy, and their derivatives by the seven letters and the current: by
 `limit_cycle` and `jax.jacfwd` (nothing known beforehand), and by shooting: one orbit in two legs,
 from the top to the bottom and back (states x = (u - V_T)/V_m, i_c/i_c0 and f or ln(f/(1 - f))),
@@ -14,38 +12,29 @@ All warm, each device alone; the median over devices of the median of repeats.
 
 Errors: of period and extrema (in units of the swing) and energy, and of the derivatives by the
 logarithms of letters and current in the same units, against `limit_cycle` on 160 intervals; the
-reference itself is compared with shooting at the tightest tolerance. Writes
-results/cycle_gradients.json.
+reference itself is compared with shooting at the tightest tolerance.
 """
 
-import argparse
-import json
 import os
-import platform
-import sys
-import time
-from importlib import metadata
-from pathlib import Path
+from functools import cache
 
 # A shooting that fails is NaN and is counted; it does not end the run.
 os.environ.setdefault("EQX_ON_ERROR", "nan")
 
-import jax
-
-jax.config.update("jax_enable_x64", True)
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-
 import diffrax
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optimistix as optx
-from oracles import cubic_roots
-from strategies import draw_device
 
 import jaxmem as jm
+from benchmarks.harness import Clock, timed
+from benchmarks.oracles.hopf_cubic import cubic_roots
+from benchmarks.problems.drawn_devices import LETTERS, draw_spiking
+from benchmarks.table import Row
 
-LETTERS = ("R_b", "C_m", "i_c0", "V_T", "V_m", "tau_d", "tau_k")
+COUNTS = {"devices": (5, "in each group"), "repeats": (5, "of each call")}
 GROUPS = {
     "mild, Tsit5": dict(gain=(60, 400), spread=0.0, solver=diffrax.Tsit5(), logit=False, pid={}),
     "stiff, Kvaerno5": dict(
@@ -61,14 +50,13 @@ TIGHTEST = {"mild, Tsit5": 1e-12, "stiff, Kvaerno5": 1e-11}
 def draw(rng, count, gain, spread, **_):
     """Spiking devices with a current somewhere in the middle of their windows."""
     cases = []
-    while len(cases) < count:
-        case = draw_device(rng, True, gain=gain, spread=spread)
-        f = np.sort(cubic_roots(**case))
-        if f.size == 2:
-            u = case["V_T"] + case["V_m"] * np.log(f / (1 - f))
-            low, high = u / case["R_b"] + case["i_c0"] * f
-            share = rng.uniform(0.2, 0.8)
-            cases.append(np.array([*(case[k] for k in LETTERS), low + share * (high - low)]))
+    for _ in range(count):
+        (case,) = draw_spiking(rng, 1, gain=gain, spread=spread)
+        f = cubic_roots(**case)
+        u = case["V_T"] + case["V_m"] * np.log(f / (1 - f))
+        low, high = u / case["R_b"] + case["i_c0"] * f
+        share = rng.uniform(0.2, 0.8)
+        cases.append(np.array([*(case[k] for k in LETTERS), low + share * (high - low)]))
     return cases
 
 
@@ -195,20 +183,17 @@ def guess_from(t, y):
     return jnp.asarray(np.concatenate([y[first], y[low], legs]))
 
 
-def timed(fn, *args, repeats=5):
+def warm_ms(fn, *args, repeats=5):
     """The answer, and the median of milliseconds."""
-    answer, taken = jax.block_until_ready(fn(*args)), []
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        jax.block_until_ready(fn(*args))
-        taken.append(1e3 * (time.perf_counter() - begin))
-    return answer, float(np.median(taken))
+    answer, _, warm = timed(fn, *args, repeats=repeats)
+    return answer, 1e3 * warm.median
 
 
 def compiled(fn, *args):
-    begin = time.perf_counter()
-    program = jax.jit(lambda *a: fn(*a)).lower(*args).compile()
-    return program, time.perf_counter() - begin
+    """A program for arguments like these, and the seconds of making it."""
+    with Clock() as clock:
+        program = jax.jit(lambda *a: fn(*a)).lower(*args).compile()
+    return program, clock.wall
 
 
 def units(theta, value):
@@ -248,7 +233,7 @@ def measure(name, cases, repeats, own, reference):
     for case in cases:
         theta = jnp.asarray(case)
         value, slope = (np.asarray(a) for a in reference(theta))
-        (got, by), ms = timed(own, theta, repeats=repeats)
+        (got, by), ms = warm_ms(own, theta, repeats=repeats)
         size, unit = units(case, value)
         mine.append(
             {"ms": ms, "error": error(got, value, size), "slope_error": error(by, slope, unit)}
@@ -259,16 +244,16 @@ def measure(name, cases, repeats, own, reference):
         for tol in (*TOLERANCES, TIGHTEST[name]):
             rtol = jnp.asarray(tol)
             count = 1 if tol not in table else repeats
-            (z, steps), newton = timed(programs["newton"], guess, theta, rtol, repeats=count)
-            got, also = timed(programs["numbers"], z, theta, rtol, repeats=count)
-            (_, exact), implicit = timed(programs["implicit"], guess, theta, rtol, repeats=count)
+            (z, steps), newton = warm_ms(programs["newton"], guess, theta, rtol, repeats=count)
+            got, also = warm_ms(programs["numbers"], z, theta, rtol, repeats=count)
+            (_, exact), implicit = warm_ms(programs["implicit"], guess, theta, rtol, repeats=count)
             if tol not in table:
                 agreed.append({
                     "error": error(got, value, size), "slope_error": error(exact, slope, unit),
                 })  # fmt: skip
                 continue
-            _, transient = timed(programs["transient"], theta, rtol, repeats=1)
-            slopes, differences = timed(programs["differences"], z, theta, rtol, repeats=repeats)
+            _, transient = warm_ms(programs["transient"], theta, rtol, repeats=1)
+            slopes, differences = warm_ms(programs["differences"], z, theta, rtol, repeats=repeats)
             table[tol].append({
                 "transient_ms": transient, "newton_ms": newton + also, "newton_steps": int(steps),
                 "differences_ms": differences, "implicit_ms": implicit,
@@ -295,35 +280,33 @@ def measure(name, cases, repeats, own, reference):
     return out | {"reference against tight shooting": tight, "shooting_compile_s": compiling}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--devices", type=int, default=5, help="in each group")
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument(
-        "--out", type=Path, default=Path(__file__).parent / "results" / "cycle_gradients.json"
-    )
-    options = parser.parse_args()
+def run(options):
     rng = np.random.default_rng(options.seed)
     groups = {name: draw(rng, options.devices, **group) for name, group in GROUPS.items()}
     example = jnp.asarray(groups["mild, Tsit5"][0])
-    own, seconds = compiled(with_jacobian(ours), example)
-    _, value_seconds = compiled(ours, example)
-    reference, _ = compiled(with_jacobian(lambda t: ours(t, 160)), example)
-    out = {
-        "seed": options.seed, "devices": options.devices, "platform": platform.platform(),
-        "device": jax.devices()[0].device_kind,
-        "versions": {n: metadata.version(n) for n in ("jax", "diffrax", "optimistix")},
-        "load_average": [os.getloadavg()[0]],
-        "compile_s": {"with derivatives": seconds, "value alone": value_seconds},
-    }  # fmt: skip
-    for name, cases in groups.items():
-        out[name] = measure(name, cases, options.repeats, own, reference)
-        out["load_average"].append(os.getloadavg()[0])
-        print(name, json.dumps(out[name], indent=1), flush=True)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(out, indent=1) + "\n")
+    own = cache(lambda: compiled(with_jacobian(ours), example))
+    reference = cache(lambda: compiled(with_jacobian(lambda t: ours(t, 160)), example)[0])
+    compiling = lambda: {"with derivatives": own()[1], "value alone": compiled(ours, example)[1]}
+    return {"compile_s": compiling} | {
+        name: lambda name=name: measure(name, groups[name], options.repeats, own()[0], reference())
+        for name in GROUPS
+    }
 
 
-if __name__ == "__main__":
-    main()
+OWN, SHOOTING = "limit_cycle with derivatives", "shooting, tolerance 1e-08"
+ROW = Row(
+    counted=lambda r: "{} numbers failed".format(
+        sum(key.startswith("failed") for g in GROUPS for row in r[g].values() for key in row)
+    ),
+    error=lambda r: ", ".join(
+        f"{g}: {r[g][OWN]['error']:.0e}, derivatives {r[g][OWN]['slope_error']:.0e}" for g in GROUPS
+    ),
+    time=lambda r: ", ".join(f"{r[g][OWN]['ms']:.0f} ms" for g in GROUPS) + " a cycle",
+    peer=lambda r: (
+        "shooting at 1e-8 by differences "
+        + ", ".join(f"{r[g][SHOOTING]['differences_times_ours']:.3g}" for g in GROUPS)
+        + ", implicit "
+        + ", ".join(f"{r[g][SHOOTING]['implicit_times_ours']:.3g}" for g in GROUPS)
+        + " times as long"
+    ),
+)

@@ -4,11 +4,10 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxmem as jm
+from benchmarks.problems.drawn_devices import LETTERS
 from fitting import Free, MultiStart, Space, Spectrum, Trace, estimated, proportional
-from fitting.problem.problem import Problem
 from fitting.terms.term import Noise
 
-LETTERS = ("R_b", "C_m", "i_c0", "V_T", "V_m", "tau_d", "tau_k")
 NOISE = 0.01
 SAMPLES = 64
 
@@ -118,17 +117,3 @@ def starts_around(rng, device, n=64, factor=10.0):
         low = float(getattr(device, name)) / factor
         box[name] = (low, low * factor**2)
     return MultiStart(n, box, own=False)
-
-
-def interrupt_at(monkeypatch, call):
-    """Ctrl-C at a later look at the residuals; the list holds how many are left until then."""
-    inspect, left = Problem.inspect, [call]
-
-    def stopping(self, z):
-        left[0] -= 1
-        if left[0] == 0:
-            raise KeyboardInterrupt
-        return inspect(self, z)
-
-    monkeypatch.setattr(Problem, "inspect", stopping)
-    return left

@@ -1,50 +1,43 @@
 """Are whole branches of limit cycles found, untuned, and are the cycles right?
 
-    python benchmarks/cycles.py --seed 0 --mild 200 --hard 500
-
 Draws spiking 3D devices: a mild set (G = R_b i_c0/V_m from 40 to 2,000, time constants within two
 decades of one another) and a hard one (G to 1e4, four decades), follows the branch from the lower
 Hopf point by `cycle_branch`, and counts those that end at the upper one. For three currents of
 each mild device `limit_cycle` is compared with itself on twice the intervals, and with one period
 of SciPy's Radau (rtol 1e-10, the gate as its logit) from a point of the cycle: how far it comes
-back from itself. Writes results/cycles.json.
+back from itself.
 """
 
-import argparse
-import json
-import platform
-import sys
-import time
-from importlib import metadata
-from pathlib import Path
+from functools import cache
 
 import jax
-
-jax.config.update("jax_enable_x64", True)
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-
 import jax.numpy as jnp
 import numpy as np
-from oracles import cubic_roots
 from scipy.integrate import solve_ivp
-from strategies import draw_device
 
 import jaxmem as jm
+from benchmarks.harness import Clock, timed
+from benchmarks.problems.drawn_devices import draw_spiking, stacked
+from benchmarks.table import Row
 
-LETTERS = ("R_b", "C_m", "i_c0", "V_T", "V_m", "tau_d", "tau_k")
-
-
-def draw(rng, count, **limits):
-    cases = []
-    while len(cases) < count:
-        case = draw_device(rng, True, **limits)
-        if cubic_roots(**case).size == 2:
-            cases.append(case)
-    return cases
-
-
-def stacked(cases):
-    return {k: jnp.array([c[k] for c in cases]) for k in LETTERS}
+COUNTS = {"mild": (200, "mild devices"), "hard": (500, "hard devices")}
+CHECK = "three_currents_of_the_mild"
+ROW = Row(
+    counted=lambda r: (
+        ", ".join(
+            f"{r[name]['complete']} of {r[name]['devices']} {name} branches complete"
+            for name in ("mild", "hard")
+        )
+        + f", {r[CHECK]['found']} of {r[CHECK]['cycles']} cycles"
+    ),
+    error=lambda r: (
+        f"period {r[CHECK]['period_against_twice_the_intervals']:.0e}, "
+        f"u_max {r[CHECK]['u_max_against_twice_the_intervals']:.0e} of the swing"
+    ),
+    time=lambda r: (
+        f"{r['mild']['ms_a_branch']:.1f} (hard: {r['hard']['ms_a_branch']:.1f}) ms a branch"
+    ),
+)
 
 
 @jax.jit
@@ -54,16 +47,11 @@ def branches(stack):
 
 def walk(cases):
     stack = stacked(cases)
-    begin = time.perf_counter()
-    jax.block_until_ready(branches(stack))
-    first = time.perf_counter() - begin
-    begin = time.perf_counter()
-    found = jax.block_until_ready(branches(stack))
-    seconds = time.perf_counter() - begin
+    found, first, warm = timed(branches, stack)
     return found, {
         "devices": len(cases), "complete": int(found.complete.sum()),
         "with_folds": int((found.folds > 0).sum()), "most_cycles": int(found.count.max()),
-        "first_s": first, "ms_a_branch": 1e3 * seconds / len(cases),
+        "first_s": first, "ms_a_branch": 1e3 * warm.median / len(cases),
     }  # fmt: skip
 
 
@@ -99,9 +87,8 @@ def check(cases, found):
         ends = found.drive[k, 0], found.drive[k, int(found.count[k]) - 1]
         at.append([ends[0] + s * (ends[1] - ends[0]) for s in (0.1, 0.5, 0.9)])
     run = jax.jit(lambda s, I: jax.lax.map(lambda a: jax.vmap(both, (None, 0))(*a), (s, I)))
-    begin = time.perf_counter()
-    cycles, fine = jax.block_until_ready(run(stacked(cases), jnp.array(at)))
-    seconds = time.perf_counter() - begin
+    with Clock() as clock:
+        cycles, fine = jax.block_until_ready(run(stacked(cases), jnp.array(at)))
     good = np.asarray(cycles.result) == 0
     period = np.abs(cycles.period / fine.period - 1)[good]
     top = (np.abs(cycles.u_max - fine.u_max) / (fine.u_max - fine.u_min))[good]
@@ -110,7 +97,7 @@ def check(cases, found):
         for k in range(len(cases)) for j in range(3) if good[k, j]
     ]  # fmt: skip
     return {
-        "cycles": int(good.size), "found": int(good.sum()), "seconds_with_compiling": seconds,
+        "cycles": int(good.size), "found": int(good.sum()), "seconds_with_compiling": clock.wall,
         "period_against_twice_the_intervals": float(np.nanmax(period)),
         "u_max_against_twice_the_intervals": float(np.nanmax(top)),
         "return_median": float(np.median(back)), "return_worst": float(np.max(back)),
@@ -118,29 +105,13 @@ def check(cases, found):
     }  # fmt: skip
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--mild", type=int, default=200)
-    parser.add_argument("--hard", type=int, default=500)
-    parser.add_argument(
-        "--out", type=Path, default=Path(__file__).parent / "results" / "cycles.json"
-    )
-    options = parser.parse_args()
+def run(options):
     rng = np.random.default_rng(options.seed)
-    mild = draw(rng, options.mild, gain=(40, 2000), spread=2.0)
-    hard = draw(rng, options.hard, gain=(40, 1e4), spread=4.0)
-    found, report = walk(mild)
-    _, difficult = walk(hard)
-    out = {
-        "seed": options.seed, "platform": platform.platform(), "jax": metadata.version("jax"),
-        "device": jax.devices()[0].device_kind, "mild": report, "hard": difficult,
-        "three_currents_of_the_mild": check(mild, found),
-    }  # fmt: skip
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(out, indent=1) + "\n")
-    print(json.dumps(out, indent=1))
-
-
-if __name__ == "__main__":
-    main()
+    mild = draw_spiking(rng, options.mild, gain=(40, 2000), spread=2.0)
+    hard = draw_spiking(rng, options.hard, gain=(40, 1e4), spread=4.0)
+    walked = cache(lambda: walk(mild))
+    return {
+        "mild": lambda: walked()[1],
+        "hard": lambda: walk(hard)[1],
+        CHECK: lambda: check(mild, walked()[0]),
+    }

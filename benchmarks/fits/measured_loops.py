@@ -1,31 +1,20 @@
 """Does the conductance memristor explain measured loops, and does it find the series resistor?
 
-    python benchmarks/measured_loops.py --seed 0
-
-writes `benchmarks/results/measured_loops.json`. Loops at 1, 10 and 100 Hz of one W/Ge2Se3 device
-(Knowm Memristor Discovery, read where they lie beside the checkout) are fitted together from the
-voltage over device and resistor alone, with R_s free; the resistor was 47 kohm.
+Loops at 1, 10 and 100 Hz of one W/Ge2Se3 device (Knowm Memristor Discovery, read where they lie)
+are fitted together from the voltage over device and resistor alone, with R_s free; the resistor was
+47 kohm.
 """
 
-import argparse
-import json
-import platform
-import sys
-import time
-from importlib.metadata import version
-from pathlib import Path
-
-import jax
-
-jax.config.update("jax_enable_x64", True)
+from functools import cache
 
 import numpy as np
 
+from benchmarks.harness import Absent, measured_data
+from benchmarks.problems.loops import RIVALS, SERIES, conductance, loops
+from benchmarks.table import Row
 from fitting import MultiStart, compare, fit, structured_covariance
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-
-from loops import RIVALS, SERIES, conductance, loops
+COUNTS = {"starts": (4, "of each rival"), "rivals": (5, "of the models, from the simplest")}
 
 
 def interval(found, covariance):
@@ -123,43 +112,43 @@ def verdict(result):
     return lines
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--starts", type=int, default=4)
-    parser.add_argument("--quick", action="store_true", help="one rival, not written")
-    parser.add_argument("--data", type=Path, help="folder of the loops")
-    options = parser.parse_args()
-    here = Path(__file__).resolve()
-    folder = options.data or here.parents[2] / "shared/data/memristor_iv"
-    if not folder.is_dir():
-        sys.exit(f"no folder of measured loops; give --data (looked for {folder.name})")
+def run(options):
+    folder = measured_data(options, "memristor_iv")
+    if folder is None:
+        raise Absent("no folder memristor_iv of measured loops; give --data")
     terms = loops(folder)
-    family = RIVALS[1:2] if options.quick else RIVALS
-    begin = time.perf_counter()
     say = lambda line: None if line.startswith("polishing") else print(line, flush=True)
-    table = compare(terms, family, starts=options.starts, seed=options.seed, progress=say)
-    print(table, flush=True)
-    result = {
-        "command": f"benchmarks/measured_loops.py --seed {options.seed} --starts {options.starts}",
-        "machine": f"{platform.machine()}, {platform.system()}, python {platform.python_version()}",
-        "versions": {n: version(n) for n in ("jax", "equinox", "numpy")},
-        "sentences": list(table.sentences),
-        "rivals": table.rows(),
-        "loops": {e.rival.name: per_loop(e.fit, terms) for e in table.entries if e.fit},
-        "series_resistance": {e.rival.name: about_series(e.fit) for e in table.entries if e.fit},
+    family = RIVALS[: options.rivals]
+    table = cache(
+        lambda: compare(terms, family, starts=options.starts, seed=options.seed, progress=say)
+    )
+    fits = lambda: {entry.rival.name: entry.fit for entry in table().entries if entry.fit}
+
+    def by_itself():
+        both = fits().get("two steepnesses")
+        return alone(terms, both.model if both else None)
+
+    parts = {
+        "sentences": lambda: list(table().sentences),
+        "rivals": lambda: table().rows(),
+        "loops": lambda: {name: per_loop(found, terms) for name, found in fits().items()},
+        "series_resistance": lambda: {n: about_series(found) for n, found in fits().items()},
     }
-    if not options.quick:
-        start = table.of("two steepnesses").fit
-        result["each_loop_alone"] = alone(terms, start.model if start is not None else None)
-        result["verdict"] = verdict(result)
-    result["seconds"] = round(time.perf_counter() - begin, 1)
-    print(json.dumps({k: result[k] for k in result if k != "rivals"}, indent=1))
-    if not options.quick:
-        out = here.parent / "results/measured_loops.json"
-        out.write_text(json.dumps(result, indent=1) + "\n")
-        print(f"wrote {out.relative_to(here.parents[1])}")
+    if len(family) < len(RIVALS):
+        return parts
+    parts["each_loop_alone"] = cache(by_itself)
+    made = ("rivals", "series_resistance", "loops", "each_loop_alone")
+    return parts | {"verdict": lambda: verdict({name: parts[name]() for name in made})}
 
 
-if __name__ == "__main__":
-    main()
+ROW = Row(
+    counted=lambda r: f"best of {len(r['rivals'])} models: {r['rivals'][0]['name']}",
+    error=lambda r: (
+        "R_s is 47 kohm; "
+        + ", ".join(
+            f"{name} {r['series_resistance'][name]['R_s'] / 1e3:.1f} kohm"
+            for name in ("one steepness", "two steepnesses")
+        )
+    ),
+    time=lambda r: f"{r['provenance']['sentences']['seconds']:.0f} s",
+)

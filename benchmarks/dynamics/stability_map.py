@@ -1,7 +1,5 @@
 """How long does a map of a million devices take, and is every point right?
 
-    python benchmarks/stability_map.py --seed 0 --size 1000
-
 `sweep` over size x size devices, each reduced over 200 voltages. `least_margin` (any device, by
 automatic differentiation): the paper's 3D device over two axes that leave the onset as it is, and
 over two that do not; with two further branches (six states); and with a constant-phase element as
@@ -9,44 +7,42 @@ a ladder (nine states) on a hundredth of the points, its time also scaled up. `l
 closed form. Of 10,000 random points of each 3D map the sign is compared with NumPy's eigenvalues
 at the same voltages, without those whose largest real part is below 1e-9 of the largest eigenvalue.
 The time of `eigvals` on 1,000 devices, scaled up to the map, stands beside. Memory is the peak of
-the process so far.
-Writes results/stability_map.json. Runs on a GPU as it is.
+the process so far. Runs on a GPU as it is.
 """
 
-import argparse
-import json
-import os
-import platform
 import resource
-import time
-from importlib import metadata
-from pathlib import Path
-
-import jax
-
-jax.config.update("jax_enable_x64", True)
 
 import numpy as np
 
 import jaxmem as jm
+from benchmarks.harness import Clock, timed
+from benchmarks.problems.drawn_devices import LETTERS
+from benchmarks.table import Row
 from jaxmem.stability.equilibria.map import REACH, least_margin, least_margin_3d
 from jaxmem.sweeps import Axis, sweep
 
+COUNTS = {"size": (1000, "points along each of two axes")}
+EIGVALS, ANY = "numpy eigvals, 3D", "any device: 3D, V_m and i_c0"
+ROW = Row(
+    counted=lambda r: "{} wrong of {} judged".format(
+        *(sum(row.get(k, 0) for row in r["results"].values()) for k in ("wrong", "judged"))
+    ),
+    error=lambda r: "the sign is counted",
+    time=lambda r: "{warm_s:.2f} s for {points:,} points".format(**r["results"][ANY]),
+    peer=lambda r: "eigvals of NumPy {:.0f} times as long".format(
+        r["results"][EIGVALS]["scaled_to_map_s"] / r["results"][ANY]["warm_s"]
+    ),
+)
 POINTS, JUDGED, SAMPLE = 200, 10_000, 1_000
-LETTERS = ("R_b", "C_m", "i_c0", "V_T", "V_m", "tau_d", "tau_k")
 X = np.linspace(-REACH, REACH, POINTS)
 
 
-def timed(fn, model, axes):
+def mapped(fn, model, axes):
     """The map, its first and its second time, and peak memory."""
-    seconds = []
-    for _ in range(2):
-        begin = time.perf_counter()
-        found = sweep(fn, model, *axes)
-        seconds.append(time.perf_counter() - begin)
+    found, first, warm = timed(sweep, fn, model, *axes)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return found, {
-        "points": found.margin.size, "first_s": seconds[0], "warm_s": seconds[1],
+        "points": found.margin.size, "first_s": first, "warm_s": warm.median,
         "peak_process_MB": peak, "unstable_share": float((found.margin < 0).mean()),
         "not_finite": int((~np.isfinite(found.margin)).sum()),
     }  # fmt: skip
@@ -82,20 +78,16 @@ def peer(model, rng, total):
     """Seconds of NumPy's batched `eigvals` on a sample, and scaled up to the map."""
     letters = {name: np.full(SAMPLE, float(getattr(model, name))) for name in LETTERS}
     letters["tau_d"] = 10 ** rng.uniform(-5, -1, SAMPLE)
-    begin = time.perf_counter()
-    eigenvalues(letters)
-    seconds = time.perf_counter() - begin
-    return {"devices": SAMPLE, "s": seconds, "scaled_to_map_s": seconds * total / SAMPLE}
+    with Clock() as clock:
+        eigenvalues(letters)
+    return {"devices": SAMPLE, "s": clock.wall, "scaled_to_map_s": clock.wall * total / SAMPLE}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--size", type=int, default=1000)
-    options = parser.parse_args()
-    rng = np.random.default_rng(options.seed)
+def maps(seed, size):
+    """All maps, each with what is known of it."""
+    rng = np.random.default_rng(seed)
 
-    def axes(times, size=options.size):
+    def axes(times, size=size):
         if times:
             return (
                 Axis.log(lambda d: d.tau_d, 1e-5, 1e-1, size),
@@ -122,31 +114,19 @@ def main():
         "any device: 3D, V_m and i_c0": (least_margin, plain, axes(False)),
         "any device: six states, V_m and i_c0": (least_margin, six, axes(False)),
         "any device: nine states, V_m and i_c0": (
-            least_margin, nine, axes(False, max(options.size // 10, 1)),
+            least_margin, nine, axes(False, max(size // 10, 1)),
         ),
     }  # fmt: skip
     results = {}
     for name, (fn, model, over) in jobs.items():
-        found, row = timed(fn, model, over)
+        found, row = mapped(fn, model, over)
         if model is plain:
             row |= judged(found, model, rng)
         if model is nine:
-            row["warm_scaled_to_map_s"] = row["warm_s"] * options.size**2 / row["points"]
+            row["warm_scaled_to_map_s"] = row["warm_s"] * size**2 / row["points"]
         results[name] = row
-        print(name, row, flush=True)
-    results["numpy eigvals, 3D"] = peer(plain, rng, options.size**2)
-    print(results["numpy eigvals, 3D"])
-    packages = {name: metadata.version(name) for name in ("jax", "numpy", "xarray")}
-    record = {
-        "seed": options.seed, "size": options.size, "voltages": POINTS,
-        "platform": platform.platform(), "cores": os.cpu_count(),
-        "python": platform.python_version(), **packages,
-        "device": jax.devices()[0].device_kind, "results": results,
-    }  # fmt: skip
-    path = Path(__file__).parent / "results" / "stability_map.json"
-    path.write_text(json.dumps(record, indent=1) + "\n")
-    print(path)
+    return results | {EIGVALS: peer(plain, rng, size**2)}
 
 
-if __name__ == "__main__":
-    main()
+def run(options):
+    return {"results": lambda: maps(options.seed, options.size)}

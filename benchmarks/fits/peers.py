@@ -1,10 +1,8 @@
-"""A thousand spectra on one core: ours, scipy, lmfit and impedance.py, same data, same starts.
+"""How long does a spectrum take on one core, here and by scipy, lmfit and impedance.py?
 
-    python benchmarks/peers.py --seed 0
-
-writes `benchmarks/results/peers.json`. The script keeps itself to one core and one thread, and
-times are of the processor, so that a busy machine does not matter. All
-minimise sum(|dZ|^2/|Z|^2) from one start within a decade of the truth in every parameter.
+The benchmark keeps itself to one core and one thread, and times are of the processor, the least of
+the repeats, so that a busy machine does not matter. Data and starts are the same. All minimise
+sum(|dZ|^2/|Z|^2) from one start within a decade of the truth in every parameter.
 
 - ours: `fit_many`, warm, with stacking, checks and intervals; compiling is reported beside it,
   and so is making the `Spectrum` objects, which peers do not need.
@@ -16,20 +14,12 @@ minimise sum(|dZ|^2/|Z|^2) from one start within a decade of the truth in every 
   first spectra only.
 
 `success`: chi2 within 1e-3 of the best that any of them found. `same_optimum`: of the spectra on
-which both succeed, the share whose chi2 agrees with ours to 1e-6. `coverage`: of the 68 % and
-95 % intervals of the successful fits, the mean over parameters and the worst of them.
+which both succeed, the share whose chi2 agrees with ours to 1e-6. `coverage`: of the 68 % and 95 %
+intervals of the successful fits, the mean over parameters and the worst of them.
 """
 
-import argparse
-import json
 import os
-import platform
-import sys
-import time
 import warnings
-from functools import partial
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import NamedTuple
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -38,18 +28,21 @@ os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false " + os.environ.get
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
-import jax
-
-jax.config.update("jax_enable_x64", True)
-
 import numpy as np
 from scipy.optimize import least_squares, leastsq
 
+from benchmarks.harness import Clock, installed, interleaved
+from benchmarks.problems.peer_circuits import CASES, Data, draw
+from benchmarks.table import Row
 from fitting import Spectrum, fit_many
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-
-from peer_circuits import CASES, Data, draw
+COUNTS = {
+    "spectra": (1000, "spectra from one start"),
+    "tried": (200, "spectra from 8 starts"),
+    "few": (50, "spectra for the slow peers"),
+    "repeats": (2, "of all"),
+}
+NOISE = 0.005
 
 
 class Found(NamedTuple):
@@ -64,9 +57,9 @@ class Ours:
 
     def __init__(self, case, data, tries):
         self.case = case
-        start = time.process_time()
-        self.spectra = [Spectrum(f, Z) for f, Z in zip(data.freq, data.Z, strict=True)]
-        self.making = (time.process_time() - start) / len(self.spectra)
+        with Clock() as clock:
+            self.spectra = [Spectrum(f, Z) for f, Z in zip(data.freq, data.Z, strict=True)]
+        self.making = clock.cpu / len(self.spectra)
         self.begin = np.stack(case.search(*np.moveaxis(data.starts[:, :tries], -1, 0)), axis=-1)
         self.truth = np.stack(case.search(*data.truth.T), axis=-1)
 
@@ -81,7 +74,7 @@ class ByHand:
     """The residual and its Jacobian in NumPy, in logarithms of the elements."""
 
     def __init__(self, case, data, tries):
-        self.case, self.tries = case, tries
+        self.case, self.tries, self.medians = case, tries, []
         self.log = np.array([name != case.linear for name in case.elements])
         self.rows = []
         for freq, Z, truth, starts in zip(*data, strict=True):
@@ -113,15 +106,16 @@ class ByHand:
         raise NotImplementedError
 
     def __call__(self):
-        ends, self.each = [], []
+        ends, each = [], []
         with np.errstate(all="ignore"):
             for s, Z, weight, _, begin in self.rows:
-                start = time.process_time()
-                functions = self.functions(s, Z, weight)
-                # A start on which the peer stops with an error has found nothing.
-                tried = [self.one(b, *functions) for b in begin]
+                with Clock() as clock:
+                    functions = self.functions(s, Z, weight)
+                    # A start on which the peer stops with an error has found nothing.
+                    tried = [self.one(b, *functions) for b in begin]
                 ends.append(min(tried, key=lambda end: end[0]))
-                self.each.append(time.process_time() - start)
+                each.append(clock.cpu)
+        self.medians.append(float(np.median(each)))
         return ends
 
     def found(self, ends):
@@ -199,15 +193,15 @@ class Impedance(Lmfit):
 
         outward = lambda y: np.where(self.log, np.exp(y), y)
         # Its alphabet is its own: parameters come in the order of the string.
-        ends, self.each = [], []
+        ends, each = [], []
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             for s, Z, weight, _, begin in self.rows:
-                start = time.process_time()
                 circuit = CustomCircuit(self.case.string, initial_guess=list(outward(begin[0])))
                 try:
-                    circuit.fit(s.imag / (2 * np.pi), Z, weight_by_modulus=True)
-                    self.each.append(time.process_time() - start)
+                    with Clock() as clock:
+                        circuit.fit(s.imag / (2 * np.pi), Z, weight_by_modulus=True)
+                    each.append(clock.cpu)
                 except (RuntimeError, ValueError):
                     nothing = np.full(len(begin[0]), np.nan)
                     ends.append((np.inf, nothing, nothing))
@@ -216,6 +210,7 @@ class Impedance(Lmfit):
                 residual, _ = self.functions(s, Z, weight)
                 r = residual(self.inward(x))
                 ends.append((float(r @ r), x, np.array(circuit.conf_)))
+        self.medians.append(float(np.median(each)) if each else float("nan"))
         return ends
 
     def found(self, ends):
@@ -225,9 +220,9 @@ class Impedance(Lmfit):
         return Found(np.array([end[0] for end in ends]), (y - truth) / error)
 
 
-def compare(case, seed, count, few, tries, repeats, noise):
+def compare(case, seed, count, few, tries, repeats):
     """One table: a row a peer."""
-    data = draw(case, seed, count, max(tries, 1), noise)
+    data = draw(case, seed, count, max(tries, 1), NOISE)
     first = Data(*(part[:few] for part in data))
     peers = {
         "scipy leastsq": Minpack(case, data, tries),
@@ -238,56 +233,39 @@ def compare(case, seed, count, few, tries, repeats, noise):
     }
     slow = {"lmfit": Lmfit, "impedance.py": Impedance} if tries == 1 else {}
     ours = Ours(case, data, tries)
-    start = time.process_time()
-    ours()
-    compiling = time.process_time() - start
-    seconds: dict[str, list[float]] = {}
-    medians: dict[str, list[float]] = {}
-    results: dict[str, Found] = {}
-
-    def run(name, peer):
-        start = time.process_time()
-        end = peer()
-        seconds.setdefault(name, []).append(time.process_time() - start)
-        results[name] = peer.found(end)
-        if name != "ours":
-            medians.setdefault(name, []).append(float(np.median(peer.each)))
-
-    # In turns, so that a busy machine is busy for all of them.
-    for _ in range(repeats):
-        for name, peer in {"ours": ours, **peers}.items():
-            for _ in range(3 if name == "ours" else 1):
-                run(name, peer)
-    table = {}
+    with Clock() as compiling:
+        ours()
+    runs = [("ours", ours)] * 3 + list(peers.items())
+    answers, times = interleaved(runs, repeats)
     for name, kind in slow.items():
-        try:
-            version(name.replace(".py", ""))
-        except PackageNotFoundError:
-            table[name] = "not installed"
-            continue
-        run(name, kind(case, first, tries))
+        if installed(name.replace(".py", "")):
+            peers[name] = kind(case, first, tries)
+            also, taken = interleaved([(name, peers[name])])
+            answers, times = answers | also, times | taken
+    results = {name: (peers | {"ours": ours})[name].found(end) for name, end in answers.items()}
+    table = {name: "not installed" for name in slow if name not in results}
     truth = fit_many(ours.spectra, case.model, case.space, starts=ours.truth[:, None])
     sums = [truth.chi2, *(pad(r.chi2, count) for r in results.values())]
     least = np.nanmin(np.stack(sums), axis=0)
     mine = results["ours"].chi2
-    base = min(seconds["ours"]) / count
+    base = min(times["ours"].cpu) / count
     for name, result in results.items():
         n = len(result.chi2)
         success = result.chi2 <= least[:n] * 1.001
         both = success & (mine[:n] <= least[:n] * 1.001)
-        each = min(seconds[name]) / n
+        each = min(times[name].cpu) / n
         row = dict(
             ms_a_spectrum=1e3 * each, times_ours=each / base, success=float(success.mean()), of=n,
             same_optimum=float(np.mean(np.abs(result.chi2[both] / mine[:n][both] - 1) <= 1e-6)),
         )  # fmt: skip
-        if name in medians:
+        if name in peers:
             # Searches that run away are the long ones: a peer without any would have this ratio.
-            row["times_ours_by_median"] = min(medians[name]) / base
+            row["times_ours_by_median"] = min(peers[name].medians) / base
         for level, width in ((68, 1.0), (95, 1.959964)):
             inside = (np.abs(result.off[success]) <= width).mean(axis=0)
             row[f"coverage_{level}"] = dict(mean=float(inside.mean()), worst=worst(inside, level))
         table[name] = row
-    table["ours"]["seconds_of_the_first_call_less_a_warm_one"] = compiling - base * count
+    table["ours"]["seconds_of_the_first_call_less_a_warm_one"] = compiling.cpu - base * count
     table["ours"]["ms_of_making_a_spectrum"] = 1e3 * ours.making
     by = lambda key: {n: row[key] for n, row in table.items() if n.startswith("scipy")}
     table["fastest scipy, times ours"] = min(by("times_ours").values())
@@ -303,43 +281,35 @@ def worst(inside, level):
     return float(inside[np.argmax(np.abs(inside - level / 100))])
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--quick", action="store_true", help="a tenth of the counts, not written")
-    options = parser.parse_args()
-    here = Path(__file__).resolve()
-    share = 10 if options.quick else 1
-    packages = ("jax", "equinox", "numpy", "scipy", "lmfit", "impedance")
-    versions = {}
-    for name in packages:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            versions[name] = None
-    result = {
-        "command": f"benchmarks/peers.py --seed {options.seed}",
-        "machine": f"{platform.machine()}, {platform.system()}, python {platform.python_version()}",
-        "device": f"{jax.devices()[0]}, one core",
-        "versions": versions,
-        "noise": 0.005,
-        "times": "processor time, one core, the least of the repeats",
-    }
-    for name, case in CASES.items():
-        of = partial(compare, case, options.seed, noise=0.005)
-        result[name] = {
+def run(options):
+    def table(case):
+        o = options
+        return {
             "circuit": case.string,
-            "one start": of(
-                1000 // share, few=50 // share, tries=1, repeats=1 if options.quick else 2
-            ),
-            "best of 8 starts": of(200 // share, few=0, tries=8, repeats=1),
+            "one start": compare(case, o.seed, o.spectra, o.few, tries=1, repeats=o.repeats),
+            "best of 8 starts": compare(case, o.seed, o.tried, few=0, tries=8, repeats=1),
         }
-        print(name, json.dumps(result[name], indent=1), flush=True)
-    if not options.quick:
-        out = here.parent / "results/peers.json"
-        out.write_text(json.dumps(result, indent=1) + "\n")
-        print(f"wrote {out.relative_to(here.parents[1])}")
+
+    return {name: lambda case=case: table(case) for name, case in CASES.items()}
 
 
-if __name__ == "__main__":
-    main()
+def _of_all(say):
+    return lambda r: ", ".join(f"{name}: {say(r[name]['one start'])}" for name in CASES)
+
+
+ROW = Row(
+    counted=_of_all(lambda t: f"{100 * t['ours']['success']:.1f} % of {t['ours']['of']} optima"),
+    error=_of_all(lambda t: f"{100 * t['ours']['coverage_95']['mean']:.1f} % in 95 % intervals"),
+    time=_of_all(lambda t: f"{t['ours']['ms_a_spectrum']:.3f} ms"),
+    peer=_of_all(
+        lambda t: (
+            f"fastest scipy {t['fastest scipy, times ours']:.0f}"
+            + "".join(
+                f", {name} {t[name]['times_ours']:.0f}"
+                for name in ("lmfit", "impedance.py")
+                if isinstance(t[name], dict)
+            )
+            + " times as long"
+        )
+    ),
+)

@@ -35,6 +35,12 @@ def frequencies(C, R_b, R_a, L, n=60):
     return np.geomspace(min(corners) / 100, max(corners) * 100, n) / (2 * np.pi)
 
 
+def in_search(values):
+    """(C, R_b, R_a, L), the last axis, as ln(C, R_b, g, tau)."""
+    C, R_b, R_a, L = np.moveaxis(np.log(values), -1, 0)
+    return np.stack([C, R_b, -R_a, L - R_a], axis=-1)
+
+
 def device(C, R_b, R_a, L):
     return Device(C, {"leak": Leak(R_b), "slow": SlowConductance(1 / R_a, L / R_a)})
 

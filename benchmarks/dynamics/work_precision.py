@@ -1,21 +1,11 @@
 """Which integrator? Error against time on nine hard devices, and wrong answers given as right.
 
-    python benchmarks/work_precision.py
-
 Rodas5P with and without its end check, with the gate as logit f and as raw f; solvers of diffrax
-on the same equations; scipy's Radau, BDF and LSODA on the raw states. Results:
-benchmarks/results/work_precision.json.
+on the same equations; scipy's Radau, BDF and LSODA on the raw states. Nothing is drawn.
 """
 
-import argparse
-import json
-import sys
 import time
-from pathlib import Path
-
-import jax
-
-jax.config.update("jax_enable_x64", True)
+from functools import cache
 
 import diffrax
 import equinox as eqx
@@ -23,16 +13,13 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.integrate import solve_ivp
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
-sys.path.insert(0, str(HERE.parent / "tests"))
-
-from oracles import pieces, ranges, reference, rest_voltage
-from transients import jsonable, provenance
-
 import jaxmem as jm
+from benchmarks.harness import timed
+from benchmarks.oracles.trajectories import pieces, ranges, reference, rest_voltage
+from benchmarks.table import Row
 from jaxmem.responses.rosenbrock import Rodas5P
 
+COUNTS = {"devices": (9, "of the hard devices")}
 PAPER = dict(R_b=1.0, C_m=1.0, i_c0=10.0, V_T=1.0, V_m=0.05, tau_d=1.0, tau_k=1.0, drive="I")
 STEEP = PAPER | dict(i_c0=20.0, V_m=0.01, tau_k=0.2)
 SI = PAPER | dict(R_b=1e4, C_m=1e-7, i_c0=5e-4, V_T=0.8, V_m=0.04, tau_d=2e-3, tau_k=5e-3)
@@ -49,6 +36,9 @@ CASES = {
     "train of five pulses": STEEP | dict(wave=("train", 15.0, 0.4, 0.8, 5), T=4.5),
 }
 TOLERANCES = (1e-4, 1e-6, 1e-8)
+# Returned as a success with an error above this share of the range of u, i_c or f.
+WRONG = 1e-2
+OURS = "Rodas5P, end check, logit f"
 
 
 class RawGate(jm.ActivatedConduction):
@@ -95,15 +85,10 @@ def own(solver, gate):
 
     def attempt(case, times, tol):
         args = circuit(case, gate), jnp.asarray(np.append(0.0, times)), jnp.asarray(tol)
-        jax.block_until_ready(run(*args))
-        best = np.inf
-        for _ in range(3):
-            clock = time.perf_counter()
-            u, x, result = jax.block_until_ready(run(*args))
-            best = min(best, time.perf_counter() - clock)
+        (u, x, result), _, warm = timed(run, *args, repeats=3)
         ok = bool(result == diffrax.RESULTS.successful)
         values = {"u": u[1:], "i_c": x[1:, 0], "f": x[1:, 1]}
-        return {k: np.asarray(v) for k, v in values.items()}, ok, best
+        return {k: np.asarray(v) for k, v in values.items()}, ok, warm.median
 
     return attempt
 
@@ -163,7 +148,7 @@ def scipy_raw(method, patience=20.0):
 
 LOGIT = jm.ActivatedConduction
 METHODS = {
-    "Rodas5P, end check, logit f": own(Rodas5P(), LOGIT),
+    OURS: own(Rodas5P(), LOGIT),
     "Rodas5P, no check, logit f": own(Rodas5P(end_check=0.0), LOGIT),
     "Rodas5P, end check, raw f": own(Rodas5P(), RawGate),
     "Rodas5P, no check, raw f": own(Rodas5P(end_check=0.0), RawGate),
@@ -179,48 +164,62 @@ METHODS = {
 }
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--out", default=str(HERE / "results" / "work_precision.json"))
-    args = parser.parse_args()
-    times, truth, gap = reference(list(CASES.values()))
-    span = ranges(list(CASES.values()), truth)
-    result = {
-        "about": __doc__.split("\n")[0],
-        **provenance(),
-        "oracles_differ": dict(zip(CASES, gap.tolist(), strict=True)),
-        "wrong_means": "returned as a success with an error above 1 % of the range of u, i_c or f",
-        "runs": [],
-        "summary": [],
-    }
+def attempts(cases):
+    """Each method at each tolerance on each device; how far the oracles are apart."""
+    times, truth, gap = reference(list(cases.values()))
+    span = ranges(list(cases.values()), truth)
+    runs, summary = [], []
     for method, attempt in METHODS.items():
         for tol in TOLERANCES:
             rows = []
-            for k, (name, case) in enumerate(CASES.items()):
+            for k, (name, case) in enumerate(cases.items()):
                 values, ok, seconds = attempt(case, times[k], tol)
                 error = None
                 if ok:
                     each = [np.max(np.abs(values[q] - truth[q][k])) / span[q][k] for q in truth]
                     error = float(np.nanmax(each)) if not np.any(np.isnan(each)) else np.inf
                 rows.append({"case": name, "success": ok, "error": error, "seconds": seconds})
-            told = [r for r in rows if r["success"]]
-            summary = {
-                "method": method,
-                "tolerance": tol,
-                "refused": len(rows) - len(told),
-                "silently_wrong": sum(r["error"] > 1e-2 for r in told),
-                "worst_error": max((r["error"] for r in told), default=None),
-                "median_error": float(np.median([r["error"] for r in told])) if told else None,
-                "median_ms": 1e3 * float(np.median([r["seconds"] for r in rows])),
-            }
-            result["summary"].append(summary)
-            result["runs"].append({"method": method, "tolerance": tol, "rows": rows})
-            print(json.dumps(jsonable(summary)), flush=True)
-    out = Path(args.out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(jsonable(result), indent=1) + "\n")
-    print(f"wrote {out}")
+            runs.append({"method": method, "tolerance": tol, "rows": rows})
+            summary.append({"method": method, "tolerance": tol} | told(rows))
+    return dict(zip(cases, gap.tolist(), strict=True)), runs, summary
 
 
-if __name__ == "__main__":
-    main()
+def told(rows):
+    """One method at one tolerance in numbers."""
+    right = [r for r in rows if r["success"]]
+    return {
+        "refused": len(rows) - len(right),
+        "silently_wrong": sum(r["error"] > WRONG for r in right),
+        "worst_error": max((r["error"] for r in right), default=None),
+        "median_error": float(np.median([r["error"] for r in right])) if right else None,
+        "median_ms": 1e3 * float(np.median([r["seconds"] for r in rows])),
+    }
+
+
+def run(options):
+    done = cache(lambda: attempts(dict(list(CASES.items())[: options.devices])))
+    parts = ("oracles_differ", "runs", "summary")
+    return {part: lambda k=k: done()[k] for k, part in enumerate(parts)}
+
+
+def _at(result, method, tol=1e-6):
+    rows = (r for r in result["summary"] if r["method"] == method and r["tolerance"] == tol)
+    return next(rows)
+
+
+ROW = Row(
+    counted=lambda r: (
+        "silently wrong: "
+        + ", ".join(
+            f"{method} {sum(s['silently_wrong'] for s in r['summary'] if s['method'] == method)}"
+            for method in METHODS
+            if any(s["silently_wrong"] for s in r["summary"] if s["method"] == method)
+        )
+    ),
+    error=lambda r: f"{_at(r, OURS)['worst_error']:.0e} at 1e-6",
+    time=lambda r: f"{_at(r, OURS)['median_ms']:.2g} ms, median",
+    peer=lambda r: ", ".join(
+        f"{name} {_at(r, name)['median_ms'] / _at(r, OURS)['median_ms']:.3g} times as long"
+        for name in ("Kvaerno5, logit f", "scipy Radau, raw f")
+    ),
+)

@@ -1,29 +1,18 @@
 """Does the spectrum fit reach the optimum, are its intervals honest, and what does it cost?
 
-    python benchmarks/spectrum_fit.py --seed 0
-
-writes `benchmarks/results/spectrum_fit.json`. Truths and counts are those of the project's
-first issue. Frequencies: 60, log-spaced, from 1/100 of the circuit's lowest characteristic
-frequency to 100 times its highest, of 1/(R_b C), 1/(R_a C), R_a/L, (R_a + R_b)/L, 1/sqrt(L C).
-The measured spectra lie beside the checkout; without them that part is left out.
+Truths and counts are those of the project's first issue. Frequencies: 60, log-spaced, from 1/100 of
+the circuit's lowest characteristic frequency to 100 times its highest, of 1/(R_b C), 1/(R_a C),
+R_a/L, (R_a + R_b)/L, 1/sqrt(L C). Measured spectra are read where they lie.
 """
 
-import argparse
-import json
-import platform
-import sys
-import time
 from functools import partial
-from importlib.metadata import version
-from pathlib import Path
-
-import jax
-
-jax.config.update("jax_enable_x64", True)
 
 import numpy as np
 from scipy.optimize import least_squares
 
+from benchmarks.harness import Clock, interleaved, measured_data, timed
+from benchmarks.problems.circuits_by_hand import SPACE, TRUTHS, device, in_search, noisy
+from benchmarks.table import Row
 from fitting import (
     Descent,
     LeastSquares,
@@ -35,15 +24,24 @@ from fitting import (
 )
 from fitting.estimate.single import begin_fit
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-
-from circuits_by_hand import SPACE, device, noisy
-
-TRUTHS = {
-    "10 nF, 100 kohm, 20 kohm, 2 kH": (1e-8, 1e5, 2e4, 2e3),
-    "10 mF, 1 ohm, 0.5 ohm, 0.5 H": (1e-2, 1.0, 0.5, 0.5),
-    "10 nF, 100 kohm, 1 Mohm, 100 kH": (1e-8, 1e5, 1e6, 1e5),
+COUNTS = {
+    "starts": (1000, "single starts"),
+    "draws": (200, "spectra that many starts fit, and for the times"),
+    "descents": (10, "spectra for L-BFGS"),
+    "intervals": (500, "spectra for the coverage"),
+    "repeats": (3, "of the times"),
 }
+NAMED = dict(
+    zip(
+        (
+            "10 nF, 100 kohm, 20 kohm, 2 kH",
+            "10 mF, 1 ohm, 0.5 ohm, 0.5 H",
+            "10 nF, 100 kohm, 1 Mohm, 100 kH",
+        ),
+        TRUTHS,
+        strict=True,
+    )
+)
 # Relative rms residual, per cent, as independent scipy fits gave them.
 MODELS = {"rc": ("rc", ()), "2d": ("2d", ()), "2d+cpe": ("2d", ("cpe",)),
           "2d+cpe+polarisation": ("2d", ("cpe", "polarisation"))}  # fmt: skip
@@ -54,30 +52,22 @@ TABLE = {
 }
 
 
-def in_search(values):
-    """(C, R_b, R_a, L) to the search vector ln(C, R_b, g, tau)."""
-    C, R_b, R_a, L = np.log(values).T
-    return np.stack([C, R_b, -R_a, L - R_a], axis=-1)
-
-
 def single_starts(seed, count):
     """Share of single searches, drawn within two decades, that reach the optimum."""
     found = {}
-    for name, truth in TRUTHS.items():
+    for name, truth in NAMED.items():
         rng = np.random.default_rng([seed, 1])
         spectrum = noisy(truth, rng)
         begin = np.asarray(truth) * 10 ** rng.uniform(-2, 2, size=(count, 4))
         problem, best, x_scale = begin_fit(spectrum, device(*truth), SPACE, MultiStart(0), seed)
         least = float(problem.search(LeastSquares(), best, x_scale).chi2[0])
-        problem.search(LeastSquares(), in_search(begin), x_scale)
-        start = time.perf_counter()
-        ends = problem.search(LeastSquares(), in_search(begin), x_scale)
-        seconds = time.perf_counter() - start
+        starts = in_search(begin)
+        ends, _, warm = timed(problem.search, LeastSquares(), starts, x_scale)
         reached = int(np.sum(ends.chi2 <= least * 1.001))
         lower = int(np.sum(ends.chi2 < least * 0.999))
         found[name] = dict(
             reached=reached, of=count, lower_than_from_truth=lower,
-            microseconds_a_start=1e6 * seconds / count, mean_steps=float(ends.steps.mean()),
+            microseconds_a_start=1e6 * warm.median / count, mean_steps=float(ends.steps.mean()),
         )  # fmt: skip
     return found
 
@@ -85,16 +75,16 @@ def single_starts(seed, count):
 def multi_start(seed, draws):
     """Whether the default search, from the data alone, reaches the optimum found from the truth."""
     found = {}
-    for name, truth in TRUTHS.items():
+    for name, truth in NAMED.items():
         rng = np.random.default_rng([seed, 2])
         reached, seconds = 0, []
         for k in range(draws):
             spectrum = noisy(truth, rng)
             least = fit(spectrum, device(*truth), SPACE, starts=MultiStart(0)).chi2
             model, space, box = element_model("2d", spectrum=spectrum, lead=False, series=False)
-            start = time.perf_counter()
-            result = fit(spectrum, model, space, starts=MultiStart(box=box), seed=seed + k)
-            seconds.append(time.perf_counter() - start)
+            with Clock() as clock:
+                result = fit(spectrum, model, space, starts=MultiStart(box=box), seed=seed + k)
+            seconds.append(clock.wall)
             reached += result.chi2 <= least * (1 + 1e-4)
         found[name] = dict(reached=reached, of=draws, median_seconds=float(np.median(seconds)))
     return found
@@ -103,7 +93,7 @@ def multi_start(seed, draws):
 def descent(seed, draws):
     """chi2 of optax's L-BFGS over chi2 of Levenberg-Marquardt, the worst of some draws."""
     found = {}
-    for name, truth in TRUTHS.items():
+    for name, truth in NAMED.items():
         rng = np.random.default_rng([seed, 3])
         ratios = []
         for k in range(draws):
@@ -121,7 +111,7 @@ def descent(seed, draws):
 def coverage(seed, draws):
     """Share of 68 % intervals that hold the truth, for each parameter and derived element."""
     found = {}
-    for name, truth in TRUTHS.items():
+    for name, truth in NAMED.items():
         rng = np.random.default_rng([seed, 4])
         C, R_b, R_a, L = truth
         want = dict(C=C, R_b=R_b, g=1 / R_a, tau=L / R_a)
@@ -137,7 +127,7 @@ def coverage(seed, draws):
     return found
 
 
-def unwrap(folder):
+def of_cells(folder):
     """The table of residuals, and both series with the 2D circuit and a constant-phase element."""
     data = {cell: np.load(folder / f"pero_{cell}.npz") for cell in ("l300", "d300")}
 
@@ -167,10 +157,10 @@ def unwrap(folder):
     series = {}
     for cell in data:
         spectra = [spectrum(cell, k).within(high=6e6) for k in range(48)]
-        start = time.perf_counter()
-        result = fit_series(spectra, partial(element_model, "2d", ("cpe",)))
+        with Clock() as clock:
+            result = fit_series(spectra, partial(element_model, "2d", ("cpe",)))
         series[cell] = dict(
-            seconds=time.perf_counter() - start,
+            seconds=clock.wall,
             R_a_kohm=" ".join(f"{f['R_a'] / 1e3:.1f}" for f in result.fits),
             outliers=np.flatnonzero(result.outlier).tolist(),
             not_converged=[k for k, f in enumerate(result.fits) if not f.ok],
@@ -178,14 +168,14 @@ def unwrap(folder):
     return dict(table=table, series=series)
 
 
-def speed(seed, count, starts=16):
+def speed(seed, count, repeats, starts=16):
     """Time of our searches and of scipy's, same spectra, starts and residuals; both warm.
 
     scipy: MINPACK's Levenberg-Marquardt and the trust region method on logarithms, with the
     analytic Jacobian and with finite differences, on the circuit written by hand. Starts within
     a decade of the truth; the best of one, and of `starts`.
     """
-    truth = TRUTHS["10 nF, 100 kohm, 20 kohm, 2 kH"]
+    truth = TRUTHS[0]
     rng = np.random.default_rng([seed, 5])
     spectra = [noisy(truth, rng) for _ in range(count)]
     begins = np.asarray(truth) * 10 ** rng.uniform(-1, 1, size=(count, starts, 4))
@@ -232,13 +222,14 @@ def speed(seed, count, starts=16):
     found = {}
     for n in (1, starts):
         ours(n)
-        table = {}
-        for name, run in runs.items():
-            start = time.perf_counter()
-            chi2 = np.array(run(n))
-            ms = 1e3 * (time.perf_counter() - start) / count
-            reached = float(np.mean(chi2 <= np.array(least) * 1.001))
-            table[name] = dict(milliseconds_a_spectrum=ms, reached=reached)
+        answers, taken = interleaved([(k, partial(run, n)) for k, run in runs.items()], repeats)
+        table = {
+            name: dict(
+                milliseconds_a_spectrum=1e3 * taken[name].median / count,
+                reached=float(np.mean(np.array(chi2) <= np.array(least) * 1.001)),
+            )
+            for name, chi2 in answers.items()
+        }
         base = table["ours"]["milliseconds_a_spectrum"]
         for row in table.values():
             row["times_ours"] = row["milliseconds_a_spectrum"] / base
@@ -246,41 +237,38 @@ def speed(seed, count, starts=16):
     return found
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--quick", action="store_true", help="a tenth of the counts, not written")
-    parser.add_argument("--data", type=Path, help="folder of the measured spectra")
-    options = parser.parse_args()
-    here = Path(__file__).resolve()
-    folder = options.data or here.parents[2] / "shared/data/perovskite_eis"
-    share = 10 if options.quick else 1
-    result = {
-        "command": f"benchmarks/spectrum_fit.py --seed {options.seed}",
-        "machine": f"{platform.machine()}, {platform.system()}, python {platform.python_version()}",
-        "device": str(jax.devices()[0]),
-        "versions": {n: version(n) for n in ("jax", "equinox", "optax", "numpy", "scipy")},
-    }
+def run(options):
+    o = options
     parts = {
-        "single_starts": lambda: single_starts(options.seed, 1000 // share),
-        "multi_start": lambda: multi_start(options.seed, 200 // share),
-        "descent": lambda: descent(options.seed, 10 // min(share, 5)),
-        "coverage": lambda: coverage(options.seed, 500 // share),
-        "speed": lambda: speed(options.seed, 200 // share),
+        "single_starts": partial(single_starts, o.seed, o.starts),
+        "multi_start": partial(multi_start, o.seed, o.draws),
+        "descent": partial(descent, o.seed, o.descents),
+        "coverage": partial(coverage, o.seed, o.intervals),
+        "speed": partial(speed, o.seed, o.draws, o.repeats),
     }
-    if folder.is_dir():
-        parts["measured"] = lambda: unwrap(folder)
-    for name, part in parts.items():
-        start = time.perf_counter()
-        result[name] = part()
-        result[name]["seconds_in_all"] = round(time.perf_counter() - start, 2)
-        print(name, json.dumps(result[name], indent=1), flush=True)
-    if not options.quick:
-        out = here.parent / "results/spectrum_fit.json"
-        out.parent.mkdir(exist_ok=True)
-        out.write_text(json.dumps(result, indent=1) + "\n")
-        print(f"wrote {out.relative_to(here.parents[1])}")
+    if folder := measured_data(options, "perovskite_eis"):
+        parts["measured"] = partial(of_cells, folder)
+    return parts
 
 
-if __name__ == "__main__":
-    main()
+def _sum(rows, key):
+    return sum(row[key] for row in rows.values())
+
+
+ROW = Row(
+    counted=lambda r: "; ".join(
+        f"{_sum(r[part], 'reached')} of {_sum(r[part], 'of')} {words} reach the optimum"
+        for part, words in (("single_starts", "single starts"), ("multi_start", "searches"))
+    ),
+    error=lambda r: "68 % intervals hold {:.0f} %".format(
+        100 * np.mean([share for row in r["coverage"].values() for share in row.values()])
+    ),
+    time=lambda r: (
+        f"{1e3 * max(row['median_seconds'] for row in r['multi_start'].values()):.0f} ms a spectrum"
+    ),
+    peer=lambda r: "; ".join(
+        f"{starts}: scipy lm "
+        f"{r['speed'][starts]['scipy lm, analytic']['times_ours']:.1f} times as long"
+        for starts in ("1 start", "16 starts")
+    ),
+)

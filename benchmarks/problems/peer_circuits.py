@@ -1,4 +1,4 @@
-"""The circuits of `peers.py`: ours, by hand for scipy and lmfit, and for impedance.py."""
+"""The circuits of the benchmark `peers`: ours, and by hand for scipy, lmfit and impedance.py."""
 
 from collections.abc import Callable
 from typing import ClassVar, NamedTuple

@@ -1,0 +1,1 @@
+"""What this project is measured by: `python -m benchmarks` lists the questions, and runs them."""

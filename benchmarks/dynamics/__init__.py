@@ -1,0 +1,1 @@
+"""Questions about the device as a dynamical system, one a module."""

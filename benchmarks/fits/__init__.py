@@ -1,0 +1,1 @@
+"""Questions about fits to data, one a module."""

@@ -1,0 +1,1 @@
+"""Answers from methods and programs that share no code with the library."""
