@@ -19,9 +19,11 @@ from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
 # Shapes and types in the package's signatures are checked wherever a test calls them.
-install_import_hook("jaxmem", "typecheck.check")
+install_import_hook(["jaxmem", "fitting"], "typecheck.check")
 
 jax.config.update("jax_enable_x64", True)
+# An array that meets one of another rank does so on purpose: by an index or a named axis.
+jax.config.update("jax_numpy_rank_promotion", "raise")
 
 settings.register_profile(
     "default", deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow]

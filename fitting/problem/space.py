@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float
 
 from jaxmem.lens import Lens, describe, locate, path, put_leaves
 
@@ -163,7 +163,7 @@ class Space(eqx.Module):
         """The search vector at which the model stands: ln|p| or p, shape `(parameters,)`."""
         return self.resolve(model).pack(model)
 
-    def unpack(self, vector: Float[Array, "parameters"], model: Any) -> Any:
+    def unpack(self, vector: Float[ArrayLike, "parameters"], model: Any) -> Any:
         """The model at a search vector."""
         return self.resolve(model).unpack(jnp.asarray(vector), model)
 

@@ -103,7 +103,7 @@ def _was_set(values: np.ndarray, freq: np.ndarray) -> bool:
     if not whole or 2 * len(whole) < len(distinct):
         return False
     bands = [freq[values == value] for value in whole]
-    return max(b.min() for b in bands) < min(b.max() for b in bands)
+    return bool(max(b.min() for b in bands) < min(b.max() for b in bands))
 
 
 def _sweeps(freq: np.ndarray) -> np.ndarray:

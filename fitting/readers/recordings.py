@@ -140,7 +140,7 @@ def _recordings(
 def _log_spaced(t: np.ndarray) -> bool:
     """Whether values climb by one factor, over a decade at least."""
     step = np.diff(np.log(t))
-    return t[0] > 0 and t[-1] > 10 * t[0] and bool(np.ptp(step) < 0.02 * np.median(step))
+    return bool(t[0] > 0 and t[-1] > 10 * t[0] and np.ptp(step) < 0.02 * np.median(step))
 
 
 def _values(source: Source, table: Table, column: Column) -> np.ndarray:

@@ -21,7 +21,7 @@ TABLE = {
 
 
 @pytest.fixture(scope="session")
-def unwrap():
+def measured():
     from conftest import SHARED
 
     folder = SHARED / "data/perovskite_eis"
@@ -37,7 +37,7 @@ def unwrap():
 
 @pytest.mark.parametrize("cell, k", TABLE)
 def test_measured_residuals_are_those_of_independent_fits(measured, cell, k):
-    s = unwrap(cell, k)
+    s = measured(cell, k)
     models = [("rc", ()), ("2d", ()), ("2d", ("cpe",)), ("2d", ("cpe", "polarisation"))]
     for (kind, add), want in zip(models, TABLE[cell, k], strict=True):
         model, space, box = element_model(kind, add, spectrum=s)
@@ -75,7 +75,7 @@ def test_without_the_lead_the_first_spectrum_fits_worse(measured):
 
 @pytest.mark.parametrize("cell, k", TABLE)
 def test_3d_is_not_identifiable_from_a_measured_spectrum(measured, cell, k):
-    s = unwrap(cell, k)
+    s = measured(cell, k)
     fits = {}
     for kind in ("2d", "3d"):
         model, space, box = element_model(kind, ("cpe",), spectrum=s)

@@ -122,4 +122,4 @@ def _is_corner(V, I, a: int, b: int, below: float, far: int) -> bool:
     into = min(far, (b - a + 1) // 3)
     # On a short plateau the voltage may turn at once: there the step onto it must do.
     inside = (V[a + into] - V[a]) / into if b - a >= 5 else V[a] - V[a - 1]
-    return min(outside, inside) > STRAIGHT * max(outside, inside)
+    return bool(min(outside, inside) > STRAIGHT * max(outside, inside))
