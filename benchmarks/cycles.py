@@ -102,7 +102,7 @@ def check(cases, found):
     begin = time.perf_counter()
     cycles, fine = jax.block_until_ready(run(stacked(cases), jnp.array(at)))
     seconds = time.perf_counter() - begin
-    good = np.asarray(cycles.result) == 0
+    good = np.asarray(cycles.result == jm.RESULTS.successful)
     period = np.abs(cycles.period / fine.period - 1)[good]
     top = (np.abs(cycles.u_max - fine.u_max) / (fine.u_max - fine.u_min))[good]
     back = [

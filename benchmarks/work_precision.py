@@ -101,7 +101,7 @@ def own(solver, gate):
             clock = time.perf_counter()
             u, x, result = jax.block_until_ready(run(*args))
             best = min(best, time.perf_counter() - clock)
-        ok = bool(result == diffrax.RESULTS.successful)
+        ok = bool(result == jm.RESULTS.successful)
         values = {"u": u[1:], "i_c": x[1:, 0], "f": x[1:, 1]}
         return {k: np.asarray(v) for k, v in values.items()}, ok, best
 

@@ -52,6 +52,7 @@ from .responses import response_to_periodic as response_to_periodic
 from .responses import settle as settle
 from .responses import solve as solve
 from .responses import steady_curve as steady_curve
+from .results import RESULTS as RESULTS
 from .stability import Change as Change
 from .stability import CycleBranch as CycleBranch
 from .stability import Entrainment as Entrainment

@@ -13,6 +13,7 @@ from jaxmem.circuits.circuit import Circuit
 from jaxmem.fields import is_concrete, require
 from jaxmem.responses.steady import operating_point, rest_at
 from jaxmem.responses.transient import Transient, solve
+from jaxmem.results import RESULTS
 
 
 class PeriodicResponse(eqx.Module):
@@ -117,7 +118,8 @@ def settle(
     For fits: under `jit`, with derivatives with respect to device and drive. Newton's method on
     the period map in forward mode, from rest; its last iteration carries the sensitivity to the
     state at t[0], so that one further integration has the derivatives (implicit function theorem).
-    `options` are those of `solve`. If the state does not close, every value is NaN.
+    `options` are those of `solve`. If the state does not close, every value is NaN and `result` is
+    `RESULTS.not_periodic`. `steps` counts those of the integration that is returned.
     """
     circuit = circuit.in_time()
     device = circuit.device
@@ -135,7 +137,8 @@ def settle(
         start = (y[0] * unit, circuit.device.unchart(y[1:]))
         out = solve(circuit, whole, start=start, throw=False, **options)
         z = circuit.device.chart(out.x[close])
-        return jnp.concatenate([(out.u[close] / unit)[None], z]), (out.u, out.x, out.I, out.V)
+        end = jnp.concatenate([(out.u[close] / unit)[None], z])
+        return end, (out.u, out.x, out.I, out.V), out.steps
 
     frozen = jax.lax.stop_gradient(circuit)
     size = begin.shape[0]
@@ -144,7 +147,7 @@ def settle(
         y, _, _, k, _ = carry
 
         def twice(y):
-            end, seen = run(frozen, y)
+            end, seen, _ = run(frozen, y)
             return (end, seen), end
 
         (M, S), P = jax.jacfwd(twice, has_aux=True)(y)
@@ -161,7 +164,7 @@ def settle(
     empty = (line, jnp.zeros((m, size - 1, size)), line, line)
     carry = (begin, jnp.zeros((size, size)), empty, jnp.asarray(0), jnp.asarray(jnp.inf))
     y, M, S, _, last = jax.lax.stop_gradient(jax.lax.while_loop(going, newton, carry))
-    P, seen = run(circuit, y)
+    P, seen, steps = run(circuit, y)
     off = jnp.linalg.solve(jnp.eye(size) - M, P - y)
     closed = last <= tol
     moved = jax.tree.map(lambda value, slope: value + slope @ off, seen, S)
@@ -169,9 +172,9 @@ def settle(
     place = jnp.arange(t.shape[0])
     place = jnp.where(place >= close, place + 1, place)
     u, x, I, V = jax.tree.map(lambda a: jnp.where(closed, a[place], jnp.nan), moved)
-    code = jnp.asarray(0)
+    result = RESULTS.where(closed, RESULTS.successful, RESULTS.not_periodic)
     names, units = device.state_names, device.state_units
-    return Transient(t, u, x, I, V, code, code, names, units, ())
+    return Transient(t, u, x, I, V, steps, result, names, units, ())
 
 
 def _mean(wave, start, period):

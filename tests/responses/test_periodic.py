@@ -56,3 +56,15 @@ def test_bad_periods_and_no_periodic_state_are_told():
     circuit = jm.Circuit(jm.paper_device(), jm.VoltageDrive(jm.Sine(0.4, 0.2)))
     with pytest.raises(ValueError, match="period must be positive"):
         jm.response_to_periodic(circuit, -1.0)
+
+
+def test_a_settled_transient_says_whether_it_closed_and_in_how_many_steps():
+    device = jm.Memristor2D(1.0, 0.01, 10.0, 1.0, 0.05, 1.0)
+    circuit = jm.Circuit(device, jm.VoltageDrive(jm.Sine(AMPLITUDE, FREQ, offset=OFFSET)))
+    t = jnp.linspace(0.0, 4.0, 9)
+    settled = jm.settle(circuit, t, 1 / FREQ)
+    assert settled.successful and int(settled.steps) > 10
+    np.testing.assert_allclose(settled.I, settled_current(np.asarray(t)), rtol=1e-5)
+    open_ended = jm.settle(circuit, t, 1 / FREQ, max_iterations=0)
+    assert open_ended.result == jm.RESULTS.not_periodic and not open_ended.successful
+    assert np.isnan(open_ended.u).all()

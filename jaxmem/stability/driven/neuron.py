@@ -8,13 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
-from jaxtyping import Array, Bool, Float, Int, Real
+from jaxtyping import Array, Bool, Float, Real
 from scipy.optimize import root_scalar
 
 from jaxmem.circuits import Circuit, Constant, CurrentDrive, PulseTrain, VoltageDrive
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
 from jaxmem.responses import solve
+from jaxmem.results import RESULTS
 from jaxmem.stability.cycles.branch import cycle_branch
 from jaxmem.stability.cycles.cycle import limit_cycle
 from jaxmem.stability.equilibria.hopf import hopf_points
@@ -62,13 +63,13 @@ class FICurve(NamedTuple):
 
     - `drive` [A] or [V]; `frequency` [Hz] of the stable cycle, NaN where there is none.
     - `from_rest`: whether rest is unstable there, so that it spikes by itself.
-    - `result`: the code of `limit_cycle`.
+    - `result`: those of `limit_cycle`, `(k,)`.
     """
 
     drive: Float[Array, "k"]
     frequency: Float[Array, "k"]
     from_rest: Bool[Array, "k"]
-    result: Int[Array, "k"]
+    result: RESULTS
 
 
 def fi_curve(
@@ -83,7 +84,7 @@ def fi_curve(
     Each is a `limit_cycle`, with its derivatives; all are one program. `from_rest` is read off the
     Hopf points in the order of the drive: it holds for devices with one equilibrium at each.
 
-    **Raises:** `ValueError` as `limit_cycle`; what does not oscillate is NaN with its code.
+    **Raises:** `ValueError` as `limit_cycle`; what does not oscillate is NaN with its `result`.
     """
     check_drive("fi_curve", device, drive)
     drives = jnp.atleast_1d(jnp.asarray(drives, dtype=jnp.result_type(float)))

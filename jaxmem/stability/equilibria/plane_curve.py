@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxmem.devices.branch import Scalar
+from jaxmem.results import RESULTS
 
 Plane = Float[Array, "2"]
 
@@ -22,16 +23,16 @@ SIDES = np.array([-1.0, 1.0])
 class PlaneCurve(NamedTuple):
     """Points of the curve in its order, `(401, 2)`, and their unit tangents; `shown` are true.
 
-    `whole`: whether it is closed, or both ends lie where it was to stop.
+    `result`: successful if it is closed, or both ends lie where it was to stop.
     """
 
     ys: Float[Array, "m 2"]
     tangents: Float[Array, "m 2"]
     shown: Bool[Array, "m"]
-    whole: Bool[Array, ""]
+    result: RESULTS
 
 
-class Trace(NamedTuple):
+class Side(NamedTuple):
     """The state of the walk to one side."""
 
     y: Plane
@@ -78,7 +79,7 @@ def follow(
     """
     first = direction(h, origin)
 
-    def step(s: Trace) -> Trace:
+    def step(s: Side) -> Side:
         y, moved = correct(h, s.y + s.step * s.tangent, s.tangent)
         tangent = direction(h, y)
         tangent = tangent * jnp.sign(tangent @ s.tangent)
@@ -90,7 +91,7 @@ def follow(
         k = jnp.where(good, s.count, LENGTH)
         length = jnp.where(good, jnp.minimum(1.4 * s.step, LARGEST), s.step / 2)
         count = s.count + good
-        return Trace(
+        return Side(
             jnp.where(good, y, s.y), jnp.where(good, tangent, s.tangent), length, count,
             out | closed | (length < SMALLEST) | (count >= LENGTH), out, closed,
             s.ys.at[k].set(y, mode="drop"), s.tangents.at[k].set(tangent, mode="drop"),
@@ -98,7 +99,7 @@ def follow(
 
     def walk(sign):
         nan, no = jnp.full((LENGTH, 2), jnp.nan), jnp.asarray(False)
-        begin = Trace(
+        begin = Side(
             origin, sign * first, jnp.asarray(FIRST), jnp.zeros((), int), ~start, no, no, nan, nan
         )
         return jax.lax.while_loop(lambda s: ~s.stopped, step, begin)
@@ -111,11 +112,15 @@ def follow(
     ahead = on.ys.at[last].set(origin, mode="drop")
     tangents = on.tangents.at[last].set(first, mode="drop")
     k = jnp.arange(2 * LENGTH + 1) - LENGTH
+    whole = on.closed | (back.ended & on.ended)
+    long = (~on.ended & (on.count >= LENGTH)) | (~back.ended & (back.count >= LENGTH))
+    result = RESULTS.where(long, RESULTS.curve_too_long, RESULTS.step_too_short)
+    result = RESULTS.where(whole, RESULTS.successful, result)
     return PlaneCurve(
         jnp.concatenate([back.ys[::-1], origin[None], ahead]),
         jnp.concatenate([-back.tangents[::-1], first[None], tangents]),
         start & (k >= -kept) & (k <= on.count + on.closed) & (k <= LENGTH),
-        start & (on.closed | (back.ended & on.ended)),
+        RESULTS.where(start, result, RESULTS.no_start),
     )
 
 
