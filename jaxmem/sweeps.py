@@ -171,7 +171,8 @@ def _names(result, coordinates) -> list[str]:
     """Names of the variables, in the order of the leaves of what the function returns."""
     found = []
     for keys, leaf in jax.tree_util.tree_flatten_with_path(result)[0]:
-        name = jax.tree_util.keystr(keys, simple=True, separator=".")
+        # A result (`jaxmem.RESULTS`) is its number here, under its own name.
+        name = jax.tree_util.keystr(keys, simple=True, separator=".").removesuffix("._value")
         if not isinstance(leaf, jax.ShapeDtypeStruct):
             raise ValueError(
                 f"sweep: the function returns a {type(leaf).__name__} {name}; return arrays only"

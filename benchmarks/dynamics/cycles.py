@@ -89,7 +89,7 @@ def check(cases, found):
     run = jax.jit(lambda s, I: jax.lax.map(lambda a: jax.vmap(both, (None, 0))(*a), (s, I)))
     with Clock() as clock:
         cycles, fine = jax.block_until_ready(run(stacked(cases), jnp.array(at)))
-    good = np.asarray(cycles.result) == 0
+    good = np.asarray(cycles.result == jm.RESULTS.successful)
     period = np.abs(cycles.period / fine.period - 1)[good]
     top = (np.abs(cycles.u_max - fine.u_max) / (fine.u_max - fine.u_min))[good]
     back = [

@@ -86,7 +86,7 @@ def own(solver, gate):
     def attempt(case, times, tol):
         args = circuit(case, gate), jnp.asarray(np.append(0.0, times)), jnp.asarray(tol)
         (u, x, result), _, warm = timed(run, *args, repeats=3)
-        ok = bool(result == diffrax.RESULTS.successful)
+        ok = bool(result == jm.RESULTS.successful)
         values = {"u": u[1:], "i_c": x[1:, 0], "f": x[1:, 1]}
         return {k: np.asarray(v) for k, v in values.items()}, ok, warm.median
 

@@ -5,7 +5,6 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from diffrax import RESULTS
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Complex, Float, Real
 
@@ -14,6 +13,7 @@ from jaxmem.fields import is_concrete, require
 from jaxmem.responses.period_map import PeriodMap, first_edge
 from jaxmem.responses.steady import rest_at
 from jaxmem.responses.transient import Transient, approximations
+from jaxmem.results import RESULTS
 
 # A Newton step moves a state by so many of its units at most: far off, the map is no straight line.
 LONGEST_STEP = 20.0
@@ -143,9 +143,8 @@ def _closed(circuit, t, period, multipliers, tol, most, options, notes) -> Perio
     place = jnp.where(place >= close, place + 1, place)
     hide = lambda a: jnp.where(closed, a, jnp.nan)
     u, x, I, V = (hide(a[place]) for a in moved)
-    failed: Any = RESULTS.nonlinear_divergence
     lost = (out.result == RESULTS.successful) & ~closed
-    result = RESULTS.where(lost, failed, out.result)
+    result = RESULTS.where(lost, RESULTS.not_periodic, out.result)
     names, units = circuit.device.state_names, circuit.device.state_units
     transient = Transient(t, u, x, I, V, out.steps, result, names, units, notes)
     residual = jnp.max(jnp.abs(P - y))

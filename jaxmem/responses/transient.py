@@ -7,7 +7,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from diffrax import RESULTS
 from jax.flatten_util import ravel_pytree
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, Real
@@ -17,6 +16,7 @@ from jaxmem.circuits.drive import LETTER, choose
 from jaxmem.fields import is_concrete, require
 from jaxmem.responses.rosenbrock import Rodas5P, tolerances
 from jaxmem.responses.steady import OperatingPoint, operating_point, rest_at
+from jaxmem.results import RESULTS
 
 SPLIT = (diffrax.KenCarp3, diffrax.KenCarp4, diffrax.KenCarp5, diffrax.Sil3)
 
@@ -31,7 +31,7 @@ class Transient(eqx.Module):
 
     `u` voltage over the memristor [V], `x` the branches' states (in the order of `state_names`,
     in `state_units`), `I` terminal current [A], `V` applied voltage [V]. At a jump the values
-    are those after it. `steps` counts accepted steps, `result` is diffrax's code, and `notes`
+    are those after it. `steps` counts accepted steps, `result` says how it ended, and `notes`
     says in words what was approximated.
     """
 
@@ -41,7 +41,7 @@ class Transient(eqx.Module):
     I: Float[Array, "t"]
     V: Float[Array, "t"]
     steps: Int[Array, ""]
-    result: Any
+    result: RESULTS
     state_names: tuple[str, ...] = eqx.field(static=True)
     state_units: tuple[str, ...] = eqx.field(static=True)
     notes: tuple[str, ...] = eqx.field(static=True)
@@ -96,7 +96,7 @@ def solve(
     is left out: `notes` says so.
 
     **Raises:** `ValueError` on times that do not ascend; `RuntimeError` if the integration
-    fails. Under `jit` or `vmap` failures are NaN and a code in `result`.
+    fails. Under `jit` or `vmap` failures are NaN, and `result` says why.
     """
     if not isinstance(circuit, Circuit):
         raise ValueError(f"solve: wants a Circuit first, got {type(circuit).__name__}")
@@ -325,11 +325,11 @@ def _integrate(primal, settings, adjoint):
             return samples, end[0], solution.stats["num_accepted_steps"], solution.result
 
         def skip(y):
-            return jnp.broadcast_to(y, (window, y.shape[0])), y, 0, RESULTS.successful
+            return jnp.broadcast_to(y, (window, y.shape[0])), y, 0, diffrax.RESULTS.successful
 
         samples, y_end, steps, result = jax.lax.cond((b > a) & ~bad, run, skip, y)
         seen = jax.vmap(lambda s, v: here.observe(s, v, at, scale))(times, samples)
-        failed = bad | (result != RESULTS.successful)
+        failed = bad | (result != diffrax.RESULTS.successful)
         return (y_end, wave.value(b, at), failed), (seen, steps, result, failed)
 
     lost_at_start = ~jnp.all(jnp.isfinite(y))
@@ -345,9 +345,9 @@ def _integrate(primal, settings, adjoint):
 
     out = jax.tree.map(pick, seen)
     worst = jax.tree.map(lambda r: r[jnp.argmax(failed)], results)
-    diverged: Any = RESULTS.nonlinear_divergence
-    worst = RESULTS.where(lost_at_start, diverged, worst)
-    return out, jnp.sum(steps), worst
+    diverged: Any = diffrax.RESULTS.nonlinear_divergence
+    worst = diffrax.RESULTS.where(lost_at_start, diverged, worst)
+    return out, jnp.sum(steps), RESULTS.promote(worst)
 
 
 @eqx.filter_jit

@@ -56,3 +56,15 @@ def test_bad_periods_and_no_periodic_state_are_told():
     circuit = jm.Circuit(jm.paper_device(), jm.VoltageDrive(jm.Sine(0.4, 0.2)))
     with pytest.raises(ValueError, match="period must be positive"):
         jm.periodic_state(circuit, -1.0)
+
+
+def test_a_settled_state_says_whether_it_closed_and_in_how_many_steps():
+    device = jm.Memristor2D(1.0, 0.01, 10.0, 1.0, 0.05, 1.0)
+    circuit = jm.Circuit(device, jm.VoltageDrive(jm.Sine(AMPLITUDE, FREQ, offset=OFFSET)))
+    t = jnp.linspace(0.0, 4.0, 9)
+    settled = jm.periodic_state(circuit, 1 / FREQ, t).transient
+    assert settled.successful and int(settled.steps) > 10
+    np.testing.assert_allclose(settled.I, settled_current(np.asarray(t)), rtol=1e-5)
+    short = jm.periodic_state(circuit, 1 / FREQ, t, max_iterations=0, throw=False).transient
+    assert short.result == jm.RESULTS.not_periodic and not short.successful
+    assert np.isnan(short.u).all()

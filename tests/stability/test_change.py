@@ -12,7 +12,6 @@ from strategies import FitzHughNagumo, letters
 import jaxmem as jm
 from benchmarks.oracles.hopf_cubic import cubic_roots
 from benchmarks.problems.drawn_devices import draw_device
-from jaxmem.stability.why import change as module
 
 NAMES = ("R_b", "C_m", "i_c0", "V_m", "tau_d", "tau_k")
 
@@ -38,7 +37,7 @@ def test_least_change_of_all_parameters_together():
         case = draw_device(rng, True, gain=(1.0, 1000.0), spread=2.0)
         found = jm.smallest_change(jm.Memristor3D(**case))
         z = np.log(np.asarray(found.factors))
-        assert found.names == NAMES and int(found.result) == 0
+        assert found.names == NAMES and found.result == jm.RESULTS.successful
         assert bool(found.spikes) == (cubic_roots(**case).size == 2)
         assert float(found.distance) == pytest.approx(np.linalg.norm(z), rel=1e-9)
         # It is on the boundary, and a little farther is beyond it.
@@ -107,7 +106,7 @@ def test_voltage_drive_is_current_drive_with_both_resistances():
     assert not behind.spikes and float(behind.factors[0]) > 1
     # The series resistance counts only where it closes the circuit.
     free = jm.smallest_change(jm.Memristor3D(R_b=1.0, R_s=0.25, **case), lambda d: d.R_s)
-    assert int(free.result) == module.NONE and np.isnan(free.alone).all()
+    assert free.result == jm.RESULTS.no_change and np.isnan(free.alone).all()
 
 
 @pytest.mark.parametrize("b", [0.5, 0.9])
@@ -119,7 +118,7 @@ def test_fitzhugh_nagumo_in_closed_form(b):
     found = jm.smallest_change(device, *chosen, u_range=(-1.5, 1.7))
     assert found.names == ("C_m", "branches.w.b", "branches.w.eps")
     assert not found.spikes and float(found.u) == pytest.approx(0.0, abs=1e-6)
-    if int(found.result) == 0:
+    if found.result == jm.RESULTS.successful:
         np.testing.assert_allclose(found.factors, (1 / (eps * b * C)) ** (1 / 3), rtol=1e-7)
     np.testing.assert_allclose(found.alone[:, 0], 1 / (eps * b * C), rtol=1e-9)
 
@@ -128,7 +127,7 @@ def test_a_saddle_is_no_oscillation():
     # With b > 1 the rest at u = 0 is a saddle: the trace vanishes, and nothing oscillates.
     device = jm.Device(4.0, {"w": FitzHughNagumo(0.7, 1.5, 3.0)})
     found = jm.smallest_change(device, lambda d: d.C_m, u_range=(-1.5, 1.7))
-    assert int(found.result) == module.SADDLE and np.isnan(found.factors).all()
+    assert found.result == jm.RESULTS.saddle and np.isnan(found.factors).all()
 
 
 def test_two_dimensions_never_and_the_second_lag_in_closed_form():
@@ -136,7 +135,7 @@ def test_two_dimensions_never_and_the_second_lag_in_closed_form():
     for tau_m in (1.0, 0.1, 0.01):
         two = jm.paper_device(tau_m=tau_m, tau_d=1.0)
         never = jm.smallest_change(two)
-        assert int(never.result) == module.NONE and np.isnan(never.alone).all()
+        assert never.result == jm.RESULTS.no_change and np.isnan(never.alone).all()
         lag = jm.second_lag(two)
         S, P = tau_m + 1, 1 / tau_m + 1
         f = 1 / (1 + np.exp(-np.linspace(-12, 12, 200_001)))

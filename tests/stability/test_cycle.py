@@ -14,7 +14,6 @@ from strategies import FitzHughNagumo
 import jaxmem as jm
 from benchmarks.oracles.hopf_cubic import cubic_roots
 from benchmarks.problems.drawn_devices import draw_device
-from jaxmem.stability.cycles.cycle import NO_CYCLE, NO_HOPF
 
 NAMES = dict(Rb="R_b", ic0="i_c0", VT="V_T", Vm="V_m", Cm="C_m", td="tau_d", tk="tau_k")
 LETTERS = tuple(NAMES.values())
@@ -135,18 +134,18 @@ def test_no_cycle_is_said():
     quiet = jm.Memristor3D(**SETS["A"] | {"tau_k": 10.0, "C_m": 0.1})
     with pytest.raises(ValueError, match="no Hopf point"):
         at_current(quiet, 6.0)
-    assert int(at_current(quiet, 6.0, throw=False).result) == NO_HOPF
+    assert at_current(quiet, 6.0, throw=False).result == jm.RESULTS.no_hopf_point
     device = jm.Memristor3D(**SETS["A"])
     with pytest.raises(ValueError, match=r"no cycle .*Hopf points at 2\.09267, 10\.739"):
         at_current(device, 1.0)
     missing = at_current(device, 1.0, throw=False)
-    assert int(missing.result) == NO_CYCLE and np.isnan(missing.period) and not missing.stable
+    assert missing.result == jm.RESULTS.no_cycle and np.isnan(missing.period) and not missing.stable
     with pytest.raises(ValueError, match="constant drive, got Sine"):
         jm.limit_cycle(jm.Circuit(device, jm.CurrentDrive(jm.Sine(1.0, 1.0))))
     with pytest.raises(ValueError, match="R_s = 0"):
         jm.limit_cycle(jm.Circuit(device, jm.VoltageDrive(jm.Constant(1.0))))
     flat = jm.paper_device(tau_m=1.0, tau_d=1.0)  # two states: never
-    assert int(at_current(flat, 6.0, throw=False).result) == NO_HOPF
+    assert at_current(flat, 6.0, throw=False).result == jm.RESULTS.no_hopf_point
 
 
 def test_two_states_have_an_empty_branch():
@@ -318,7 +317,8 @@ def test_batches_carry_codes():
     device = jm.Memristor3D(**SETS["A"])
     I = jnp.array([1.0, 3.0, 6.0, 20.0])
     found = jax.vmap(lambda I: at_current(device, I, throw=False))(I)
-    assert found.result.tolist() == [NO_CYCLE, 0, 0, NO_CYCLE]
+    assert (found.result == jm.RESULTS.successful).tolist() == [False, True, True, False]
+    assert (found.result == jm.RESULTS.no_cycle).tolist() == [True, False, False, True]
     assert np.isnan(found.period).tolist() == [True, False, False, True]
     slope = jax.vmap(jax.grad(lambda I: at_current(device, I, throw=False).period))(I[1:3])
     step = 1e-4

@@ -77,7 +77,7 @@ def test_drift_is_told_and_not_returned():
         jm.entrainment(driven, T)
     found = jm.entrainment(driven, T, throw=False)
     assert int(found.periods) == 0 and np.isnan(found.u).all() and not bool(found.stable)
-    assert int(found.result) == 1
+    assert found.result == jm.RESULTS.not_locked
 
 
 def test_linear_circuit_in_closed_form():

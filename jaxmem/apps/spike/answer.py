@@ -9,6 +9,7 @@ import numpy as np
 from jaxmem.circuits import DriveKind
 from jaxmem.circuits.drive import LETTER, UNIT
 from jaxmem.devices import AbstractDevice, Memristor2D, Memristor3D
+from jaxmem.results import RESULTS
 from jaxmem.stability import (
     Change,
     CycleBranch,
@@ -182,7 +183,7 @@ def change_record(change: Change) -> dict[str, Any]:
     rows = zip(change.names, change.units, change.values, change.factors, change.alone, strict=True)
     return {
         "starts": not bool(change.spikes),
-        "found": int(change.result) == 0,
+        "found": bool(change.result == RESULTS.successful),
         "log_distance": _plain(change.distance),
         "u_V": _plain(change.u),
         "frequency_Hz": _plain(change.omega / 2 / np.pi),

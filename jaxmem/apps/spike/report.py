@@ -31,6 +31,7 @@ from jaxmem.output.results_folder import check_folder, new_folder
 from jaxmem.plots.devices import COLOURS, engineering_axis
 from jaxmem.plots.stability import bifurcation_figure, gain_axes, map_figure, rest_curve
 from jaxmem.responses import solve
+from jaxmem.results import RESULTS
 from jaxmem.stability import least_margin, smallest_change
 from jaxmem.sweeps import Axis, sweep
 
@@ -243,9 +244,9 @@ def _axes(found: Answer) -> tuple[str, str] | None:
     """The two parameters that the smallest change moves most."""
     assert found.change is not None
     change = found.change
-    if int(change.result) != 0 and found.lag_change is not None:
+    if not change.result == RESULTS.successful and found.lag_change is not None:
         change = found.lag_change
-    if int(change.result) != 0:
+    if not change.result == RESULTS.successful:
         return None
     order = np.argsort(-np.abs(np.log(np.asarray(change.factors))))
     names = [change.names[k] for k in order]
@@ -261,7 +262,7 @@ def _map(device, found: Answer, axes):
     near = smallest_change(device, *pair, drive=found.drive)
     values = [float(get(lens, device)) for lens in pair]
     target, needed = None, np.zeros(2)
-    if int(near.result) == 0:
+    if near.result == RESULTS.successful:
         needed = np.log10(np.asarray(near.factors))
         target = tuple(float(v) for v in values * 10**needed)[::-1]
     reach = np.maximum(DECADES, 1.6 * np.abs(needed).max())

@@ -7,8 +7,8 @@ import numpy as np
 from jaxmem.apps.spike.answer import Answer, branch_record, change_record
 from jaxmem.devices import AbstractDevice, Memristor2D
 from jaxmem.output.numbers import engineering
+from jaxmem.results import RESULTS
 from jaxmem.stability import loop_gain
-from jaxmem.stability.why.change import SADDLE, WHY
 
 DRIVES = {"current": "a constant current", "voltage": "a constant voltage through R_s"}
 
@@ -99,8 +99,8 @@ def _change(device: AbstractDevice, found: Answer) -> list[str]:
     assert change is not None
     row = change_record(change)
     verb = "makes it spike" if row["starts"] else "stops it"
-    if int(change.result) == SADDLE:
-        return [f"No change was found that {verb}: {WHY[SADDLE]}."]
+    if change.result == RESULTS.saddle:
+        return [f"No change was found that {verb}: {RESULTS[change.result]}."]
     if not row["found"]:
         if isinstance(device, Memristor2D) and device.size < 2:
             return [f"No change of its parameters {verb}."]
@@ -157,7 +157,7 @@ def _lag(device: AbstractDevice, found: Answer) -> list[str]:
             f"needed, and it is {float(gain):.3g} at most"
         )
     lines.append(f"{text}.")
-    if found.lag_change is not None and int(found.lag_change.result) == 0:
+    if found.lag_change is not None and found.lag_change.result == RESULTS.successful:
         lines.append(f"With that lag, {_together(change_record(found.lag_change))} would.")
     return lines
 

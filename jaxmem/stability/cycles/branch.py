@@ -10,6 +10,7 @@ from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
 from jaxmem.fields import is_concrete
+from jaxmem.results import RESULTS
 from jaxmem.stability.cycles import continuation
 from jaxmem.stability.cycles.cycle import starts
 from jaxmem.stability.equilibria.hopf import hopf_points
@@ -27,7 +28,8 @@ class CycleBranch(eqx.Module):
       places of each interval; `energy` per period at the terminals [J].
     - `multiplier`: size of the leading Floquet multiplier besides 1; `stable` where below 1.
     - `count` of cycles; `fold_drive` (4,) and `folds`: where the branch turns back.
-    - `end_hopf`: index of the Hopf point where it ends, or -1; `complete` if there is one.
+    - `end_hopf`: index of the Hopf point where it ends, or -1; `result`: `RESULTS.successful` if
+      there is one (`complete`), or why it ended elsewhere.
     - `low`, `high`: the drives between which a stable cycle exists beside a stable rest, at the
       onset of this branch (bistable window); NaN if the onset is soft.
     """
@@ -43,9 +45,14 @@ class CycleBranch(eqx.Module):
     fold_drive: Float[Array, "4"]
     folds: Int[Array, ""]
     end_hopf: Int[Array, ""]
-    complete: Bool[Array, ""]
+    result: RESULTS
     low: Scalar
     high: Scalar
+
+    @property
+    def complete(self) -> Bool[Array, ""]:
+        """Whether it was followed to another Hopf point."""
+        return self.result == RESULTS.successful
 
 
 def cycle_branch(
@@ -71,7 +78,7 @@ def cycle_branch(
       0.15; a long branch may then not end within the 200 cycles that are kept (`complete`).
 
     **Raises:** `ValueError` as `hopf_points`; if there is no Hopf point number `start` the
-    answer is empty: `count` is 0.
+    answer is empty: `count` is 0 and `result` says so.
     """
     if is_concrete(device.R_s) and drive == "voltage" and not float(device.R_s) > 0:
         raise ValueError("cycle_branch: under an ideal voltage, R_s = 0, u cannot oscillate")
@@ -103,8 +110,11 @@ def _cycle_branch(device, kind, start, u_range, intervals, largest):
         jnp.log(2 * jnp.pi / hopf.omega) - rows.log_period[last]
     )
     away = jnp.where(jnp.isfinite(away), away, jnp.inf)
-    complete = there & (walk.code == continuation.CLOSED) & (jnp.min(away) < 0.1)
-    end = jnp.where(complete, jnp.argmin(away), -1)
+    vanished = walk.result == RESULTS.successful
+    astray = vanished & ~(jnp.min(away) < 0.1)
+    result = RESULTS.where(astray, RESULTS.end_unknown, walk.result)
+    result = RESULTS.where(there, result, RESULTS.no_start)
+    end = jnp.where(result == RESULTS.successful, jnp.argmin(away), -1)
     folds, fold_count = _folds(rows, shown)
     period = jnp.exp(rows.log_period)
     drive = frame.origin + frame.unit * hide(rows.drive)
@@ -114,7 +124,7 @@ def _cycle_branch(device, kind, start, u_range, intervals, largest):
     return CycleBranch(
         drive, hide(period), hide(rows.top * frame.size[0]), hide(rows.bottom * frame.size[0]),
         hide(period * rows.mean_power), hide(rows.multiplier), shown & (rows.multiplier < 1),
-        count, fold_drive, fold_count, end, complete,
+        count, fold_drive, fold_count, end, result,
         jnp.where(hard, jnp.min(edges), jnp.nan), jnp.where(hard, jnp.max(edges), jnp.nan),
     )  # fmt: skip
 

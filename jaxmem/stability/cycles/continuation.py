@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxmem.devices.branch import Scalar
+from jaxmem.results import RESULTS
 from jaxmem.stability.cycles import mesh as meshes
 from jaxmem.stability.cycles.collocation import (
     Field,
@@ -28,8 +29,6 @@ USUAL_STEP, LARGEST_STEP, UPDATE, LONGEST = 0.5, 20.0, 1e-5, 14.0
 FOLD_STEP = 0.1
 # Newton iterations of one try, tries in a row, tries before the mesh of the last step comes back.
 ITERATIONS, TRIES, BEFORE_OLD_MESH = 7, 14, 3
-
-RUNNING, CLOSED, FULL, STALLED, LONG, CROSSED = range(6)
 
 
 class Place(NamedTuple):
@@ -55,7 +54,7 @@ class Row(NamedTuple):
 
 
 class Walk(NamedTuple):
-    """The state of the loop: one Newton iteration a trip."""
+    """The state of the loop: one Newton iteration a trip; `result` says why it `ended`."""
 
     place: Place
     before: Place
@@ -68,7 +67,8 @@ class Walk(NamedTuple):
     count: Int[Array, ""]
     first_swing: Scalar
     trips: Int[Array, ""]
-    code: Int[Array, ""]
+    ended: Bool[Array, ""]
+    result: RESULTS
     rows: Row
     kept: Place
     kept_stable: Bool[Array, ""]
@@ -112,11 +112,11 @@ def follow_cycles(
     zero = jnp.zeros((), int)
     walk = Walk(
         start, start, start.orbit.plus(start.tangent, step), size, step, zero, zero,
-        jnp.asarray(jnp.inf), zero, jnp.asarray(0.0), zero, zero, Row(*[nan] * 9), start,
-        jnp.asarray(False), jnp.asarray(False),
+        jnp.asarray(jnp.inf), zero, jnp.asarray(0.0), zero, jnp.asarray(False),
+        RESULTS.successful, Row(*[nan] * 9), start, jnp.asarray(False), jnp.asarray(False),
     )  # fmt: skip
     trip = lambda w: _trip(field, power, w, most, target, largest)
-    return jax.lax.while_loop(lambda w: w.code == RUNNING, trip, walk)
+    return jax.lax.while_loop(lambda w: ~w.ended, trip, walk)
 
 
 def _trip(field, power, walk: Walk, most, target, largest) -> Walk:
@@ -156,10 +156,11 @@ def _retry(walk: Walk) -> Walk:
     tangent = place.tangent._replace(stages=place.tangent.stages * jnp.where(first, 0.2, 1.0))
     place = place._replace(tangent=tangent)
     step = jnp.where(first, walk.step, 0.35 * walk.step)
-    code = jnp.where(tries > TRIES, STALLED, walk.code)
+    stuck = tries > TRIES
     return walk._replace(
         place=place, size=size, step=step, tries=tries, iteration=jnp.zeros_like(tries),
-        guess=place.orbit.plus(tangent, step), code=code,
+        guess=place.orbit.plus(tangent, step), ended=stuck,
+        result=RESULTS.where(stuck, RESULTS.step_too_short, walk.result),
     )  # fmt: skip
 
 
@@ -197,8 +198,11 @@ def _accept(field, power, walk: Walk, linear, rows, most, target, largest) -> Wa
         first_swing = jnp.where(at == 0, swing, walk.first_swing)
         shrunk = (at > 1) & (swing < first_swing)
         long = orbit.log_period - walk.rows.log_period[0] > LONGEST
-        code = jnp.where(shrunk, CLOSED, jnp.where(long, LONG, RUNNING))
-        code = jnp.where((code == RUNNING) & (at + 1 >= most), FULL, code)
+        full = at + 1 >= most
+        result = RESULTS.where(full, RESULTS.curve_too_long, RESULTS.successful)
+        result = RESULTS.where(long, RESULTS.period_too_long, result)
+        result = RESULTS.where(shrunk, RESULTS.successful, result)
+        ended = shrunk | long | full
         kept, kept_any, kept_stable = walk.kept, walk.kept_any, walk.kept_stable
         if target is not None:
             old, new = place.orbit.drive, orbit.drive
@@ -217,7 +221,8 @@ def _accept(field, power, walk: Walk, linear, rows, most, target, largest) -> Wa
                 lambda a, b: jnp.where(better, a, b), Place(place.mesh, between, tangent), kept
             )
             kept_any, kept_stable = kept_any | crossed, kept_stable | stable
-            code = jnp.where(kept_stable, CROSSED, code)
+            result = RESULTS.where(kept_stable, RESULTS.successful, result)
+            ended = ended | kept_stable
         here = Place(place.mesh, orbit, tangent)
         mesh = meshes.equidistribute(place.mesh, orbit, place.mesh.shape[0])
         there = Place(mesh, *(meshes.onto(place.mesh, o, mesh) for o in (orbit, tangent)))
@@ -230,8 +235,8 @@ def _accept(field, power, walk: Walk, linear, rows, most, target, largest) -> Wa
         return walk._replace(
             place=there, before=here, guess=there.orbit.plus(there.tangent, step), size=size,
             step=step, iteration=jnp.zeros_like(at), tries=jnp.zeros_like(at), count=at + 1,
-            first_swing=first_swing, code=code, rows=table, kept=kept, kept_any=kept_any,
-            kept_stable=kept_stable,
+            first_swing=first_swing, ended=ended, result=result, rows=table, kept=kept,
+            kept_any=kept_any, kept_stable=kept_stable,
         )  # fmt: skip
 
     return jax.lax.cond(sharp, _retry, take, walk)

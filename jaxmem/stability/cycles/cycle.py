@@ -13,6 +13,7 @@ from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
 from jaxmem.fields import is_concrete
 from jaxmem.responses.linear import circuit_matrix
+from jaxmem.results import RESULTS
 from jaxmem.stability.cycles import continuation
 from jaxmem.stability.cycles import mesh as meshes
 from jaxmem.stability.cycles.collocation import (
@@ -33,13 +34,6 @@ from jaxmem.stability.equilibria.hopf import MOST, HopfPoints, hopf_points
 WALK, REPORT = 40, 80
 # The amplitude of the first cycle, in units of the voltage's size.
 AMPLITUDE = 0.05
-FOUND, NO_HOPF, NO_CYCLE, NOT_CONVERGED, TOO_COARSE = range(5)
-WHY = {
-    NO_HOPF: "there is no Hopf point at any voltage, so that no cycle begins",
-    NO_CYCLE: "no cycle on the branches that begin at its Hopf points has this drive",
-    NOT_CONVERGED: "Newton's method did not converge on the fine mesh; give more intervals",
-    TOO_COARSE: "two meshes differ by more than `rtol`; give more intervals",
-}
 
 
 class LimitCycle(eqx.Module):
@@ -52,7 +46,7 @@ class LimitCycle(eqx.Module):
       size of the most contracted one, by Liouville's formula.
     - `stable`: whether all others are inside the unit circle.
     - `error`: estimated relative error of period and extrema, from a second mesh.
-    - `result`: 0, or why all numbers are NaN (`WHY`).
+    - `result`: `RESULTS.successful`, or why all numbers are NaN.
     """
 
     t: Float[Array, "m"]
@@ -68,7 +62,7 @@ class LimitCycle(eqx.Module):
     log_strongest: Scalar
     stable: Bool[Array, ""]
     error: Scalar
-    result: Int[Array, ""]
+    result: RESULTS
 
 
 class Frame(NamedTuple):
@@ -132,7 +126,7 @@ def limit_cycle(
     - `u_range`: voltages to look for Hopf points in [V], as in `hopf_points`.
     - `intervals`: of the final mesh; one of 40 gives the error estimate.
     - `rtol`: the largest error estimate that is accepted.
-    - `throw`: raise if there is no cycle; else the numbers are NaN and `result` is the code.
+    - `throw`: raise if there is no cycle; else the numbers are NaN and `result` says why.
 
     **Raises:** `ValueError` for a drive that is not constant, R_s = 0 under voltage, or (with
     `throw`) if there is no cycle, saying why.
@@ -146,16 +140,16 @@ def limit_cycle(
     if kind == "voltage" and is_concrete(circuit.device.R_s) and not float(circuit.device.R_s) > 0:
         raise ValueError("limit_cycle: under an ideal voltage, R_s = 0, u cannot oscillate")
     found = _limit_cycle(circuit, u_range, intervals, jnp.asarray(rtol))
-    if throw and is_concrete(found.result) and int(found.result) != FOUND:
+    if throw and is_concrete(found.result) and not bool(found.result == RESULTS.successful):
         value = float(circuit.drive.wave.value(jnp.zeros(()), jnp.zeros(())))
         hopf = hopf_points(circuit.device, drive=kind, u_range=u_range)
         at = hopf.imposed(kind)
         there = ", ".join(f"{float(v):.6g}" for v in at[: int(hopf.found)])
         raise ValueError(
             f"limit_cycle: at {LETTER[kind]} = {value:.6g}: "
-            + WHY[int(found.result)]
+            + RESULTS[found.result]
             + (f" (Hopf points at {there})" if there else "")
-            + "; throw=False gives NaN and a code"
+            + "; throw=False gives NaN and a `result`"
         )
     return found
 
@@ -175,7 +169,7 @@ def _limit_cycle(circuit: Circuit, u_range, intervals: int, rtol) -> LimitCycle:
     # Two programs, so that differentiating compiles the second one only.
     circuit = circuit.in_time()
     if circuit.device.size == 0:
-        return _nothing(intervals, 1, NO_HOPF)
+        return _nothing(intervals, 1, RESULTS.no_hopf_point)
     return _describe(circuit, _search(jax.lax.stop_gradient(circuit), u_range, intervals), rtol)
 
 
@@ -241,18 +235,17 @@ def _describe(circuit: Circuit, search: CycleSearch, rtol) -> LimitCycle:
     I_at = jnp.broadcast_to(I_at, (2,))
     flow = field(jnp.zeros(()), orbit.start, orbit.drive)
     mu = multipliers(deflated(linear.monodromy, flow), linear.trace)
-    result = jnp.where(
-        search.hopf == 0, NO_HOPF,
-        jnp.where(~search.met, NO_CYCLE,
-        jnp.where(~(search.update < 1e-7) | ~(swing > 1e-6), NOT_CONVERGED,
-        jnp.where(~(error <= rtol), TOO_COARSE, FOUND))),
-    )  # fmt: skip
+    failed = ~(search.update < 1e-7) | ~(swing > 1e-6)
+    result = RESULTS.where(error <= rtol, RESULTS.successful, RESULTS.mesh_too_coarse)
+    result = RESULTS.where(failed, RESULTS.cycle_not_converged, result)
+    result = RESULTS.where(search.met, result, RESULTS.no_cycle)
+    result = RESULTS.where(search.hopf == 0, RESULTS.no_hopf_point, result)
     cycle = LimitCycle(
         phase * period, values[:, 0], values[:, 1:], period, top * size[0], bottom * size[0],
         jnp.max(I_at), jnp.min(I_at), energy, jnp.concatenate([jnp.ones(1, mu.dtype), mu]),
         log_strongest(mu, linear.trace), jnp.all(jnp.abs(mu) < 1), error, result,
     )  # fmt: skip
-    good = result == FOUND
+    good = result == RESULTS.successful
     hide = lambda a: jnp.where(good, a, jnp.nan) if jnp.issubdtype(a.dtype, jnp.inexact) else a
     hidden = jax.tree.map(hide, cycle)
     return eqx.tree_at(lambda c: c.stable, hidden, cycle.stable & good)
@@ -334,11 +327,11 @@ def starts(device, hopf: HopfPoints, kind: DriveKind, intervals: int):
     return frame, places, amplitudes
 
 
-def _nothing(intervals, n, code):
+def _nothing(intervals, n, result):
     nan = jnp.asarray(jnp.nan)
     line = jnp.full((4 * intervals + 1,), jnp.nan)
     return LimitCycle(
         t=line, u=line, x=jnp.full((line.size, n - 1), jnp.nan), period=nan, u_max=nan, u_min=nan,
         I_max=nan, I_min=nan, energy=nan, multipliers=jnp.full((n,), jnp.nan, complex),
-        log_strongest=nan, stable=jnp.asarray(False), error=nan, result=jnp.asarray(code),
+        log_strongest=nan, stable=jnp.asarray(False), error=nan, result=result,
     )  # fmt: skip

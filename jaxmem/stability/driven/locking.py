@@ -13,13 +13,8 @@ from jaxmem.devices.branch import Scalar
 from jaxmem.fields import is_concrete, require
 from jaxmem.responses import operating_point
 from jaxmem.responses.period_map import PeriodMap, first_edge
+from jaxmem.results import RESULTS
 
-LOCKED, NOT_LOCKED, FAILED = range(3)
-WHY = {
-    NOT_LOCKED: "the state does not return after `most` periods or fewer: it drifts against the "
-    "drive, or wants more periods to settle",
-    FAILED: "an integration failed",
-}
 # How near a settled state must come to count as having returned, in the integrator's units
 # (V_m, i_c0, logit f), before Newton's method closes it; and how well that must do.
 NEAR, CLOSED = 1e-2, 1e-7
@@ -34,7 +29,7 @@ class Entrainment(eqx.Module):
       period, NaN beyond n.
     - `multipliers`: Floquet multipliers over n periods; `stable` if all are inside the unit
       circle. `residual`: how far the state is from closing.
-    - `result`: 0 if locked, or why not (`WHY`): all else is NaN then.
+    - `result`: `RESULTS.successful` if locked, or why not: all else is NaN then.
     """
 
     periods: Int[Array, ""]
@@ -45,7 +40,7 @@ class Entrainment(eqx.Module):
     multipliers: Complex[Array, "n"]
     stable: Bool[Array, ""]
     residual: Scalar
-    result: Int[Array, ""]
+    result: RESULTS
 
 
 def entrainment(
@@ -84,10 +79,10 @@ def entrainment(
             f"entrainment: wants most >= 1 and settle >= 2 most, got {most} and {settle}"
         )
     found = _entrainment(circuit.in_time(), period, level, most, settle, samples, rtol)
-    if throw and is_concrete(found.result) and int(found.result) != LOCKED:
+    if throw and is_concrete(found.result) and not bool(found.result == RESULTS.successful):
         raise RuntimeError(
-            f"entrainment: {WHY[int(found.result)]} (settle = {settle}, most = {most}); "
-            "throw=False gives NaN and a code"
+            f"entrainment: {RESULTS[found.result]} (settle = {settle}, most = {most}); "
+            "throw=False gives NaN and a `result`"
         )
     return found
 
@@ -135,7 +130,8 @@ def _entrainment(circuit, period, level, most, settle, samples, rtol):
     shown = (jnp.arange(most) < n) & locked
     middle = (jnp.max(u) + jnp.min(u)) / 2 if level is None else level
     ups = (u[:, :-1] < middle) & (u[:, 1:] >= middle) & shown[:, None]
-    result = jnp.where(~jnp.all(jnp.isfinite(path)), FAILED, jnp.where(locked, LOCKED, NOT_LOCKED))
+    result = RESULTS.where(locked, RESULTS.successful, RESULTS.not_locked)
+    result = RESULTS.where(jnp.all(jnp.isfinite(path)), result, RESULTS.integration_failed)
     hide = lambda a, s: jnp.where(s, a, jnp.nan)
     return Entrainment(
         jnp.where(locked, n, 0), jnp.sum(ups), t,

@@ -8,13 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
-from jaxtyping import Array, Bool, Float, Int, Real
+from jaxtyping import Array, Bool, Float, Real
 from scipy.optimize import root_scalar
 
 from jaxmem.circuits import Circuit, Constant, DriveKind, PulseTrain, drive_of_kind
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
 from jaxmem.responses import solve
+from jaxmem.results import RESULTS
 from jaxmem.stability.cycles.branch import cycle_branch
 from jaxmem.stability.cycles.cycle import limit_cycle
 from jaxmem.stability.equilibria.hopf import hopf_points
@@ -67,13 +68,13 @@ class FICurve(NamedTuple):
 
     - `drive` [A] or [V]; `frequency` [Hz] of the stable cycle, NaN where there is none.
     - `from_rest`: whether rest is unstable there, so that it spikes by itself.
-    - `result`: the code of `limit_cycle`.
+    - `result`: those of `limit_cycle`, `(k,)`.
     """
 
     drive: Float[Array, "k"]
     frequency: Float[Array, "k"]
     from_rest: Bool[Array, "k"]
-    result: Int[Array, "k"]
+    result: RESULTS
 
 
 def fi_curve(
@@ -95,7 +96,7 @@ def fi_curve(
     - `drive`: which of them, `"current"`, or `"voltage"` through R_s > 0.
     - `u_range`: voltages to look for Hopf points in [V].
 
-    **Raises:** `ValueError` as `limit_cycle`; what does not oscillate is NaN with its code.
+    **Raises:** `ValueError` as `limit_cycle`; what does not oscillate is NaN with its `result`.
     """
     check_drive("fi_curve", device, drive)
     drives = jnp.atleast_1d(jnp.asarray(drives, dtype=jnp.result_type(float)))

@@ -3,13 +3,14 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 from jaxmem.circuits import Circuit
 from jaxmem.devices.branch import Scalar
 from jaxmem.responses.characteristic import solve_columns
+from jaxmem.results import RESULTS
 from jaxmem.stability.cycles.collocation import linearise
-from jaxmem.stability.cycles.cycle import FOUND, REPORT, _search, limit_cycle
+from jaxmem.stability.cycles.cycle import REPORT, _search, limit_cycle
 
 
 class PhaseResponse(eqx.Module):
@@ -18,7 +19,7 @@ class PhaseResponse(eqx.Module):
     - `t` [s] from the same instant as `limit_cycle`'s, `u` [V], `period` [s].
     - `advance`: how much earlier all later spikes come per charge put on the capacitor [s/C].
     - `sensitivity` (m, n): the same per unit of each state, u first: [s/V], [s/A], [s].
-    - `result`: as in `limit_cycle`; all numbers are NaN unless 0.
+    - `result`: as in `limit_cycle`; all numbers are NaN unless it was successful.
     """
 
     t: Float[Array, "m"]
@@ -26,7 +27,7 @@ class PhaseResponse(eqx.Module):
     advance: Float[Array, "m"]
     sensitivity: Float[Array, "m n"]
     period: Scalar
-    result: Int[Array, ""]
+    result: RESULTS
 
 
 def phase_response(
@@ -78,7 +79,7 @@ def _response(circuit: Circuit, search, cycle) -> PhaseResponse:
     Z = jnp.concatenate([Z, w[None]]) / frame.size
     u = jnp.concatenate([orbit.start[:1], orbit.stages[:, -1, 0]]) * frame.size[0]
     t = jnp.concatenate([jnp.zeros(1), jnp.cumsum(mesh)]) * jnp.exp(orbit.log_period)
-    hide = lambda a: jnp.where(cycle.result == FOUND, a, jnp.nan)
+    hide = lambda a: jnp.where(cycle.result == RESULTS.successful, a, jnp.nan)
     return PhaseResponse(
         hide(t), hide(u), hide(Z[:, 0] / device.C_m), hide(Z), cycle.period, cycle.result
     )

@@ -13,6 +13,7 @@ from jaxmem.devices import AbstractDevice
 from jaxmem.fields import is_concrete
 from jaxmem.lens import Lens, get, locate, path
 from jaxmem.responses.linear import circuit_matrix
+from jaxmem.results import RESULTS
 from jaxmem.stability.equilibria.criticality import normal_form
 from jaxmem.stability.equilibria.crossing import crossing_omega
 from jaxmem.stability.equilibria.hopf import MOST, REACH, hopf_points, scan
@@ -42,8 +43,8 @@ class HopfCurve(eqx.Module):
     - `merges`: where two Hopf points meet and vanish; the window is closed beyond.
     - `bautin`: where l1 = 0; on the side of l1 > 0 the onset is hard and there is a fold of
       cycles.
-    - `count` of points; `whole`: whether the curve is closed, or each end lies just beyond the
-      range of the parameter (or of the voltages), or where omega vanishes.
+    - `count` of points; `result`: `RESULTS.successful` if the curve is `whole`: closed, or each
+      end lies just beyond the range of the parameter (or of the voltages), or where omega vanishes.
     """
 
     parameter: Float[Array, "m"]
@@ -54,7 +55,12 @@ class HopfCurve(eqx.Module):
     merges: Events
     bautin: Events
     count: Int[Array, ""]
-    whole: Bool[Array, ""]
+    result: RESULTS
+
+    @property
+    def whole(self) -> Bool[Array, ""]:
+        """Whether no part of it is missing."""
+        return self.result == RESULTS.successful
 
 
 def hopf_curve(
@@ -77,7 +83,8 @@ def hopf_curve(
 
     - `parameter`: a lens to a positive parameter; tied leaves move by one factor.
     - `factor`: how far it moves, down and up.
-    - `start`: which of `hopf_points`; without one the curve is empty (`count` is 0).
+    - `start`: which of `hopf_points`; without one the curve is empty (`count` is 0, `result`
+      `RESULTS.no_start`).
 
     **Raises:** `ValueError` for a parameter or factor that is not positive, and as `hopf_points`.
     """
@@ -167,4 +174,4 @@ def _follow(device, p0, moved, reach, drive, hopf, start, u_range):
     merges = special(turning, hide(curve.tangents[:, 1]))
     bautin = special(lambda y, _: describe(y)[4], l1)
     count = jnp.sum(curve.shown)
-    return HopfCurve(value, u, given, omega, l1, merges, bautin, count, curve.whole)
+    return HopfCurve(value, u, given, omega, l1, merges, bautin, count, curve.result)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxmem.devices.branch import Scalar
+from jaxmem.results import RESULTS
 
 Plane = Float[Array, "2"]
 
@@ -22,13 +23,13 @@ SIDES = np.array([-1.0, 1.0])
 class PlaneCurve(NamedTuple):
     """Points of the curve in its order, `(401, 2)`, and their unit tangents; `shown` are true.
 
-    `whole`: whether it is closed, or both ends lie where it was to stop.
+    `result`: successful if it is closed, or both ends lie where it was to stop.
     """
 
     ys: Float[Array, "m 2"]
     tangents: Float[Array, "m 2"]
     shown: Bool[Array, "m"]
-    whole: Bool[Array, ""]
+    result: RESULTS
 
 
 class CurveWalk(NamedTuple):
@@ -111,11 +112,15 @@ def follow_zeros(
     ahead = on.ys.at[last].set(origin, mode="drop")
     tangents = on.tangents.at[last].set(first, mode="drop")
     k = jnp.arange(2 * LENGTH + 1) - LENGTH
+    whole = on.closed | (back.ended & on.ended)
+    long = (~on.ended & (on.count >= LENGTH)) | (~back.ended & (back.count >= LENGTH))
+    result = RESULTS.where(long, RESULTS.curve_too_long, RESULTS.step_too_short)
+    result = RESULTS.where(whole, RESULTS.successful, result)
     return PlaneCurve(
         jnp.concatenate([back.ys[::-1], origin[None], ahead]),
         jnp.concatenate([-back.tangents[::-1], first[None], tangents]),
         start & (k >= -kept) & (k <= on.count + on.closed) & (k <= LENGTH),
-        start & (on.closed | (back.ended & on.ended)),
+        RESULTS.where(start, result, RESULTS.no_start),
     )
 
 

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float
 
 from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
@@ -14,6 +14,7 @@ from jaxmem.devices.branch import Scalar
 from jaxmem.fields import is_concrete
 from jaxmem.lens import Lens, describe, get, lenses, locate, path
 from jaxmem.responses.linear import circuit_matrix
+from jaxmem.results import RESULTS
 from jaxmem.stability.equilibria.crossing import crossing_omega
 from jaxmem.stability.equilibria.hopf import roots_on, scan
 from jaxmem.stability.equilibria.map import check_drive, in_small_branches, margin_at, rate_of
@@ -23,11 +24,6 @@ FARTHEST, STEPS = 1e6, 96
 # Of the search over all parameters: iterations, the longest step, the shortest part of one, and
 # the last one, of which the distance has the square.
 ITERATIONS, LONGEST, SHORTEST, CLOSE = 200, 3.0, 0.05, 1e-6
-FOUND, NONE, SADDLE = range(3)
-WHY = {
-    NONE: "no change of these parameters brings it to the boundary of oscillation",
-    SADDLE: "what comes first is a saddle (negative differential resistance), not an oscillation",
-}
 
 
 class Change(eqx.Module):
@@ -41,7 +37,7 @@ class Change(eqx.Module):
       memristor at which the oscillation begins [V]; `omega`: its angular frequency [rad/s].
     - `alone` (p, 2): the nearest factor below and above 1 that does it with one parameter alone,
       NaN where none within a million does.
-    - `result`: 0, or why `factors` are NaN (`WHY`).
+    - `result`: `RESULTS.successful`, or why `factors` are NaN.
     """
 
     names: tuple[str, ...] = eqx.field(static=True)
@@ -53,7 +49,7 @@ class Change(eqx.Module):
     u: Scalar
     omega: Scalar
     alone: Float[Array, "p 2"]
-    result: Int[Array, ""]
+    result: RESULTS
 
 
 def smallest_change(
@@ -157,8 +153,9 @@ def _search(device, moved, drive, u_range):
     z = jnp.where(good, z, 0.0)
     (now, _), (_, u) = jax.vmap(lowest)(jnp.stack([nothing, z]))
     omega = crossing_omega(circuit_matrix(at(z), u, drive))
-    result = jnp.where(~good, NONE, jnp.where(omega > 0, FOUND, SADDLE))
-    hide = lambda a: jnp.where(result == FOUND, a, jnp.nan)
+    result = RESULTS.where(omega > 0, RESULTS.successful, RESULTS.saddle)
+    result = RESULTS.where(good, result, RESULTS.no_change)
+    hide = lambda a: jnp.where(result == RESULTS.successful, a, jnp.nan)
     return (
         now < 0, hide(jnp.exp(z)), hide(distance), hide(u), hide(omega),
         jnp.exp(alone), result,
