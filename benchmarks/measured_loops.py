@@ -22,6 +22,7 @@ jax.config.update("jax_enable_x64", True)
 import numpy as np
 
 from fitting import MultiStart, compare, fit, structured_covariance
+from jaxmem.output.reporter import Printing
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
@@ -137,8 +138,7 @@ def main():
     terms = loops(folder)
     family = RIVALS[1:2] if options.quick else RIVALS
     begin = time.perf_counter()
-    say = lambda line: None if line.startswith("polishing") else print(line, flush=True)
-    table = compare(terms, family, starts=options.starts, seed=options.seed, progress=say)
+    table = compare(terms, family, starts=options.starts, seed=options.seed, progress=Printing())
     print(table, flush=True)
     result = {
         "command": f"benchmarks/measured_loops.py --seed {options.seed} --starts {options.starts}",

@@ -22,7 +22,7 @@ def pair(s):
 
 
 @pytest.fixture
-def unwrap(shared):
+def measured(shared):
     def spectrum(cell, k):
         d = np.load(shared / f"data/perovskite_eis/pero_{cell}.npz")
         return Spectrum(d["freqs"], d["Re"][:, k] + 1j * d["Im"][:, k]).within(high=6e6)
@@ -41,7 +41,7 @@ def capacitive(freq):
 
 @pytest.mark.parametrize("cell, k", MEASURED)
 def test_measured_cells_have_a_chemical_inductor(measured, cell, k):
-    s = unwrap(cell, k)
+    s = measured(cell, k)
     table = compare(s, pair(s))
     assert table.gain(INDUCTIVE, CAPACITIVE) >= 50
     assert table.winner is not None and table.winner.rival.name == INDUCTIVE

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 from circuits_by_hand import SEED, SPACE, device, noisy
+from listening import Heard
 
 from fitting import MultiStart, Spectrum, element_model, fit, fit_series
 from fitting.estimate.drift import trends
@@ -21,7 +22,7 @@ TABLE = {
 
 
 @pytest.fixture(scope="session")
-def unwrap():
+def measured():
     from conftest import SHARED
 
     folder = SHARED / "data/perovskite_eis"
@@ -37,7 +38,7 @@ def unwrap():
 
 @pytest.mark.parametrize("cell, k", TABLE)
 def test_measured_residuals_are_those_of_independent_fits(measured, cell, k):
-    s = unwrap(cell, k)
+    s = measured(cell, k)
     models = [("rc", ()), ("2d", ()), ("2d", ("cpe",)), ("2d", ("cpe", "polarisation"))]
     for (kind, add), want in zip(models, TABLE[cell, k], strict=True):
         model, space, box = element_model(kind, add, spectrum=s)
@@ -75,7 +76,7 @@ def test_without_the_lead_the_first_spectrum_fits_worse(measured):
 
 @pytest.mark.parametrize("cell, k", TABLE)
 def test_3d_is_not_identifiable_from_a_measured_spectrum(measured, cell, k):
-    s = unwrap(cell, k)
+    s = measured(cell, k)
     fits = {}
     for kind in ("2d", "3d"):
         model, space, box = element_model(kind, ("cpe",), spectrum=s)
@@ -91,17 +92,16 @@ def test_3d_is_not_identifiable_from_a_measured_spectrum(measured, cell, k):
 def test_a_series_and_its_outlier(measured):
     picked = list(range(24, 40))
     spectra = [measured("l300", k) for k in picked]
-    calls = []
-    result = fit_series(
-        spectra, partial(element_model, "2d", ("cpe",)), progress=lambda *a: calls.append(a)
-    )
+    heard = Heard()
+    result = fit_series(spectra, partial(element_model, "2d", ("cpe",)), progress=heard)
     assert [picked[k] for k in np.flatnonzero(result.outlier)] == [30]
     assert any("neighbours" in reason for reason in result.reasons[6])
     R_a = np.array([f["R_a"] for f in result.fits])
     assert all(f.ok for f in result.fits)
     rest = np.delete(R_a, 6)
     assert rest.min() > 1.1e5 and rest.max() < 1.7e5
-    assert calls[-1][0] == calls[-1][1] and [c[0] for c in calls] == sorted(c[0] for c in calls)
+    done = [step[1] for step in heard.steps]
+    assert done[-1] == heard.steps[-1][2] and done == sorted(done)
 
 
 def test_outliers_are_neither_trends_nor_steps():
