@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from jaxmem.lens import Lens, describe, locate, path, put_leaves
+from jaxmem.output.reporter import Reporter
 
 # Points side by side, and how many such groups make a chunk. A CPU is fastest while what a group
 # needs in between stays in its cache; a GPU wants many. Handing a chunk to the device costs half
@@ -53,7 +54,7 @@ def sweep(
     *axes: Axis,
     batch: int | None = None,
     lanes: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Reporter | None = None,
 ) -> xr.Dataset:
     """`fn(model)` for every combination of the axes' values, on the CPU or GPU that JAX uses.
 
@@ -70,7 +71,7 @@ def sweep(
       CPU and 16,384 on a GPU. Fewer, down to 1, are faster on a CPU where the number of steps
       varies between points (transients, limit cycles): side by side, all wait for the slowest.
     - `batch`: points in a chunk, rounded up to whole groups; by default 16 groups.
-    - `progress`: called with the points done and their total, after each chunk.
+    - `progress`: hears of the points done and their total, after each chunk.
 
     **Returns:** a Dataset whose variables are the fields of what `fn` returns (`value` for one
     array, `value_0`, ... for a tuple), over the axes and then over `dim_0`, ... of their own
@@ -101,7 +102,7 @@ def sweep(
         for whole, part in zip(out, jax.tree.leaves(found), strict=True):
             whole[start:stop] = part[: stop - start]
         if progress is not None:
-            progress(stop, total)
+            progress.step("sweeping", stop, total)
     own = _own_dimensions(names, out)
     variables = {
         name: ((*coordinates, *dims), values.reshape(*shape, *values.shape[1:]))

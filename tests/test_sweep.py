@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from listening import CtrlC, Heard
 
 import jaxmem as jm
 from jaxmem.sweeps import Axis, sweep
@@ -89,19 +90,13 @@ def test_variables_are_named_as_fields():
 
 
 def test_progress_is_told_and_a_sweep_can_be_stopped():
-    said = []
+    heard, stop = Heard(), CtrlC(lambda line: True)
     axes = Axis(TAU_D, TAUS), Axis(I_C0, CURRENTS)
-    sweep(lambda d: d.tau_m, jm.si_device(), *axes, batch=10, progress=lambda *n: said.append(n))
-    assert said == [(10, 35), (20, 35), (30, 35), (35, 35)]
-
-    def stop(done, total):
-        said.append(done)
-        raise KeyboardInterrupt
-
-    said.clear()
+    sweep(lambda d: d.tau_m, jm.si_device(), *axes, batch=10, progress=heard)
+    assert heard.steps == [("sweeping", n, 35) for n in (10, 20, 30, 35)]
     with pytest.raises(KeyboardInterrupt):
         sweep(lambda d: d.tau_m, jm.si_device(), *axes, batch=10, progress=stop)
-    assert said == [10]
+    assert stop.steps == [("sweeping", 10, 35)]
 
 
 def test_one_program_serves_all_chunks_and_later_calls():

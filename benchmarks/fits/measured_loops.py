@@ -13,6 +13,7 @@ from benchmarks.harness import Absent, measured_data
 from benchmarks.problems.loops import RIVALS, SERIES, conductance, loops
 from benchmarks.table import Row
 from fitting import MultiStart, compare, fit, structured_covariance
+from jaxmem.output.reporter import Printing
 
 COUNTS = {"starts": (4, "of each rival"), "rivals": (5, "of the models, from the simplest")}
 
@@ -117,11 +118,11 @@ def run(options):
     if folder is None:
         raise Absent("no folder memristor_iv of measured loops; give --data")
     terms = loops(folder)
-    say = lambda line: None if line.startswith("polishing") else print(line, flush=True)
     family = RIVALS[: options.rivals]
     table = cache(
-        lambda: compare(terms, family, starts=options.starts, seed=options.seed, progress=say)
-    )
+        lambda: compare(terms, family, starts=options.starts, seed=options.seed,
+                        progress=Printing())
+    )  # fmt: skip
     fits = lambda: {entry.rival.name: entry.fit for entry in table().entries if entry.fit}
 
     def by_itself():

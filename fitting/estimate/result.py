@@ -9,6 +9,7 @@ import numpy as np
 from fitting.diagnosis.derived import Derived
 from fitting.diagnosis.minima import EQUAL, Minimum
 from fitting.diagnosis.term_report import TermReport
+from fitting.estimate.bic import bic_sentence, size_in_words
 from fitting.problem.problem import Problem
 from fitting.solvers.levenberg_marquardt import Code
 
@@ -199,10 +200,9 @@ class Fit(eqx.Module):
         """A sentence that compares two models of the same data by BIC."""
         if self.points != other.points or self.noise_known != other.noise_known:
             raise ValueError("only fits of the same data with the same weights compare by BIC")
-        gain = other.bic - self.bic
-        tail = f"(BIC difference {abs(gain):.1f}, {len(self.names)} and {len(other.names)} params)"
-        if gain > 6:
-            return f"{name} is better than {rival} by BIC {tail}."
-        if gain < -6:
-            return f"{name} is worse than {rival} by BIC {tail}."
-        return f"{name} is no better than {rival} by BIC: the data do not tell them apart {tail}."
+        pair = sorted([(self, name), (other, rival)], key=lambda model: model[0].bic)
+        (best, first), (second, last) = pair
+        sizes = " against ".join(size_in_words(title, len(fit.names)) for fit, title in pair)
+        misfit = " against ".join(f"{100 * fit.relative_rms_residual:.3g} %" for fit, _ in pair)
+        residual = "" if "nan" in misfit else f", relative rms residual {misfit}"
+        return bic_sentence(first, [(last, second.bic - best.bic)], sizes + residual)

@@ -12,8 +12,7 @@ from fitting.models.elements import Setup
 from fitting.problem.space import MultiStart
 from fitting.solvers.levenberg_marquardt import AbstractSolver, LeastSquares, Search
 from fitting.terms.spectrum import Spectrum
-
-Progress = Callable[[int, int], None]
+from jaxmem.output.reporter import Reporter, Silent
 
 
 class Series(NamedTuple):
@@ -39,7 +38,7 @@ def fit_series(
     seed: int = 0,
     passes: int = 1,
     groups: Sequence[Any] | None = None,
-    progress: Progress | None = None,
+    progress: Reporter | None = None,
 ) -> Series:
     """Fit every spectrum of a series with one model.
 
@@ -53,14 +52,14 @@ def fit_series(
     - `starts`, `solver`, `seed`: as in `fit`.
     - `groups`: which series each spectrum belongs to, if there are several: neighbours and
       outliers are those of one group. Default: all are one.
-    - `progress`: called with how many steps are done and how many there are.
+    - `progress`: hears how many fits are done and how many there are.
 
     **Raises:** `ValueError` as `fit` does, and for an empty series.
     """
     if not spectra:
         raise ValueError("fit_series: no spectra")
     solver = LeastSquares() if solver is None else solver
-    tell = progress or (lambda done, total: None)
+    step = (progress or Silent()).step
     total, done = len(spectra) * (1 + 2 * passes), 0
     problems, found = [], []
     for k, s in enumerate(spectra):
@@ -69,7 +68,7 @@ def fit_series(
         problems.append((problem, x_scale))
         found.append(problem.search(solver, begin, x_scale))
         done += 1
-        tell(done, total)
+        step("fitting", done, total)
     groups = [0] * len(spectra) if groups is None else list(groups)
     members = [[k for k, g in enumerate(groups) if g == group] for group in dict.fromkeys(groups)]
     ahead = [pair for m in members for pair in zip(m[1:], m[:-1], strict=True)]
@@ -80,12 +79,12 @@ def fit_series(
         again = problem.search(solver, near[None], x_scale)
         found[k] = Search(*(np.concatenate(pair) for pair in zip(found[k], again, strict=True)))
         done += 1
-        tell(done, total)
+        step("fitting", done, total)
     fits = [
         finish_fit(problem, f, x_scale)
         for (problem, x_scale), f in zip(problems, found, strict=True)
     ]
-    tell(total, total)
+    step("fitting", total, total)
     outlier = np.zeros(len(fits), bool)
     reasons: list[tuple[str, ...]] = [()] * len(fits)
     drifts = []

@@ -37,6 +37,7 @@ from fitting.problem.problem import Problem
 from fitting.problem.space import MultiStart, Space
 from fitting.solvers.levenberg_marquardt import AbstractSolver, Code, LeastSquares, Search
 from fitting.terms.spectrum import Spectrum
+from jaxmem.output.reporter import Reporter, Silent
 
 # How often the scales of the noise are estimated anew.
 ROUNDS = 4
@@ -54,7 +55,7 @@ def fit(
     starts: MultiStart | int | None = None,
     seed: int = 0,
     derived: Mapping[str, tuple[str, Callable[[Any], Any]]] | None = None,
-    progress: Callable[[str], None] | None = None,
+    progress: Reporter | None = None,
     lanes: bool | None = None,
     resume: Progress | None = None,
     keep: Callable[[Progress], None] = lambda progress: None,
@@ -73,7 +74,7 @@ def fit(
     - `seed`: of the starts.
     - `derived`: name to (unit, function of the model), reported with intervals beside the
       parameters; the elements R_a and L_d of slow conductances are always there.
-    - `progress`: called with a line at each stage.
+    - `progress`: hears a line at each stage.
     - `lanes`: all starts side by side; default on an accelerator.
     - `keep`: called at each better point of a search with transients, with a `Progress` from which
       `resume` goes on.
@@ -88,7 +89,7 @@ def fit(
     **Raises:** `ValueError` for a wrong call (see `Problem.of`); `RuntimeError` if no search
     converged or the residual is nowhere finite.
     """
-    say = progress or (lambda line: None)
+    say = (progress or Silent()).say
     problem, begin, x_scale = begin_fit(terms, model, space, _starts(starts), seed)
     c = problem.coordinates
     say(f"{len(begin)} starts, {len(c.names)} parameters, {problem.points} numbers")

@@ -13,6 +13,7 @@ from fitting.inference.log_posterior import Density, prior_sd
 from fitting.inference.nuts import R_HAT, diagnostics, numpyro_here, sample
 from fitting.inference.propagate import Summary, summaries
 from jaxmem.output.provenance import provenance_of
+from jaxmem.output.reporter import Reporter, Silent
 
 # Draws between two looks at progress and Ctrl-C; of a problem that integrates in time, fewer.
 CHUNK, INTEGRATING_CHUNK = 250, 10
@@ -176,7 +177,7 @@ def posterior(
     prior: float | None = 2.0,
     accept: float = ACCEPT,
     patience: int = 3,
-    progress: Callable[[str], None] | None = None,
+    progress: Reporter | None = None,
 ) -> Posterior:
     """Draw from the posterior of a fit with NUTS (numpyro).
 
@@ -196,7 +197,7 @@ def posterior(
     - `patience`: how often to try for better. While the chains disagree they go on for twice as
       long, and every second draw is kept; where a draw diverges all begins again with a third of
       the rejections. 0: take what comes.
-    - `progress`: called with a line now and then. Ctrl-C returns the draws until then.
+    - `progress`: hears a line now and then. Ctrl-C returns the draws until then.
 
     **Raises:** `ImportError` without numpyro; `ValueError` for a fit that did not converge, or
     without data for a scale.
@@ -211,7 +212,7 @@ def posterior(
         raise ValueError(f"posterior: patience is a number from 0 up, got {patience}")
     if prior is not None and not prior > 0:
         raise ValueError(f"posterior: prior is a number of decades above 0, or None, got {prior}")
-    base, say = Likelihood.of(fit), progress or (lambda line: None)
+    base, say = Likelihood.of(fit), (progress or Silent()).say
     density = Density.of(base, prior)
     run, tried = None, 0
     for tried in range(1 + patience):

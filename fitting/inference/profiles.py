@@ -16,6 +16,7 @@ from fitting.inference.intervals import quantile
 from fitting.inference.likelihood import Likelihood, open_ends
 from fitting.problem.polish import Altered, Polish
 from fitting.solvers.levenberg_marquardt import Code
+from jaxmem.output.reporter import Reporter, Silent
 
 # Points a side that an increase which is quadratic gets, and how often a step may be shortened.
 POINTS, SHORTER = 5, 8
@@ -81,7 +82,7 @@ def profile(
     level: float = 0.95,
     points: int = POINTS,
     decades: float = 2.0,
-    progress: Callable[[str], None] | None = None,
+    progress: Reporter | None = None,
 ) -> Profile:
     """Move one quantity away from the optimum, fit all else again, and see where it is too bad.
 
@@ -98,13 +99,13 @@ def profile(
     - `points`: about how many to look at on each side.
     - `decades`: how far to go (of a signed parameter, to 10^decades times its size); a side that
       has not closed by then is open.
-    - `progress`: called with a line at each point. Ctrl-C returns what was found until then, with
+    - `progress`: hears a line at each point. Ctrl-C returns what was found until then, with
       `complete` False.
 
     **Raises:** `ValueError` for a fit that did not converge, a level out of range or a quantity
     that is zero; `KeyError` for an unknown name.
     """
-    top, say = quantile(level), progress or (lambda line: None)
+    top, say = quantile(level), (progress or Silent()).say
     base = Likelihood.of(fit)
     if not (points >= 2 and decades > 0):
         raise ValueError(f"profile: needs points >= 2 and decades > 0, got {points}, {decades}")

@@ -17,6 +17,7 @@ from fitting.problem.batch import unwrap
 from fitting.problem.noise import leverages
 from fitting.problem.polish import Altered, Polish
 from fitting.solvers.levenberg_marquardt import AbstractSolver, Code, LeastSquares
+from jaxmem.output.reporter import Reporter, Silent
 
 # So many refits of spectra are one call; between calls there is progress, and Ctrl-C.
 BLOCK = 64
@@ -75,7 +76,7 @@ def bootstrap(
     *,
     seed: int = 0,
     kind: Literal["parametric", "residual"] = "parametric",
-    progress: Callable[[str], None] | None = None,
+    progress: Reporter | None = None,
 ) -> Bootstrap:
     """Draw data around the fitted model n times, and fit them again from the optimum.
 
@@ -89,7 +90,7 @@ def bootstrap(
     - `kind`: `"parametric"` draws e from the normal distribution; `"residual"` draws the fit's own
       residuals of the same term with replacement, each over sqrt(1 - leverage), less their mean:
       for noise that is not normal. It takes them as independent of each other.
-    - `progress`: called with a line now and then. Ctrl-C returns what was done until then.
+    - `progress`: hears a line now and then. Ctrl-C returns what was done until then.
 
     **Raises:** `ValueError` for a fit that did not converge, or another kind.
     """
@@ -97,7 +98,7 @@ def bootstrap(
         raise ValueError(f'bootstrap: kind is "parametric" or "residual", got {kind!r}')
     if n < 2:
         raise ValueError(f"bootstrap: n must be at least 2, got {n}")
-    base, say = Likelihood.of(fit), progress or (lambda line: None)
+    base, say = Likelihood.of(fit), (progress or Silent()).say
     rng = np.random.default_rng(seed)
     draw = _drawer(base, kind, rng)
     shifts = np.stack([base.r + draw() for _ in range(n)])

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fitting.readers.grouping import FEWEST, Group, groups
-from fitting.readers.source import Source
+from fitting.readers.source import NotASpectrum, Source
 from fitting.readers.tables.columns import Column, columns, roles
 from fitting.readers.tables.table import Table, short_row
 from fitting.terms.spectrum import Spectrum
@@ -35,6 +35,7 @@ def spectra_of(source: Source, table: Table, *, instrument: bool = False) -> lis
             f"the frequency is {freq[at]:g} Hz, not positive; remove the row; a current-voltage "
             "trace is read by read_trace",
             table.lines[at],
+            NotASpectrum,
         )
     step = np.diff(freq)
     if not table.named and len(freq) > 2 and step[0] > 0 and np.ptp(step) < 1e-3 * step[0]:
@@ -103,6 +104,7 @@ def _without_dc_rows(source, table: Table, by_role, instrument: bool) -> Table:
             "no row has a frequency: this is a dc or time-domain recording, not a spectrum; "
             "read it with read_trace",
             table.lines[0],
+            NotASpectrum,
         )
     if not dc.any():
         return table

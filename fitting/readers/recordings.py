@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
@@ -69,6 +68,25 @@ def read_recordings(
     names the file and the line, what was found, and what to do. `ValueError` for an argument
     that cannot be used.
     """
+    return recordings_in(
+        Source.open(path), units=units, rate=rate, freq=freq, compliance=compliance, fewest=fewest
+    )
+
+
+def recordings_in(
+    source: Source,
+    *,
+    units: str | Mapping[str, str] | None = None,
+    rate: float | None = None,
+    freq: float | None = None,
+    compliance: float | None = None,
+    fewest: int = FEWEST,
+) -> list[Recording]:
+    """The recordings in a file that was opened; the arguments are those of `read_recordings`.
+
+    **Raises:** `ReadError`, as `read_recordings` does; `NotARecording` if the file holds a
+    spectrum.
+    """
     for name, value in (("rate", rate), ("freq", freq), ("compliance", compliance)):
         finite = name == "compliance" or value is None or np.isfinite(value)
         if value is not None and not (value > 0 and finite):
@@ -76,10 +94,9 @@ def read_recordings(
     if rate is not None and freq is not None:
         raise ValueError("rate and freq both give the times; give one of them")
     given = given_units(units)
-    source = Source(Path(path))
     # What overflows is found by the checks for finite values, and refused.
     with np.errstate(all="ignore"):
-        tables = _tables(source, source.read_bytes())
+        tables = _tables(source, source.data)
         found = [
             r
             for table in tables

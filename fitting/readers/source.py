@@ -1,5 +1,7 @@
 """Where a measurement comes from, and how a reader speaks about it."""
 
+import hashlib
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,29 +14,48 @@ class ReadError(ValueError):
     """
 
 
+class NotASpectrum(ReadError):
+    """A file that was to be a spectrum, and looks like a recording of voltage and current."""
+
+
+class NotARecording(ReadError):
+    """A file that was to be a recording in time, and holds an impedance spectrum."""
+
+
 @dataclass
 class Source:
-    """The file that is being read; remarks on what was assumed wait in `notes`."""
+    """The file that is being read, and its content; what was assumed waits in `notes`."""
 
     path: Path
+    data: bytes = b""
     notes: list[str] = field(default_factory=list)
     # A text has lines; a binary record has points.
     row_word: str = "line"
 
-    def read_bytes(self) -> bytes:
-        """The content of the file; `ReadError` if it cannot be opened."""
+    @classmethod
+    def open(cls, path: str | os.PathLike) -> "Source":
+        """A file with its content; `ReadError` if it cannot be opened."""
+        made = cls(Path(path))
         try:
-            return self.path.read_bytes()
+            made.data = made.path.read_bytes()
         except FileNotFoundError:
-            raise self.error("there is no such file; check the path") from None
+            raise made.error("there is no such file; check the path") from None
         except IsADirectoryError:
-            raise self.error("this is a folder; name a file in it") from None
+            raise made.error("this is a folder; name a file in it") from None
         except (OSError, ValueError) as e:
-            raise self.error(f"the file cannot be opened ({e}); check its permissions") from None
+            raise made.error(f"the file cannot be opened ({e}); check its permissions") from None
+        return made
 
-    def error(self, message: str, line: int | None = None) -> ReadError:
+    @property
+    def sha256(self) -> str:
+        """The hash of the content, in hexadecimal digits."""
+        return hashlib.sha256(self.data).hexdigest()
+
+    def error(
+        self, message: str, line: int | None = None, kind: type[ReadError] = ReadError
+    ) -> ReadError:
         """The error to raise about this file."""
-        return ReadError(f"{self._at(line)}: {message}")
+        return kind(f"{self._at(line)}: {message}")
 
     def note(self, message: str, line: int | None = None) -> None:
         """Remember an assumption; `read_spectra` warns of each once it has finished."""

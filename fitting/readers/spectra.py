@@ -3,7 +3,6 @@
 import os
 import warnings
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -46,16 +45,24 @@ def read_spectra(path: str | os.PathLike, *, bias: float | None = None) -> list[
     """
     if bias is not None and not np.isfinite(bias):
         raise ValueError(f"bias must be a finite voltage [V], got {bias}")
-    source = Source(Path(path))
-    data = source.read_bytes()
-    # What overflows is found by the checks for finite values, and refused.
-    with np.errstate(all="ignore"):
-        spectra = _spectra(source, data)
+    source = Source.open(path)
+    spectra = spectra_in(source)
     for note in source.notes:
         warnings.warn(note, stacklevel=2)
     if bias is not None:
         spectra = [replace(s, u=None, I=None, V=float(bias)) for s in spectra]
     return spectra
+
+
+def spectra_in(source: Source) -> list[Spectrum]:
+    """The spectra in a file that was opened; what had to be assumed is added to its `notes`.
+
+    **Raises:** `ReadError`, as `read_spectra` does; `NotASpectrum` if the file looks like a
+    recording in time.
+    """
+    # What overflows is found by the checks for finite values, and refused.
+    with np.errstate(all="ignore"):
+        return _spectra(source, source.data)
 
 
 def _spectra(source: Source, data: bytes) -> list[Spectrum]:

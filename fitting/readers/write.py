@@ -1,14 +1,13 @@
 """Spectra to a CSV that `read_spectra` reads back exactly."""
 
-import csv
 import os
 import unicodedata
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from fitting.terms.spectrum import Spectrum
+from jaxmem.output.table import write_csv
 
 # column: field of the Spectrum
 _OPTIONAL = {
@@ -51,16 +50,15 @@ def write_spectra_csv(path: str | os.PathLike, spectra: Sequence[Spectrum]) -> N
         if not all(empty(getattr(s, field)) for s in spectra)
     }
     counted = ["spectrum"] if len(spectra) > 1 else []
-    with Path(path).open("w", newline="", encoding="utf-8") as file:
-        file.write(",".join(["freq_Hz", "Re_Z_ohm", "Im_Z_ohm", *counted, *kept]) + "\n")
-        # Text is quoted, so that blanks around a label survive.
-        rows = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-        for k, s in enumerate(spectra):
-            extra = [_column(s, field) for field in kept.values()]
-            for j in range(len(s.freq)):
-                point = [float(s.freq[j]), float(s.Z[j].real), float(s.Z[j].imag)]
-                number = [k] if counted else []
-                rows.writerow([*point, *number, *(values[j] for values in extra)])
+    rows = []
+    for k, s in enumerate(spectra):
+        extra = [_column(s, field) for field in kept.values()]
+        for j in range(len(s.freq)):
+            point = [float(s.freq[j]), float(s.Z[j].real), float(s.Z[j].imag)]
+            number = [k] if counted else []
+            rows.append([*point, *number, *(values[j] for values in extra)])
+    names = ["freq_Hz", "Re_Z_ohm", "Im_Z_ohm", *counted, *kept]
+    write_csv(path, names, rows, quote_text=True)
 
 
 def _column(s: Spectrum, field: str) -> list:

@@ -1,6 +1,5 @@
 """A fit as plain data for JSON, and spectra with their fit as a CSV."""
 
-import csv
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from fitting.terms.linear_kk import KramersKronig
 from fitting.terms.spectrum import Spectrum, bias_voltage
 from fitting.terms.trace import Trace
 from jaxmem.devices import AbstractDevice, device_to_toml
+from jaxmem.output.table import write_csv
 from jaxmem.responses import equivalent_circuit, operating_point
 
 
@@ -120,15 +120,14 @@ def write_data(
     path: Path, spectra: Sequence[Spectrum], model: AbstractDevice, used: Sequence[np.ndarray]
 ) -> None:
     """Data and fit as CSV: freq_Hz, Re and Im of both [ohm], whether the point was fitted."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        names = ["freq_Hz", "Re_Z_ohm", "Im_Z_ohm", "Re_fit_ohm", "Im_fit_ohm", "used", "spectrum"]
-        rows.writerow([*names, "label"])
-        for k, (s, keep) in enumerate(zip(spectra, used, strict=True)):
-            Z = s.impedance(model)
-            for j in range(len(s.freq)):
-                numbers = (s.freq[j], s.Z[j].real, s.Z[j].imag, Z[j].real, Z[j].imag)
-                rows.writerow([*map(float, numbers), int(keep[j]), k, s.name])
+    names = ["freq_Hz", "Re_Z_ohm", "Im_Z_ohm", "Re_fit_ohm", "Im_fit_ohm", "used", "spectrum"]
+    rows = []
+    for k, (s, keep) in enumerate(zip(spectra, used, strict=True)):
+        Z = s.impedance(model)
+        for j in range(len(s.freq)):
+            numbers = (s.freq[j], s.Z[j].real, s.Z[j].imag, Z[j].real, Z[j].imag)
+            rows.append([*map(float, numbers), int(keep[j]), k, s.name])
+    write_csv(path, [*names, "label"], rows)
 
 
 def write_samples(
@@ -143,17 +142,16 @@ def write_samples(
     t_s (empty for a curve), what was applied and what was observed, the fit, whether the sample was
     fitted, and which quantity was observed (I, V or u).
     """
-    with path.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(["t_s", "applied", "observed", "fit", "used", "quantity", "label"])
-        for trace, signal in zip(traces, signals, strict=True):
-            applied = np.asarray(trace.drive.wave(trace.t))
-            for row in zip(trace.t, applied, trace.observed, signal, trace.used, strict=True):
-                rows.writerow([*map(float, row[:4]), int(row[4]), trace.observe, trace.name])
-        for curve, value in zip(curves, values, strict=True):
-            quantity = "V" if curve.kind == "I" else "I"
-            for row in zip(curve.bias, curve.observed, value, strict=True):
-                rows.writerow(["", *map(float, row), 1, quantity, curve.name])
+    rows = []
+    for trace, signal in zip(traces, signals, strict=True):
+        applied = np.asarray(trace.drive.wave(trace.t))
+        for row in zip(trace.t, applied, trace.observed, signal, trace.used, strict=True):
+            rows.append([*map(float, row[:4]), int(row[4]), trace.observe, trace.name])
+    for curve, value in zip(curves, values, strict=True):
+        quantity = "V" if curve.kind == "I" else "I"
+        for row in zip(curve.bias, curve.observed, value, strict=True):
+            rows.append(["", *map(float, row), 1, quantity, curve.name])
+    write_csv(path, ["t_s", "applied", "observed", "fit", "used", "quantity", "label"], rows)
 
 
 def _jsonable(x):

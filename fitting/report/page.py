@@ -1,6 +1,5 @@
 """The report of a fit: a page that stands by itself, its figures, its numbers."""
 
-import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from fitting.terms.trace import Trace
 from jaxmem import plots
 from jaxmem.output.numbers import engineering
 from jaxmem.output.page import render
+from jaxmem.output.table import write_csv
 
 ELEMENTS = dict(
     u="V", R_b="ohm", R_a="ohm", L_d="H", L_k="H", R_dc="ohm", C_m="F", C_lf="F", tau_d="s",
@@ -138,10 +138,7 @@ def write_series(
     flags = [*remarks, *_series_flags(series, measured)]
     drifts = [t for group in series.trends for t in group]
     if drifts:
-        with (folder / "trends.csv").open("w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file, lineterminator="\n")
-            table.writerow(drifts[0]._fields)
-            table.writerows(drifts)
+        write_csv(folder / "trends.csv", drifts[0]._fields, drifts)
     told = [t.statement() for t in drifts]
     page = render(
         "fitting.report", "series.html", title=f"{len(fits)} spectra", model_words=words,
@@ -171,10 +168,7 @@ def write_summary(path: Path, series: Series, measured: Sequence[Measured]) -> N
             "remarks": "; ".join(series.reasons[k]),
         }  # fmt: skip
         rows.append(row)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
+    write_csv(path, list(rows[0]), (list(row.values()) for row in rows))
 
 
 def flags_of(fit: Fit, measured: Sequence[Measured]) -> list[str]:

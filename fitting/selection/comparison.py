@@ -1,7 +1,7 @@
 """Every rival fitted to the same terms."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from fitting.estimate.single import fit
@@ -9,6 +9,7 @@ from fitting.problem.space import MultiStart
 from fitting.selection.families import Rival, rivals
 from fitting.selection.ranking import Comparison, Entry
 from fitting.solvers.levenberg_marquardt import AbstractSolver, Code
+from jaxmem.output.reporter import Reporter, Silent
 
 
 def compare(
@@ -18,7 +19,7 @@ def compare(
     starts: int = 24,
     seed: int = 0,
     solver: AbstractSolver | None = None,
-    progress: Callable[[str], None] | None = None,
+    progress: Reporter | None = None,
 ) -> Comparison:
     """Fit every rival to the same terms, and rank them by BIC.
 
@@ -27,13 +28,13 @@ def compare(
     - `terms`: as in `fit`.
     - `family`: the rivals, default `rivals(terms)`.
     - `starts`, `seed`, `solver`: of every fit; a start box is that of the rival.
-    - `progress`: called with a line at each stage.
+    - `progress`: hears a line at each stage.
 
     A rival whose fit fails is listed last, with the reason.
 
     **Raises:** `ValueError` if there is no rival or two have one name, `RuntimeError` if all fail.
     """
-    say = progress or (lambda line: None)
+    report = progress or Silent()
     family = rivals(terms) if family is None else list(family)
     names = [rival.name for rival in family]
     if not names or len(set(names)) < len(names):
@@ -41,8 +42,8 @@ def compare(
     data = list(terms) if isinstance(terms, list | tuple) else [terms]
     entries = []
     for k, rival in enumerate(family):
-        say(f"{rival.name} ({k + 1} of {len(family)})")
-        entries.append(_one(rival, data, starts, seed, solver, say))
+        report.say(f"{rival.name} ({k + 1} of {len(family)})")
+        entries.append(_one(rival, data, starts, seed, solver, report))
     usable = [e for e in entries if e.usable]
     if not usable:
         reasons = "; ".join(f"{e.rival.name}: {e.failure}" for e in entries)
@@ -53,16 +54,16 @@ def compare(
     return Comparison(tuple(ranked))
 
 
-def _one(rival, data, starts, seed, solver, say) -> Entry:
+def _one(rival, data, starts, seed, solver, report) -> Entry:
     try:
         model, space, box = rival.setup(data)
         found = fit(
             data, model, space, starts=MultiStart(starts, box or None), seed=seed,
-            solver=solver, progress=say, throw=False,
+            solver=solver, progress=report, throw=False,
         )  # fmt: skip
     except Exception as error:
         # Whatever is wrong with one model must not cost the others; the reason is kept.
-        say(f"{rival.name} failed: {error}")
+        report.say(f"{rival.name} failed: {error}")
         return Entry(rival, None, f"{type(error).__name__}: {error}".rstrip("."))
     if found.code == Code.INTERRUPTED:
         raise KeyboardInterrupt

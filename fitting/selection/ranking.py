@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from fitting.estimate.bic import STRONG, bic_sentence, size_in_words
 from fitting.estimate.result import Fit
 from fitting.selection.families import Rival
-from fitting.selection.lag_verdict import STRONG
 
 
 @dataclass(frozen=True)
@@ -110,20 +110,10 @@ class Comparison:
             )
         apart = [e for e in others if top.rival.name not in e.rival.contains]
         rest = [e for e in others if top.rival.name in e.rival.contains]
-        doubt = [e for e in apart if e.gap < STRONG]
-        if doubt:
-            names = " and ".join(e.rival.words for e in doubt)
-            gaps = " and ".join(f"{e.gap:.1f}" for e in doubt)
-            return (
-                f"Cannot tell {top.rival.words} from {names}: the BIC differs by {gaps}, less than "
-                f"{STRONG:g} ({_sizes([top, *doubt])})."
-            )
-        if apart:
-            beaten = " and ".join(f"than {e.rival.words} by {e.gap:.0f}" for e in apart)
-            return (
-                f"{_begin(top.rival.words)} explains the data better {beaten} in BIC "
-                f"({_sizes([top, *apart])})."
-            )
+        shown = [e for e in apart if e.gap < STRONG] or apart
+        if shown:
+            others = [(e.rival.words, e.gap) for e in shown]
+            return bic_sentence(top.rival.words, others, _sizes([top, *shown]))
         e = rest[0]
         return (
             f"{_begin(top.rival.words)} is enough: {e.rival.words}, which contains it, is worse by "
@@ -186,13 +176,38 @@ class Comparison:
         return "\n".join(line.rstrip() for line in lines)
 
 
+def second_lag_verdict(three: Fit, two: Fit) -> str:
+    """What the data say of the second lag, in words.
+
+    **Arguments:**
+
+    - `three`, `two`: the 3D and the 2D model fitted to the same data.
+    """
+    lags = [name for name in ("tau_d", "tau_2", "tau_k") if name in three.names]
+    lost = [name for name in lags if not three.identifiable[three.names.index(name)]]
+    needed = two.bic - three.bic > STRONG
+    if needed and not lost:
+        said = f"they need its second lag, and determine {' and '.join(lags)}."
+    elif needed:
+        said = (
+            f"they need a second lag, but leave {' and '.join(lost)} open. Spectra at other biases "
+            "tell which is which."
+        )
+    else:
+        said = (
+            "it explains them no better than 2D. That does not exclude a second lag that is faster "
+            "than they resolve."
+        )
+    identified = "is identifiable" if needed and not lost else "is not identifiable"
+    return f"The 3D model {identified} from these data: {said} {three.against(two, '3D', '2D')}"
+
+
 def _begin(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
 def _size(entry: Entry) -> str:
-    count = len(entry.fit.names) if entry.fit else 0
-    return f"{entry.rival.name} with {count} parameters"
+    return size_in_words(entry.rival.name, len(entry.fit.names) if entry.fit else 0)
 
 
 def _sizes(entries: Sequence[Entry]) -> str:

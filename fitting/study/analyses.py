@@ -1,8 +1,6 @@
 """What may be asked of a fit beyond the fit: rivals, profiles, a bootstrap, a posterior."""
 
-import csv
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,86 +19,83 @@ from fitting.report.section import Section
 from fitting.selection.comparison import compare
 from fitting.selection.families import rivals
 from fitting.solvers.levenberg_marquardt import Code
+from fitting.study.spec import Spec
 from fitting.terms.spikes import FEATURES, Spikes
 from fitting.terms.term import Prior
 from jaxmem.devices import Memristor2D, Memristor3D
 from jaxmem.output.numbers import engineering
+from jaxmem.output.reporter import Reporter
+from jaxmem.output.table import write_csv
 
-Say = Callable[[str], None]
 ALL = "all"
 
 
-@dataclass(frozen=True)
-class Questions:
-    """What is asked.
+def check_asked(spec: Spec, model: Any, names: Sequence[str]) -> None:
+    """Say what cannot be answered before the fit begins.
 
-    - `compare`: the rivals that the data can tell apart, ranked (see `rivals`).
-    - `profile`: names of parameters or elements, or `"all"`, for their profile likelihood.
-    - `bootstrap`: how many refits of drawn data, 0 for none.
-    - `posterior`: draws by NUTS; needs numpyro.
+    **Arguments:**
+
+    - `spec`: what is asked: `compare`, `profile`, `bootstrap`, `posterior`.
+    - `model`, `names`: the model, and its free parameters.
+
+    **Raises:** `ValueError` for a name that is no parameter and no element of the model, a
+    number of refits that makes no sense, and a posterior without numpyro.
     """
+    known = [*names, *elements(model)]
+    unknown = [n for n in spec.profile if n not in known and n != ALL]
+    if unknown:
+        raise ValueError(f"no profile of {', '.join(unknown)}; there are {', '.join(known)}")
+    if spec.bootstrap and spec.bootstrap < 20:
+        raise ValueError(f"a bootstrap of {spec.bootstrap} says nothing; take 20 or more")
+    if spec.posterior:
+        try:
+            numpyro_here()
+        except ImportError as error:
+            raise ValueError(str(error)) from None
 
-    compare: bool = False
-    profile: tuple[str, ...] = ()
-    bootstrap: int = 0
-    posterior: bool = False
 
-    @property
-    def any(self) -> bool:
-        """Whether anything is asked."""
-        return bool(self.compare or self.profile or self.bootstrap or self.posterior)
+def answers(
+    spec: Spec, fit: Fit, terms: Sequence[Any], folder: Path, progress: Reporter
+) -> list[Section]:
+    """A section for each question that is asked beyond the fit; draws are written to the folder.
 
-    def check(self, model: Any, names: Sequence[str]) -> None:
-        """Say what cannot be answered before the fit begins.
+    What a fit that did not converge cannot answer, its section says.
 
-        **Raises:** `ValueError` for a name that is no parameter and no element of the model, a
-        number of refits that makes no sense, and a posterior without numpyro.
-        """
-        known = [*names, *elements(model)]
-        unknown = [n for n in self.profile if n not in known and n != ALL]
-        if unknown:
-            raise ValueError(f"no profile of {', '.join(unknown)}; there are {', '.join(known)}")
-        if self.bootstrap and self.bootstrap < 20:
-            raise ValueError(f"a bootstrap of {self.bootstrap} says nothing; take 20 or more")
-        if self.posterior:
-            try:
-                numpyro_here()
-            except ImportError as error:
-                raise ValueError(str(error)) from None
+    **Arguments:**
 
-    def answers(
-        self, fit: Fit, terms: Sequence[Any], folder: Path, *, seed: int, say: Say
-    ) -> list[Section]:
-        """A section for each question; draws are written to the folder.
-
-        What a fit that did not converge cannot answer, its section says.
-        """
-        asked: list[tuple[str, str, Any]] = []
-        if self.compare:
-            asked.append(("comparison", "Rivals", lambda: _rivals(fit, terms, seed, say)))
-        if self.profile:
-            names = list(fit.names) if ALL in self.profile else list(dict.fromkeys(self.profile))
-            asked.append(("profiles", "Profile likelihoods", lambda: _profiles(fit, names, say)))
-        if self.bootstrap:
-            drawn = lambda: _bootstrap(fit, self.bootstrap, seed, folder, say)
-            asked.append(("bootstrap", "Bootstrap", drawn))
-        if self.posterior:
-            drawn = lambda: _posterior(fit, seed, folder, say)
-            asked.append(("posterior", "Posterior", drawn))
-        sections = []
-        for key, title, answer in asked:
-            lines, record, table, figure = ("Not asked: the fit was interrupted.",), {}, (), None
-            try:
-                if fit.code != Code.INTERRUPTED:
-                    lines, record, table, figure = answer()
-            except Exception as error:
-                # Whatever goes wrong here must not cost the fit, which is not written yet.
-                lines = (f"No answer: {type(error).__name__}: {error}".rstrip(".") + ".",)
-            except KeyboardInterrupt:
-                lines = ("Interrupted.",)
-            record = {"sentences": list(lines)} | record
-            sections.append(Section(key, title, tuple(lines), record, table, figure))
-        return sections
+    - `spec`: what is asked.
+    - `fit`, `terms`: the fit, and what was fitted.
+    - `folder`: where draws are written.
+    - `progress`: hears how far it has come.
+    """
+    asked: list[tuple[str, str, Any]] = []
+    if spec.compare:
+        rank = lambda: _rivals(fit, terms, spec.seed, progress)
+        asked.append(("comparison", "Rivals", rank))
+    if spec.profile:
+        names = list(fit.names) if ALL in spec.profile else list(dict.fromkeys(spec.profile))
+        walk = lambda: _profiles(fit, names, progress)
+        asked.append(("profiles", "Profile likelihoods", walk))
+    if spec.bootstrap:
+        refit = lambda: _bootstrap(fit, spec.bootstrap, spec.seed, folder, progress)
+        asked.append(("bootstrap", "Bootstrap", refit))
+    if spec.posterior:
+        draw = lambda: _posterior(fit, spec.seed, folder, progress)
+        asked.append(("posterior", "Posterior", draw))
+    sections = []
+    for key, title, answer in asked:
+        lines, record, table, figure = ("Not asked: the fit was interrupted.",), {}, (), None
+        try:
+            if fit.code != Code.INTERRUPTED:
+                lines, record, table, figure = answer()
+        except Exception as error:
+            # Whatever goes wrong here must not cost the fit, which is not written yet.
+            lines = (f"No answer: {type(error).__name__}: {error}".rstrip(".") + ".",)
+        except KeyboardInterrupt:
+            lines = ("Interrupted.",)
+        record = {"sentences": list(lines)} | record
+        sections.append(Section(key, title, tuple(lines), record, table, figure))
+    return sections
 
 
 def about_spikes(fit: Fit, spikes: Sequence[Spikes]) -> list[Section]:
@@ -127,11 +122,11 @@ def about_spikes(fit: Fit, spikes: Sequence[Spikes]) -> list[Section]:
     return [Section("spikes", "Spikes", (), {"rows": rows}, tuple(table))]
 
 
-def _rivals(fit, terms, seed, say):
+def _rivals(fit, terms, seed, report):
     # A prior is one of a parameter that a rival need not have.
     data = [term for term in terms if not isinstance(term, Prior)]
     family = rivals(data, lead=("L_s" in fit.names,), series="R_s" in fit.names)
-    found = compare(data, family, seed=seed, progress=say)
+    found = compare(data, family, seed=seed, progress=report)
     lines = list(found.sentences)
     lines.append(
         f"For comparison, the fit of this report: {len(fit.names)} parameters, BIC {fit.bic:.1f}. "
@@ -155,11 +150,11 @@ def _rivals(fit, terms, seed, say):
     return lines, {"rows": rows}, tuple(table), None
 
 
-def _profiles(fit, names, say):
+def _profiles(fit, names, report):
     found = []
     try:
         for name in names:
-            found.append(profile(fit, name, progress=say))
+            found.append(profile(fit, name, progress=report))
             if not found[-1].complete:
                 break
     except KeyboardInterrupt:
@@ -177,8 +172,8 @@ def _profiles(fit, names, say):
     return lines, {"rows": record}, (), profiles_figure(fit, found) if found else None
 
 
-def _bootstrap(fit, n, seed, folder, say):
-    found = bootstrap(fit, n, seed=seed, progress=say)
+def _bootstrap(fit, n, seed, folder, report):
+    found = bootstrap(fit, n, seed=seed, progress=report)
     lines = [f"{len(found.z)} of {found.asked} refits converged."]
     if not found.complete:
         lines.append("Interrupted; these are the refits until then.")
@@ -186,10 +181,8 @@ def _bootstrap(fit, n, seed, folder, say):
         found[name].statement(name)
         for name, fine in zip(fit.names, fit.identifiable, strict=True) if fine
     ]  # fmt: skip
-    with (folder / "bootstrap.csv").open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow([f"{n}_{u}" for n, u in zip(fit.names, fit.units, strict=True)])
-        rows.writerows(found.values.tolist())
+    header = [f"{n}_{u}" for n, u in zip(fit.names, fit.units, strict=True)]
+    write_csv(folder / "bootstrap.csv", header, found.values.tolist())
     record = {
         "asked": found.asked, "converged": len(found.z), "complete": found.complete,
         "rows": [_summary(name, found[name], fine)
@@ -199,8 +192,8 @@ def _bootstrap(fit, n, seed, folder, say):
     return lines, record, (), figure
 
 
-def _posterior(fit, seed, folder, say):
-    found = posterior(fit, seed=seed, progress=say)
+def _posterior(fit, seed, folder, report):
+    found = posterior(fit, seed=seed, progress=report)
     found.to_xarray().to_netcdf(folder / "posterior.nc", engine="scipy")
     record = {
         "ok": found.ok, "divergent": int(found.divergent.sum()),

@@ -1,14 +1,15 @@
 """The files of a specification as terms of a fit, checked on the way."""
 
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from fitting.readers import ReadError, read_recordings, read_spectra
+from fitting.readers import ReadError
+from fitting.readers.detect import Content, sniff
+from fitting.readers.source import Source
 from fitting.readers.traces import trace_of
 from fitting.study.spec import Entry, Spec
 from fitting.terms.checked import Measured
@@ -19,20 +20,27 @@ from fitting.terms.spikes import Spikes
 from fitting.terms.term import Noise, proportional
 from fitting.terms.trace import Trace
 from jaxmem.circuits import parse_drive
+from jaxmem.devices import AbstractDevice, read_device
+from jaxmem.output.reporter import Reporter, Silent
 
 # Fewer frequencies than these say nothing of a circuit.
-FEWEST = 4
-Tell = Callable[[str, int, int], None]
+FEWEST_FREQUENCIES = 4
 
 
 class Loaded(NamedTuple):
-    """What the files of a specification hold, and what had to be assumed, in words."""
+    """What the files of a specification hold, and what had to be assumed, in words.
+
+    `hashes`: the SHA-256 of each file as it was read; `device`: the one to start from, if it comes
+    from a file.
+    """
 
     measured: list[Measured]
     traces: list[Trace]
     curves: list[SteadyCurve]
-    notes: list[str]
     spikes: list[Spikes]
+    notes: list[str]
+    hashes: dict[Path, str]
+    device: AbstractDevice | None
 
     @property
     def terms(self) -> list[Any]:
@@ -40,64 +48,73 @@ class Loaded(NamedTuple):
         return [*(m.fitted for m in self.measured), *self.traces, *self.curves, *self.spikes]
 
 
-def load(spec: Spec, tell: Tell = lambda stage, done, total: None) -> Loaded:
-    """Read every file, leave out what is not to be fitted, and check the spectra.
+def load_terms(spec: Spec, progress: Reporter | None = None) -> Loaded:
+    """Read every file once, leave out what is not to be fitted, and check the spectra.
+
+    **Arguments:**
+
+    - `spec`: what is fitted.
+    - `progress`: hears of each spectrum that was checked.
 
     **Raises:** `ReadError` (a `ValueError`) for a file that is not what it should be.
     """
+    step = (progress or Silent()).step
+    device = read_device(spec.device_file) if spec.device_file else None
+    loaded = Loaded([], [], [], [], [], {}, device)
     spectra: list[tuple[Spectrum, float, float]] = []
-    traces, curves, notes = [], [], []
-    spikes = [_spikes(entry) for entry in spec.entries if entry.kind == "spikes"]
     for entry in spec.entries:
+        if entry.kind == "spikes":
+            loaded.spikes.append(_spikes(entry))
         if entry.file is None:
             continue
-        o = entry.options
+        o, content = entry.options, entry.content or _content(entry)
+        loaded.hashes[entry.file] = content.sha256
         if entry.kind == "spectra":
-            ends = (float(o.get("min_freq", 0.0)), float(o.get("max_freq", np.inf)))
-            spectra += [(s, *ends) for s in _spectra(entry, notes)]
+            ends = (o.get("min_freq", 0.0), o.get("max_freq", np.inf))
+            loaded.notes.extend(content.notes)
+            spectra += [(s, *ends) for s in _spectra(entry, content)]
         elif entry.kind == "trace":
-            traces += _traces(entry, notes)
+            loaded.traces.extend(_traces(entry, content, loaded.notes))
         else:
-            curves += _curves(entry, notes)
-    measured = []
+            loaded.curves.extend(_curves(entry, content, loaded.notes))
     for k, (s, low, high) in enumerate(spectra):
-        tell("checking", k, len(spectra))
+        step("checking", k, len(spectra))
         fitted = s.within(low, high)
         left = np.unique(fitted.freq).size
-        if left < FEWEST:
+        if left < FEWEST_FREQUENCIES:
             raise ReadError(
                 f"{s.name}: {left} frequencies lie between {low:g} and {high:g} Hz, and at least "
-                f"{FEWEST} are needed; widen the limits"
+                f"{FEWEST_FREQUENCIES} are needed; widen the limits"
             )
         used = (s.freq >= low) & (s.freq <= high)
-        measured.append(Measured(s, used, fitted, kramers_kronig(fitted)))
-    tell("checking", len(spectra), len(spectra))
-    return Loaded(measured, traces, curves, notes, spikes)
+        loaded.measured.append(Measured(s, used, fitted, kramers_kronig(fitted)))
+    step("checking", len(spectra), len(spectra))
+    return loaded
 
 
 def entry_of(path: Path, spectra: Mapping[str, Any], trace: Mapping[str, Any]) -> Entry:
-    """The entry for a file that says itself what it is: a spectrum if it can be read as one.
+    """The entry for a file that says itself what it is, with what was read from it.
 
-    `spectra` and `trace` are the options for either kind.
+    **Arguments:**
+
+    - `path`: the file.
+    - `spectra`, `trace`: the options for either kind.
+
+    **Raises:** `ReadError` for a file that is neither.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            read_spectra(path)
-    except ReadError as error:
-        if "read_trace" not in str(error) and not trace:
-            raise
-        try:
-            read_recordings(path, **{k: v for k, v in trace.items() if k in _READING})
-        except ReadError as other:
-            # The advice to use the other reader is no help to who gave a file.
-            says = "read_trace" in str(error) and "impedance spectrum" not in str(other)
-            raise (other if says else error) from None
-        return Entry("trace", path, dict(trace))
-    return Entry("spectra", path, dict(spectra))
+    content = sniff(path, trace)
+    options = spectra if content.kind == "spectra" else trace
+    return Entry(content.kind, path, options, content)
 
 
-_READING = ("units", "rate", "freq", "compliance")
+def _content(entry: Entry) -> Content:
+    assert entry.file is not None
+    source = Source.open(entry.file)
+    if entry.kind == "spectra":
+        return Content.of_spectra(source)
+    # A steady curve has no time; any scan rate serves to read it as voltages and currents.
+    curve: dict[str, Any] = {"rate": 1.0, "fewest": 3} if entry.kind == "curve" else {}
+    return Content.of_recordings(source, entry.options, **curve)
 
 
 def noise_of(sigma: Any) -> Any:
@@ -111,13 +128,9 @@ def noise_of(sigma: Any) -> Any:
     )
 
 
-def _spectra(entry: Entry, notes: list[str]) -> list[Spectrum]:
-    o, path = entry.options, Path(str(entry.file))
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        found = read_spectra(path, bias=o.get("bias"))
-    notes += [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
-    given = {k: float(o[k]) for k in ("u", "I", "V") if k in o}
+def _spectra(entry: Entry, content: Content) -> list[Spectrum]:
+    o, path, found = entry.options, Path(str(entry.file)), content.found
+    given = {"V" if k == "bias" else k: o[k] for k in ("bias", "u", "I", "V") if k in o}
     if len(given) > 1:
         raise ReadError(f"{path}: give the bias once, as u, I or V")
     if given:
@@ -127,9 +140,8 @@ def _spectra(entry: Entry, notes: list[str]) -> list[Spectrum]:
     return [_named(s, path, k, len(found)) for k, s in enumerate(found)]
 
 
-def _traces(entry: Entry, notes: list[str]) -> list[Trace]:
-    o, path = entry.options, Path(str(entry.file))
-    found = read_recordings(path, **{k: v for k, v in o.items() if k in _READING})
+def _traces(entry: Entry, content: Content, notes: list[str]) -> list[Trace]:
+    o, path, found = entry.options, Path(str(entry.file)), content.found
     count = len(found)
     recordings = [replace(r, label=_label(r.label, path, k, count)) for k, r in enumerate(found)]
     for r in recordings:
@@ -145,10 +157,8 @@ def _traces(entry: Entry, notes: list[str]) -> list[Trace]:
     ]  # fmt: skip
 
 
-def _curves(entry: Entry, notes: list[str]) -> list[SteadyCurve]:
-    o, path = entry.options, Path(str(entry.file))
-    # A steady curve has no time; any scan rate serves to read it as voltages and currents.
-    recordings = read_recordings(path, units=o.get("units"), rate=1.0, fewest=3)
+def _curves(entry: Entry, content: Content, notes: list[str]) -> list[SteadyCurve]:
+    o, path, recordings = entry.options, Path(str(entry.file)), content.found
     curves = []
     for k, r in enumerate(recordings):
         label = _label(r.label, path, k, len(recordings))
@@ -166,13 +176,10 @@ def _spikes(entry: Entry) -> Spikes:
     options = dict(entry.options)
     sigma: Any = options.pop("sigma", None)
     try:
-        numbers: dict[str, Any] = {name: float(value) for name, value in options.items()}
-        if isinstance(sigma, list):
-            sigma = [float(s) for s in sigma]
-        elif sigma is not None:
+        if isinstance(sigma, float):
             # A share of each: they have three units.
-            sigma = proportional(float(sigma))
-        return Spikes(**numbers, sigma=sigma)
+            sigma = proportional(sigma)
+        return Spikes(**options, sigma=sigma)
     except (TypeError, ValueError) as error:
         raise ReadError(
             "[[spikes]] wants numbers I, frequency, amplitude, threshold, and sigma as a share of "

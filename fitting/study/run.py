@@ -1,228 +1,204 @@
-"""A specification to a folder: the door behind `jaxmem fit`."""
+"""A specification to a folder of results: the one way behind `jaxmem fit`."""
 
-import hashlib
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import jax.numpy as jnp
-import numpy as np
+from typing import Any, NamedTuple
 
 from fitting.estimate.result import Fit
-from fitting.estimate.single import fit as fit_terms
+from fitting.estimate.series import fit_series
+from fitting.estimate.single import fit
 from fitting.estimate.two_stage import Progress
-from fitting.models.elements import Setup, device_model, memristor_model
-from fitting.problem.space import MultiStart, Space
-from fitting.report.page import write_fit
-from fitting.solvers.levenberg_marquardt import AbstractSolver, Code, LeastSquares
-from fitting.solvers.optimisers import descent
-from fitting.study.analyses import Questions, about_spikes
+from fitting.models.elements import Setup
+from fitting.problem.space import MultiStart
+from fitting.report.page import flags_of, write_fit, write_series
+from fitting.selection.ranking import second_lag_verdict
+from fitting.solvers.levenberg_marquardt import Code
+from fitting.study.analyses import about_spikes, answers, check_asked
 from fitting.study.checks import check_study
-from fitting.study.load import Loaded, load
-from fitting.study.spec import MODELS, Spec, SpecError, spec_to_toml
-from fitting.study.spectra_study import Outcome, Study, Tell, flags_of
-from fitting.terms.term import Prior
-from jaxmem.devices import read_device
-from jaxmem.lens import lenses, put
+from fitting.study.load import Loaded, load_terms
+from fitting.study.search_record import SearchRecord
+from fitting.study.setups import model_in_words, priors_of, setup_of, solver_of
+from fitting.study.spec import Spec, SpecError
+from fitting.study.spec_file import spec_to_toml
+from fitting.terms.spectrum import Spectrum
 from jaxmem.output.provenance import provenance_of
+from jaxmem.output.reporter import Reporter, Silent
 from jaxmem.output.results_folder import check_folder, new_folder
 
+# Of spectra at so many biases that are fitted each by itself, one device is suggested.
+BIASES = 3
+# The model that each is compared with, to say whether the data need the second lag.
+OTHER = {"2d": "3d", "3d": "2d"}
 
-def run(
+
+class Outcome(NamedTuple):
+    """What a study wrote: the page, its findings in words, and the fits."""
+
+    report: Path
+    lines: list[str]
+    fits: tuple[Fit, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every fit converged."""
+        return all(f.ok for f in self.fits)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a fit was interrupted and holds the best until then."""
+        return any(f.code == Code.INTERRUPTED for f in self.fits)
+
+
+def run_study(
     spec: Spec,
     out: str | Path,
     *,
     force: bool = False,
     resume: bool = False,
     command: str = "",
-    say: Callable[[str], None] = lambda line: None,
-    tell: Tell = lambda stage, done, total: None,
+    progress: Reporter | None = None,
 ) -> Outcome:
     """Do the fit that a specification describes, and write the folder `out`, whole or not at all.
 
-    The folder holds `fit.toml`, which does it again; with the same seed and machine to the same
-    parameters bit for bit. A search with transients leaves how far it came beside the folder, in
-    `out.search.json`, until it has ended; `resume` goes on from there.
+    One device is fitted to all files if there are loops, steps, pulses, curves, spikes or priors,
+    or if it is said (`together`); else each spectrum is fitted by itself. The folder holds
+    `fit.toml`, which does it again; with the same seed and machine to the same parameters bit for
+    bit. A search that integrates in time leaves how far it came beside the folder, in
+    `out.search.json`, until it has ended.
+
+    **Arguments:**
+
+    - `spec`: what is fitted, which model, and how.
+    - `out`: the folder to write.
+    - `force`: replace earlier results there.
+    - `resume`: go on with a search that was interrupted.
+    - `command`: what the user typed, for the record.
+    - `progress`: hears of the stages, and remarks on the data.
 
     **Raises:** `ReadError`, `SpecError`, `FolderError` and `ValueError` for input that cannot be
     used; `RuntimeError` if no search gave a finite residual.
     """
-    force = force or resume
+    report, out, force = progress or Silent(), Path(out), force or resume
     check_folder(out, force=force)
-    loaded = load(spec, tell)
-    text = spec_to_toml(spec, out)
-    questions = Questions(spec.compare, spec.profile, spec.bootstrap, spec.posterior)
-    extras = spec.joint or spec.fixed or spec.ranges
-    if not extras or not (spec.together or spec.joint):
-        if extras:
-            raise SpecError(
-                "fixed and ranges are for one device with the paper's parameters: give "
-                "together = true (--together)"
-            )
-        if resume:
-            raise SpecError("nothing to resume: fits of spectra alone are done in one go")
-        study = Study(
-            kind="2d" if _is_file(spec.device) else spec.device, add=spec.add,
-            without=spec.without, together=spec.together, solver=_solver(spec),
-            starts=spec.starts, seed=spec.seed,
-            device=read_device(spec.device) if _is_file(spec.device) else None,
-            questions=questions,
-        )  # fmt: skip
-        return study.write(loaded, out, spec.files, text=text, force=force, command=command,
-                           say=say, progress=tell)  # fmt: skip
-    return _joint(spec, loaded, questions, text, Path(out), force, resume, command, say, tell)
-
-
-def _joint(
-    spec, loaded: Loaded, questions: Questions, text, out: Path, force, resume, command, say, tell
-) -> Outcome:
+    loaded = load_terms(spec, report)
+    if resume and not spec.joint:
+        raise SpecError("nothing to resume: fits of spectra alone are done in one go")
     for note in loaded.notes:
-        say(f"note: {note}")
+        report.say(f"note: {note}")
+    origin = provenance_of(command, loaded.hashes, spec.seed)
+    if spec.one_device or len(loaded.measured) == 1:
+        return _one_device(spec, loaded, out, origin, force, resume, report)
+    return _series(spec, loaded, out, origin, force, report)
+
+
+def _one_device(spec: Spec, loaded: Loaded, out: Path, origin, force, resume, report) -> Outcome:
+    """One fit to all that was read; of spectra alone also the other model, to judge by."""
     setup = setup_of(spec, loaded)
     terms = [*loaded.terms, *priors_of(spec, setup.model)]
-    questions.check(setup.model, setup.space.names(setup.model))
+    check_asked(spec, setup.model, setup.space.names(setup.model))
     remarks = check_study(terms, setup.model, setup.space, setup.box)
     for remark in remarks:
-        say(f"note: {remark}")
-    origin = provenance_of(command, spec.files, spec.seed)
-    place = out.with_name(f"{out.name}.search.json")
-    own = Path(spec.device).read_text(encoding="utf-8") if _is_file(spec.device) else ""
-    # What is asked beyond the fit does not change the search.
-    bare = replace(spec, compare=False, profile=(), bootstrap=0, posterior=False)
-    key = hashlib.sha256(
-        json.dumps([spec_to_toml(bare, out), own, origin["data"]]).encode()
-    ).hexdigest()
-    before = _resume(place, key) if resume else None
-
-    def keep(progress: Progress) -> None:
-        text = json.dumps({"specification": key, "progress": list(progress)})
-        # Whole or not at all: an interruption may come at any time.
-        place.parent.mkdir(parents=True, exist_ok=True)
-        beside = place.with_suffix(".new")
-        beside.write_text(text)
-        beside.replace(place)
-
-    tell("fitting", 0, 1)
-    found = fit_terms(
-        terms, setup.model, setup.space, solver=_solver(spec),
-        starts=MultiStart(spec.starts, setup.box), seed=spec.seed, progress=say, resume=before,
-        keep=keep, throw=False,
-    )  # fmt: skip
-    tell("fitting", 1, 1)
+        report.say(f"note: {remark}")
+    record = SearchRecord.beside(out, spec, loaded)
+    before = record.read() if resume else None
+    compared = spec.device in OTHER and not spec.joint
+    report.step("fitting", 0, 1 + compared)
+    # A fit of spectra is done in one go, and has no stages to report.
+    found = _fit(spec, terms, setup, report if spec.joint else None, before, record.keep)
+    verdict = ""
+    if compared:
+        report.step("fitting", 1, 2)
+        rival = setup_of(replace(spec, device=OTHER[spec.device]), loaded, lenient=True)
+        pair = (found, _fit(spec, terms, rival))
+        verdict = second_lag_verdict(*(pair if spec.device == "3d" else pair[::-1]))
+    report.step("fitting", 1 + compared, 1 + compared)
+    words = model_in_words(spec, loaded)
     with new_folder(out, force=force) as folder:
-        asked = about_spikes(found, loaded.spikes)
-        asked += questions.answers(found, terms, folder, seed=spec.seed, say=say)
+        sections = [*about_spikes(found, loaded.spikes)]
+        sections += answers(spec, found, terms, folder, report)
         write_fit(
             folder, found, loaded.measured, traces=loaded.traces, curves=loaded.curves,
-            words=_words(spec), provenance=origin, remarks=[*loaded.notes, *remarks],
-            sections=asked,
+            words=words, provenance=origin, verdict=verdict, remarks=[*loaded.notes, *remarks],
+            sections=sections,
         )  # fmt: skip
-        (folder / "fit.toml").write_text(text, encoding="utf-8")
-    if found.code != Code.INTERRUPTED:
-        place.unlink(missing_ok=True)
+        _write_spec(spec, out, folder)
+    if found.code == Code.INTERRUPTED:
+        report.say("interrupted: the best so far is written, marked as such; --resume goes on")
     else:
-        say("interrupted: the best so far is written, marked as such; --resume goes on")
-    lines = [*_summary(found), *flags_of(found, loaded.measured)]
-    lines += [line for section in asked if section.lines for line in section.told]
-    return Outcome(out / "report.html", lines, found.ok, (found,))
+        record.remove()
+    lines = [*_summary(spec, words, found), *flags_of(found, loaded.measured)]
+    lines += [verdict] if verdict else []
+    lines += [line for section in sections if section.lines for line in section.told]
+    return Outcome(out / "report.html", lines, (found,))
 
 
-def setup_of(spec: Spec, loaded: Loaded) -> Setup:
-    """Model, space and start box of a specification, with what it fixes and where it starts.
+def _fit(
+    spec: Spec,
+    terms: Sequence[Any],
+    setup: Setup,
+    report: Reporter | None = None,
+    resume: Progress | None = None,
+    keep: Callable[[Progress], None] = lambda progress: None,
+) -> Fit:
+    starts = MultiStart(spec.number_of_starts, setup.box)
+    return fit(
+        terms, setup.model, setup.space, solver=solver_of(spec), starts=starts, seed=spec.seed,
+        progress=report, resume=resume, keep=keep, throw=False,
+    )  # fmt: skip
 
-    **Raises:** `SpecError` if it names a parameter that the model has not.
-    """
-    parts = dict(lead="lead" not in spec.without, series="series" not in spec.without)
-    if _is_file(spec.device):
-        if spec.add or spec.without:
-            raise SpecError("a device from a file is fitted as it is: no add, no without")
-        setup = device_model(read_device(spec.device))
-    elif spec.device == "rc" or not (spec.joint or spec.together):
-        raise SpecError(
-            'traces, curves and spikes need the paper\'s parameters: device = "2d", "3d" or a '
-            "device file"
+
+def _series(spec: Spec, loaded: Loaded, out: Path, origin, force, report) -> Outcome:
+    """Each spectrum by itself, also from its neighbours' optimum."""
+    if spec.asks:
+        raise ValueError(
+            "rivals, profiles, bootstrap and posterior are asked of one device: give one "
+            "spectrum, or --together"
         )
-    else:
-        setup = memristor_model(spec.device, loaded.terms, spec.add, **parts)
-    model, frees, box = setup.model, list(setup.space.frees), dict(setup.box)
-    names = list(setup.space.names(model))
-    known = lenses(model)
-    for name, value in spec.fixed.items():
-        if name in names:
-            k = names.index(name)
-            model = put(frees[k].lens, model, jnp.asarray(value))
-            del frees[k], names[k]
-            box.pop(name, None)
-        elif name in known:
-            model = put(known[name], model, jnp.asarray(value))
-        else:
-            raise SpecError(f"fixed: no parameter {name!r}; there are {', '.join(known)}")
-    for name, ends in spec.ranges.items():
-        if name not in names:
-            raise SpecError(f"ranges: {name!r} is not free; free are {', '.join(names)}")
-        box[name] = ends
-        middle = np.sqrt(ends[0] * ends[1]) if ends[0] > 0 else sum(ends) / 2
-        model = put(frees[names.index(name)].lens, model, jnp.asarray(middle))
-    return Setup(model, Space(*frees), box)
-
-
-def priors_of(spec: Spec, model: Any) -> list[Prior]:
-    """The priors of a specification."""
-    known, priors = lenses(model), []
-    for entry in spec.entries:
-        if entry.kind != "prior":
-            continue
-        o = dict(entry.options)
-        name = o.pop("parameter")
-        if name not in known:
-            raise SpecError(f"prior: no parameter {name!r}; there are {', '.join(known)}")
-        priors.append(Prior(known[name], o["mean"], o.get("sd"), factor=o.get("factor")))
-    return priors
-
-
-def _solver(spec: Spec) -> AbstractSolver:
-    if spec.solver == "descent":
-        return descent(spec.optimiser, spec.schedule, spec.rate, spec.steps or 3000)
-    if spec.solver != "lm":
-        raise SpecError(f'solver is "lm" or "descent", got {spec.solver!r}')
-    return LeastSquares(max_steps=spec.steps or 300)
-
-
-def _resume(place: Path, key: str) -> Progress:
-    try:
-        kept = json.loads(place.read_text())
-    except FileNotFoundError:
-        raise SpecError(
-            f"{place}: nothing to resume; a search that was interrupted leaves this file"
-        ) from None
-    except json.JSONDecodeError:
-        raise SpecError(f"{place}: this is no record of a search; start again") from None
-    if kept.get("specification") != key:
-        raise SpecError(
-            f"{place}: this search was of other data or options; start again without --resume, or "
-            "give the same ones"
+    measured, words = loaded.measured, model_in_words(spec, loaded)
+    spectra = [m.fitted for m in measured]
+    series = fit_series(
+        spectra, lambda spectrum: setup_of(spec, loaded, spectrum), solver=solver_of(spec),
+        starts=spec.number_of_starts, seed=spec.seed, groups=_groups(spectra), progress=report,
+    )  # fmt: skip
+    width = len(str(len(spectra) - 1))
+    names = [f"spectra/{k:0{width}d}" for k in range(len(spectra))]
+    with new_folder(out, force=force) as folder:
+        for k, (m, f, name) in enumerate(zip(measured, series.fits, names, strict=True)):
+            report.step("writing", k, len(names))
+            remarks = [f"Outlier of its series: {r}." for r in series.reasons[k]]
+            write_fit(
+                folder / name, f, [m], words=words, provenance=origin, remarks=remarks, images=False
+            )
+        flags = write_series(
+            folder, series, measured, names, words=words, provenance=origin, remarks=loaded.notes
         )
-    return Progress(*kept["progress"])
+        report.step("writing", len(names), len(names))
+        _write_spec(spec, out, folder)
+    lines = [f"{words}, {len(spectra)} spectra", *flags]
+    biases = len({s.bias for s in spectra if s.bias[0] is not None})
+    if biases >= BIASES:
+        lines.append(f"These spectra have {biases} biases: --together fits one device to all.")
+    return Outcome(out / "report.html", lines, tuple(series.fits))
 
 
-def _summary(fit: Fit) -> list[str]:
+def _groups(spectra: Sequence[Spectrum]) -> list[str] | None:
+    """Files that hold several spectra are a series each; files of one are a series together."""
+    files = [s.source for s in spectra]
+    return None if len(set(files)) == len(files) else files
+
+
+def _write_spec(spec: Spec, out: Path, folder: Path) -> None:
+    # Paths are relative to where the folder will lie.
+    (folder / "fit.toml").write_text(spec_to_toml(spec, out), encoding="utf-8")
+
+
+def _summary(spec: Spec, words: str, fit: Fit) -> list[str]:
+    if not spec.joint:
+        return [f"{words}: relative rms residual {100 * fit.relative_rms_residual:.3g} %"]
     shares = [
         f"{t.name}: rms {100 * t.rms:.3g} % of |Z|" if t.unit == "|Z|"
         else f"{t.name}: rms {t.rms:.3g} {t.unit}"
         for t in fit.terms if t.kind != "Prior"
     ]  # fmt: skip
     return [f"chi2 {fit.chi2:.5g} of {fit.points} numbers", *shares]
-
-
-def _words(spec: Spec) -> str:
-    study = Study(kind="2d" if _is_file(spec.device) else spec.device, add=spec.add,
-                  without=spec.without)  # fmt: skip
-    if _is_file(spec.device):
-        study = replace(study, device=read_device(spec.device))
-    return study.words
-
-
-def _is_file(device: str) -> bool:
-    return device not in MODELS

@@ -1,79 +1,207 @@
-"""A whole fit as a TOML file: what is fitted, to which files, how. Rerunnable."""
+"""What a user may say of a fit: the one declaration of all settings.
+
+From it are made the check of a specification, its TOML file (`spec_file`), the options of
+`jaxmem fit` and their documentation.
+"""
 
 import difflib
-import os
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import tomlkit
+from fitting.study.declaration import (
+    Setting,
+    Sigma,
+    SpecError,
+    SpikeSigma,
+    Units,
+    setting,
+    settings_of,
+)
+
+MODELS = ("rc", "2d", "3d")
+# Starts of a search: of a fit done in one go, and of one that integrates in time.
+STARTS, STARTS_IN_TIME = 24, 64
+
+
+class Kind(NamedTuple):
+    """A kind of entry: what it is, what it must say, and all it may say."""
+
+    help: str
+    needs: str
+    settings: dict[str, Setting]
+
+
+def _kind(help: str, needs: str, *settings: Setting) -> Kind:
+    return Kind(help, needs, {s.name: s for s in settings})
+
+
+_FILE = Setting("file", str, "The file; its path is relative to the specification", required=True)
+_SIGMA = Setting("sigma", Sigma, "Standard deviation of the noise, or its parts", above=0)
+_UNITS = Setting("units", Units, "Of traces and curves: t=ms,I=uA", option="units")
 
 KINDS = {
-    "spectra": {"file", "bias", "u", "I", "V", "sigma", "min_freq", "max_freq"},
-    "trace": {"file", "imposed", "drive", "start", "units", "rate", "freq", "compliance", "sigma"},
-    "curve": {"file", "units", "sigma"},
-    "spikes": {"I", "frequency", "amplitude", "threshold", "sigma"},
-    "prior": {"parameter", "mean", "sd", "factor"},
-}
-MODELS = ("rc", "2d", "3d")
-SIGMA = {"relative", "floor", "estimated"}
-
-
-class SpecError(ValueError):
-    """A file that does not specify a fit. Its message names the file, the key, and what to do."""
+    "spectra": _kind(
+        "Impedance spectra in a file.",
+        "file = a path",
+        _FILE,
+        Setting("bias", float, "Applied voltage of all spectra", unit="V", option="bias"),
+        Setting("u", float, "The bias as the voltage over the memristor", unit="V"),
+        Setting("I", float, "The bias as a current", unit="A"),
+        Setting("V", float, "The bias as the applied voltage", unit="V"),
+        _SIGMA,
+        Setting("min_freq", float, "Leave out points below", 0.0, "Hz", low=0, option="min-freq"),
+        Setting("max_freq", float, "Leave out points above", float("inf"), "Hz", above=0,
+                infinite=True, option="max-freq"),
+    ),
+    "trace": _kind(
+        "Loops, steps or pulses in a file.",
+        "file = a path",
+        _FILE,
+        _UNITS,
+        Setting("rate", float, "Of loops without a time column", unit="V/s", above=0,
+                option="scan-rate"),
+        Setting("freq", float, "Of loops without a time column: one period a file", unit="Hz",
+                above=0, option="loop-freq"),
+        Setting("start", str, "Where traces start: rest, or periodic for a loop that goes round",
+                "rest", choices=("rest", "periodic"), option="start"),
+        Setting("imposed", str, "What was imposed in traces, else found out", choices=("voltage", "current"),
+                option="imposed"),
+        Setting("compliance", float, "Current compliance of traces, else found out", unit="A",
+                above=0, infinite=True, option="compliance"),
+        Setting("drive", str, 'What was applied, if not the samples: "V = Triangle(...)"'),
+        _SIGMA,
+    ),
+    "curve": _kind(
+        "A steady current-voltage curve in a file.", "file = a path", _FILE, _UNITS, _SIGMA
+    ),
+    "spikes": _kind(
+        "What was measured of spikes under a constant current.",
+        "what was measured",
+        Setting("I", float, "The current", unit="A"),
+        Setting("frequency", float, "One over the period", unit="Hz", above=0),
+        Setting("amplitude", float, "From the least to the largest voltage", unit="V", above=0),
+        Setting("threshold", float, "The current at which rest becomes unstable", unit="A",
+                above=0),
+        Setting("sigma", SpikeSigma, "A share of each, or their standard deviations", above=0),
+    ),
+    "prior": _kind(
+        "What is known of a parameter before.",
+        "parameter, mean, and one of sd and factor",
+        Setting("parameter", str, "Its name", required=True),
+        Setting("mean", float, "Its expected value, in its unit", required=True),
+        Setting("sd", float, "The standard deviation, in its unit", above=0),
+        Setting("factor", float, "Instead of sd: known within this factor", above=1),
+    ),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One file, a prior, or what was measured of spikes; kinds and their options are `KINDS`."""
+    """One file, a prior, or what was measured of spikes.
+
+    **Arguments:**
+
+    - `kind`: one of `KINDS`.
+    - `file`: the file, where the kind has one.
+    - `options`: what else is said, by the names of the kind's settings.
+    - `content`: what was read from the file already, if it was (see `fitting.readers.detect`).
+
+    **Raises:** `SpecError` for what the kind has not, lacks, or cannot be.
+    """
 
     kind: str
     file: Path | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    content: Any = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self):
+        _, needs, declared = KINDS[self.kind]
+        given = dict(self.options) | ({} if self.file is None else {"file": str(self.file)})
+        unknown = sorted(set(given) - set(declared))
+        if unknown:
+            raise SpecError(
+                f"[[{self.kind}]] has no key {unknown[0]!r}{near(unknown[0], declared)}"
+            )
+        if any(s.required and s.name not in given for s in declared.values()):
+            raise SpecError(f"[[{self.kind}]] needs {needs}")
+        values = {name: declared[name].checked(value) for name, value in given.items()}
+        values.pop("file", None)
+        if self.kind == "spectra":
+            low, high = (values.get(k, declared[k].default) for k in ("min_freq", "max_freq"))
+            if not low < high:
+                raise SpecError(f"no frequencies from {low:g} to {high:g} Hz")
+        object.__setattr__(self, "options", values)
 
 
 @dataclass(frozen=True)
 class Spec:
-    """Everything that decides a fit.
+    """Everything that decides a fit: what is fitted (`entries`), which model, and how.
 
-    - `device`: `"rc"`, `"2d"`, `"3d"`, or the path of a device's TOML file; `add`, `without`: see
-      `element_model`. `together`: one device for all files (always, with traces or curves).
-    - `solver`: `"lm"` or `"descent"`, the latter with `optimiser`, `schedule`, `rate`; `steps`;
-      `starts`, `seed`.
-    - `compare`, `profile`, `bootstrap`, `posterior`: what is asked beyond the fit, see `Questions`.
-    - `fixed`: parameters by name that keep a value; `ranges`: name to where starts are drawn.
-    - `entries`: what is fitted.
+    **Raises:** `SpecError` for a value that a setting cannot have.
     """
 
-    device: str = "2d"
-    add: tuple[str, ...] = ()
-    without: tuple[str, ...] = ()
-    together: bool = False
-    solver: str = "lm"
-    optimiser: str = "adam"
-    schedule: str = "cosine_decay_schedule"
-    rate: float = 0.3
-    steps: int | None = None
-    starts: int = 24
-    seed: int = 0
-    compare: bool = False
-    profile: tuple[str, ...] = ()
-    bootstrap: int = 0
-    posterior: bool = False
-    fixed: Mapping[str, float] = field(default_factory=dict)
-    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    device: str = setting(
+        "2d", "rc, 2d, 3d, or DEVICE.toml: that device, from its values", option="device"
+    )
+    add: tuple[str, ...] = setting(
+        (), "What is added to the model", choices=("cpe", "polarisation", "slow"), option="add"
+    )
+    without: tuple[str, ...] = setting(
+        (), "What is left out, L_s or R_s", choices=("lead", "series"), option="without"
+    )
+    together: bool = setting(
+        False, "One device for all spectra, at their biases: i_c0, V_T, V_m and so on",
+        option="together",
+    )  # fmt: skip
+    fixed: Mapping[str, float] = setting({}, "A parameter that is known: R_s=47e3", option="fix")
+    ranges: Mapping[str, tuple[float, float]] = setting({}, "Where starts are drawn, by parameter")
+    solver: str = setting(
+        "lm", "Least squares, or an optax optimiser", choices=("lm", "descent"), option="solver"
+    )
+    optimiser: str = setting(
+        "adam", "For descent: any of optax", option="optimiser", only=("solver", "descent")
+    )
+    schedule: str = setting(
+        "cosine_decay_schedule", "For descent: a schedule of optax, or constant",
+        option="schedule", only=("solver", "descent"),
+    )  # fmt: skip
+    rate: float = setting(
+        0.3, "For descent: the first learning rate", above=0, option="rate",
+        only=("solver", "descent"),
+    )  # fmt: skip
+    steps: int | None = setting(None, "Most steps from one start", low=1, option="steps")
+    starts: int | None = setting(
+        None, f"How many starts are drawn: {STARTS}, with loops, steps, pulses or spikes "
+        f"{STARTS_IN_TIME}", low=1, option="starts",
+    )  # fmt: skip
+    seed: int = setting(0, "Of the starts", low=0, option="seed")
+    compare: bool = setting(False, "Also fit other models, and rank all by BIC", option="compare")
+    profile: tuple[str, ...] = setting(
+        (), "Profile likelihood of a parameter, or all", option="profile"
+    )
+    bootstrap: int = setting(0, "Refits of data drawn around the fit", low=0, option="bootstrap")
+    posterior: bool = setting(False, "Draws by NUTS; needs jaxmem[bayes]", option="posterior")
     entries: tuple[Entry, ...] = ()
 
     def __post_init__(self):
-        if self.device not in MODELS and Path(self.device).suffix.lower() != ".toml":
+        for name, declared in SETTINGS.items():
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, declared.checked(value))
+        if self.device not in MODELS and self.device_file is None:
             raise SpecError(
                 f"no device {self.device!r}; there are {', '.join(MODELS)}, and devices in files, "
                 "DEVICE.toml"
             )
-        if self.starts < 1:
-            raise SpecError(f"starts must be at least 1, got {self.starts}")
+        if self.device_file is not None and (self.add or self.without):
+            raise SpecError("a device from a file is fitted as it is: no add, no without")
+
+    @property
+    def device_file(self) -> Path | None:
+        """The file of the device to start from, if it comes from one."""
+        return Path(self.device) if Path(self.device).suffix.lower() == ".toml" else None
 
     @property
     def files(self) -> list[Path]:
@@ -85,155 +213,51 @@ class Spec:
         """Whether more than spectra are fitted."""
         return any(e.kind != "spectra" for e in self.entries)
 
+    @property
+    def one_device(self) -> bool:
+        """Whether one device with the paper's parameters is fitted to all."""
+        return self.together or self.joint
 
-def read_spec(path: str | os.PathLike) -> Spec:
-    """The fit that a TOML file specifies. Paths in it are relative to its folder.
+    @property
+    def asks(self) -> bool:
+        """Whether anything is asked beyond the fit."""
+        return bool(self.compare or self.profile or self.bootstrap or self.posterior)
 
-        device = "3d"
-        starts = 64
-        fixed = { R_s = 47e3 }
-        ranges = { V_T = [0.2, 1.5] }
-        [[spectra]]
-        file = "eis_0.8V.csv"
-        V = 0.8
-        [[trace]]
-        file = "loop.csv"
-        rate = 0.1
-        start = "periodic"
-        [[spikes]]
-        I = 115e-6
-        frequency = 50.0
-        sigma = 0.02  # a share of each
-        [[prior]]
-        parameter = "C_m"
-        mean = 1e-8
-        factor = 2
-
-    **Raises:** `SpecError` (a `ValueError`) that says what was got and what to do.
-    """
-    path = Path(path)
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise SpecError(f"{path}: there is no such file; check the path") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path}: this is no TOML ({error})") from None
-    settings = {f.name: f for f in fields(Spec) if f.name != "entries"}
-    entries = []
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        if key in KINDS:
-            rows = value if isinstance(value, list) else [value]
-            entries += [_entry(path, key, row) for row in rows]
-        elif key in settings:
-            values[key] = _setting(path, key, value)
-        else:
-            raise SpecError(f"{path}: no key {key!r}{_near(key, [*settings, *KINDS])}")
-    if not any(e.file for e in entries):
-        raise SpecError(
-            f"{path}: nothing to fit; give [[spectra]], [[trace]] or [[curve]] with file ="
-        )
-    spec = Spec(**values, entries=tuple(entries))
-    if spec.device not in MODELS:
-        spec = replace(spec, device=str(_beside(path, spec.device)))
-    return spec
+    @property
+    def number_of_starts(self) -> int:
+        """How many starts are drawn: what was said, else by what is fitted."""
+        in_time = any(e.kind in ("trace", "spikes") for e in self.entries)
+        return self.starts or (STARTS_IN_TIME if in_time else STARTS)
 
 
-def spec_to_toml(spec: Spec, folder: str | os.PathLike) -> str:
-    """The specification as it stands in `fit.toml` in a folder: paths relative to that folder."""
-    out = tomlkit.document()
-    out.add(tomlkit.comment("jaxmem fit fit.toml does this fit again"))
-    for f in fields(Spec):
-        value = getattr(spec, f.name)
-        if f.name == "entries" or value is None or value == () or value == {}:
-            continue
-        if f.name in ("compare", "bootstrap", "posterior") and not value:
-            continue
-        if f.name in ("optimiser", "schedule", "rate") and spec.solver == "lm":
-            continue
-        if f.name == "device" and value not in MODELS:
-            value = _from(folder, value)
-        if isinstance(value, Mapping):
-            inline = tomlkit.inline_table()
-            inline.update({k: list(v) if isinstance(v, tuple) else v for k, v in value.items()})
-            value = inline
-        out.add(f.name, list(value) if isinstance(value, tuple) else value)
-    for kind in KINDS:
-        rows = [e for e in spec.entries if e.kind == kind]
-        if not rows:
-            continue
-        array = tomlkit.aot()
-        for e in rows:
-            row = tomlkit.table()
-            if e.file is not None:
-                row.add("file", _from(folder, e.file))
-            for key, value in e.options.items():
-                inline = value
-                if isinstance(value, Mapping):
-                    inline = tomlkit.inline_table()
-                    inline.update(value)
-                row.add(key, inline)
-            array.append(row)
-        out.add(kind, array)
-    return tomlkit.dumps(out)
+SETTINGS = settings_of(Spec)
 
 
-def _entry(path: Path, kind: str, row: Any) -> Entry:
-    if not isinstance(row, dict):
-        raise SpecError(f"{path}: write [[{kind}]] and its keys below")
-    unknown = set(row) - KINDS[kind]
-    if unknown:
-        key = sorted(unknown)[0]
-        raise SpecError(f"{path}: [[{kind}]] has no key {key!r}{_near(key, KINDS[kind])}")
-    if kind not in ("prior", "spikes") and not isinstance(row.get("file"), str):
-        raise SpecError(f"{path}: [[{kind}]] needs file = a path")
-    if kind == "prior" and not {"parameter", "mean"} <= set(row):
-        raise SpecError(f"{path}: [[prior]] needs parameter, mean, and one of sd and factor")
-    sigma = row.get("sigma")
-    if isinstance(sigma, dict) and (not sigma or not set(sigma) <= SIGMA):
-        raise SpecError(f"{path}: sigma is a number or a table of {', '.join(sorted(SIGMA))}")
-    file = _beside(path, row["file"]) if "file" in row else None
-    return Entry(kind, file, {k: v for k, v in row.items() if k != "file"})
+def options() -> dict[str, Setting]:
+    """The settings that the command line has, by the name of the option without dashes."""
+    declared = [*SETTINGS.values(), *(s for kind in KINDS.values() for s in kind.settings.values())]
+    return {s.option: s for s in declared if s.option}
 
 
-def _setting(path: Path, key: str, value: Any) -> Any:
-    wanted: Any = {
-        "device": str, "add": list, "without": list, "together": bool, "solver": str,
-        "optimiser": str, "schedule": str, "rate": (int, float), "steps": int, "starts": int,
-        "seed": int, "fixed": dict, "ranges": dict, "compare": bool, "profile": (list, str),
-        "bootstrap": int, "posterior": bool,
-    }[key]  # fmt: skip
-    if not _is_a(value, wanted):
-        raise SpecError(f"{path}: {key} = {value!r} makes no sense there")
-    if key == "profile" and isinstance(value, str):
-        return (value,)
-    if key in ("add", "without", "profile"):
-        return tuple(map(str, value))
-    if key == "fixed":
-        if not all(isinstance(v, int | float) for v in value.values()):
-            raise SpecError(f"{path}: fixed = {{name = value}} wants numbers, got {value}")
-        return {k: float(v) for k, v in value.items()}
-    if key == "ranges":
-        pairs = {k: v for k, v in value.items() if isinstance(v, list) and len(v) == 2}
-        if len(pairs) < len(value) or not all(a < b for a, b in pairs.values()):
-            raise SpecError(f"{path}: ranges = {{name = [low, high]}} with low < high, got {value}")
-        return {k: (float(a), float(b)) for k, (a, b) in pairs.items()}
-    return value
-
-
-def _is_a(value: Any, wanted: Any) -> bool:
-    # A bool is an int to Python.
-    return isinstance(value, wanted) and (type(value) is not bool or wanted is bool)
-
-
-def _beside(path: Path, name: str) -> Path:
-    return Path(name) if Path(name).is_absolute() else path.parent / name
-
-
-def _from(folder, file) -> str:
-    return Path(os.path.relpath(file, folder)).as_posix()
-
-
-def _near(key: str, known) -> str:
+def near(key: str, known: Iterable[str]) -> str:
+    """What was probably meant by an unknown key, or else what there is."""
     close = difflib.get_close_matches(key, list(known), 1)
     return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(sorted(known))}"
+
+
+def settings_table() -> str:
+    """All settings as tables in Markdown: keys of a specification, and options of `jaxmem fit`."""
+    parts = ["## Settings", "", *_rows(SETTINGS)]
+    for name, kind in KINDS.items():
+        parts += ["", f"## `[[{name}]]`", "", kind.help, "", *_rows(kind.settings)]
+    return "\n".join(parts) + "\n"
+
+
+def _rows(settings: Mapping[str, Setting]) -> list[str]:
+    rows = ["| key | option | value | default | meaning |", "|---|---|---|---|---|"]
+    for s in settings.values():
+        option = f"`--{s.option}`" if s.option else ""
+        unit = f" [{s.unit}]" if s.unit else ""
+        default = "" if s.default in (None, (), {}) else f"`{s.default}`"
+        rows.append(f"| `{s.name}` | {option} | {s.words}{unit} | {default} | {s.help}. |")
+    return rows

@@ -3,12 +3,14 @@
 What is slow to import is imported by the command that needs it.
 """
 
+import inspect
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -20,6 +22,9 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+
+from fitting.study.declaration import Setting, Units
+from fitting.study.spec import KINDS, SETTINGS, Entry, Spec, options
 
 app = typer.Typer(
     add_completion=False,
@@ -37,13 +42,6 @@ Out = Annotated[Path, typer.Option(help="Folder for the results.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the results of an earlier run.")]
 
 
-class Solver(StrEnum):
-    """How it is searched."""
-
-    lm = "lm"
-    descent = "descent"
-
-
 class Preset(StrEnum):
     """A device to start from."""
 
@@ -52,8 +50,8 @@ class Preset(StrEnum):
     paper_3d = "paper-3d"
 
 
-@app.command()
-def device(
+@app.command("device")
+def device_command(
     preset: Annotated[Preset, typer.Argument(help="si spikes; paper-* are in the paper's units.")],
 ) -> None:
     """Print the TOML form of a device to start from: `jaxmem device si > device.toml`."""
@@ -68,8 +66,8 @@ def device(
         print(device_to_toml(made), end="")
 
 
-@app.command()
-def simulate(
+@app.command("simulate")
+def simulate_command(
     device: Annotated[Path, typer.Argument(metavar="DEVICE.toml")],
     drive: Annotated[str, typer.Option(help='"I = Step(3.3e-4)", "V = Triangle([0, 1], rate=1)"')],
     out: Out = Path("simulation"),
@@ -80,11 +78,11 @@ def simulate(
 ) -> None:
     """Solve a device under a drive from rest: transient.csv and figures."""
     with _guard():
-        from jaxmem.apps.simulation import simulate as run_simulation
+        from jaxmem.apps.simulation import simulate
         from jaxmem.output.numbers import engineering
         from jaxmem.output.provenance import command_line
 
-        run, notes = run_simulation(
+        run, notes = simulate(
             device, drive, out, until=until, points=points, rtol=rtol, force=force,
             command=command_line(),
         )  # fmt: skip
@@ -96,8 +94,8 @@ def simulate(
         print(out / "transient.csv")
 
 
-@app.command()
-def spike(
+@app.command("spike")
+def spike_command(
     file: Annotated[Path, typer.Argument(metavar="DEVICE.toml|fit.json")],
     out: Out = Path("spike"),
     over: Annotated[
@@ -113,17 +111,17 @@ def spike(
         axes = _listed([over]) if over else None
         if axes is not None and len(axes) != 2:
             raise ValueError(f"--map wants two parameters, R_b,C_m; got {over}")
-        with _progress() as progress:
+        with _bars() as bars:
             report = write_report(
-                file, out, axes=axes, force=force, command=command_line(), progress=progress
+                file, out, axes=axes, force=force, command=command_line(), progress=bars
             )
         for line in report.lines:
             _say(line)
         print(report.page)
 
 
-@app.command()
-def sweep(
+@app.command("sweep")
+def sweep_command(
     file: Annotated[Path, typer.Argument(metavar="SPEC.toml")],
     out: Out = Path("sweep"),
     force: Force = False,
@@ -137,14 +135,14 @@ def sweep(
         from jaxmem.apps.oscillation_map import write_sweep
         from jaxmem.output.provenance import command_line
 
-        with _progress() as progress:
-            swept = write_sweep(file, out, force=force, command=command_line(), progress=progress)
+        with _bars() as bars:
+            swept = write_sweep(file, out, force=force, command=command_line(), progress=bars)
         _say(f"{swept.points} devices, {100 * swept.share:.3g} % oscillate at some bias")
         print(out / "sweep.nc")
 
 
-@app.command()
-def reproduce(
+@app.command("reproduce")
+def reproduce_command(
     panel: Annotated[
         list[str] | None,
         typer.Option(help="2k, or 2 for all of figure 2; may be repeated. All by default."),
@@ -158,11 +156,13 @@ def reproduce(
     if one of them fails.
     """
     with _guard():
-        from jaxmem.apps.paper import reproduce as make
+        from jaxmem.apps.paper import reproduce
         from jaxmem.output.provenance import command_line
 
-        with _progress() as progress:
-            made = make(out, _listed(panel), force=force, command=command_line(), progress=progress)
+        with _bars() as bars:
+            made = reproduce(
+                out, _listed(panel), force=force, command=command_line(), progress=bars
+            )
         checks = [(p, check) for p in made.panels for check in p.checks]
         failed = [(p, check) for p, check in checks if not check.passed]
         for where, check in failed:
@@ -173,85 +173,50 @@ def reproduce(
             raise typer.Exit(FAILED)
 
 
-@app.command()
-def fit(
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="FILE...",
-            help="Impedance spectra, loops, steps, pulses; or one specification, FIT.toml.",
-        ),
-    ] = None,
-    device: Annotated[
-        str, typer.Option(help="rc, 2d, 3d, or DEVICE.toml: that device, from its values.")
-    ] = "2d",
-    add: Annotated[
-        list[str] | None, typer.Option(help="cpe, polarisation or slow; may be repeated.")
-    ] = None,
-    without: Annotated[
-        list[str] | None, typer.Option(help="lead or series: leave out L_s or R_s.")
-    ] = None,
-    bias: Annotated[float | None, typer.Option(help="Applied voltage of all spectra [V].")] = None,
-    together: Annotated[
-        bool,
-        typer.Option(
-            "--together", help="One device for all spectra, at their biases: i_c0, V_T, V_m, ..."
-        ),
-    ] = False,
-    curve: Annotated[
-        list[Path] | None, typer.Option(help="A steady current-voltage curve; may be repeated.")
-    ] = None,
-    fix: Annotated[
-        list[str] | None, typer.Option(help="A parameter that is known: R_s=47e3; may be repeated.")
-    ] = None,
-    units: Annotated[str | None, typer.Option(help="Of traces: t=ms,I=uA.")] = None,
-    scan_rate: Annotated[
-        float | None, typer.Option(help="Of loops without a time column [V/s].")
-    ] = None,
-    loop_freq: Annotated[
-        float | None, typer.Option(help="Of loops without a time column: one period a file [Hz].")
-    ] = None,
-    start: Annotated[
-        str, typer.Option(help="Where traces start: rest, or periodic for a loop that goes round.")
-    ] = "rest",
-    imposed: Annotated[
-        str | None,
-        typer.Option(help="Imposed in traces: current or voltage; else found out."),
-    ] = None,
-    compliance: Annotated[
-        float | None, typer.Option(help="Current compliance of traces [A]; else found out.")
-    ] = None,
-    min_freq: Annotated[float, typer.Option(help="Leave out points below [Hz].")] = 0.0,
-    max_freq: Annotated[float, typer.Option(help="Leave out points above [Hz].")] = float("inf"),
-    solver: Annotated[
-        Solver, typer.Option(help="Least squares, or an optax optimiser.")
-    ] = Solver.lm,
-    optimiser: Annotated[str, typer.Option(help="For descent: any of optax.")] = "adam",
-    schedule: Annotated[
-        str, typer.Option(help="For descent: a schedule of optax, or constant.")
-    ] = "cosine_decay_schedule",
-    rate: Annotated[float, typer.Option(help="For descent: the first learning rate.")] = 0.3,
-    steps: Annotated[int | None, typer.Option(help="Most steps from one start.")] = None,
-    starts: Annotated[
-        int | None, typer.Option(help="How many starts are drawn; 24, with traces 64.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of the starts.")] = 0,
-    compare: Annotated[
-        bool, typer.Option("--compare", help="Also fit other models, and rank all by BIC.")
-    ] = False,
-    profile: Annotated[
-        list[str] | None,
-        typer.Option(help="Profile likelihood of a parameter, or all; may be repeated."),
-    ] = None,
-    bootstrap: Annotated[int, typer.Option(help="Refits of data drawn around the fit.")] = 0,
-    posterior: Annotated[
-        bool, typer.Option("--posterior", help="Draws by NUTS; needs jaxmem[bayes].")
-    ] = False,
-    out: Out = Path("fit"),
-    force: Force = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a search that was interrupted.")
-    ] = False,
+FILES = typer.Argument(
+    metavar="FILE...",
+    help="Impedance spectra, loops, steps, pulses; or one specification, FIT.toml.",
+)
+
+
+def _variable(declared: Setting) -> str:
+    return declared.option.replace("-", "_")
+
+
+def _fit_signature() -> inspect.Signature:
+    """The parameters of `jaxmem fit`: an option for each setting that declares one."""
+    curve = typer.Option(help="A steady current-voltage curve; may be repeated.")
+    again = typer.Option("--resume", help="Go on with a search that was interrupted.")
+    made: dict[str, tuple[Any, Any]] = {
+        "ctx": (typer.Context, inspect.Parameter.empty),
+        "files": (Annotated[list[Path] | None, FILES], None),
+    }
+    for s in options().values():
+        unit, many = f" [{s.unit}]" if s.unit else "", "; may be repeated" if s.repeated else ""
+        metavar = "|".join(s.choices) or None
+        option = typer.Option(f"--{s.option}", help=f"{s.help}{unit}{many}.", metavar=metavar)
+        if s.type is bool:
+            made[_variable(s)] = (Annotated[bool, option], s.default)
+            continue
+        kind = list[str] if s.repeated else str if s.type is Units else s.type
+        made[_variable(s)] = (Annotated[kind | None, option], s.default or None)
+    made["curve"] = (Annotated[list[Path] | None, curve], None)
+    made |= {"out": (Out, Path("fit")), "force": (Force, False)}
+    made["resume"] = (Annotated[bool, again], False)
+    word = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Signature(
+        [inspect.Parameter(n, word, default=d, annotation=a) for n, (a, d) in made.items()]
+    )
+
+
+def fit_command(
+    ctx: Any,
+    files: list[Path] | None,
+    curve: list[Path] | None,
+    out: Path,
+    force: bool,
+    resume: bool,
+    **given: Any,
 ) -> None:
     """Fit impedance spectra, loops, steps and pulses from many starts: a report, fit.json, CSV.
 
@@ -259,59 +224,61 @@ def fit(
     all files. `jaxmem fit FIT.toml` does what a specification says; each result holds one.
     """
     with _guard():
-        from fitting.study.load import entry_of
-        from fitting.study.run import run
-        from fitting.study.spec import Entry, Spec, read_spec
+        from fitting.study.run import run_study
         from jaxmem.output.provenance import command_line
 
-        files = files or []
-        if any(f.suffix.lower() == ".toml" for f in files):
-            if len(files) > 1 or curve:
-                raise ValueError("give one specification (.toml) and nothing else, or data files")
-            said = [device != "2d", add, without, together, fix, units, scan_rate, loop_freq,
-                    start != "rest", imposed, compliance, bias is not None, min_freq > 0,
-                    max_freq < float("inf"), solver is not Solver.lm, steps, starts,
-                    seed, compare, profile, bootstrap, posterior]  # fmt: skip
-            if any(said):
-                raise ValueError(
-                    f"{files[0]} is the whole specification: write options there; beside it only "
-                    "--out, --force and --resume"
-                )
-            spec = read_spec(files[0])
-        else:
-            if not files and not curve:
-                raise ValueError("nothing to fit; give files of spectra or traces, or FIT.toml")
-            if not 0 <= min_freq < max_freq:
-                raise ValueError(f"no frequencies from {min_freq:g} to {max_freq:g} Hz")
-            limits = {"min_freq": min_freq, "max_freq": max_freq, "bias": bias}
-            of_spectra = {k: v for k, v in limits.items() if v not in (None, 0.0, float("inf"))}
-            of_traces = dict(
-                units=units, rate=scan_rate, freq=loop_freq, imposed=imposed, compliance=compliance,
-                start=None if start == "rest" else start,
-            )  # fmt: skip
-            of_traces = {k: v for k, v in of_traces.items() if v is not None}
-            entries = [entry_of(f, of_spectra, of_traces) for f in files]
-            extra = {"units": units} if units else {}
-            entries += [Entry("curve", f, extra) for f in curve or []]
-            many = any(e.kind != "spectra" for e in entries)
-            spec = Spec(
-                device=device, add=_listed(add), without=_listed(without),
-                together=together or many, solver=solver.value, optimiser=optimiser,
-                schedule=schedule, rate=rate, steps=steps,
-                starts=(64 if many else 24) if starts is None else starts,
-                seed=seed, compare=compare, profile=_listed(profile), bootstrap=bootstrap,
-                posterior=posterior, fixed=_values(fix), entries=tuple(entries),
-            )  # fmt: skip
-        with _progress() as progress:
-            outcome = run(
-                spec, out, force=force, resume=resume, command=command_line(), say=_say,
-                tell=progress,
-            )  # fmt: skip
+        said = {
+            name: _value(s, given[_variable(s)])
+            for name, s in options().items()
+            if getattr(ctx.get_parameter_source(_variable(s)), "name", "") == "COMMANDLINE"
+        }
+        spec = _specification(files or [], curve or [], said)
+        with _bars() as bars:
+            outcome = run_study(
+                spec, out, force=force, resume=resume, command=command_line(), progress=bars
+            )
         for line in outcome.lines:
             _say(line)
         print(outcome.report)
         if not outcome.ok:
             raise typer.Exit(INTERRUPTED if outcome.interrupted else FAILED)
+
+
+# Typer makes the options from the signature, which is made from the declaration.
+fit_command.__signature__ = _fit_signature()  # pyright: ignore[reportFunctionMemberAccess]
+fit_command.__annotations__ = {}
+app.command("fit")(fit_command)
+
+
+def _specification(files: list[Path], curves: list[Path], said: dict[str, Any]) -> Spec:
+    """What the command line says: one specification, or files and options (by their names)."""
+    from fitting.study.load import entry_of
+    from fitting.study.spec_file import read_spec
+
+    if any(f.suffix.lower() == ".toml" for f in files):
+        if len(files) > 1 or curves:
+            raise ValueError("give one specification (.toml) and nothing else, or data files")
+        if said:
+            raise ValueError(
+                f"{files[0]} is the whole specification: write options there; beside it only "
+                "--out, --force and --resume"
+            )
+        return read_spec(files[0])
+    if not files and not curves:
+        raise ValueError("nothing to fit; give files of spectra or traces, or FIT.toml")
+    pick = lambda settings: {s.name: said[s.option] for s in settings.values() if s.option in said}
+    of = {kind: pick(KINDS[kind].settings) for kind in ("spectra", "trace", "curve")}
+    spec = Spec(**pick(SETTINGS))
+    entries = [entry_of(f, of["spectra"], of["trace"]) for f in files]
+    entries += [Entry("curve", f, of["curve"]) for f in curves]
+    return replace(spec, entries=tuple(entries))
+
+
+def _value(declared: Setting, value: Any) -> Any:
+    """What was typed, in the form of a specification."""
+    if not declared.repeated:
+        return value
+    return _listed(value) if declared.type == tuple[str, ...] else _values(value)
 
 
 def _values(pairs: list[str] | None) -> dict[str, float]:
@@ -335,21 +302,29 @@ def _listed(values: list[str] | None) -> tuple[str, ...]:
     return tuple(part.strip() for value in values or [] for part in value.split(",") if part)
 
 
+class _Bars:
+    """Lines above, and a bar for each stage, where there is a terminal."""
+
+    def __init__(self, bars: Progress):
+        self.bars = bars
+        self.tasks: dict[str, TaskID] = {}
+
+    def say(self, line: str) -> None:
+        _say(line)
+
+    def step(self, stage: str, done: int, total: int) -> None:
+        if stage not in self.tasks:
+            self.tasks[stage] = self.bars.add_task(stage, total=total)
+        self.bars.update(self.tasks[stage], completed=done, total=total)
+
+
 @contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar for each stage, where there is a terminal."""
+def _bars() -> Iterator[_Bars]:
     with Progress(
         TextColumn("{task.description:>9}"), BarColumn(), MofNCompleteColumn(),
         TimeRemainingColumn(), console=screen, transient=True, disable=not screen.is_terminal,
     ) as bars:  # fmt: skip
-        tasks: dict[str, TaskID] = {}
-
-        def tell(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total)
-            bars.update(tasks[stage], completed=done, total=total)
-
-        yield tell
+        yield _Bars(bars)
 
 
 @contextmanager

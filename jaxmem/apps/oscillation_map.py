@@ -18,6 +18,7 @@ from jaxmem.circuits.drive import LETTER, UNIT, check_kind
 from jaxmem.devices import AbstractDevice, read_device, write_device
 from jaxmem.lens import lenses
 from jaxmem.output.provenance import provenance_of
+from jaxmem.output.reporter import Reporter
 from jaxmem.output.results_folder import check_folder, new_folder
 from jaxmem.plots.devices import save
 from jaxmem.plots.stability import hopf_map_figure
@@ -156,7 +157,7 @@ def write_sweep(
     *,
     force: bool = False,
     command: str = "",
-    progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    progress: Reporter | None = None,
 ) -> Swept:
     """Write sweep.nc (all arrays), sweep.csv (a row a point), the figure, sweep.json.
 
@@ -166,10 +167,7 @@ def write_sweep(
     asked = read_sweep(file)
     # With one point first, so that what is wrong with the device is said at once.
     oscillation_of(asked.drive)(asked.device)
-    data = sweep(
-        oscillation_of(asked.drive), asked.device, *asked.axes,
-        progress=lambda done, total: progress("sweeping", done, total),
-    )  # fmt: skip
+    data = sweep(oscillation_of(asked.drive), asked.device, *asked.axes, progress=progress)
     _units(data, asked.drive)
     share = float((data.margin < 0).mean())
     with new_folder(out, force=force) as folder:

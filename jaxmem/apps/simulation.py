@@ -1,6 +1,5 @@
 """What `jaxmem simulate` does: a device and a drive to a table and a figure."""
 
-import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from jaxmem.circuits.drive import LETTER
 from jaxmem.devices import read_device, write_device
 from jaxmem.output.provenance import provenance_of
 from jaxmem.output.results_folder import check_folder, new_folder
+from jaxmem.output.table import write_csv
 from jaxmem.plots.devices import save, transient_figure
 from jaxmem.responses import Transient, linearize, operating_points, solve
 
@@ -104,7 +104,4 @@ def write_transient(path: Path, run: Transient) -> None:
     states = zip(run.state_names, run.state_units, strict=True)
     names = ["t_s", "V_V", "I_A", "u_V", *(f"{name}_{unit}" for name, unit in states)]
     table = np.column_stack([run.t, run.V, run.I, run.u, run.x])
-    with path.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(names)
-        rows.writerows(table.tolist())
+    write_csv(path, names, table.tolist())

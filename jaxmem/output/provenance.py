@@ -3,7 +3,7 @@
 import hashlib
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,15 +15,25 @@ PACKAGES = (
 
 
 def provenance_of(
-    command: str, files: Sequence[str | Path] = (), seed: int | None = None
+    command: str,
+    files: Sequence[str | Path] | Mapping[Path, str] = (),
+    seed: int | None = None,
 ) -> dict[str, Any]:
-    """Command, seed, SHA-256 of each file, versions, platform and time, ready for JSON."""
+    """Command, seed, SHA-256 of each file, versions, platform and time, ready for JSON.
+
+    **Arguments:**
+
+    - `command`: what the user typed.
+    - `files`: the files that were read, which are read here to be hashed, or their hashes.
+    - `seed`: of the random numbers.
+    """
     import jax
 
+    hashes = files if isinstance(files, Mapping) else {f: _hash(Path(f)) for f in files}
     return {
         "command": command,
         "seed": seed,
-        "data": [{"file": str(f), "sha256": _hash(Path(f))} for f in files],
+        "data": [{"file": str(f), "sha256": digest} for f, digest in hashes.items()],
         "versions": {name: v for name in PACKAGES if (v := _version(name))}
         | {"python": platform.python_version()},
         "platform": f"{platform.system()} {platform.machine()}",

@@ -346,24 +346,24 @@ def test_simulate_refuses(arguments, word, tmp_path, monkeypatch):
 
 
 def test_an_interrupt_leaves_nothing(inductor, tmp_path, monkeypatch):
-    import fitting.study.spectra_study
+    import fitting.study.run
 
     def stop(*arguments, **more):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(fitting.study.spectra_study, "write_fit", stop)
+    monkeypatch.setattr(fitting.study.run, "write_fit", stop)
     ran = run("fit", inductor, "--device", "rc", "--out", tmp_path / "out")
     assert ran.exit_code == 130 and "nothing was written" in ran.output
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_bug_is_no_traceback(inductor, tmp_path, monkeypatch):
-    import fitting.study.spectra_study
+    import fitting.study.run
 
     def broken(*arguments, **more):
         raise TypeError("something inside")
 
-    monkeypatch.setattr(fitting.study.spectra_study, "write_fit", broken)
+    monkeypatch.setattr(fitting.study.run, "write_fit", broken)
     ran = run("fit", inductor, "--device", "rc", "--out", tmp_path / "out")
     assert ran.exit_code == 1 and "unexpected TypeError: something inside" in ran.output
     assert "Traceback" not in ran.output and list(tmp_path.iterdir()) == []

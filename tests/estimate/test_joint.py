@@ -99,7 +99,7 @@ class Stop:
     def __init__(self, at):
         self.left = at
 
-    def __call__(self, line):
+    def say(self, line):
         if "step" in line:
             self.left -= 1
             if self.left == 0:

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from linear_fits import curves, least_squares, linear
+from listening import CtrlC, Heard
 
 import jaxmem as jm
 from benchmarks.problems.circuits_by_hand import SPACE, TRUTHS, device, noisy
@@ -69,16 +70,11 @@ def test_transients_are_refitted_one_by_one():
     noise = 0.01 * np.random.default_rng(5).normal(size=t.size)
     space = Space(Free(lambda d: d.R_b), Free(lambda d: d.C_m))
     result = fit(Trace(t, drive, signal + noise, sigma=0.01), truth, space, starts=MultiStart(0))
-    lines = []
-    found = bootstrap(result, 40, progress=lines.append)
-    assert found.failures == 0 and lines[-1] == "40 of 40 refits"
+    heard = Heard()
+    found = bootstrap(result, 40, progress=heard)
+    assert found.failures == 0 and heard.lines[-1] == "40 of 40 refits"
     np.testing.assert_allclose(found.standard_errors, result.standard_errors, rtol=0.35)
-
-    def stop(line):
-        if line.startswith("5 "):
-            raise KeyboardInterrupt
-
-    part = bootstrap(result, 40, progress=stop)
+    part = bootstrap(result, 40, progress=CtrlC(lambda line: line.startswith("5 ")))
     assert not part.complete and len(part.z) == 5
     np.testing.assert_array_equal(part.z, found.z[:5])
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from linear_fits import curves, least_squares, linear
+from listening import CtrlC, Heard
 from scipy.stats import chi2, kstest, norm, t, truncnorm
 
 import jaxmem as jm
@@ -87,9 +88,9 @@ def test_bounds_are_kept_and_the_prior_within_them_is_flat():
 def test_of_a_spectrum_it_agrees_with_the_covariance_and_is_the_same_again(tmp_path):
     result = fit(noisy(TRUTHS[0], np.random.default_rng(0)), device(*TRUTHS[0]), SPACE,
                  starts=MultiStart(0))  # fmt: skip
-    lines = []
-    drawn = posterior(result, seed=5, progress=lines.append)
-    assert drawn.ok and drawn.informed.all() and len(lines) == 6
+    heard = Heard()
+    drawn = posterior(result, seed=5, progress=heard)
+    assert drawn.ok and drawn.informed.all() and len(heard.lines) == 6
     sd = drawn.flat.std(axis=0)
     np.testing.assert_allclose(sd, result.standard_errors, rtol=0.08)
     size = np.sqrt(np.diag(result.covariance))
@@ -224,10 +225,7 @@ def test_transients_have_a_posterior():
 
 
 def test_ctrl_c_returns_the_draws_until_then():
-    def stop(line):
-        if "500 of" in line:
-            raise KeyboardInterrupt
-
+    stop = CtrlC(lambda line: "500 of" in line)
     drawn = posterior(linear(*curves()), warmup=250, progress=stop)
     assert not drawn.complete and not drawn.ok and drawn.z.shape == (4, 250, 3)
     assert "interrupted" in drawn.statements()[0]

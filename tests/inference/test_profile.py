@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from linear_fits import curves, least_squares, linear
+from listening import CtrlC
 from scipy.stats import chi2
 
 from benchmarks.problems.circuits_by_hand import SPACE, TRUTHS, device, impedance, noisy
@@ -112,14 +113,9 @@ def test_bounds_end_a_walk():
 
 def test_ctrl_c_returns_what_was_found():
     X, y, sigma = curves()
-    result, seen = linear(X, y, sigma), []
-
-    def stop(line):
-        seen.append(line)
-        if len(seen) == 3:
-            raise KeyboardInterrupt
-
-    found = profile(result, result.names[0], progress=stop)
+    result = linear(X, y, sigma)
+    third = CtrlC(lambda line: len(third.lines) == 3)
+    found = profile(result, result.names[0], progress=third)
     assert not found.complete and not any(found.closed) and len(found.values) == 4
     assert "interrupted" in found.statement()
 

@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from listening import Heard
 
 from benchmarks.problems.circuits_by_hand import SEED, SPACE, device, noisy
 from fitting import MultiStart, Spectrum, element_model, fit, fit_series
@@ -91,17 +92,16 @@ def test_3d_is_not_identifiable_from_a_measured_spectrum(measured, cell, k):
 def test_a_series_and_its_outlier(measured):
     picked = list(range(24, 40))
     spectra = [measured("l300", k) for k in picked]
-    calls = []
-    result = fit_series(
-        spectra, partial(element_model, "2d", ("cpe",)), progress=lambda *a: calls.append(a)
-    )
+    heard = Heard()
+    result = fit_series(spectra, partial(element_model, "2d", ("cpe",)), progress=heard)
     assert [picked[k] for k in np.flatnonzero(result.outlier)] == [30]
     assert any("neighbours" in reason for reason in result.reasons[6])
     R_a = np.array([f["R_a"] for f in result.fits])
     assert all(f.ok for f in result.fits)
     rest = np.delete(R_a, 6)
     assert rest.min() > 1.1e5 and rest.max() < 1.7e5
-    assert calls[-1][0] == calls[-1][1] and [c[0] for c in calls] == sorted(c[0] for c in calls)
+    done = [step[1] for step in heard.steps]
+    assert done[-1] == heard.steps[-1][2] and done == sorted(done)
 
 
 def test_outliers_are_neither_trends_nor_steps():

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from fitting import Spectrum, write_spectra_csv
 from fitting.examples import FOLDER
-from fitting.study.spec import read_spec
+from fitting.study.spec_file import read_spec
 from jaxmem.apps.cli import app
 
 runner = CliRunner()

@@ -1,19 +1,24 @@
 """Joint fits from files: one command, a specification that does it again, interruption, errors."""
 
+import hashlib
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import xarray as xr
+from listening import CtrlC
 from typer.testing import CliRunner
 
 from benchmarks.problems import studies
 from fitting import Recording, write_recording_csv, write_spectra_csv
-from fitting.study.load import load
-from fitting.study.run import run
-from fitting.study.spec import Entry, Spec, SpecError, read_spec
-from jaxmem.apps.cli import app
+from fitting.study.load import load_terms
+from fitting.study.run import run_study
+from fitting.study.spec import Entry, Spec, SpecError
+from fitting.study.spec_file import read_spec, spec_to_toml
+from jaxmem.apps.cli import _specification, app
+from jaxmem.output.provenance import provenance
 
 runner = CliRunner()
 
@@ -77,24 +82,19 @@ def test_the_specification_gives_the_same_bits(files, fitted):
 def test_an_interrupted_fit_is_written_as_such_and_resumed(files, fitted):
     spec = read_spec(fitted / "fit.toml")
     out = files.folder / "part"
-
-    def stop(line):
-        if "step 2" in line:
-            raise KeyboardInterrupt
-
-    outcome = run(spec, out, say=stop)
+    outcome = run_study(spec, out, progress=CtrlC(lambda line: "step 2" in line))
     assert outcome.interrupted and not outcome.ok
     assert "interrupted" in json.loads((out / "fit.json").read_text())["code"]
     kept = out.with_name("part.search.json")
     assert kept.is_file()
     with pytest.raises(SpecError, match="other data or options"):
-        run(read_spec(_changed(spec, files.folder)), out, resume=True, force=True)
-    whole = run(spec, out, resume=True, force=True)
+        run_study(read_spec(_changed(spec, files.folder)), out, resume=True, force=True)
+    whole = run_study(spec, out, resume=True, force=True)
     assert whole.ok and not kept.exists()
     first = json.loads((fitted / "fit.json").read_text())
     assert whole.fits[0].bic == pytest.approx(first["bic"], abs=0.05)
     with pytest.raises(SpecError, match="nothing to resume"):
-        run(spec, out, resume=True, force=True)
+        run_study(spec, out, resume=True, force=True)
 
 
 def _changed(spec, folder):
@@ -144,6 +144,27 @@ def test_bad_options_of_a_joint_fit_get_one_sentence(files, options, message):
     assert done.exit_code == 2 and message in done.output.replace("\n", " "), done.output
 
 
+def test_each_file_is_opened_once_and_starts_are_those_of_a_hand_written_file(files, monkeypatch):
+    opened, ordinary = [], io.open
+    monkeypatch.setattr(
+        io, "open", lambda f, *a, **k: opened.append(str(f)) or ordinary(f, *a, **k)
+    )
+    monkeypatch.setattr("builtins.open", io.open)
+    spec = _specification([Path(p) for p in files.paths], [], {"device": "3d"})
+    loaded = load_terms(spec)
+    origin = provenance("", loaded.hashes)
+    assert [opened.count(path) for path in files.paths] == [1] * 6
+    assert [row["sha256"] for row in origin["data"]] == [
+        hashlib.sha256(Path(p).read_bytes()).hexdigest() for p in files.paths
+    ]
+    kinds = ["spectra"] * 3 + ["trace"] * 3
+    text = "".join(f"[[{k}]]\nfile = '{p}'\n" for k, p in zip(kinds, files.paths, strict=True))
+    by_hand = files.folder / "by_hand.toml"
+    by_hand.write_text("device = '3d'\n" + text)
+    assert read_spec(by_hand).number_of_starts == spec.number_of_starts == 64
+    assert spec_to_toml(read_spec(by_hand), files.folder) == spec_to_toml(spec, files.folder)
+
+
 def test_nothing_and_too_much_to_fit(files):
     done = runner.invoke(app, ["fit"])
     assert done.exit_code == 2 and "nothing to fit" in done.output
@@ -154,8 +175,8 @@ def test_nothing_and_too_much_to_fit(files):
 def test_a_steady_curve_may_be_short(tmp_path):
     path = tmp_path / "curve.csv"
     path.write_text("V (V),I (A)\n0.1,1e-6\n0.2,2.1e-6\n0.4,4.5e-6\n0.6,8e-6\n0.8,2e-5\n")
-    curve = load(Spec(entries=(Entry("curve", path),))).curves[0]
+    curve = load_terms(Spec(entries=(Entry("curve", path),))).curves[0]
     np.testing.assert_array_equal(curve.bias, [0.1, 0.2, 0.4, 0.6, 0.8])
     path.write_text("V (V),I (A)\n0.1,1e-6\n0.2,2.1e-6\n")
     with pytest.raises(ValueError, match="2 samples, and 3 are the least"):
-        load(Spec(entries=(Entry("curve", path),)))
+        load_terms(Spec(entries=(Entry("curve", path),)))

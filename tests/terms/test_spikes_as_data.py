@@ -8,8 +8,8 @@ from spiking import LETTERS, integrate
 import jaxmem as jm
 from fitting import Free, MultiStart, Space, Spikes, absolute, estimated, fit, proportional
 from fitting.examples import FOLDER
-from fitting.study.load import load
-from fitting.study.spec import read_spec, spec_to_toml
+from fitting.study.load import load_terms
+from fitting.study.spec_file import read_spec, spec_to_toml
 
 DEVICE = jm.Memristor3D(**LETTERS)
 
@@ -77,7 +77,7 @@ def test_a_specification_may_hold_them(tmp_path):
     )
     spec = read_spec(path)
     assert spec.joint
-    term = load(spec).terms[-1]
+    term = load_terms(spec).terms[-1]
     assert term.features == ("frequency", "threshold") and term.I == 1e-4
     np.testing.assert_allclose(term.sigma, [1.0, 1.8e-6])
     (tmp_path / "again.toml").write_text(spec_to_toml(spec, tmp_path))

@@ -6,7 +6,7 @@ from fitting.readers.in_time.roles import EXPECTED, is_trace, trace_columns, unk
 from fitting.readers.instruments.biologic import MPT_MARKS, mpt_table
 from fitting.readers.instruments.gamry import MARK, dta_table
 from fitting.readers.instruments.versastudio import is_versastudio, par_tables
-from fitting.readers.source import ReadError, Source
+from fitting.readers.source import NotARecording, ReadError, Source
 from fitting.readers.tables.columns import columns, complete, roles
 from fitting.readers.tables.delimited import find_header, table_below
 from fitting.readers.tables.headerless import names_before, numeric_layout
@@ -56,6 +56,7 @@ def _is_spectrum(source: Source, line: int | None) -> ReadError:
     return source.error(
         "this is an impedance spectrum and no trace in time; read it with read_spectra",
         line,
+        NotARecording,
     )
 
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 from fitting.readers.assemble import spectra_of
-from fitting.readers.source import Source
+from fitting.readers.source import NotASpectrum, Source
 from fitting.readers.tables.columns import columns, complete, roles
 from fitting.readers.tables.headerless import require_spectrum
 from fitting.readers.tables.table import Table
@@ -44,7 +44,8 @@ def read_par(source: Source, text: str) -> list[Spectrum]:
         require_spectrum(source, dc.names, dc.lines[0] - 1 if dc.lines else None)
         raise source.error(
             "no segment has points with a frequency, so this is no spectrum; a current-"
-            "voltage trace is read by read_trace"
+            "voltage trace is read by read_trace",
+            kind=NotASpectrum,
         )
     if len(spectra) > 1:
         name = source.path.stem

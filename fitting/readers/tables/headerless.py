@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from fitting.readers.source import ReadError, Source, shown
+from fitting.readers.source import NotASpectrum, ReadError, Source, shown
 from fitting.readers.tables.columns import columns, complete, missing, roles
 from fitting.readers.tables.layout import DELIMITERS, as_names, body_of, split
 from fitting.readers.tables.table import Table
@@ -46,6 +46,7 @@ def read_headerless(source: Source, lines: list[str]) -> Table:
             "two columns of numbers and no frequency look like a current-voltage trace, not a "
             f"spectrum; read a trace with read_trace, or give {EXPECTED}",
             line,
+            NotASpectrum,
         )
     if n > 3:
         raise source.error(
@@ -108,10 +109,15 @@ def _unknown_columns(source: Source, names: list[str], line: int | None) -> Read
     listed = ", ".join(shown(name) for name in names[:12]) + (", ..." if len(names) > 12 else "")
     impedance = {"re", "im", "mod"} & set(by_role)
     if "I" in by_role and {"u", "V", "time"} & set(by_role) and not impedance:
-        advice = "this looks like a current-voltage trace; read it with read_trace"
+        kind, advice = (
+            NotASpectrum,
+            "this looks like a current-voltage trace; read it with read_trace",
+        )
     else:
+        kind = ReadError
         advice = f"export {'it' if len(lacking) == 1 else 'them'} too, and name the columns"
-    return source.error(f"no column for {' and '.join(lacking)} among {listed}; {advice}", line)
+    said = f"no column for {' and '.join(lacking)} among {listed}; {advice}"
+    return source.error(said, line, kind)
 
 
 def require_spectrum(source: Source, names: list[str], line: int | None) -> None:

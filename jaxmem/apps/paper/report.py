@@ -1,8 +1,7 @@
 """What `jaxmem reproduce` does: panels to figures, tables, a verdict and a page."""
 
-import csv
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -23,7 +22,9 @@ from jaxmem.apps.paper import (
 from jaxmem.apps.paper.panel import Builder, Panel, true
 from jaxmem.output.page import inline, render, svg
 from jaxmem.output.provenance import provenance_of
+from jaxmem.output.reporter import Reporter, Silent
 from jaxmem.output.results_folder import check_folder, new_folder
+from jaxmem.output.table import write_csv
 
 PANELS: dict[str, Builder] = {
     **steady.PANELS, **impedance.PANELS, **transients.PANELS, **oscillation.PANELS,
@@ -69,7 +70,7 @@ def reproduce(
     *,
     force: bool = False,
     command: str = "",
-    progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    progress: Reporter | None = None,
 ) -> Reproduction:
     """Compute panels, claims and errata; write figures, CSV, reproduce.json and index.html.
 
@@ -77,21 +78,23 @@ def reproduce(
 
     - `names`: which, of `EVERYTHING`; a figure's number means all of its panels ("2"). By
       default all.
+    - `progress`: hears of each panel that is computed and drawn.
 
     **Raises:** `ValueError` for a name that there is not; `FolderError`.
     """
     check_folder(out, force=force)
+    step = (progress or Silent()).step
     chosen = _chosen(names)
     panels: list[Panel] = []
     for k, name in enumerate(chosen):
-        progress("computing", k, len(chosen))
+        step("computing", k, len(chosen))
         panels.append(_build(name))
-    progress("computing", len(chosen), len(chosen))
+    step("computing", len(chosen), len(chosen))
     made = {panel.name: panel for panel in panels}
     with new_folder(out, force=force) as folder:
         drawings = {}
         for k, panel in enumerate(panels):
-            progress("drawing", k, len(panels))
+            step("drawing", k, len(panels))
             _write_curves(folder, panel)
             if panel.draw is not None:
                 figure = Figure(figsize=panel.size, layout="constrained")
@@ -108,7 +111,7 @@ def reproduce(
                     assert draw is not None
                     draw(ax)
                 drawings[title] = _save(figure, folder, title.replace(" ", "_"))
-        progress("drawing", len(panels), len(panels))
+        step("drawing", len(panels), len(panels))
         origin = provenance_of(command)
         record = _record(panels)
         (folder / "reproduce.json").write_text(
@@ -150,11 +153,8 @@ def _chosen(names: Sequence[str]) -> list[str]:
 def _write_curves(folder: Path, panel: Panel) -> None:
     for name, curve in panel.curves.items():
         file = folder / f"{panel.name}{'_' + name if name else ''}.csv"
-        with file.open("w", newline="", encoding="utf-8") as stream:
-            rows = csv.writer(stream, lineterminator="\n")
-            rows.writerow(curve)
-            columns = [np.asarray(column).tolist() for column in curve.values()]
-            rows.writerows(zip_longest(*columns, fillvalue=""))
+        columns = [np.asarray(column).tolist() for column in curve.values()]
+        write_csv(file, list(curve), zip_longest(*columns, fillvalue=""))
 
 
 def _save(figure: Figure, folder: Path, name: str) -> str:

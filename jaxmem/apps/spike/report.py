@@ -1,8 +1,6 @@
 """What `jaxmem spike` does: a device or a fit to a page, figures and numbers."""
 
-import csv
 import json
-from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,7 +25,9 @@ from jaxmem.lens import get, lenses
 from jaxmem.output.numbers import engineering
 from jaxmem.output.page import inline, render, svg
 from jaxmem.output.provenance import provenance_of
+from jaxmem.output.reporter import Reporter, Silent
 from jaxmem.output.results_folder import check_folder, new_folder
+from jaxmem.output.table import write_csv
 from jaxmem.plots.devices import COLOURS, engineering_axis
 from jaxmem.plots.stability import bifurcation_figure, gain_axes, map_figure, rest_curve
 from jaxmem.responses import solve
@@ -56,7 +56,7 @@ def write_report(
     axes: tuple[str, str] | None = None,
     force: bool = False,
     command: str = "",
-    progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    progress: Reporter | None = None,
 ) -> Report:
     """Write report.html, spike.json, figures, the branches as CSV, the map as netCDF.
 
@@ -65,12 +65,14 @@ def write_report(
     - `file`: a device as TOML, or the `fit.json` of a fit.
     - `axes`: names of the two parameters of the stability map; by default the two that the
       smallest change moves most.
+    - `progress`: hears of what is answered and drawn.
 
     **Raises:** `ValueError` for a file that is neither, for a device whose branches are linear at
     all voltages (a fit of elements), with more than 20 states besides u (as ladders of
     constant-phase elements have that are wide and accurate), and for axes that it has not.
     """
     check_folder(out, force=force)
+    step = (progress or Silent()).step
     device, fit = read(file)
     if not device.windows():
         raise ValueError(
@@ -88,20 +90,20 @@ def write_report(
         _check_axes(device, axes)
     answers, chances = [], []
     for k, drive in enumerate(("current", "voltage")):
-        progress("answering", k, 2)
+        step("answering", k, 2)
         answers.append(spike_answer(device, drive))
         chances.append(spike_chance(device, fit, drive) if fit else None)
-    progress("answering", 2, 2)
+    step("answering", 2, 2)
     lines = {a.drive: _lines(device, a, c) for a, c in zip(answers, chances, strict=True)}
     for a in answers:
         lines[a.drive] += _ladders(device, a)
     figures: dict[str, Figure] = {}
     with new_folder(out, force=force) as folder:
         for k, a in enumerate(answers):
-            progress("drawing", k, 2)
+            step("drawing", k, 2)
             if not a.impossible:
                 figures |= _figures(folder, device, a, axes)
-        progress("drawing", 2, 2)
+        step("drawing", 2, 2)
         drawn = {}
         for name, figure in figures.items():
             drawing = svg(figure)
@@ -286,11 +288,10 @@ def _write_branches(path: Path, found: Answer) -> None:
         "branch", f"{found.letter}_{found.unit}", "period_s", "u_max_V", "u_min_V", "energy_J",
         "multiplier", "stable",
     ]  # fmt: skip
-    with path.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(names)
-        for k, b in enumerate(found.branches):
-            n = int(b.count)
-            table = np.stack([b.drive, b.period, b.u_max, b.u_min, b.energy, b.multiplier])[:, :n]
-            for row, stable in zip(table.T.tolist(), np.asarray(b.stable)[:n], strict=True):
-                rows.writerow([k, *row, int(stable)])
+    rows = []
+    for k, b in enumerate(found.branches):
+        n = int(b.count)
+        table = np.stack([b.drive, b.period, b.u_max, b.u_min, b.energy, b.multiplier])[:, :n]
+        for row, stable in zip(table.T.tolist(), np.asarray(b.stable)[:n], strict=True):
+            rows.append([k, *row, int(stable)])
+    write_csv(path, names, rows)

@@ -1,0 +1,167 @@
+"""How a setting is declared: its name, type, default, range, unit and meaning, in one place."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, get_args
+
+
+class SpecError(ValueError):
+    """A fit that is not well specified. Its message names the setting and says what to do."""
+
+
+# Types that a file may write in more than one way.
+Sigma = float | Mapping[str, float]
+SpikeSigma = float | list[float]
+Units = str | Mapping[str, str]
+NOISE = {"estimated": bool, "floor": float, "relative": float}
+
+
+def _plain(kind: Any, value: Any) -> Any:
+    # A bool is an int to Python.
+    if isinstance(value, bool) and kind is not bool:
+        raise TypeError
+    if not isinstance(value, (int, float) if kind is float else kind):
+        raise TypeError
+    return float(value) if kind is float else value
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    value = [value] if isinstance(value, str) else value
+    return tuple(_plain(str, name) for name in _plain((list, tuple), value))
+
+
+def _numbers(value: Any) -> dict[str, float]:
+    return {k: _plain(float, v) for k, v in _plain(Mapping, value).items()}
+
+
+def _ranges(value: Any) -> dict[str, tuple[float, float]]:
+    found = {}
+    for name, ends in _plain(Mapping, value).items():
+        low, high = (_plain(float, end) for end in _plain((list, tuple), ends))
+        if not low < high:
+            raise ValueError
+        found[name] = (low, high)
+    return found
+
+
+def _sigma(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return _plain(float, value)
+    if not value:
+        raise ValueError
+    return {k: _plain(NOISE[k], v) for k, v in value.items()}
+
+
+def _spike_sigma(value: Any) -> Any:
+    return [_plain(float, v) for v in value] if isinstance(value, list) else _plain(float, value)
+
+
+def _units(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else _plain(str, value)
+
+
+# How each type is said in words, and what makes a value of it from what a file holds.
+TYPES: dict[Any, tuple[str, Any]] = {
+    str: ("a text", lambda value: _plain(str, value)),
+    bool: ("true or false", lambda value: _plain(bool, value)),
+    int: ("a whole number", lambda value: _plain(int, value)),
+    float: ("a number", lambda value: _plain(float, value)),
+    tuple[str, ...]: ("a list of names", _names),
+    Mapping[str, float]: ("a table {name = number}", _numbers),
+    Mapping[str, tuple[float, float]]: (
+        "a table {name = [low, high]} with low < high", _ranges
+    ),
+    Sigma: (f"a number or a table of {', '.join(NOISE)}", _sigma),
+    SpikeSigma: ("a number or a list of numbers", _spike_sigma),
+    Units: ('a text as "t=ms,I=uA" or a table of such', _units),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a user may say of a fit, declared once.
+
+    - `name`: the key in a specification; `type`: one of `TYPES`; `help`: what it means.
+    - `default`: what holds if nothing is said; `unit` of a number; `required` or not.
+    - `choices`: the only values, or elements of a list. `low`: the least value of a number;
+      `above`: a number that it must exceed. A number is finite unless `infinite`.
+    - `option`: how the command line calls it, without dashes; empty if it does not.
+    - `only`: another setting and the value it must have for this one to matter.
+    """
+
+    name: str
+    type: Any
+    help: str
+    default: Any = None
+    unit: str = ""
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    low: float | None = None
+    above: float | None = None
+    infinite: bool = False
+    option: str = ""
+    only: tuple[str, str] | None = None
+
+    @property
+    def repeated(self) -> bool:
+        """Whether the command line takes the option several times."""
+        return self.type not in (str, bool, int, float, Units)
+
+    @property
+    def words(self) -> str:
+        """What a value is, in words."""
+        return _listed(self.choices) if self.choices else TYPES[self.type][0]
+
+    def checked(self, value: Any) -> Any:
+        """The value in its type.
+
+        **Raises:** `SpecError` if it is of another type or out of range.
+        """
+        says, read = TYPES[self.type]
+        try:
+            value = read(value)
+        except (TypeError, ValueError, KeyError):
+            raise SpecError(
+                f"{self.name} = {value!r} makes no sense there: {self.name} is {says}"
+            ) from None
+        for part in value if isinstance(value, tuple) else (value,):
+            if self.choices and part not in self.choices:
+                raise SpecError(f"{self.name} is {_listed(self.choices)}, got {part!r}")
+        if not isinstance(value, int | float):
+            return value
+        if not self.infinite and not math.isfinite(value):
+            raise SpecError(f"{self.name} must be a finite number, got {value}")
+        # What is not a number (nan) is in no range.
+        if self.low is not None and not value >= self.low:
+            raise SpecError(f"{self.name} must be at least {self.low:g}, got {value}")
+        if self.above is not None and not value > self.above:
+            least = "be positive" if self.above == 0 else f"exceed {self.above:g}"
+            raise SpecError(f"{self.name} must {least}, got {value}")
+        return value
+
+
+def setting(default: Any, help: str, **more: Any) -> Any:
+    """A field of a dataclass that declares a setting; its name and type are the field's."""
+    if isinstance(default, dict):
+        return field(default_factory=dict, metadata={"help": help, **more})
+    return field(default=default, metadata={"help": help, **more})
+
+
+def settings_of(cls: Any) -> dict[str, Setting]:
+    """The settings that the fields of a dataclass declare, by name."""
+    found = {}
+    for f in fields(cls):
+        if f.metadata:
+            kinds = [kind for kind in get_args(f.type) if kind is not type(None)]
+            optional = len(kinds) < len(get_args(f.type))
+            default = {} if f.default is MISSING else f.default
+            found[f.name] = Setting(
+                f.name, kinds[0] if optional else f.type, default=default, **f.metadata
+            )
+    return found
+
+
+def _listed(choices: tuple[str, ...]) -> str:
+    *first, last = choices
+    return f"{', '.join(first)} or {last}" if first else last

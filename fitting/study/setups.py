@@ -1,0 +1,107 @@
+"""From a specification to what `fit` takes: the model, what is free in it, priors, the solver."""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from fitting.models.elements import Setup, device_model, element_model, memristor_model
+from fitting.problem.space import Space
+from fitting.solvers.levenberg_marquardt import AbstractSolver, LeastSquares
+from fitting.study.load import Loaded
+from fitting.study.spec import Spec, SpecError
+from fitting.terms.spectrum import Spectrum
+from fitting.terms.term import Prior
+from jaxmem.lens import lenses, put
+
+LEFT_OUT = {"lead": "L_s", "series": "R_s"}
+
+
+def setup_of(
+    spec: Spec, loaded: Loaded, spectrum: Spectrum | None = None, *, lenient: bool = False
+) -> Setup:
+    """Model, space and start box of a specification, with what it fixes and where it starts.
+
+    **Arguments:**
+
+    - `spec`, `loaded`: the specification, and what was read of its files.
+    - `spectrum`: of several spectra fitted each by itself, which one; default the first.
+    - `lenient`: pass over what is fixed or ranged and the model has not.
+
+    **Raises:** `SpecError` if a parameter is named that the model has not.
+    """
+    parts = dict(lead="lead" not in spec.without, series="series" not in spec.without)
+    if loaded.device is not None:
+        setup = device_model(loaded.device)
+    elif not spec.one_device:
+        spectrum = loaded.measured[0].fitted if spectrum is None else spectrum
+        setup = element_model(spec.device, spec.add, spectrum=spectrum, **parts)
+    elif spec.joint and spec.device == "rc":
+        raise SpecError(
+            'traces, curves and spikes need the paper\'s parameters: device = "2d", "3d" or a '
+            "device file"
+        )
+    else:
+        setup = memristor_model(spec.device, loaded.terms, spec.add, **parts)
+    return _constrained(setup, spec, lenient)
+
+
+def _constrained(setup: Setup, spec: Spec, lenient: bool) -> Setup:
+    model, frees, box = setup.model, list(setup.space.frees), dict(setup.box)
+    names = list(setup.space.names(model))
+    known = lenses(model)
+    for name, value in spec.fixed.items():
+        if name in names:
+            k = names.index(name)
+            model = put(frees[k].lens, model, jnp.asarray(value))
+            del frees[k], names[k]
+            box.pop(name, None)
+        elif name in known:
+            model = put(known[name], model, jnp.asarray(value))
+        elif not lenient:
+            raise SpecError(f"fixed: no parameter {name!r}; there are {', '.join(known)}")
+    for name, ends in spec.ranges.items():
+        if name in names:
+            box[name] = ends
+            middle = np.sqrt(ends[0] * ends[1]) if ends[0] > 0 else sum(ends) / 2
+            model = put(frees[names.index(name)].lens, model, jnp.asarray(middle))
+        elif not lenient:
+            raise SpecError(f"ranges: {name!r} is not free; free are {', '.join(names)}")
+    return Setup(model, Space(*frees), box)
+
+
+def priors_of(spec: Spec, model: Any) -> list[Prior]:
+    """The priors of a specification.
+
+    **Raises:** `SpecError` for one of a parameter that the model has not.
+    """
+    known, priors = lenses(model), []
+    for entry in spec.entries:
+        if entry.kind == "prior":
+            o = entry.options
+            if o["parameter"] not in known:
+                raise SpecError(
+                    f"prior: no parameter {o['parameter']!r}; there are {', '.join(known)}"
+                )
+            lens = known[o["parameter"]]
+            priors.append(Prior(lens, o["mean"], o.get("sd"), factor=o.get("factor")))
+    return priors
+
+
+def solver_of(spec: Spec) -> AbstractSolver:
+    """The solver that a specification names."""
+    if spec.solver == "lm":
+        return LeastSquares(max_steps=spec.steps or 300)
+    from fitting.solvers.optimisers import descent
+
+    return descent(spec.optimiser, spec.schedule, spec.rate, spec.steps or 3000)
+
+
+def model_in_words(spec: Spec, loaded: Loaded) -> str:
+    """The model, in words."""
+    if loaded.device is not None:
+        return f"{type(loaded.device).__name__} of a file"
+    words = {"rc": "R-C circuit", "2d": "2D model", "3d": "3D model"}[spec.device]
+    words += f" with {', '.join(spec.add)}" if spec.add else ""
+    left_out = [LEFT_OUT[part] for part in spec.without]
+    return words + (f" without {', '.join(left_out)}" if left_out else "")
