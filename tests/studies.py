@@ -6,7 +6,7 @@ import numpy as np
 import jaxmem as jm
 from fitting import Free, MultiStart, Space, Spectrum, Trace, estimated, proportional
 from fitting.problem.problem import Problem
-from fitting.terms.term import Noise
+from fitting.terms.noise_model import Noise
 
 LETTERS = ("R_b", "C_m", "i_c0", "V_T", "V_m", "tau_d", "tau_k")
 NOISE = 0.01

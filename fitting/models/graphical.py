@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import nnls
 from scipy.special import expit, log_expit
 
-from fitting.terms.spectrum import Spectrum
+from fitting.terms.measurement import Sizes
 
 # How finely V_T and V_m are tried.
 GRID = 60
@@ -37,7 +37,7 @@ class Arcs(NamedTuple):
     tau: float
 
 
-def arcs(spectrum: Spectrum) -> Arcs:
+def arcs(seen: Sizes) -> Arcs:
     """Intercepts and extrema of the capacitive arc and of the inductive one below it.
 
     The capacitive arc begins at R_s and would end at R_s + R_b, where -Im Z changes sign; its apex
@@ -45,8 +45,8 @@ def arcs(spectrum: Spectrum) -> Arcs:
     lies at omega = (1 + g R_b)/tau, at a height of half of what it goes back by.
     `apex` is the angular frequency of the first [rad/s].
     """
-    order = np.argsort(spectrum.omega)
-    omega, Z = spectrum.omega[order], spectrum.Z[order]
+    order = np.argsort(seen.omega)
+    omega, Z = seen.omega[order], seen.Z[order]
     up = -Z.imag
     apex = int(np.argmax(up))
     # The lead may make Z inductive above the arc, the memory below it.

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fitting.diagnosis.derived import elements
 from fitting.estimate.result import Fit
 from fitting.inference.draws import posterior
@@ -21,10 +19,8 @@ from fitting.report.section import Section
 from fitting.selection.comparison import compare
 from fitting.selection.families import rivals
 from fitting.solvers.levenberg_marquardt import Code
-from fitting.terms.spikes import FEATURES, Spikes
 from fitting.terms.term import Prior
 from jaxmem.devices import Memristor2D, Memristor3D
-from jaxmem.output.numbers import engineering
 
 Say = Callable[[str], None]
 ALL = "all"
@@ -101,30 +97,6 @@ class Questions:
             record = {"sentences": list(lines)} | record
             sections.append(Section(key, title, tuple(lines), record, table, figure))
         return sections
-
-
-def about_spikes(fit: Fit, spikes: Sequence[Spikes]) -> list[Section]:
-    """What was measured of spikes beside what the fitted device does."""
-    if not spikes:
-        return []
-    table, rows = [("spikes", "at", "feature", "measured", "of the fit", "off by")], []
-    for term in spikes:
-        model = np.asarray(term.signal(fit.model))
-        for k, feature in enumerate(term.features):
-            unit, seen, sd = FEATURES[feature], float(term.observed[k]), float(term.sigma[k])
-            off = float(model[k] - seen) / sd
-            # A threshold is a current itself.
-            I = None if feature == "threshold" else term.I
-            at = "" if I is None else engineering(I, "A")
-            table.append((
-                term.name, at, feature, f"{engineering(seen, unit)} ± {engineering(sd, unit, 2)}",
-                engineering(float(model[k]), unit), f"{off:.2g} standard deviations",
-            ))  # fmt: skip
-            rows.append(
-                {"name": term.name, "I": term.I, "feature": feature, "unit": unit,
-                 "measured": seen, "sd": sd, "fit": plain(float(model[k])), "off": plain(off)}
-            )  # fmt: skip
-    return [Section("spikes", "Spikes", (), {"rows": rows}, tuple(table))]
 
 
 def _rivals(fit, terms, seed, say):

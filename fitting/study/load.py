@@ -11,12 +11,12 @@ import numpy as np
 from fitting.readers import ReadError, read_recordings, read_spectra
 from fitting.readers.traces import trace_of
 from fitting.study.spec import Entry, Spec
-from fitting.terms.checked import Measured
+from fitting.terms.checked import Checked
 from fitting.terms.curve import SteadyCurve
 from fitting.terms.linear_kk import kramers_kronig
+from fitting.terms.noise_model import Noise, proportional
 from fitting.terms.spectrum import Spectrum
 from fitting.terms.spikes import Spikes
-from fitting.terms.term import Noise, proportional
 from fitting.terms.trace import Trace
 from jaxmem.circuits import parse_drive
 
@@ -28,16 +28,13 @@ Tell = Callable[[str, int, int], None]
 class Loaded(NamedTuple):
     """What the files of a specification hold, and what had to be assumed, in words."""
 
-    measured: list[Measured]
-    traces: list[Trace]
-    curves: list[SteadyCurve]
+    measured: list[Checked]
     notes: list[str]
-    spikes: list[Spikes]
 
     @property
     def terms(self) -> list[Any]:
-        """All measurements."""
-        return [*(m.fitted for m in self.measured), *self.traces, *self.curves, *self.spikes]
+        """What is fitted."""
+        return [m.fitted for m in self.measured]
 
 
 def load(spec: Spec, tell: Tell = lambda stage, done, total: None) -> Loaded:
@@ -70,9 +67,10 @@ def load(spec: Spec, tell: Tell = lambda stage, done, total: None) -> Loaded:
                 f"{FEWEST} are needed; widen the limits"
             )
         used = (s.freq >= low) & (s.freq <= high)
-        measured.append(Measured(s, used, fitted, kramers_kronig(fitted)))
+        measured.append(Checked(s, used, fitted, kramers_kronig(fitted)))
     tell("checking", len(spectra), len(spectra))
-    return Loaded(measured, traces, curves, notes, spikes)
+    every = [*traces, *curves, *spikes]
+    return Loaded([*measured, *(Checked(m, m.fitted, m) for m in every)], notes)
 
 
 def entry_of(path: Path, spectra: Mapping[str, Any], trace: Mapping[str, Any]) -> Entry:

@@ -13,12 +13,13 @@ import numpy as np
 from fitting.estimate.result import Fit
 from fitting.estimate.single import fit as fit_terms
 from fitting.estimate.two_stage import Progress
-from fitting.models.elements import Setup, device_model, memristor_model
+from fitting.models.memristor import memristor_model
+from fitting.models.setup import Setup, device_model
 from fitting.problem.space import MultiStart, Space
 from fitting.report.page import write_fit
 from fitting.solvers.levenberg_marquardt import AbstractSolver, Code, LeastSquares
 from fitting.solvers.optimisers import descent
-from fitting.study.analyses import Questions, about_spikes
+from fitting.study.analyses import Questions
 from fitting.study.checks import check_study
 from fitting.study.load import Loaded, load
 from fitting.study.spec import MODELS, Spec, SpecError, spec_to_toml
@@ -112,12 +113,10 @@ def _joint(
     )  # fmt: skip
     tell("fitting", 1, 1)
     with new_folder(out, force=force) as folder:
-        asked = about_spikes(found, loaded.spikes)
-        asked += questions.answers(found, terms, folder, seed=spec.seed, say=say)
+        asked = questions.answers(found, terms, folder, seed=spec.seed, say=say)
         write_fit(
-            folder, found, loaded.measured, traces=loaded.traces, curves=loaded.curves,
-            words=_words(spec), provenance=origin, remarks=[*loaded.notes, *remarks],
-            sections=asked,
+            folder, found, loaded.measured, words=_words(spec), provenance=origin,
+            remarks=[*loaded.notes, *remarks], sections=asked,
         )  # fmt: skip
         (folder / "fit.toml").write_text(text, encoding="utf-8")
     if found.code != Code.INTERRUPTED:
@@ -213,7 +212,7 @@ def _summary(fit: Fit) -> list[str]:
         else f"{t.name}: rms {t.rms:.3g} {t.unit}"
         for t in fit.terms if t.kind != "Prior"
     ]  # fmt: skip
-    return [f"chi2 {fit.chi2:.5g} of {fit.points} numbers", *shares]
+    return [f"chi2 {fit.chi2:.5g} of {fit.quality.points} numbers", *shares]
 
 
 def _words(spec: Spec) -> str:

@@ -11,7 +11,9 @@ import numpy as np
 from fitting.estimate.result import Fit
 from fitting.estimate.series import fit_series
 from fitting.estimate.single import fit as fit_terms
-from fitting.models.elements import Setup, device_model, element_model, memristor_model
+from fitting.models.elements import element_model
+from fitting.models.memristor import memristor_model
+from fitting.models.setup import Setup, device_model
 from fitting.problem.space import MultiStart
 from fitting.report.page import flags_of, write_fit, write_series
 from fitting.selection.lag_verdict import about_3d
@@ -19,7 +21,7 @@ from fitting.solvers.levenberg_marquardt import AbstractSolver, Code, LeastSquar
 from fitting.study.analyses import Questions
 from fitting.study.load import Loaded, Tell, load
 from fitting.study.spec import Entry, Spec
-from fitting.terms.checked import Measured
+from fitting.terms.checked import Checked
 from fitting.terms.spectrum import Spectrum
 from jaxmem.devices import AbstractDevice
 from jaxmem.output.provenance import provenance
@@ -236,5 +238,5 @@ def _series(spectra: Sequence[Spectrum]) -> list[str] | None:
     return None if len(set(files)) == len(files) else files
 
 
-def _biases(measured: Sequence[Measured]) -> int:
+def _biases(measured: Sequence[Checked]) -> int:
     return len({m.fitted.bias for m in measured if m.fitted.bias[0] is not None})

@@ -10,7 +10,7 @@ from scipy.integrate import solve_ivp
 import jaxmem as jm
 from fitting import SteadyCurve, Trace, absolute, estimated, proportional
 from fitting.readers.traces import which_is_imposed
-from fitting.terms.trace import TraceBatch
+from fitting.terms.trace_batch import TraceBatch
 
 DEVICE = jm.Memristor2D(
     R_b=1e4, C_m=2e-8, i_c0=2e-4, V_T=0.7, V_m=0.06, tau_d=3e-3, R_s=400.0
