@@ -48,6 +48,7 @@ from .terms.linear_kk import KramersKronig as KramersKronig
 from .terms.linear_kk import kramers_kronig as kramers_kronig
 from .terms.measurement import AbstractMeasurement as AbstractMeasurement
 from .terms.measurement import Sizes as Sizes
+from .terms.noise_model import Noise as Noise
 from .terms.noise_model import absolute as absolute
 from .terms.noise_model import estimated as estimated
 from .terms.noise_model import proportional as proportional

@@ -14,7 +14,7 @@ from fitting.problem.problem import Problem
 from fitting.solvers.levenberg_marquardt import Code
 
 # Correlations beyond this are told.
-CLOSE = 0.95
+STRONG_CORRELATION = 0.95
 
 
 class Estimate(NamedTuple):
@@ -262,7 +262,9 @@ class Fit(eqx.Module):
         """Which determined parameters the data determine together rather than each by itself."""
         fine = np.outer(self.identifiable, self.identifiable)
         size = np.triu(np.where(fine, np.abs(np.nan_to_num(self.correlation)), 0.0), k=1)
-        pairs = sorted(zip(*np.nonzero(size > CLOSE), strict=True), key=lambda at: -size[at])
+        pairs = sorted(
+            zip(*np.nonzero(size > STRONG_CORRELATION), strict=True), key=lambda at: -size[at]
+        )
         words = [
             f"{self.names[a]} and {self.names[b]} ({self.correlation[a, b]:+.3f})"
             for a, b in pairs[:4]

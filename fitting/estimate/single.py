@@ -38,10 +38,10 @@ from fitting.solvers.levenberg_marquardt import AbstractSolver, Code, LeastSquar
 from fitting.terms.measurement import measurement_of
 
 # How often the scales of the noise are estimated anew.
-ROUNDS = 4
-# A point with the lags exchanged that costs less than this in chi2 fits as well.
-SWAPPED = 4.0
-SWAP = "the refit with tau_d and f tau_k exchanged is as good"
+NOISE_ROUNDS = 4
+# A refit with the lags exchanged fits as well if chi2 rises by less than this.
+AS_GOOD = 4.0
+EXCHANGED_IS_AS_GOOD = "the refit with tau_d and f tau_k exchanged is as good"
 
 
 def fit(
@@ -144,13 +144,13 @@ def _direct(problem, solver, begin, x_scale, lanes):
     """All starts in one program; again for each estimate of the noise, where there are several."""
     if problem.mixed:
         problem = problem.rescaled(first_guess(problem))
-    for turn in range(ROUNDS if problem.mixed else 1):
+    for turn in range(NOISE_ROUNDS if problem.mixed else 1):
         if turn == 1:
             # A few of the starts are enough to follow the optimum.
             begin = begin[: max(8, len(begin) // 3)]
         found = problem.search(solver, begin, x_scale, lanes)
         best = best_of(found)
-        if problem.mixed and turn < ROUNDS - 1:
+        if problem.mixed and turn < NOISE_ROUNDS - 1:
             r, J = (a[0] for a in problem.inspect(found.z[best : best + 1]))
             raw = r * problem.row_scale
             problem = problem.rescaled(scales(problem, r, J))
@@ -167,7 +167,7 @@ def _joint(problem, again, x_scale, polish, say, resume, keep):
         problem, again, x_scale, mirrors=mirrors, polish=polish, say=say, resume=resume, keep=keep
     )
     ends = sorted(ends, key=lambda e: e.chi2)
-    for turn in range(0 if cut or not np.isfinite(ends[0].chi2) else ROUNDS):
+    for turn in range(0 if cut or not np.isfinite(ends[0].chi2) else NOISE_ROUNDS):
         try:
             better, follow = _next_noise(problem, ends, x_scale, polish)
         except KeyboardInterrupt:
@@ -271,8 +271,8 @@ def finish_fit(
     minima = distinct(problem, found, x_scale, noise)
     others = alternatives(c, z, minima, pairs, noise)
     gains = [(end, (other - chi2) / noise**2) for end, other in mirrored]
-    swaps = tuple(gain for _, gain in gains if gain < SWAPPED)
-    others += [Alternative(end, SWAP) for end, gain in gains if gain < SWAPPED]
+    swaps = tuple(gain for _, gain in gains if gain < AS_GOOD)
+    others += [Alternative(end, EXCHANGED_IS_AS_GOOD) for end, gain in gains if gain < AS_GOOD]
     error = np.sqrt(np.diag(u.covariance))
     over = found.code[best] == Code.INTERRUPTED
     curved = (

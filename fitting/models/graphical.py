@@ -18,11 +18,11 @@ GRID = 60
 # At how many voltages a loop is looked at.
 LEVELS = 40
 # Fewer samples are no loop.
-FEWEST = 10
+LEAST_SAMPLES = 10
 # A loop is slow whose directions lie this close together, as a share of the rise.
-CLOSE = 0.1
+SLOW_LOOP = 0.1
 # A rise of less than this share of the current is noise.
-FLAT = 0.05
+LEAST_RISE = 0.05
 
 
 class Arcs(NamedTuple):
@@ -118,11 +118,11 @@ def curve_of_loop(t, V, current) -> Curve | None:
     """
     t, first = np.unique(t, return_index=True)
     V, current = V[first], current[first]
-    if len(t) < FEWEST:
+    if len(t) < LEAST_SAMPLES:
         return None
     rate = np.gradient(V, t)
     ways = [rate > 0, rate < 0]
-    if min(len(np.unique(V[w])) for w in ways) < FEWEST / 2:
+    if min(len(np.unique(V[w])) for w in ways) < LEAST_SAMPLES / 2:
         return None
     ends = [(V[w].min(), V[w].max()) for w in ways]
     low, high = max(e[0] for e in ends), min(e[1] for e in ends)
@@ -134,7 +134,7 @@ def curve_of_loop(t, V, current) -> Curve | None:
     middle, width = (up + down) / 2, up - down
     return Curve(
         level, middle, float(np.median(np.abs(rate[rate != 0]))), width / (rise - fall),
-        bool(np.sqrt(np.mean(width**2)) < CLOSE * np.ptp(middle)),
+        bool(np.sqrt(np.mean(width**2)) < SLOW_LOOP * np.ptp(middle)),
     )  # fmt: skip
 
 
@@ -162,7 +162,7 @@ def gate_of_curve(
     fine = (size > 0) & (slope > 0) & (rise > 0)
     misfit = np.where(fine, y @ y - slope * ay - rise * by, np.inf)
     k = np.unravel_index(np.argmin(misfit), misfit.shape)
-    if not fine[k] or rise[k] < FLAT * np.ptp(current):
+    if not fine[k] or rise[k] < LEAST_RISE * np.ptp(current):
         return None
     return Gate(float(T[k]), float(m[k]), float(rise[k])), float(1 / slope[k])
 

@@ -11,7 +11,7 @@ from fitting.estimate.result import Fit
 from fitting.inference.draws import posterior
 from fitting.inference.nuts import numpyro_here
 from fitting.inference.profiles import profile
-from fitting.inference.propagate import FEWEST, hopf_window
+from fitting.inference.propagate import LEAST_SHARE, hopf_window
 from fitting.inference.resampling import bootstrap
 from fitting.report.export import plain
 from fitting.report.figures.inference import draws_figure, profiles_figure
@@ -194,7 +194,7 @@ def _window(fit, found) -> list[str]:
     share = window["low"].share
     lines = [f"It oscillates under some constant current in {100 * share:.3g} % of the draws."]
     names = {"low": "from", "high": "to", "frequency": "frequency at the onset"}
-    return lines + [window[k].statement(name) for k, name in names.items() if share >= FEWEST]
+    return lines + [window[k].statement(name) for k, name in names.items() if share >= LEAST_SHARE]
 
 
 def _summary(name, s, decided) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from fitting.terms.trace import Trace
 from jaxmem.circuits import parse_drive
 
 # Fewer frequencies than these say nothing of a circuit.
-FEWEST = 4
+LEAST_FREQUENCIES = 4
 Tell = Callable[[str, int, int], None]
 
 
@@ -61,10 +61,10 @@ def load(spec: Spec, tell: Tell = lambda stage, done, total: None) -> Loaded:
         tell("checking", k, len(spectra))
         fitted = s.within(low, high)
         left = np.unique(fitted.freq).size
-        if left < FEWEST:
+        if left < LEAST_FREQUENCIES:
             raise ReadError(
                 f"{s.name}: {left} frequencies lie between {low:g} and {high:g} Hz, and at least "
-                f"{FEWEST} are needed; widen the limits"
+                f"{LEAST_FREQUENCIES} are needed; widen the limits"
             )
         used = (s.freq >= low) & (s.freq <= high)
         measured.append(Checked(s, used, fitted, kramers_kronig(fitted)))

@@ -182,8 +182,8 @@ class AbstractMeasurement(eqx.Module):
 
     @property
     def quantity(self) -> str:
-        """What the numbers are, for tables."""
-        return self.unit
+        """What the numbers are, for tables and axes."""
+        return self.label or self.unit
 
     @property
     def abscissa(self) -> tuple[str, str, np.ndarray]:
@@ -216,9 +216,14 @@ class AbstractMeasurement(eqx.Module):
 
     def figure_row(self, signal: np.ndarray) -> list[Any]:
         """Panels of its row in the figure of the report (see `jaxmem.plots.figure`)."""
-        from fitting.terms.figure_rows import curve_panels
+        from fitting.terms.figure_rows import curve_row
+        from jaxmem.plots.figure import PlotAxis
 
-        return curve_panels(self.name, self.unit, self.abscissa, self.observed, signal, self.fitted)
+        name, unit, x = self.abscissa
+        effect = PlotAxis(self.quantity, self.unit)
+        return curve_row(
+            self.name, x, self.observed, signal, effect, PlotAxis(name, unit), self.fitted
+        )
 
 
 def measurement_of(term: Any) -> AbstractMeasurement | None:
