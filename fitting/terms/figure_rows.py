@@ -5,6 +5,9 @@ from jaxtyping import Bool, Float
 
 from jaxmem.plots.figure import DATA, AbstractMark, Arrow, Curve, Panel, PlotAxis, Rule
 
+# What the letters of quantities are called on an axis.
+NAMES = {"I": "current I", "V": "voltage V", "u": "voltage u"}
+
 
 def time_row(
     title: str,

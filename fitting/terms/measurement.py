@@ -216,11 +216,11 @@ class AbstractMeasurement(eqx.Module):
 
     def figure_row(self, signal: np.ndarray) -> list[Any]:
         """Panels of its row in the figure of the report (see `jaxmem.plots.figure`)."""
-        from fitting.terms.figure_rows import curve_row
+        from fitting.terms.figure_rows import NAMES, curve_row
         from jaxmem.plots.figure import PlotAxis
 
         name, unit, x = self.abscissa
-        effect = PlotAxis(self.quantity, self.unit)
+        effect = PlotAxis(NAMES.get(self.quantity, self.quantity), self.unit)
         return curve_row(
             self.name, x, self.observed, signal, effect, PlotAxis(name, unit), self.fitted
         )

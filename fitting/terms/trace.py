@@ -228,15 +228,14 @@ class Trace(AbstractMeasurement):
 
     def figure_row(self, signal: np.ndarray) -> list[Any]:
         """Against time, against what was applied, and the residuals."""
-        from fitting.terms.figure_rows import time_row
+        from fitting.terms.figure_rows import NAMES, time_row
         from jaxmem.plots.figure import PlotAxis
 
-        name = {"I": "current I", "V": "voltage V", "u": "voltage u"}[self.observe]
         voltage = isinstance(self.drive, VoltageDrive)
         cause = PlotAxis("applied V", "V") if voltage else PlotAxis("applied I", "A")
         return time_row(
             self.name, self.t, self.applied, self.observed, signal, self.used,
-            PlotAxis(name, self.unit), cause,
+            PlotAxis(NAMES[self.observe], self.unit), cause,
         )  # fmt: skip
 
 
