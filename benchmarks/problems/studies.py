@@ -6,7 +6,7 @@ import numpy as np
 import jaxmem as jm
 from benchmarks.problems.drawn_devices import LETTERS
 from fitting import Free, MultiStart, Space, Spectrum, Trace, estimated, proportional
-from fitting.terms.term import Noise
+from fitting.terms.noise_model import Noise
 
 NOISE = 0.01
 SAMPLES = 64

@@ -13,7 +13,7 @@ from fitting.diagnosis.covariance import DECADE, WIDEST, in_words, uncertainty
 from fitting.problem.noise import first_guess
 from fitting.problem.problem import Problem
 from fitting.problem.space import Space
-from fitting.terms.spectrum import bias_voltage
+from fitting.terms.spectrum_batch import bias_voltage
 from jaxmem.devices import AbstractDevice
 
 # A combination counts as determined if moving along any null direction changes it by less than
@@ -35,7 +35,7 @@ def determined(
     if not len(null) or not isinstance(model, AbstractDevice) or not hasattr(model, "i_c0"):
         return ()
     # A bias that is a current or an applied voltage leaves u to the parameters.
-    seen = {(str(k), float(f"{x:.9g}")) for k, x in (s.bias for s in problem.spectra) if k}
+    seen = {(str(k), float(f"{x:.9g}")) for k, x in problem.biases if k}
     biases = sorted(seen)
     names = ["R_b", "C_m", "V_m", "tau_d", "i_c0 exp(-V_T/V_m)"]
     names += ["tau_k"] if hasattr(model, "tau_k") else []
@@ -99,6 +99,14 @@ class Identifiability(NamedTuple):
     - `weak_directions`: those along which a decade stays below the noise, the null ones too.
     - `standard_errors`: expected, in search coordinates (e-folds of a logarithm).
     - `identifiable`: whether the 68 % interval stays within a factor of two each way.
+
+    Of a fit also:
+
+    - `exchanges`: pairs whose exchange leaves every residual as it is.
+    - `swaps`: by how much chi2 rises, in squared standard deviations, where tau_d and f tau_k are
+      exchanged and the rest is fitted again; only those below 4.
+    - `determined`: combinations that stay the same along what the data do not feel, in words;
+      `saturation`: a sentence on the commonest one.
     """
 
     names: tuple[str, ...]
@@ -108,6 +116,10 @@ class Identifiability(NamedTuple):
     weak_directions: tuple[str, ...]
     standard_errors: np.ndarray
     identifiable: np.ndarray
+    exchanges: tuple[tuple[str, str], ...] = ()
+    swaps: tuple[float, ...] = ()
+    determined: tuple[str, ...] = ()
+    saturation: str = ""
 
     def __str__(self) -> str:
         lines = [f"rank {self.rank} of {len(self.names)}"]

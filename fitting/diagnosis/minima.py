@@ -8,11 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from fitting.diagnosis.covariance import DECADE, WIDEST, Uncertainty, uncertainty
-from fitting.problem.batch import unwrap
 from fitting.problem.problem import Problem
 from fitting.problem.space import Coordinates
 from fitting.solvers.levenberg_marquardt import Code, Search
-from fitting.terms.spectrum import Spectrum, bias_voltage
+from fitting.terms.spectrum_batch import bias_voltage
 from jaxmem.devices import AbstractDevice
 from jaxmem.lens import lenses
 
@@ -202,15 +201,12 @@ def exchanged_lags(problem: Problem, z: np.ndarray) -> list[np.ndarray]:
 
 
 def biases(problem: Problem, model: Any) -> np.ndarray:
-    """The voltages over the memristor at which spectra were taken [V]."""
+    """The voltages over the memristor at which small signals were measured [V]."""
     device = model if isinstance(model, AbstractDevice) else None
     found = []
-    for term in problem.terms:
-        spectrum = unwrap(term)
-        if isinstance(spectrum, Spectrum) and spectrum.bias[0] is not None:
-            kind, value = spectrum.bias
-            if kind == "u":
-                found.append(value)
-            elif device is not None:
-                found.append(float(bias_voltage(device, kind, jnp.asarray(value, dtype=float))))
+    for kind, value in problem.biases:
+        if kind == "u":
+            found.append(value)
+        elif device is not None:
+            found.append(float(bias_voltage(device, kind, jnp.asarray(value, dtype=float))))
     return np.array([u for u in found if np.isfinite(u)])

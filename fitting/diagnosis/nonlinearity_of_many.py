@@ -13,7 +13,8 @@ from fitting.diagnosis.nonlinearity import FAR, HIGHEST, NARROW, SHORTER, SOFT, 
 from fitting.problem.space import Coordinates
 from fitting.solvers.levenberg_marquardt import LeastSquares, Parts
 from fitting.solvers.pool import pooled
-from fitting.terms.spectrum import Spectrum, SpectrumBatch
+from fitting.terms.spectrum import Spectrum
+from fitting.terms.spectrum_batch import SpectrumBatch
 
 SEARCH = LeastSquares(max_steps=60)
 

@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fitting.problem.batch import unwrap
 from fitting.problem.noise import leverages
 from fitting.problem.problem import Problem
-from fitting.terms.spectrum import Spectrum
-from fitting.terms.trace import Trace
+from fitting.terms.measurement import measurement_of
+from fitting.terms.term import unwrap
 
 # So many standard deviations of a term of few numbers are no chance.
 FAR_OFF = 4.0
@@ -28,7 +27,7 @@ class TermReport(NamedTuple):
       1 where it is known; `estimated`: whether it was found.
     - `rms`: root mean square of the differences, of spectra relative to |Z|, else in `unit`.
     - `runs_p`: probability that residuals without structure have so few runs of one sign; NaN
-      for fewer than 10.
+      for fewer than 10. `tells_structure`: whether it is said in words.
     """
 
     kind: str
@@ -41,6 +40,7 @@ class TermReport(NamedTuple):
     rms: float
     unit: str
     runs_p: float
+    tells_structure: bool
 
     @property
     def structured(self) -> bool:
@@ -63,7 +63,7 @@ class TermReport(NamedTuple):
                 f"{self.name}: it is {math.sqrt(self.chi2 / self.points):.3g} standard deviations "
                 "off: the model does not meet it, or another term contradicts it."
             )
-        if self.kind != "Spectrum" and self.structured:
+        if self.tells_structure and self.structured:
             lines.append(
                 f"{self.name}: the residuals have a structure that noise has not (runs test, p = "
                 f"{self.runs_p:.1g}): the model does not explain it, and the intervals are too "
@@ -77,20 +77,35 @@ def term_reports(problem: Problem, r, J, noise: float) -> tuple[TermReport, ...]
     share = leverages(J)
     reports = []
     for k, term in enumerate(problem.terms):
-        inner = unwrap(term)
+        inner, kind = measurement_of(term), type(unwrap(term)).__name__
         rows = problem.of_term(k)
         group = problem.groups[k]
         own = r[rows] / noise
         count = int(rows.sum())
         scale = float(problem.scales[group]) * noise if problem.estimated[group] else 1.0
+        if inner is None:
+            name, runs_p, told = kind, math.nan, True
+            rms, unit = float(np.sqrt(np.mean(r[rows] ** 2))), "standard deviations"
+        else:
+            name, told = inner.name, inner.tells_structure
+            runs_p = runs_probability(inner.sequences(own))
+            rms, unit = inner.misfit(problem.differences(k, r))
         reports.append(
             TermReport(
-                type(inner).__name__, getattr(inner, "name", type(inner).__name__), count,
-                float(own @ own), float(count - share[rows].sum()), scale,
-                problem.estimated[group], *_rms(problem, inner, rows, r), _runs(inner, own),
+                kind, name, count, float(own @ own), float(count - share[rows].sum()), scale,
+                problem.estimated[group], rms, unit, runs_p, told,
             )
         )  # fmt: skip
     return tuple(reports)
+
+
+def relative_rms(reports: Sequence[TermReport]) -> float:
+    """sqrt(sum(|dZ|^2/|Z|^2)/(2N)) over the N points of all spectra, NaN without spectra."""
+    relative = [(t.points, t.rms) for t in reports if t.unit == "|Z|"]
+    points = sum(n for n, _ in relative)
+    if not points:
+        return math.nan
+    return math.sqrt(sum(n * rms**2 for n, rms in relative) / points)
 
 
 def information(problem: Problem, r) -> float:
@@ -105,28 +120,6 @@ def information(problem: Problem, r) -> float:
         n = int(rows.sum())
         total += n * math.log(max(size, 1e-300) / n) if unknown else size
     return total
-
-
-def _rms(problem, inner, rows, r) -> tuple[float, str]:
-    raw = r[rows] * problem.row_scale[rows]
-    if isinstance(inner, Spectrum):
-        return float(np.sqrt(np.mean((raw * problem.relative[rows]) ** 2))), "|Z|"
-    weight = getattr(inner, "weight", None)
-    if weight is None:
-        return float(np.sqrt(np.mean(raw**2))), "standard deviations"
-    return float(np.sqrt(np.mean((raw / weight[weight > 0]) ** 2))), inner.unit
-
-
-def _runs(inner, r) -> float:
-    """Wald and Wolfowitz's test, one-sided, of a term's residuals."""
-    if isinstance(inner, Spectrum):
-        order = np.argsort(inner.freq, kind="stable")
-        lines = [part[order] for part in r.reshape(2, -1)]
-    elif isinstance(inner, Trace) or len(r) >= 10:
-        lines = [r]
-    else:
-        return math.nan
-    return runs_probability(lines)
 
 
 def runs_probability(lines: Sequence[np.ndarray]) -> float:

@@ -13,7 +13,7 @@ from fitting.terms.spectrum import Spectrum
 from jaxmem.output.numbers import engineering
 
 # Fewer spectra than these have no trend worth a line.
-FEWEST = 8
+LEAST_SPECTRA = 8
 
 
 class Trend(NamedTuple):
@@ -77,7 +77,7 @@ def trends(
     time. Each interval is of independent errors of the values; it is too narrow where a quantity
     wanders or bends, which `runs_p` shows.
     """
-    if len(fits) < FEWEST or len({s.bias for s in spectra}) > 1:
+    if len(fits) < LEAST_SPECTRA or len({s.bias for s in spectra}) > 1:
         return ()
     times = [s.time for s in spectra]
     timed = all(t is not None for t in times) and len(set(times)) == len(times)
@@ -89,7 +89,7 @@ def trends(
         fine = np.array([t[name]["identifiable"] for t in tables]) & np.isfinite(value)
         fine &= ~np.asarray(outlier, dtype=bool)
         one_sign = fine.any() and len(set(np.sign(value[fine]))) == 1 and (value[fine] != 0).all()
-        if fine.sum() < max(FEWEST, len(fits) / 2) or not one_sign:
+        if fine.sum() < max(LEAST_SPECTRA, len(fits) / 2) or not one_sign:
             continue
         rate, start, low, high = map(float, theilslopes(np.log(np.abs(value[fine])), x[fine], 0.95))
         off = np.log(np.abs(value[fine])) - rate * x[fine]

@@ -19,7 +19,8 @@ from fitting.problem.problem import Problem
 from fitting.problem.space import Coordinates, MultiStart, Space
 from fitting.solvers.levenberg_marquardt import AbstractSolver, Code, LeastSquares, Parts
 from fitting.solvers.pool import LANES, pooled
-from fitting.terms.spectrum import BUCKET, Spectrum, SpectrumBatch, bias_of, fields_of
+from fitting.terms.spectrum import Spectrum
+from fitting.terms.spectrum_batch import BUCKET, SpectrumBatch, bias_of, fields_of
 
 # Spectra that go through one call of the program: any number of them shares it.
 CHUNK = 1024

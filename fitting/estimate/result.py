@@ -1,12 +1,13 @@
 """What a fit found: values, intervals, verdicts, in numbers and in words."""
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import numpy as np
 
 from fitting.diagnosis.derived import Derived
+from fitting.diagnosis.determinacy import Identifiability
 from fitting.diagnosis.minima import EQUAL, Minimum
 from fitting.diagnosis.term_report import TermReport
 from fitting.estimate.bic import bic_sentence, size_in_words
@@ -14,20 +15,37 @@ from fitting.problem.problem import Problem
 from fitting.solvers.levenberg_marquardt import Code
 
 # Correlations beyond this are told.
-CLOSE = 0.95
+STRONG_CORRELATION = 0.95
 
 
-class Fit(eqx.Module):
-    """The result of `fit`.
+class Estimate(NamedTuple):
+    """A fitted parameter.
 
-    - `model`: at the optimum; `values`, `low`, `high`: the parameters in their `units` and
-      the ends of their 68 % intervals, shape `(p,)`. An interval is symmetric in the search
-      coordinate `z`, so by ratio for a parameter searched in its logarithm (`log`).
-    - `paths`: where each parameter stands in the model, `"extra.surface.R_1"`, tied ones joined
-      by `=`.
-    - `covariance`: full, in search coordinates, infinite where undetermined.
-    - `identifiable`, `reasons`: for each parameter whether the data determine it to a factor of
-      two each way, and if not, why.
+    - `name`, `unit`, `meaning`; `path`: where it stands in the model, `"extra.surface.R_1"`, tied
+      ones joined by `=`. `log`: whether it is searched in its logarithm.
+    - `value`, `low`, `high`: in its unit, the ends of the 68 % interval; `standard_error`: in the
+      search coordinate, in which the interval is symmetric (e-folds of a logarithm).
+    - `identifiable`, `reasons`: whether the data determine it to a factor of two each way, and if
+      not, why. `at_bound`: whether the optimum lies at the end of its range.
+    """
+
+    name: str
+    path: str
+    unit: str
+    meaning: str
+    log: bool
+    value: float
+    low: float
+    high: float
+    standard_error: float
+    identifiable: bool
+    reasons: tuple[str, ...]
+    at_bound: bool
+
+
+class Quality(NamedTuple):
+    """How well a fit meets the data.
+
     - `chi2`: sum of squared residuals. With `noise_known` they are in standard deviations, else
       relative to |Z|. `noise`: the standard deviation of a residual, 1 if known, else estimated
       as sqrt(chi2/(points - p)): the relative noise of Z. `points`: how many real numbers.
@@ -35,57 +53,112 @@ class Fit(eqx.Module):
       a fraction; NaN without spectra.
     - `bic`: the sum over noises of chi2 (known) or n ln(SSR/n) (estimated), and p ln(points);
       comparable between models of one set of data.
-    - `minima`: the distinct local minima, the best first. `starts`, `converged`: how many
-      searches there were on all terms and how many converged; `drawn`: how many starts were drawn
-      (more, where few are polished on transients). `code`: how the best one ended.
-    - `terms`: a `TermReport` for each term. `problem`: what was searched, for profiles, bootstrap
-      and posterior.
-    - `rank`, `singular_values`, `null_directions`, `weak_directions`: see `Uncertainty`, the
-      directions in words. `exchanges`: pairs whose exchange leaves every residual as it is.
-    - `swaps`: by how much chi2 rises, in squared standard deviations, where tau_d and f tau_k are
-      exchanged and the rest is fitted again; only those below 4. `determined`: combinations that
-      stay the same along what the data do not feel, in words; `saturation`: a sentence on the
-      commonest one.
-    - `at_bound`: parameters whose optimum lies at the end of their range.
-    - `derived`: name to `Derived`.
     """
 
-    model: Any
-    names: tuple[str, ...]
-    paths: tuple[str, ...]
-    units: tuple[str, ...]
-    meanings: tuple[str, ...]
-    log: tuple[bool, ...]
-    values: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    z: np.ndarray
-    covariance: np.ndarray
-    identifiable: np.ndarray
-    reasons: tuple[tuple[str, ...], ...]
     chi2: float
     points: int
     noise: float
     noise_known: bool
     relative_rms_residual: float
     bic: float
+
+
+class Searches(NamedTuple):
+    """What came of the searches.
+
+    - `code`: how the best one ended. `minima`: the distinct local minima, the best first.
+    - `starts`, `converged`: how many searches there were on all terms and how many converged;
+      `drawn`: how many starts were drawn (more, where few are polished on transients).
+    """
+
+    code: Code
     minima: tuple[Minimum, ...]
     starts: int
     converged: int
     drawn: int
-    code: Code
-    rank: int
-    singular_values: np.ndarray
-    null_directions: tuple[str, ...]
-    weak_directions: tuple[str, ...]
-    exchanges: tuple[tuple[str, str], ...]
-    swaps: tuple[float, ...]
-    determined: tuple[str, ...]
-    saturation: str
-    at_bound: tuple[str, ...]
+
+
+class Fit(eqx.Module):
+    """The result of `fit`.
+
+    - `model`: at the optimum. `parameters`: an `Estimate` of each free parameter; as arrays they
+      are `values`, `low`, `high`, `identifiable`, shape `(p,)`, in the order of `names`.
+    - `derived`: name to `Derived`, what follows from the parameters.
+    - `z`, `covariance`: the optimum and its covariance in search coordinates, shapes `(p,)`,
+      `(p, p)`; infinite where undetermined.
+    - `identifiability`: what the data determine (see `Identifiability`). `terms`: a `TermReport`
+      for each term. `quality`, `searches`: see `Quality`, `Searches`.
+    - `problem`: what was searched, for profiles, bootstrap and posterior.
+    """
+
+    model: Any
+    parameters: tuple[Estimate, ...]
     derived: dict[str, Derived]
+    z: np.ndarray
+    covariance: np.ndarray
+    identifiability: Identifiability
     terms: tuple[TermReport, ...]
+    quality: Quality
+    searches: Searches
     problem: Problem
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the parameters."""
+        return self._all("name")
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """Of the parameters."""
+        return self._all("unit")
+
+    @property
+    def values(self) -> np.ndarray:
+        """Of the parameters, in their units, shape `(p,)`."""
+        return np.array(self._all("value"))
+
+    @property
+    def low(self) -> np.ndarray:
+        """Lower ends of the 68 % intervals, shape `(p,)`."""
+        return np.array(self._all("low"))
+
+    @property
+    def high(self) -> np.ndarray:
+        """Upper ends of the 68 % intervals, shape `(p,)`."""
+        return np.array(self._all("high"))
+
+    @property
+    def identifiable(self) -> np.ndarray:
+        """Of each parameter, shape `(p,)`."""
+        return np.array(self._all("identifiable"), dtype=bool)
+
+    @property
+    def chi2(self) -> float:
+        """See `Quality`."""
+        return self.quality.chi2
+
+    @property
+    def bic(self) -> float:
+        """See `Quality`."""
+        return self.quality.bic
+
+    @property
+    def noise(self) -> float:
+        """See `Quality`."""
+        return self.quality.noise
+
+    @property
+    def relative_rms_residual(self) -> float:
+        """See `Quality`."""
+        return self.quality.relative_rms_residual
+
+    @property
+    def code(self) -> Code:
+        """How the best search ended."""
+        return self.searches.code
+
+    def _all(self, field: str) -> tuple[Any, ...]:
+        return tuple(getattr(p, field) for p in self.parameters)
 
     def __getitem__(self, name: str) -> float:
         """The value of a parameter or of a derived quantity."""
@@ -98,7 +171,7 @@ class Fit(eqx.Module):
     @property
     def standard_errors(self) -> np.ndarray:
         """In search coordinates: e-folds of a logarithm, else the unit; shape `(p,)`."""
-        return np.sqrt(np.diag(self.covariance))
+        return np.array(self._all("standard_error"))
 
     @property
     def correlation(self) -> np.ndarray:
@@ -106,6 +179,11 @@ class Fit(eqx.Module):
         error = np.where(np.isfinite(self.standard_errors), self.standard_errors, np.nan)
         with np.errstate(invalid="ignore", divide="ignore"):
             return self.covariance / np.outer(error, error)
+
+    @property
+    def at_bound(self) -> tuple[str, ...]:
+        """Names of the parameters whose optimum lies at the end of their range."""
+        return tuple(p.name for p in self.parameters if p.at_bound)
 
     @property
     def ok(self) -> bool:
@@ -119,77 +197,75 @@ class Fit(eqx.Module):
         printed then), identifiable, reasons.
         """
         finite = lambda x, fine=True: float(x) if fine and math.isfinite(x) else None
-        keys = ("name", "unit", "meaning", "value", "low", "high", "identifiable", "reasons")
-        columns = (self.names, self.units, self.meanings, self.values, self.low, self.high)
-        rows: list[dict[str, Any]] = []
-        for *words, value, low, high, fine, why in zip(
-            *columns, self.identifiable, self.reasons, strict=True
-        ):
-            ends = finite(low, fine), finite(high, fine)
-            row = (*words, finite(value), *ends, bool(fine), list(why))
-            rows.append(dict(zip(keys, row, strict=True)))
-        for name, d in self.derived.items():
-            ends = finite(d.low, d.identifiable), finite(d.high, d.identifiable)
-            row = (name, d.unit, "derived", finite(d.value), *ends, d.identifiable, [])
-            rows.append(dict(zip(keys, row, strict=True)))
-        return rows
+        derived = [
+            Estimate(n, "", d.unit, "derived", True, d.value, d.low, d.high, math.nan,
+                     d.identifiable, (), False)
+            for n, d in self.derived.items()
+        ]  # fmt: skip
+        return [
+            {"name": p.name, "unit": p.unit, "meaning": p.meaning, "value": finite(p.value),
+             "low": finite(p.low, p.identifiable), "high": finite(p.high, p.identifiable),
+             "identifiable": p.identifiable, "reasons": list(p.reasons)}
+            for p in (*self.parameters, *derived)
+        ]  # fmt: skip
 
     def statements(self) -> list[str]:
         """What the fit can and cannot say, in plain sentences."""
         lines = []
         if not self.ok:
             lines.append(f"The best search did not converge: {self.code.meaning}.")
-        best = self.minima[0]
-        drawn = self.drawn if self.drawn > self.starts else self.starts
-        how = f"{drawn} starts, {self.starts} of them polished on all terms; " if (
-            drawn > self.starts
+        found, what = self.searches, self.identifiability
+        best = found.minima[0]
+        drawn = found.drawn if found.drawn > found.starts else found.starts
+        how = f"{drawn} starts, {found.starts} of them polished on all terms; " if (
+            drawn > found.starts
         ) else ""  # fmt: skip
         lines.append(
-            f"{how}{self.converged} of {self.starts} starts converged, {best.starts} of them to "
-            f"the best of {len(self.minima)} distinct minima."
+            f"{how}{found.converged} of {found.starts} starts converged, {best.starts} of them to "
+            f"the best of {len(found.minima)} distinct minima."
         )
-        if len(self.minima) > 1 and self.minima[1].chi2 - best.chi2 < EQUAL * self.noise**2:
+        if len(found.minima) > 1 and found.minima[1].chi2 - best.chi2 < EQUAL * self.noise**2:
             lines.append("Another minimum explains the data as well; the optimum is not unique.")
-        for a, b in self.exchanges:
+        for a, b in what.exchanges:
             lines.append(
                 f"Exchanging {a} and {b} leaves the model's impedance unchanged: "
                 "the data cannot say which is which."
             )
-        for gain in self.swaps:
+        for gain in what.swaps:
             lines.append(
                 f"With tau_d and f tau_k exchanged the model fits as well (chi2 {gain:+.2g}): the "
                 "data cannot say which lag is which."
             )
         for name in self.at_bound:
             lines.append(f"{name} lies at the end of its range; its interval is cut there.")
-        if self.rank < len(self.names):
+        if what.rank < len(self.names):
             lines.append(
-                f"The data feel {self.rank} of {len(self.names)} directions; free: "
-                f"{'; '.join(self.null_directions)}."
+                f"The data feel {what.rank} of {len(self.names)} directions; free: "
+                f"{'; '.join(what.null_directions)}."
             )
-        hidden = [text for text in self.weak_directions if text not in self.null_directions]
+        hidden = [text for text in what.weak_directions if text not in what.null_directions]
         if hidden:
             lines.append(f"A factor of ten hides in the noise along: {'; '.join(hidden)}.")
         lines += self._together()
-        if self.saturation:
-            lines.append(self.saturation)
-        if self.determined:
-            lines.append(f"Determined all the same: {', '.join(self.determined)}.")
+        if what.saturation:
+            lines.append(what.saturation)
+        if what.determined:
+            lines.append(f"Determined all the same: {', '.join(what.determined)}.")
         lines += [line for term in self.terms for line in term.statements()]
-        if self.identifiable.all():
+        lost = [p for p in self.parameters if not p.identifiable]
+        if not lost:
             lines.append(f"All {len(self.names)} parameters are identifiable.")
-        else:
-            bad = [n for n, fine in zip(self.names, self.identifiable, strict=True) if not fine]
-            lines.append(f"Not identifiable from these data: {', '.join(bad)}.")
-            for name, why in zip(self.names, self.reasons, strict=True):
-                lines.extend(f"{name}: {reason}." for reason in why)
-        return lines
+            return lines
+        lines.append(f"Not identifiable from these data: {', '.join(p.name for p in lost)}.")
+        return lines + [f"{p.name}: {reason}." for p in lost for reason in p.reasons]
 
     def _together(self) -> list[str]:
         """Which determined parameters the data determine together rather than each by itself."""
         fine = np.outer(self.identifiable, self.identifiable)
         size = np.triu(np.where(fine, np.abs(np.nan_to_num(self.correlation)), 0.0), k=1)
-        pairs = sorted(zip(*np.nonzero(size > CLOSE), strict=True), key=lambda at: -size[at])
+        pairs = sorted(
+            zip(*np.nonzero(size > STRONG_CORRELATION), strict=True), key=lambda at: -size[at]
+        )
         words = [
             f"{self.names[a]} and {self.names[b]} ({self.correlation[a, b]:+.3f})"
             for a, b in pairs[:4]
@@ -198,7 +274,9 @@ class Fit(eqx.Module):
 
     def against(self, other: "Fit", name: str = "this model", rival: str = "the other") -> str:
         """A sentence that compares two models of the same data by BIC."""
-        if self.points != other.points or self.noise_known != other.noise_known:
+        if self.quality.points != other.quality.points or (
+            self.quality.noise_known != other.quality.noise_known
+        ):
             raise ValueError("only fits of the same data with the same weights compare by BIC")
         pair = sorted([(self, name), (other, rival)], key=lambda model: model[0].bic)
         (best, first), (second, last) = pair

@@ -8,7 +8,7 @@ import numpy as np
 
 from fitting.estimate.drift import Trend, trends
 from fitting.estimate.single import Fit, begin_fit, best_of, finish_fit
-from fitting.models.elements import Setup
+from fitting.models.setup import Setup
 from fitting.problem.space import MultiStart
 from fitting.solvers.levenberg_marquardt import AbstractSolver, LeastSquares, Search
 from fitting.terms.spectrum import Spectrum
@@ -113,7 +113,7 @@ def outliers(
         "the residual of the fit": [f.relative_rms_residual for f in fits],
     }
     for k, name in enumerate(fits[0].names):
-        if fits[0].log[k] and np.mean([f.identifiable[k] for f in fits]) > 0.7:
+        if fits[0].parameters[k].log and np.mean([f.identifiable[k] for f in fits]) > 0.7:
             traits[name] = [abs(f.values[k]) for f in fits]
     reasons: list[list[str]] = [[] for _ in fits]
     for name, values in traits.items():

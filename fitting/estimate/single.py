@@ -10,7 +10,7 @@ import numpy as np
 
 from fitting.diagnosis.covariance import DECADE, in_words, uncertainty
 from fitting.diagnosis.derived import derive
-from fitting.diagnosis.determinacy import determined, saturation
+from fitting.diagnosis.determinacy import Identifiability, determined, saturation
 from fitting.diagnosis.minima import (
     Alternative,
     alternatives,
@@ -20,8 +20,8 @@ from fitting.diagnosis.minima import (
     verdicts,
 )
 from fitting.diagnosis.nonlinearity import Nonlinearity, find_nonlinearity
-from fitting.diagnosis.term_report import information, term_reports
-from fitting.estimate.result import Fit
+from fitting.diagnosis.term_report import information, relative_rms, term_reports
+from fitting.estimate.result import Estimate, Fit, Quality, Searches
 from fitting.estimate.two_stage import (
     Progress,
     apart,
@@ -30,20 +30,19 @@ from fitting.estimate.two_stage import (
     refined,
     within_reach,
 )
-from fitting.problem.batch import unwrap
 from fitting.problem.noise import first_guess, reweighted, scales
 from fitting.problem.polish import Polish, Polished
 from fitting.problem.problem import Problem
 from fitting.problem.space import MultiStart, Space
 from fitting.solvers.levenberg_marquardt import AbstractSolver, Code, LeastSquares, Search
-from fitting.terms.spectrum import Spectrum
+from fitting.terms.measurement import measurement_of
 from jaxmem.output.reporter import Reporter, Silent
 
 # How often the scales of the noise are estimated anew.
-ROUNDS = 4
-# A point with the lags exchanged that costs less than this in chi2 fits as well.
-SWAPPED = 4.0
-SWAP = "the refit with tau_d and f tau_k exchanged is as good"
+NOISE_ROUNDS = 4
+# A refit with the lags exchanged fits as well if chi2 rises by less than this.
+AS_GOOD = 4.0
+EXCHANGED_IS_AS_GOOD = "the refit with tau_d and f tau_k exchanged is as good"
 
 
 def fit(
@@ -146,13 +145,13 @@ def _direct(problem, solver, begin, x_scale, lanes):
     """All starts in one program; again for each estimate of the noise, where there are several."""
     if problem.mixed:
         problem = problem.rescaled(first_guess(problem))
-    for turn in range(ROUNDS if problem.mixed else 1):
+    for turn in range(NOISE_ROUNDS if problem.mixed else 1):
         if turn == 1:
             # A few of the starts are enough to follow the optimum.
             begin = begin[: max(8, len(begin) // 3)]
         found = problem.search(solver, begin, x_scale, lanes)
         best = best_of(found)
-        if problem.mixed and turn < ROUNDS - 1:
+        if problem.mixed and turn < NOISE_ROUNDS - 1:
             r, J = (a[0] for a in problem.inspect(found.z[best : best + 1]))
             raw = r * problem.row_scale
             problem = problem.rescaled(scales(problem, r, J))
@@ -169,7 +168,7 @@ def _joint(problem, again, x_scale, polish, say, resume, keep):
         problem, again, x_scale, mirrors=mirrors, polish=polish, say=say, resume=resume, keep=keep
     )
     ends = sorted(ends, key=lambda e: e.chi2)
-    for turn in range(0 if cut or not np.isfinite(ends[0].chi2) else ROUNDS):
+    for turn in range(0 if cut or not np.isfinite(ends[0].chi2) else NOISE_ROUNDS):
         try:
             better, follow = _next_noise(problem, ends, x_scale, polish)
         except KeyboardInterrupt:
@@ -273,8 +272,8 @@ def finish_fit(
     minima = distinct(problem, found, x_scale, noise)
     others = alternatives(c, z, minima, pairs, noise)
     gains = [(end, (other - chi2) / noise**2) for end, other in mirrored]
-    swaps = tuple(gain for _, gain in gains if gain < SWAPPED)
-    others += [Alternative(end, SWAP) for end, gain in gains if gain < SWAPPED]
+    swaps = tuple(gain for _, gain in gains if gain < AS_GOOD)
+    others += [Alternative(end, EXCHANGED_IS_AS_GOOD) for end, gain in gains if gain < AS_GOOD]
     error = np.sqrt(np.diag(u.covariance))
     over = found.code[best] == Code.INTERRUPTED
     curved = (
@@ -287,41 +286,44 @@ def finish_fit(
     lost = tuple(n for n, fine in zip(c.names, identifiable, strict=True) if not fine)
     loose = u.null_directions if len(u.null_directions) else u.weak_directions
     kept = determined(problem, z, loose * np.where(c.log, DECADE, x_scale))
-    said = saturation(c.names, lost, kept)
     model = c.unpack(jnp.asarray(z), problem.model)
     # Those of the model, to the last digit: NumPy's exponential is another one.
     leaves = jax.tree.leaves(model)
     values = np.array([float(leaves[positions[0]]) for positions in c.positions])
+    identifiability = Identifiability(
+        c.names, u.rank, u.singular_values,
+        tuple(in_words(v, c.names) for v in u.null_directions),
+        tuple(in_words(v, c.names) for v in u.weak_directions),
+        error, identifiable, pairs, swaps, kept, saturation(c.names, lost, kept),
+    )  # fmt: skip
+    stopped = (z <= np.asarray(c.low)) | (z >= np.asarray(c.high))
+    columns = (c.names, c.paths, c.units, c.meanings, c.log, values.tolist(), ends[0].tolist(),
+               ends[1].tolist(), error.tolist(), identifiable.tolist(), reasons,
+               stopped.tolist())  # fmt: skip
+    code = Code(int(found.code[best]))
+    converged = int(np.sum(found.code == Code.CONVERGED))
+    tried = len(found.chi2)
     return Fit(
-        model=model, names=c.names, paths=c.paths,
-        units=c.units, meanings=c.meanings, log=c.log, values=values, low=ends[0],
-        high=ends[1], z=z,
-        covariance=u.covariance, identifiable=identifiable, reasons=reasons, chi2=chi2,
-        points=n, noise=noise if alone else _relative_noise(problem), noise_known=known,
-        relative_rms_residual=problem.relative_rms(r),
-        bic=information(problem, r) + p * math.log(n), minima=minima,
-        starts=len(found.chi2), converged=int(np.sum(found.code == Code.CONVERGED)),
-        drawn=len(found.chi2) if starts is None else starts,
-        code=Code(int(found.code[best])), rank=u.rank, singular_values=u.singular_values,
-        null_directions=tuple(in_words(v, c.names) for v in u.null_directions),
-        weak_directions=tuple(in_words(v, c.names) for v in u.weak_directions),
-        exchanges=pairs, swaps=swaps, determined=kept, saturation=said,
-        at_bound=_at_bound(c, z),
-        derived=derive(problem, z, u.covariance, others, derived, curved.ends), terms=looked,
+        model=model,
+        parameters=tuple(Estimate(*row) for row in zip(*columns, strict=True)),
+        derived=derive(problem, z, u.covariance, others, derived, curved.ends),
+        z=z,
+        covariance=u.covariance,
+        identifiability=identifiability,
+        terms=looked,
+        quality=Quality(
+            chi2, n, noise if alone else _relative_noise(problem), known,
+            relative_rms(looked), information(problem, r) + p * math.log(n),
+        ),
+        searches=Searches(code, minima, tried, converged, tried if starts is None else starts),
         problem=problem,
     )  # fmt: skip
 
 
 def _relative_noise(problem: Problem) -> float:
-    """The scale of the spectra without sigma, 1 where there are none."""
+    """The scale of the noise that several measurements share, 1 where there is none."""
     for term, group in zip(problem.terms, problem.groups, strict=True):
-        inner = unwrap(term)
-        if isinstance(inner, Spectrum) and inner.sigma is None:
+        inner = measurement_of(term)
+        if inner is not None and inner.noise_group is not None:
             return float(problem.scales[group])
     return 1.0
-
-
-def _at_bound(c, z):
-    return tuple(
-        n for n, x, a, b in zip(c.names, z, c.low, c.high, strict=True) if x <= a or x >= b
-    )

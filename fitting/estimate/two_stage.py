@@ -11,15 +11,18 @@ from fitting.problem.polish import Polish, Polished
 from fitting.problem.problem import Problem
 from fitting.solvers.levenberg_marquardt import Code, LeastSquares, Search
 
-# How many ends of the first stage are looked at with all terms, how many are polished.
-POOL = 8
-BEST = 3
-# An end that the cheap terms alone put this far above the best, by this factor and number, is not
-# polished, on the assumption that no better guess of the noise will make up for it.
-HOPELESS = (2.0, 100.0)
-# Chi2 over its degrees of freedom beyond which other starts are tried.
-SUSPICIOUS = 3.0
-ROUNDS = 3
+# Of the ends of the first stage (the terms that do not integrate) so many are ranked by all terms,
+# and so many of these are polished on all.
+RANKED = 8
+POLISHED = 3
+# The terms that integrate can only add to chi2. So an end whose chi2 without them already exceeds
+# the best chi2 so far, times the first number plus the second, cannot win and is not polished. The
+# margin is for the noise, which is known better afterwards.
+STILL_POSSIBLE = (2.0, 100.0)
+# If chi2 over its degrees of freedom exceeds this at the best end, other starts are drawn, and so
+# often at most.
+POOR_CHI2 = 3.0
+DRAWS = 3
 
 
 class Progress(NamedTuple):
@@ -42,18 +45,19 @@ def joint_search(
     *,
     mirrors: Callable[[np.ndarray], list[np.ndarray]] = lambda z: [],
     polish: Polish | None = None,
-    best: int = BEST,
+    best: int = POLISHED,
     say: Callable[[str], None] = lambda line: None,
     resume: Progress | None = None,
     keep: Callable[[Progress], None] = lambda progress: None,
 ) -> tuple[list[Polished], bool]:
     """Search from many starts, and polish the best ends one after the other.
 
-    First the terms that cost microseconds: compressed residuals, which lead from far away, then
-    the true ones. The ends are ranked by all terms; at most `best` distinct ones descend on all of
-    them, and only those that may still win: what the cheap terms alone leave at an end, which is a
-    minimum of theirs, the others can only add to. If the best is far above its degrees of freedom,
-    and reached once only, there are new starts.
+    First stage: all starts descend on the terms that do not integrate in time, which cost
+    microseconds; on logarithms of the data, which lead from far away, then on the residuals.
+    Second stage: the ends are ranked by the chi2 of all terms, and at most `best` distinct ones
+    descend on all terms. An end whose chi2 of the first stage alone is too far above the best is
+    left out, because the other terms can only add to it. If the best chi2 is far above its degrees
+    of freedom, and only one end reached it, other starts are drawn.
 
     **Arguments:**
 
@@ -77,7 +81,7 @@ def joint_search(
         if resume.best is not None:
             waiting.insert(0, np.asarray(resume.best[0]))
     try:
-        for turn in range(first, ROUNDS):
+        for turn in range(first, DRAWS):
             candidates, floors = waiting, [0.0] * len(waiting)
             if not candidates:
                 candidates, floors = _candidates(problem, draw(turn), x_scale, best, polish, say)
@@ -105,7 +109,7 @@ def joint_search(
             same = sum(e.chi2 < top.chi2 * 1.001 + 0.1 for e in ends)
             # The scales of the noise are not known yet: two ends that agree count for more.
             informed = problem.cheap() is not None
-            if top.chi2 <= SUSPICIOUS * freedom or (same >= 2 and informed):
+            if top.chi2 <= POOR_CHI2 * freedom or (same >= 2 and informed):
                 break
             say(f"chi2 {top.chi2:.4g} for {freedom} degrees of freedom: other starts")
     except KeyboardInterrupt:
@@ -123,7 +127,7 @@ def joint_search(
 def within_reach(ends: list[Polished]) -> float:
     """The chi2 up to which an end may still be the best, when the noise is known better."""
     least = min((e.chi2 for e in ends), default=np.inf)
-    return HOPELESS[0] * least + HOPELESS[1]
+    return STILL_POSSIBLE[0] * least + STILL_POSSIBLE[1]
 
 
 def refined(problem: Problem, rows: list[np.ndarray], x_scale: np.ndarray) -> list[np.ndarray]:
@@ -178,7 +182,7 @@ def _candidates(problem, begin, x_scale, best, polish, say) -> tuple[list[np.nda
             other.shutdown(wait=False, cancel_futures=True)
         order = np.argsort(np.where(np.isfinite(near.chi2), near.chi2, np.inf))
         say(f"{len(begin)} starts on the terms without transients: chi2 {near.chi2[order[0]]:.4g}")
-        pool = apart(near.z[order], x_scale, POOL)
+        pool = apart(near.z[order], x_scale, RANKED)
         costs = _costs(problem, near.z[order][pool])
         ranked = [order[pool[k]] for k in np.argsort(costs, kind="stable") if np.isfinite(costs[k])]
         floors = [float(near.chi2[k]) if near.code[k] == Code.CONVERGED else 0.0 for k in ranked]
@@ -186,7 +190,7 @@ def _candidates(problem, begin, x_scale, best, polish, say) -> tuple[list[np.nda
     costs = _costs(problem, begin, far=True)
     order = [k for k in np.argsort(costs, kind="stable") if np.isfinite(costs[k])]
     say(f"{len(order)} of {len(begin)} starts can be integrated")
-    pool = [begin[order[k]] for k in apart(begin[order], x_scale, 2 * POOL)]
+    pool = [begin[order[k]] for k in apart(begin[order], x_scale, 2 * RANKED)]
     # With transients alone a start says little: a few steps from each show which are promising,
     # in logarithms, because most are decades away.
     short = Polish(15, polish.enough, 1.0, polish.floor, far=True)

@@ -86,7 +86,7 @@ class Posterior(NamedTuple):
         """Low and high of a parameter in its unit; open where the prior decides, not the data."""
         k = self._index(name)
         if not self.informed[k]:
-            return open_ends(self.fit.log[k], float(self.fit.values[k]))
+            return open_ends(self.fit.parameters[k].log, float(self.fit.values[k]))
         found = self.summary(name, level)
         return found.low, found.high
 
@@ -123,7 +123,7 @@ class Posterior(NamedTuple):
             lines.append(
                 f"The data do not decide {', '.join(free)}: {what}, and no interval is given."
             )
-        for a, b in self.fit.exchanges:
+        for a, b in self.fit.identifiability.exchanges:
             lines.append(f"Its mirror image with {a} and {b} exchanged is as likely.")
         for name, fine in zip(self.names, self.informed, strict=True):
             if fine:
@@ -137,11 +137,10 @@ class Posterior(NamedTuple):
         """
         made = provenance_of("posterior", seed=self.seed)
         data = {
-            name: (("chain", "draw"), self.values[..., k], {"units": unit, "long_name": meaning}
-                   | {"r_hat": float(self.r_hat[k]), "ess": float(self.ess[k]),
-                      "decided_by_the_data": int(self.informed[k])})
-            for k, (name, unit, meaning) in enumerate(
-                zip(self.names, self.fit.units, self.fit.meanings, strict=True))
+            p.name: (("chain", "draw"), self.values[..., k], {"units": p.unit,
+                     "long_name": p.meaning, "r_hat": float(self.r_hat[k]),
+                     "ess": float(self.ess[k]), "decided_by_the_data": int(self.informed[k])})
+            for k, p in enumerate(self.fit.parameters)
         }  # fmt: skip
         data["diverging"] = (
             ("chain", "draw"),

@@ -42,7 +42,7 @@ def interval(fit: Fit, name: str, level: float = 0.95) -> tuple[float, float]:
         raise KeyError(f"{name}; there are {', '.join((*fit.names, *fit.derived))}")
     k, c = fit.names.index(name), fit.problem.coordinates
     if not fit.identifiable[k]:
-        return open_ends(fit.log[k], float(fit.values[k]))
+        return open_ends(fit.parameters[k].log, float(fit.values[k]))
     reach = q * fit.standard_errors[k]
     z = np.tile(fit.z, (2, 1))
     z[:, k] = np.clip([fit.z[k] - reach, fit.z[k] + reach], c.low[k], c.high[k])

@@ -15,7 +15,7 @@ from fitting.inference.intervals import quantile
 from fitting.problem.problem import Problem
 
 # A quantity that fewer samples than this share have gets no interval.
-FEWEST = 0.05
+LEAST_SHARE = 0.05
 # Functions of so many samples are one program.
 BLOCK = 256
 
@@ -44,14 +44,14 @@ class Summary(NamedTuple):
         samples = np.asarray(samples, dtype=float)
         there = samples[np.isfinite(samples)]
         share = len(there) / max(len(samples), 1)
-        if share < FEWEST:
+        if share < LEAST_SHARE:
             return cls(samples, unit, level, share, np.nan, np.nan, np.nan)
         ends = np.quantile(there, [0.5, 0.5 - level / 2, 0.5 + level / 2])
         return cls(samples, unit, level, share, *map(float, ends))
 
     def statement(self, name: str) -> str:
         """In words."""
-        if self.share < FEWEST:
+        if self.share < LEAST_SHARE:
             return f"{name}: exists in {100 * self.share:.3g} % of the samples."
         where = "" if self.share == 1 else f", in the {100 * self.share:.3g} % that have one"
         ends = f"{self.low:.4g} to {self.high:.4g}"

@@ -13,10 +13,10 @@ from fitting.estimate.result import Fit
 from fitting.inference.intervals import interval
 from fitting.inference.likelihood import Likelihood, residual_of
 from fitting.inference.propagate import Summary, summaries
-from fitting.problem.batch import unwrap
 from fitting.problem.noise import leverages
 from fitting.problem.polish import Altered, Polish
 from fitting.solvers.levenberg_marquardt import AbstractSolver, Code, LeastSquares
+from fitting.terms.measurement import measurement_of
 from jaxmem.output.reporter import Reporter, Silent
 
 # So many refits of spectra are one call; between calls there is progress, and Ctrl-C.
@@ -140,9 +140,9 @@ def _drawer(base: Likelihood, kind: str, rng) -> Callable[[], np.ndarray]:
 
 
 def _many(term) -> bool:
-    inner = unwrap(term)
+    inner = measurement_of(term)
     # What has a few numbers has no residuals to draw from.
-    return hasattr(inner, "freq") or (hasattr(inner, "observed") and inner.points >= 10)
+    return inner is not None and inner.points >= 10
 
 
 def _cheap(base: Likelihood, shifts):

@@ -5,9 +5,7 @@ from jaxtyping import Float
 
 from fitting.diagnosis.covariance import ZERO
 from fitting.estimate.result import Fit
-from fitting.problem.batch import unwrap
-from fitting.terms.spectrum import Spectrum
-from fitting.terms.trace import Trace
+from fitting.terms.measurement import measurement_of
 
 
 def structured_covariance(fit: Fit, lags: int | None = None) -> Float[np.ndarray, "p p"]:
@@ -36,17 +34,12 @@ def structured_covariance(fit: Fit, lags: int | None = None) -> Float[np.ndarray
     bread = root.T @ root
     meat = np.zeros_like(bread)
     for k, term in enumerate(problem.terms):
-        inner, rows = unwrap(term), problem.of_term(k)
-        own, slope = r[rows], J[rows]
-        if isinstance(inner, Spectrum):
-            order = np.argsort(inner.freq, kind="stable")
-            pieces = [order, len(order) + order]
-        else:
-            pieces = [np.arange(len(own))]
-        closed = isinstance(inner, Trace) and inner.start == "periodic"
+        inner, rows = measurement_of(term), problem.of_term(k)
+        scores = J[rows] * r[rows, None]
+        pieces = [scores] if inner is None else inner.sequences(scores)
+        closed = inner is not None and inner.closed
         for piece in pieces:
-            scores = slope[piece] * own[piece, None]
-            meat += _long_run(scores, lags or max(1, len(piece) // 10), closed)
+            meat += _long_run(piece, lags or max(1, len(piece) // 10), closed)
     covariance = bread @ meat @ bread
     if not known.all():
         lost = np.abs(Vt[~known]).max(axis=0) > 1e-6

@@ -6,12 +6,9 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from fitting.models.elements import Setup
-from fitting.problem.batch import unwrap
+from fitting.models.setup import Setup
 from fitting.problem.space import Free, Space
-from fitting.terms.curve import SteadyCurve
-from fitting.terms.spectrum import Spectrum
-from fitting.terms.trace import Trace
+from fitting.terms.measurement import Sizes, measurement_of
 from jaxmem.devices import Device, MemoryConductance, SwitchingConductance
 
 
@@ -26,7 +23,7 @@ def conductance_model(kind: str, terms: Any | Sequence[Any]) -> Setup:
 
     **Raises:** `ValueError` for another kind, or if no term says anything of sizes.
     """
-    R, V, T = scales(terms)
+    R, V, T = _sizes(terms)
     g = (1 / R[1], 1 / R[0])
     box = {"C_m": (1e-3 * T[0] / R[1], 1e-1 * T[1] / R[1]), "R_s": (1e-2 * R[0], 3 * R[0])}
     box |= {"g_on": (0.3 * g[1], 30 * g[1]), "g_off": (g[0] / 10, 3 * g[0])}
@@ -50,33 +47,31 @@ def conductance_model(kind: str, terms: Any | Sequence[Any]) -> Setup:
     return Setup(device, Space(*frees), box)
 
 
-def scales(terms: Any | Sequence[Any]):
+def _sizes(terms: Any | Sequence[Any]):
     """What data say of sizes: resistances (low, high) [ohm], largest |V| [V], times [s].
 
     **Raises:** `ValueError` if there is no spectrum, trace or curve.
     """
     R, V, T = [], [], []
-    for term in map(unwrap, as_list(terms)):
-        if isinstance(term, Spectrum):
-            R += [float(np.abs(term.Z).min()), float(np.abs(term.Z).max())]
-            V.append(abs(term.bias[1]))
-            T += [1 / float(term.omega.max()), 1 / float(term.omega.min())]
+    for term in as_list(terms):
+        inner = measurement_of(term)
+        seen = Sizes() if inner is None else inner.sizes()
+        if len(seen.Z):
+            size = np.abs(seen.Z)
+            R += [float(size.min()), float(size.max())]
+            V += np.abs(seen.V).tolist()
+            T += [1 / float(seen.omega.max()), 1 / float(seen.omega.min())]
             continue
-        if not isinstance(term, Trace | SteadyCurve):
-            continue
-        if isinstance(term, Trace):
-            imposed = np.asarray(term.drive.wave(jnp.asarray(term.t)))
-            T += [float(np.median(np.diff(term.t))), float(np.ptp(term.t))]
-        else:
-            imposed = term.bias
-        a, b = np.abs(imposed), np.abs(term.observed)
-        voltage, current = (b, a) if term.unit == "V" else (a, b)
-        felt = (voltage > 0.3 * voltage.max()) & (current > 1e-3 * current.max())
-        if felt.any():
-            R += list(np.quantile(voltage[felt] / current[felt], [0.05, 0.95]))
-        V.append(float(voltage.max()))
-    if not R or not max(V) > 0:
-        raise ValueError("scales: these terms say nothing of resistance and voltage")
+        if len(seen.t) > 1:
+            T += [float(np.median(np.diff(seen.t))), float(np.ptp(seen.t))]
+        voltage, current = np.abs(seen.V), np.abs(seen.I)
+        if len(current):
+            felt = (voltage > 0.3 * voltage.max()) & (current > 1e-3 * current.max())
+            if felt.any():
+                R += list(np.quantile(voltage[felt] / current[felt], [0.05, 0.95]))
+        V += [float(voltage.max())] if len(voltage) else []
+    if not R or not max(V, default=0.0) > 0:
+        raise ValueError("conductance_model: these terms say nothing of resistance and voltage")
     T = T or [1e-3, 1.0]
     return (min(R), max(R)), max(V), (min(T), max(T))
 

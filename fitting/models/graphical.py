@@ -11,18 +11,18 @@ from numpy.typing import ArrayLike
 from scipy.optimize import nnls
 from scipy.special import expit, log_expit
 
-from fitting.terms.spectrum import Spectrum
+from fitting.terms.measurement import Sizes
 
 # How finely V_T and V_m are tried.
 GRID = 60
 # At how many voltages a loop is looked at.
 LEVELS = 40
 # Fewer samples are no loop.
-FEWEST = 10
+LEAST_SAMPLES = 10
 # A loop is slow whose directions lie this close together, as a share of the rise.
-CLOSE = 0.1
+SLOW_LOOP = 0.1
 # A rise of less than this share of the current is noise.
-FLAT = 0.05
+LEAST_RISE = 0.05
 
 
 class Arcs(NamedTuple):
@@ -37,7 +37,7 @@ class Arcs(NamedTuple):
     tau: float
 
 
-def arcs(spectrum: Spectrum) -> Arcs:
+def arcs(seen: Sizes) -> Arcs:
     """Intercepts and extrema of the capacitive arc and of the inductive one below it.
 
     The capacitive arc begins at R_s and would end at R_s + R_b, where -Im Z changes sign; its apex
@@ -45,8 +45,8 @@ def arcs(spectrum: Spectrum) -> Arcs:
     lies at omega = (1 + g R_b)/tau, at a height of half of what it goes back by.
     `apex` is the angular frequency of the first [rad/s].
     """
-    order = np.argsort(spectrum.omega)
-    omega, Z = spectrum.omega[order], spectrum.Z[order]
+    order = np.argsort(seen.omega)
+    omega, Z = seen.omega[order], seen.Z[order]
     up = -Z.imag
     apex = int(np.argmax(up))
     # The lead may make Z inductive above the arc, the memory below it.
@@ -118,11 +118,11 @@ def curve_of_loop(t, V, current) -> Curve | None:
     """
     t, first = np.unique(t, return_index=True)
     V, current = V[first], current[first]
-    if len(t) < FEWEST:
+    if len(t) < LEAST_SAMPLES:
         return None
     rate = np.gradient(V, t)
     ways = [rate > 0, rate < 0]
-    if min(len(np.unique(V[w])) for w in ways) < FEWEST / 2:
+    if min(len(np.unique(V[w])) for w in ways) < LEAST_SAMPLES / 2:
         return None
     ends = [(V[w].min(), V[w].max()) for w in ways]
     low, high = max(e[0] for e in ends), min(e[1] for e in ends)
@@ -134,7 +134,7 @@ def curve_of_loop(t, V, current) -> Curve | None:
     middle, width = (up + down) / 2, up - down
     return Curve(
         level, middle, float(np.median(np.abs(rate[rate != 0]))), width / (rise - fall),
-        bool(np.sqrt(np.mean(width**2)) < CLOSE * np.ptp(middle)),
+        bool(np.sqrt(np.mean(width**2)) < SLOW_LOOP * np.ptp(middle)),
     )  # fmt: skip
 
 
@@ -162,7 +162,7 @@ def gate_of_curve(
     fine = (size > 0) & (slope > 0) & (rise > 0)
     misfit = np.where(fine, y @ y - slope * ay - rise * by, np.inf)
     k = np.unravel_index(np.argmin(misfit), misfit.shape)
-    if not fine[k] or rise[k] < FLAT * np.ptp(current):
+    if not fine[k] or rise[k] < LEAST_RISE * np.ptp(current):
         return None
     return Gate(float(T[k]), float(m[k]), float(rise[k])), float(1 / slope[k])
 

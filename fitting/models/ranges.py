@@ -5,21 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fitting.terms.curve import SteadyCurve
-from fitting.terms.spectrum import Spectrum
-from fitting.terms.trace import Trace
-from jaxmem.circuits import VoltageDrive
+from fitting.terms.measurement import Sizes
 
 Range = tuple[float, float]
-
-
-class Seen(NamedTuple):
-    """What a trace or a curve alone says of sizes: voltages, currents, and times in between."""
-
-    voltages: np.ndarray
-    currents: np.ndarray
-    fastest: float
-    slowest: float
 
 
 class Scales(NamedTuple):
@@ -33,11 +21,12 @@ class Scales(NamedTuple):
     apex: float
 
     @classmethod
-    def of(cls, spectra: Sequence[Spectrum]) -> "Scales":
-        if any(len(s.freq) == 0 for s in spectra):
+    def of_spectra(cls, seen: Sequence[Sizes]) -> "Scales":
+        """From impedances."""
+        if any(len(s.omega) == 0 for s in seen):
             raise ValueError("a spectrum without points says nothing of where to start")
-        omega = np.concatenate([s.omega for s in spectra])
-        Z: Any = np.concatenate([s.Z for s in spectra])
+        omega = np.concatenate([s.omega for s in seen])
+        Z: Any = np.concatenate([s.Z for s in seen])
         positive = Z.real[Z.real > 0]
         # The capacitive arc's apex; where there is none, the middle of what was seen.
         dips = Z.imag < 0
@@ -51,16 +40,14 @@ class Scales(NamedTuple):
         )  # fmt: skip
 
     @classmethod
-    def in_time(cls, seen: Sequence[Seen]) -> "Scales":
+    def in_time(cls, seen: Sequence[Sizes]) -> "Scales":
         """From loops, steps and curves: chords for resistances, samples for times."""
-        # With the origin: a step holds one current all the time.
-        span = lambda x: float(np.ptp(np.append(x, 0.0)))
-        R = [span(s.voltages) / span(s.currents) for s in seen if span(s.currents) > 0]
+        R = [chord(s) for s in seen if extent(s.I) > 0]
         if not R:
             raise ValueError("nothing says how large the currents are; give a term that does")
-        moving = [s for s in seen if s.slowest > 0]
-        slowest = 1 / max((s.slowest for s in moving), default=1.0)
-        fastest = 1 / min((s.fastest for s in moving), default=1e-3)
+        moving = [s for s in seen if len(s.t) > 1]
+        slowest = 1 / max((np.ptp(s.t) for s in moving), default=1.0)
+        fastest = 1 / min((shortest(s) for s in moving), default=1e-3)
         return cls(
             float(max(R)), float(min(R)), float(min(R)), float(slowest), float(fastest),
             float(np.sqrt(slowest * fastest)),
@@ -79,19 +66,16 @@ class Scales(NamedTuple):
         return middle / 30, middle * 30
 
 
-def seen_in(term: Trace | SteadyCurve) -> Seen:
-    """Voltages [V], currents [A], shortest and longest time [s] (0 for a curve)."""
-    if isinstance(term, SteadyCurve):
-        if term.kind == "I":
-            return Seen(term.observed, term.bias, 0.0, 0.0)
-        return Seen(term.bias, term.observed, 0.0, 0.0)
-    applied = np.asarray(term.drive.wave(term.t))
-    used = term.used
-    pair = (applied[used], term.observed[used])
-    gaps = np.diff(np.unique(term.t))
-    length = float(term.t[-1] - term.t[0])
-    if isinstance(term.drive, VoltageDrive) and term.observe == "u":
-        # Voltages only.
-        return Seen(pair[1], np.zeros(0), float(gaps.min()), length)
-    voltages, currents = pair if term.observe == "I" else pair[::-1]
-    return Seen(voltages, currents, float(gaps.min()), length)
+def extent(x: np.ndarray) -> float:
+    """From end to end, with the origin: a step holds one current all the time."""
+    return float(np.ptp(np.append(x, 0.0)))
+
+
+def chord(seen: Sizes) -> float:
+    """A resistance [ohm]: the extent of the voltages over that of the currents."""
+    return extent(seen.V) / extent(seen.I)
+
+
+def shortest(seen: Sizes) -> float:
+    """The least time between two samples [s]."""
+    return float(np.diff(np.unique(seen.t)).min())

@@ -4,150 +4,74 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
 
-from fitting.solvers.levenberg_marquardt import value_and_jacobian
-from fitting.terms.curve import SteadyCurve
-from fitting.terms.spectrum import Spectrum, SpectrumBatch
-from fitting.terms.spikes import Spikes
-from fitting.terms.term import On
-from fitting.terms.trace import Trace, TraceBatch
-
-Measurement = Spectrum | Trace | SteadyCurve | Spikes
+from fitting.terms.batch import AbstractBatch, LoneTerm
+from fitting.terms.measurement import measurement_of
+from fitting.terms.term import part_of, unwrap
 
 
 class Part(eqx.Module):
-    """What is evaluated together: a batch or a term, and the part of the model it looks at.
+    """A batch, and the part of the model that it looks at (None: all of it)."""
 
-    A part that `integrates` does so in time; the others cost microseconds.
-    """
-
-    batch: Any
+    batch: AbstractBatch
     at: Callable[[Any], Any] | None = eqx.field(static=True)
-    integrates: bool = eqx.field(static=True)
+    size: int = eqx.field(static=True)
+
+    @property
+    def integrates(self) -> bool:
+        """Whether it integrates in time; other parts cost microseconds."""
+        return self.batch.integrates
 
     def residual(self, model: Any) -> Any:
-        """Residuals, shape `(m,)`."""
-        return jnp.ravel(self.batch.residual(model if self.at is None else self.at(model)))
-
-    def size(self, model: Any) -> int:
-        """How many residuals there are, padding included."""
-        if isinstance(self.batch, TraceBatch):
-            return self.batch.weight.size
-        if isinstance(self.batch, SpectrumBatch):
-            return 2 * self.batch.weight.size
-        shape = eqx.filter_eval_shape(self.residual, model)
-        return int(np.size(shape)) if not hasattr(shape, "shape") else int(np.prod(shape.shape))
+        """Residuals, shape `(size,)`."""
+        return self.batch.residual(self._part(model))
 
     def inspect(self, model: Callable[[Any], Any], z: Any) -> tuple[Any, Any]:
-        """Residuals, shape `(m,)`, and their derivatives by z, `(p, m)`, of the model at z."""
-        if isinstance(self.batch, TraceBatch):
-            at = self.at or (lambda model: model)
-            return self.batch.inspect(lambda z: at(model(z)), z)
-        return value_and_jacobian(lambda z: self.residual(model(z)), z, together=self.integrates)
+        """Residuals, `(size,)`, and their derivatives by z, `(p, size)`, of the model at z."""
+        return self.batch.inspect(lambda z: self._part(model(z)), z)
 
     def pieces(self, model: Any, far: Any, scale: Any) -> tuple[Any, ...]:
-        """The same over `scale`, shape `(m,)`, as it comes: for sums of squares.
+        """See `AbstractBatch.pieces`."""
+        return self.batch.pieces(self._part(model), far, scale)
 
-        `far` (None, 0 or 1) asks for what serves far from the data, where there is such a thing.
-        """
-        device = model if self.at is None else self.at(model)
-        if isinstance(self.batch, SpectrumBatch):
-            k, n = self.batch.omega.shape
-            re, im = self.batch.parts(device, far)
-            scale = scale.reshape(k, 2, n)
-            return re / scale[:, 0], im / scale[:, 1]
-        near = jnp.ravel(self.batch.residual(device))
-        if far is not None and hasattr(self.batch, "compressed"):
-            near = jnp.where(far, jnp.ravel(self.batch.compressed(device)), near)
-        return (near / scale,)
-
-
-def unwrap(term: Any) -> Any:
-    """The measurement or term inside of any number of `On`."""
-    while isinstance(term, On):
-        term = term.term
-    return term
+    def _part(self, model):
+        return model if self.at is None else self.at(model)
 
 
 def stack(terms: Sequence[Any], model: Any) -> tuple[tuple[Part, ...], np.ndarray]:
-    """Parts, the cheap ones first, and which term each of their residuals belongs to."""
-    batches: dict[tuple, list[int]] = {}
-    others: list[int] = []
+    """Parts, those that do not integrate first, and which term each of their residuals belongs to
+    (-1: none, padding)."""
+    groups: dict[Any, list[int]] = {}
     for k, term in enumerate(terms):
-        inner = unwrap(term)
-        at = _part_of(term)
-        if isinstance(inner, Spectrum):
-            batches.setdefault((0, at, inner.bias[0]), []).append(k)
-        elif isinstance(inner, Trace):
-            batches.setdefault((1, at, TraceBatch.key(inner)), []).append(k)
-        else:
-            others.append(k)
-    cheap, slow = [], []
-    for (order, at, _), members in batches.items():
+        inner = measurement_of(term)
+        key = None if inner is None else inner.batch_key
+        alone = k if key is None else None
+        groups.setdefault((type(unwrap(term)), part_of(term), key, alone), []).append(k)
+    parts = []
+    for (_, at, key, _), members in groups.items():
         inner = [unwrap(terms[k]) for k in members]
-        batch = TraceBatch.of(inner) if order else SpectrumBatch.of(inner)
-        rows = np.where(batch.rows >= 0, np.asarray(members)[batch.rows], -1)
-        (slow if order else cheap).append((Part(batch, at, bool(order)), rows))
-    for k in others:
-        inner = unwrap(terms[k])
-        part = Part(inner, _part_of(terms[k]), getattr(inner, "integrates", False))
-        (slow if part.integrates else cheap).append((part, np.full(part.size(model), k)))
-    every = [*cheap, *slow]
-    return tuple(part for part, _ in every), np.concatenate([rows for _, rows in every])
-
-
-def _part_of(term):
-    """Composition of the parts that nested `On` point at, None for the whole model."""
-    chain = []
-    while isinstance(term, On):
-        chain.append(term.part)
-        term = term.term
-    if len(chain) <= 1:
-        return chain[0] if chain else None
-
-    def at(model):
-        for part in chain:
-            model = part(model)
-        return model
-
-    return at
+        lone = measurement_of(inner[0]) is None
+        batch = LoneTerm(inner[0]) if lone else type(inner[0]).batch(inner)
+        rows = batch.members(model if at is None else at(model))
+        owner = np.where(rows >= 0, np.asarray(members)[rows], -1)
+        parts.append((Part(batch, at, len(rows)), owner, key is None))
+    # What is stacked comes before what is not, and what integrates last.
+    parts.sort(key=lambda row: (row[0].integrates, row[2]))
+    return tuple(part for part, _, _ in parts), np.concatenate([owner for _, owner, _ in parts])
 
 
 def noise_groups(terms) -> tuple[tuple[int, ...], tuple[bool, ...]]:
-    """Spectra without sigma share one scale; any other unknown scale is a term's own.
-
-    Whatever is known shares a group whose scale stays 1.
-    """
+    """For each term the group whose noise it shares, and for each group whether its scale is
+    estimated. Whatever is known shares a group whose scale stays 1."""
     groups, estimated, names = [], [], {}
     for k, term in enumerate(terms):
-        inner = unwrap(term)
-        if not isinstance(inner, Measurement) or inner.scale_known:
-            name = "known"
-        elif isinstance(inner, Spectrum) and inner.sigma is None:
-            name = "spectra"
-        else:
-            name = k
+        inner = measurement_of(term)
+        known, name = True, "known"
+        if inner is not None and not inner.scale_known:
+            known, name = False, k if inner.noise_group is None else inner.noise_group
         if name not in names:
             names[name] = len(estimated)
-            estimated.append(name != "known")
+            estimated.append(not known)
         groups.append(names[name])
     return tuple(groups), tuple(estimated)
-
-
-def relative_weights(parts, model) -> np.ndarray:
-    """What turns the residual of a spectrum into a share of |Z|; 0 for all else, shape `(m,)`."""
-    share = lambda p: p.batch.relative if isinstance(p.batch, SpectrumBatch) else None
-    rows = [np.zeros(p.size(model)) if (s := share(p)) is None else s for p in parts]
-    return np.concatenate(rows)
-
-
-def observed_samples(parts, model) -> np.ndarray:
-    """Samples of traces over their sigma, NaN for all other residuals, shape `(m,)`."""
-    seen = lambda b: np.asarray(b.observed * b.weight).ravel()
-    rows = [
-        seen(p.batch) if isinstance(p.batch, TraceBatch) else np.full(p.size(model), np.nan)
-        for p in parts
-    ]
-    return np.concatenate(rows)

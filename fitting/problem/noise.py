@@ -4,10 +4,8 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Float
 
-from fitting.problem.batch import unwrap
 from fitting.problem.problem import Problem
-from fitting.terms.spectrum import Spectrum
-from fitting.terms.term import SHARE, proportional
+from fitting.terms.measurement import measurement_of
 
 # A scale is not taken below this: data without noise would be weighted without limit.
 LEAST = 1e-9
@@ -16,13 +14,12 @@ FIRST_GUESS = 0.01
 
 
 def first_guess(problem: Problem, noise: float = FIRST_GUESS) -> np.ndarray:
-    """Scales to begin with: `noise` relative to the data where there is no sigma, else 1."""
+    """Scales to begin with: `noise` relative to the data where none was given, else 1."""
     scales = np.ones(len(problem.estimated))
     for term, group in zip(problem.terms, problem.groups, strict=True):
-        inner = unwrap(term)
-        if problem.estimated[group] and inner.sigma is None:
-            # Traces and curves without sigma are weighted by a share of their size already.
-            scales[group] = noise if isinstance(inner, Spectrum) else noise / SHARE
+        inner = measurement_of(term)
+        if problem.estimated[group] and inner is not None and inner.assumed_noise is not None:
+            scales[group] = noise / inner.assumed_noise
     return scales
 
 
@@ -58,24 +55,14 @@ def reweighted(problem: Problem, r: Float[np.ndarray, "m"]) -> Problem:
     residuals at the optimum.
     """
     shape = np.ones_like(problem.shape)
-    raw = r * problem.row_scale
     for k, term in enumerate(problem.terms):
-        inner = unwrap(term)
-        noise = getattr(inner, "noise", None)
-        if isinstance(inner, Spectrum) and inner.sigma is None:
-            noise = proportional(1.0)
-        if noise is None or noise.relative == 0:
+        inner = measurement_of(term)
+        noise = None if inner is None else inner.noise_shape
+        if inner is None or noise is None or noise.relative == 0:
             continue
         rows = problem.of_term(k)
-        if isinstance(inner, Spectrum):
-            n = len(inner.freq)
-            data = np.abs(inner.Z)
-            sigma = noise.sigma(inner.Z)
-            off = raw[rows].reshape(2, n) * sigma
-            model = np.abs(inner.Z + off[0] + 1j * off[1])
-            shape[rows] = np.tile(noise.sigma(model) / sigma, 2)
-        else:
-            data = inner.observed[getattr(inner, "used", slice(None))]
-            sigma = noise.sigma(data)
-            shape[rows] = noise.sigma(data + raw[rows] * sigma) / sigma
+        seen = np.array(inner.observed)
+        sigma = noise.sigma(inner.magnitude(seen))
+        seen[inner.fitted] += problem.differences(k, r)
+        shape[rows] = (noise.sigma(inner.magnitude(seen)) / sigma)[inner.fitted]
     return eqx.tree_at(lambda p: p.shape, problem, np.clip(shape, 0.2, 5.0))

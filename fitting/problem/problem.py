@@ -7,20 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fitting.problem.batch import (
-    Measurement,
-    Part,
-    noise_groups,
-    observed_samples,
-    relative_weights,
-    stack,
-    unwrap,
-)
+from fitting.problem.batch import Part, noise_groups, stack
 from fitting.problem.space import Coordinates, Space
 from fitting.solvers.levenberg_marquardt import AbstractSolver, Parts, Search
-from fitting.terms.spectrum import Spectrum, bias_voltage
-from fitting.terms.term import Term
-from jaxmem.devices import AbstractDevice
+from fitting.terms.measurement import measurement_of
+from fitting.terms.term import Term, part_of
 
 # How many search vectors are looked at in one call.
 BLOCK = 8
@@ -34,18 +25,17 @@ class Problem(eqx.Module):
       the scale of its noise is to be found; `scales`: what it is at present, 1 to begin with.
     - `shape`: for each residual the standard deviation by the model over that by the data, 1 to
       begin with (see `noise.reweighted`).
-    - `observed`: of samples of traces what was observed over its sigma, NaN for all else.
+    - `observed`: of samples whose signal integrates in time and spans decades, what was observed
+      over its sigma; NaN for all else.
     - `points`: how many real numbers were measured.
     """
 
     terms: tuple[Any, ...]
-    spectra: tuple[Spectrum, ...]
     parts: tuple[Part, ...]
     model: Any
     owner: np.ndarray
     scales: np.ndarray
     shape: np.ndarray
-    relative: np.ndarray
     observed: np.ndarray
     groups: tuple[int, ...] = eqx.field(static=True)
     estimated: tuple[bool, ...] = eqx.field(static=True)
@@ -73,8 +63,10 @@ class Problem(eqx.Module):
                     f"a {type(term).__name__} is no term: it has no residual(model); "
                     "give spectra, traces, goals and priors"
                 )
-            if isinstance(term, Measurement):
-                _check_device(term, model)
+            measurement = measurement_of(term)
+            if measurement is not None:
+                part = part_of(term)
+                measurement.check(model if part is None else part(model))
         coordinates = space.resolve(model)
         parts, owner = stack(terms, model)
         points = int(np.sum(owner >= 0))
@@ -84,11 +76,9 @@ class Problem(eqx.Module):
                 f"({', '.join(coordinates.names)}); give more data or fix some"
             )
         groups, estimated = noise_groups(terms)
-        found = (unwrap(term) for term in terms)
         return cls(
-            terms, tuple(s for s in found if isinstance(s, Spectrum)), parts, model, owner,
-            np.ones(len(estimated)), np.ones(len(owner)), relative_weights(parts, model),
-            observed_samples(parts, model), groups,            estimated, coordinates, points,
+            terms, parts, model, owner, np.ones(len(estimated)), np.ones(len(owner)),
+            _decades(terms, owner), groups, estimated, coordinates, points,
         )  # fmt: skip
 
     @property
@@ -101,14 +91,20 @@ class Problem(eqx.Module):
         """Whether some term integrates in time."""
         return any(part.integrates for part in self.parts)
 
+    @property
+    def biases(self) -> list[tuple[str, float]]:
+        """Kind (`"u"`, `"I"`, `"V"`) and value of each bias of a small signal."""
+        found = [m.bias for term in self.terms if (m := measurement_of(term)) is not None]
+        return [(kind, value) for kind, value in found if kind is not None]
+
     def cheap(self) -> "Problem | None":
         """Only what costs microseconds, or None if that is nothing."""
         parts = tuple(part for part in self.parts if not part.integrates)
-        rows = sum(part.size(self.model) for part in parts)
+        rows = sum(part.size for part in parts)
         if not parts:
             return None
-        where = lambda p: (p.parts, p.owner, p.shape, p.relative, p.observed)
-        kept = (a[:rows] for a in (self.owner, self.shape, self.relative, self.observed))
+        where = lambda p: (p.parts, p.owner, p.shape, p.observed)
+        kept = (a[:rows] for a in (self.owner, self.shape, self.observed))
         return eqx.tree_at(where, self, (parts, *kept))
 
     def rescaled(self, scales: np.ndarray) -> "Problem":
@@ -180,12 +176,12 @@ class Problem(eqx.Module):
         """Sum of squares at search vectors, shape `(k, p)` to `(k,)`."""
         return np.sum(self.inspect(z)[0] ** 2, axis=1)
 
-    def relative_rms(self, r: np.ndarray) -> float:
-        """sqrt(sum(|dZ|^2/|Z|^2)/(2N)) over the N points of all spectra, of residuals `(m,)`."""
-        points = sum(s.points for s in self.spectra)
-        if not points:
-            return float("nan")
-        return float(np.sqrt(np.sum((r * self.row_scale * self.relative) ** 2) / points))
+    def differences(self, k: int, r: np.ndarray) -> np.ndarray:
+        """What the residuals `(m,)` say that the signal of measurement k is above what was
+        observed, in its unit, of the numbers that are fitted."""
+        measurement, rows = measurement_of(self.terms[k]), self.of_term(k)
+        assert measurement is not None
+        return r[rows] * self.row_scale[rows] / measurement.weight[measurement.fitted]
 
     def search(
         self,
@@ -227,21 +223,21 @@ class Problem(eqx.Module):
         return ([cheap] if cheap else []) + slow
 
 
-def _check_device(term: Measurement, model: Any) -> None:
-    if not isinstance(model, AbstractDevice):
-        raise ValueError(
-            f"{term.name}: the model is a {type(model).__name__}, not a device; "
-            "say which part it was measured on: On(lambda m: m[0], term)"
-        )
-    if isinstance(term, Spectrum):
-        bias_voltage(model, term.bias[0] and "u", term.bias[1])
+def _decades(terms, owner) -> np.ndarray:
+    """See `Problem.observed`."""
+    seen = np.full(len(owner), np.nan)
+    for k, term in enumerate(terms):
+        m = measurement_of(term)
+        if m is not None and m.integrates and m.spans_decades:
+            seen[owner == k] = (m.observed * m.weight)[m.fitted]
+    return seen
 
 
 def _pieces(parts, model, coordinates, z, far, scale):
     there = coordinates.unpack(z, model)
     pieces, first = (), 0
     for part in parts:
-        size = part.size(model)
+        size = part.size
         pieces += part.pieces(there, far, scale[first : first + size])
         first += size
     return pieces
@@ -253,7 +249,7 @@ def _inspect_jit(parts, model, coordinates, z, count):
         found = [part.inspect(lambda z: coordinates.unpack(z, model), z) for part in parts]
         return tuple(jnp.concatenate([f[i] for f in found], axis=-1) for i in (0, 1))
 
-    rows = sum(part.size(model) for part in parts)
+    rows = sum(part.size for part in parts)
     shapes = ((rows,), (z.shape[1], rows))
     return _first(at, z, count, tuple(jnp.zeros((len(z), *s), z.dtype) for s in shapes))
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fitting.readers.grouping import FEWEST, Group, groups
+from fitting.readers.grouping import LEAST_FREQUENCIES, Group, groups
 from fitting.readers.source import NotASpectrum, Source
 from fitting.readers.tables.columns import Column, columns, roles
 from fitting.readers.tables.table import Table, short_row
@@ -151,14 +151,15 @@ def _spectra(source, table, freq, Z, optional, found: list[Group], instrument) -
     for group in found:
         rows, name = group.rows, f" of {group.label}" if group.label else ""
         distinct = len(np.unique(freq[rows]))
-        if distinct < FEWEST:
+        if distinct < LEAST_FREQUENCIES:
             few = f"the spectrum{name} has {distinct} distinct frequencies"
             # A run that was stopped leaves a piece of a sweep behind whole ones.
             if instrument and len(found) > 1:
                 source.note(f"{few}; it is left out", table.lines[rows[0]])
                 continue
             raise source.error(
-                f"{few}, and {FEWEST} are the least; measure more points", table.lines[rows[0]]
+                f"{few}, and {LEAST_FREQUENCIES} are the least; measure more points",
+                table.lines[rows[0]],
             )
         here = {role: values[rows] for role, values in optional.items()}
         spectra.append(
@@ -175,7 +176,8 @@ def _spectra(source, table, freq, Z, optional, found: list[Group], instrument) -
         )
     if not spectra:
         raise source.error(
-            f"no sweep has {FEWEST} distinct frequencies; measure more points", table.lines[0]
+            f"no sweep has {LEAST_FREQUENCIES} distinct frequencies; measure more points",
+            table.lines[0],
         )
     return spectra
 

@@ -9,7 +9,7 @@ from fitting.readers.tables.columns import Column
 from fitting.readers.tables.table import Table
 
 # A spectrum with fewer distinct frequencies determines nothing.
-FEWEST = 4
+LEAST_FREQUENCIES = 4
 
 
 @dataclass
@@ -43,7 +43,7 @@ def groups(
         cells = table.cells(column)
         if column.role == "group":
             cells = [plain(cell) for cell in cells]
-        if max(_distinct(cells, freq).values()) >= FEWEST or len(set(cells)) == 1:
+        if max(_distinct(cells, freq).values()) >= LEAST_FREQUENCIES or len(set(cells)) == 1:
             keys.append(cells)
             names.append((column, cells))
     if instrument:
@@ -99,7 +99,7 @@ def _was_set(values: np.ndarray, freq: np.ndarray) -> bool:
     """
     present = values[np.isfinite(values)]
     distinct = _distinct(present.tolist(), freq[np.isfinite(values)])
-    whole = [value for value, n in distinct.items() if n >= FEWEST]
+    whole = [value for value, n in distinct.items() if n >= LEAST_FREQUENCIES]
     if not whole or 2 * len(whole) < len(distinct):
         return False
     bands = [freq[values == value] for value in whole]

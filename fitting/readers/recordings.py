@@ -20,7 +20,7 @@ from fitting.readers.tables.text import decode
 from fitting.readers.tables.units import Unit
 
 # Fewer samples are no trace; where more than this share has no value, the file is damaged.
-FEWEST, LOST = 8, 0.2
+LEAST_SAMPLES, LARGEST_LOSS = 8, 0.2
 # Above these a unit was probably forgotten.
 LARGE = {"I": 1.0, "V": 100.0}
 # Instruments write numbers near 1e38 for an overflow.
@@ -34,7 +34,7 @@ def read_recordings(
     rate: float | None = None,
     freq: float | None = None,
     compliance: float | None = None,
-    fewest: int = FEWEST,
+    fewest: int = LEAST_SAMPLES,
 ) -> list[Recording]:
     """The voltages and currents against time in a file: loops, steps, trains of pulses.
 
@@ -186,7 +186,7 @@ def _recording(source, table, rows, label, values, cells, notes, rate, freq, com
     t = values["t"][rows] if "t" in values else by_frequency(cycle, freq, notes) if freq else 0 * V
     kept = np.isfinite(t) & np.isfinite(V) & np.isfinite(I)
     lost = int((~kept).sum())
-    if lost > LOST * len(rows) or len(rows) - lost < fewest:
+    if lost > LARGEST_LOSS * len(rows) or len(rows) - lost < fewest:
         raise source.error(
             f"{lost} of {len(rows)} rows{of} have no number for time, voltage or current; export "
             "the trace again",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fitting.readers import Recording, read_recordings
-from fitting.terms.term import Noise
+from fitting.terms.noise_model import Noise
 from fitting.terms.trace import Trace
 from jaxmem.circuits import (
     AbstractDrive,

@@ -1,23 +1,25 @@
-"""A fit as plain data for JSON, and spectra with their fit as a CSV."""
+"""A fit as files of numbers: JSON, CSV and netCDF."""
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from fitting.estimate.result import Fit
-from fitting.terms.curve import SteadyCurve
+from fitting.terms.checked import Checked
 from fitting.terms.linear_kk import KramersKronig
-from fitting.terms.spectrum import Spectrum, bias_voltage
-from fitting.terms.trace import Trace
+from fitting.terms.spectrum import Spectrum
+from fitting.terms.spectrum_batch import bias_voltage
 from jaxmem.devices import AbstractDevice, device_to_toml
 from jaxmem.output.table import write_csv
 from jaxmem.responses import equivalent_circuit, operating_point
 
 
-def fit_record(fit: Fit, spectra: Sequence[Spectrum], checks: Sequence[KramersKronig]) -> dict:
+def fit_record(fit: Fit, checked: Sequence[Checked]) -> dict[str, Any]:
     """Everything that a fit found, as dictionaries, lists and numbers.
 
     `parameters` has for each its name, unit, meaning, value, whether it is `identifiable`, then its
@@ -33,13 +35,14 @@ def fit_record(fit: Fit, spectra: Sequence[Spectrum], checks: Sequence[KramersKr
         for row in fit.rows()
     ]
     n = len(fit.names)
-    best = fit.minima[0]
+    found, what = fit.searches, fit.identifiability
+    best = found.minima[0]
     return {
         "parameters": rows[:n],
         "derived": rows[n:],
         "covariance": {
-            "paths": list(fit.paths),
-            "log": [bool(x) for x in fit.log],
+            "paths": [p.path for p in fit.parameters],
+            "log": [p.log for p in fit.parameters],
             "matrix": [[plain(x) for x in row] for row in fit.covariance],
         },
         "correlation": [[plain(x) for x in row] for row in fit.correlation],
@@ -49,27 +52,25 @@ def fit_record(fit: Fit, spectra: Sequence[Spectrum], checks: Sequence[KramersKr
         "relative_rms_residual": plain(fit.relative_rms_residual),
         "chi2": plain(fit.chi2),
         "noise": plain(fit.noise),
-        "noise_known": fit.noise_known,
+        "noise_known": fit.quality.noise_known,
         "bic": plain(fit.bic),
-        "numbers": fit.points,
-        "starts": fit.starts,
-        "starts_drawn": fit.drawn,
-        "starts_converged": fit.converged,
+        "numbers": fit.quality.points,
+        "starts": found.starts,
+        "starts_drawn": found.drawn,
+        "starts_converged": found.converged,
         "starts_at_best": best.starts,
         "minima": [
             {"chi2": plain(m.chi2), "starts": m.starts, "values": [plain(v) for v in m.values]}
-            for m in fit.minima
+            for m in found.minima
         ],
-        "rank": fit.rank,
-        "null_directions": list(fit.null_directions),
-        "weak_directions": list(fit.weak_directions),
-        "exchanges": [list(pair) for pair in fit.exchanges],
-        "swaps": [plain(x) for x in fit.swaps],
-        "determined": list(fit.determined),
+        "rank": what.rank,
+        "null_directions": list(what.null_directions),
+        "weak_directions": list(what.weak_directions),
+        "exchanges": [list(pair) for pair in what.exchanges],
+        "swaps": [plain(x) for x in what.swaps],
+        "determined": list(what.determined),
         "at_bound": list(fit.at_bound),
-        "spectra": [
-            spectrum_record(s, fit.model, check) for s, check in zip(spectra, checks, strict=True)
-        ],
+        "spectra": [spectrum_record(c.fitted, fit.model, c.check) for c in checked if c.check],
         "terms": [{k: _jsonable(v) for k, v in t._asdict().items()} for t in fit.terms],
         "device": device_to_toml(fit.model),
     }
@@ -116,42 +117,77 @@ def elements_at(s: Spectrum, model: AbstractDevice) -> dict[str, float] | None:
     return {name: x for name, x in numbers.items() if math.isfinite(x)}
 
 
-def write_data(
-    path: Path, spectra: Sequence[Spectrum], model: AbstractDevice, used: Sequence[np.ndarray]
-) -> None:
-    """Data and fit as CSV: freq_Hz, Re and Im of both [ohm], whether the point was fitted."""
-    names = ["freq_Hz", "Re_Z_ohm", "Im_Z_ohm", "Re_fit_ohm", "Im_fit_ohm", "used", "spectrum"]
-    rows = []
-    for k, (s, keep) in enumerate(zip(spectra, used, strict=True)):
-        Z = s.impedance(model)
-        for j in range(len(s.freq)):
-            numbers = (s.freq[j], s.Z[j].real, s.Z[j].imag, Z[j].real, Z[j].imag)
-            rows.append([*map(float, numbers), int(keep[j]), k, s.name])
-    write_csv(path, [*names, "label"], rows)
+def write_tables(folder: Path, shown: Sequence[tuple[Checked, np.ndarray]]) -> None:
+    """Data and fit as CSV, in SI units, with whether a point was fitted.
 
-
-def write_samples(
-    path: Path,
-    traces: Sequence[Trace],
-    signals: Sequence[np.ndarray],
-    curves: Sequence[SteadyCurve],
-    values: Sequence[np.ndarray],
-) -> None:
-    """Traces and curves with their fit as CSV, in SI units.
-
-    t_s (empty for a curve), what was applied and what was observed, the fit, whether the sample was
-    fitted, and which quantity was observed (I, V or u).
+    Spectra in `data.csv`: freq_Hz, Re and Im of both [ohm]. All else in `samples.csv`: t_s (empty
+    where there is no time), what was applied and what was observed, the fit, and which quantity
+    was observed (I, V or u).
     """
-    rows = []
-    for trace, signal in zip(traces, signals, strict=True):
-        applied = np.asarray(trace.drive.wave(trace.t))
-        for row in zip(trace.t, applied, trace.observed, signal, trace.used, strict=True):
-            rows.append([*map(float, row[:4]), int(row[4]), trace.observe, trace.name])
-    for curve, value in zip(curves, values, strict=True):
-        quantity = "V" if curve.kind == "I" else "I"
-        for row in zip(curve.bias, curve.observed, value, strict=True):
-            rows.append(["", *map(float, row), 1, quantity, curve.name])
-    write_csv(path, ["t_s", "applied", "observed", "fit", "used", "quantity", "label"], rows)
+    spectra, samples = [], []
+    for c, signal in shown:
+        if c.whole.readings(signal):
+            continue
+        table = c.whole.to_dataset(signal, c.used)
+        columns = {key: table[key].values.tolist() for key in table}
+        name = c.whole.name
+        if c.check is not None:
+            number = len({row[-2] for row in spectra})
+            spectra += [[*row, number, name] for row in zip(*columns.values(), strict=True)]
+            continue
+        t = columns.get("t", [""] * len(columns["used"]))
+        applied = columns.get("applied") or next(iter(columns.values()))
+        rest = zip(t, applied, columns["observed"], columns["fit"], columns["used"], strict=True)
+        samples += [[*row, c.whole.quantity, name] for row in rest]
+    of_spectra = ["freq_Hz", "Re_Z_ohm", "Im_Z_ohm", "Re_fit_ohm", "Im_fit_ohm", "used", "spectrum"]
+    of_samples = ["t_s", "applied", "observed", "fit", "used", "quantity"]
+    for file, head, rows in (
+        ("data.csv", [*of_spectra, "label"], spectra),
+        ("samples.csv", [*of_samples, "label"], samples),
+    ):
+        if rows:
+            write_csv(folder / file, head, rows)
+
+
+def fit_dataset(
+    fit: Fit, shown: Sequence[tuple[Checked, np.ndarray]], provenance: dict[str, Any]
+) -> Any:
+    """An `xarray.Dataset` of everything that a fit compared and found.
+
+    Parameters (value, 68 % interval, covariance in search coordinates) along `parameter`; of each
+    measurement k its data and fit along a dimension of its own, `spectrum_k`, `trace_k`,
+    `steady_curve_k`.
+    """
+    import xarray as xr
+
+    data: dict[str, Any] = {
+        "value": ("parameter", fit.values),
+        "low": ("parameter", np.where(fit.identifiable, fit.low, np.nan)),
+        "high": ("parameter", np.where(fit.identifiable, fit.high, np.nan)),
+        "z": ("parameter", fit.z),
+        "identifiable": ("parameter", fit.identifiable.astype("i1")),
+        "covariance": (("parameter", "other"), fit.covariance),
+        "minima": (("minimum", "parameter"), np.stack([m.z for m in fit.searches.minima])),
+        "minima_chi2": ("minimum", np.array([m.chi2 for m in fit.searches.minima])),
+    }
+    for k, (c, signal) in enumerate(shown):
+        kind = re.sub(r"(?<!^)(?=[A-Z])", "_", type(c.whole).__name__).lower()
+        table = c.whole.to_dataset(signal, c.used)
+        for name, column in table.items():
+            more = {"name": c.whole.name} if name == next(iter(table)) else {}
+            data[f"{kind}_{k}_{name}".replace(" ", "_")] = (
+                f"{kind}_{k}", column.values, column.attrs | more,
+            )  # fmt: skip
+    names = list(fit.names)
+    attributes = {
+        "units": ", ".join(f"{p.name} [{p.unit}]" for p in fit.parameters),
+        "search coordinates": ", ".join(
+            f"ln {p.name}" if p.log else p.name for p in fit.parameters
+        ),
+        "chi2": fit.chi2, "bic": fit.bic, "command": provenance.get("command", ""),
+        "versions": str(provenance.get("versions", "")),
+    }  # fmt: skip
+    return xr.Dataset(data, coords={"parameter": names, "other": names}, attrs=attributes)
 
 
 def _jsonable(x):

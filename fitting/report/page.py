@@ -1,6 +1,7 @@
 """The report of a fit: a page that stands by itself, its figures, its numbers."""
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,11 @@ import numpy as np
 
 from fitting.estimate.result import Fit
 from fitting.estimate.series import Series
-from fitting.problem.batch import unwrap
-from fitting.report.arrays import write_arrays
-from fitting.report.export import fit_record, write_data, write_samples
+from fitting.report.export import fit_dataset, fit_record, plain, write_tables
 from fitting.report.figures.spectra import impedance_figure, series_figure
-from fitting.report.figures.traces import traces_figure
+from fitting.report.figures.traces import rows_figure
 from fitting.report.section import Section
-from fitting.terms.checked import Measured
-from fitting.terms.curve import SteadyCurve
-from fitting.terms.spikes import Spikes
-from fitting.terms.trace import Trace
+from fitting.terms.checked import Checked
 from jaxmem import plots
 from jaxmem.output.numbers import engineering
 from jaxmem.output.page import render
@@ -33,12 +29,10 @@ ELEMENTS = dict(
 def write_fit(
     folder: Path,
     fit: Fit,
-    measured: Sequence[Measured],
+    checked: Sequence[Checked],
     *,
     words: str,
     provenance: dict[str, Any],
-    traces: Sequence[Trace] = (),
-    curves: Sequence[SteadyCurve] = (),
     verdict: str = "",
     remarks: Sequence[str] = (),
     sections: Sequence[Section] = (),
@@ -46,67 +40,99 @@ def write_fit(
 ) -> None:
     """Write report.html, fit.json, fit.nc, data as CSV, device.toml and, if asked for, the images.
 
-    `words` names the model, `verdict` compares it, `remarks` are further flags; `sections` answer
-    what was asked beyond the fit.
+    **Arguments:**
+
+    - `checked`: the measurements, as they were read. `words`: names the model. `verdict`: compares
+      it. `remarks`: further flags. `sections`: answers to what was asked beyond the fit.
+    - `provenance`: how the result came about; `images`: whether figures are files, too.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    spectra = [m.fitted for m in measured]
-    checks = [m.check for m in measured]
-    record = fit_record(fit, spectra, checks)
-    flags = [*remarks, *flags_of(fit, measured)]
-    spikes = [t for t in map(unwrap, fit.problem.terms) if isinstance(t, Spikes)]
-    title = _title(spectra, traces, curves, spikes)
+    shown = [(c, np.asarray(c.whole.signal(fit.model))) for c in checked]
+    sections = [*readings_sections(shown), *sections]
+    record = fit_record(fit, checked)
+    flags = [*remarks, *flags_of(fit, checked)]
     record = {"model": words, "verdict": verdict, "flags": flags} | record
     record |= {section.key: section.record for section in sections}
     record["provenance"] = provenance
     (folder / "fit.json").write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
     (folder / "device.toml").write_text(record["device"], encoding="utf-8")
-    write_arrays(folder / "fit.nc", fit, provenance)
-    drawn = []
-    if measured:
-        whole, used = [m.whole for m in measured], [m.used for m in measured]
-        write_data(folder / "data.csv", whole, fit.model, used)
-        noise = [c.noise for c in checks if np.isfinite(c.noise)]
-        floor = float(np.median(noise)) if noise else None
-        drawn.append(("spectra", impedance_figure(whole, fit.model, used=used, floor=floor)))
-    if traces or curves:
-        signals = [t.signal(fit.model) for t in traces]
-        values = [np.asarray(c.signal(fit.model)) for c in curves]
-        write_samples(folder / "samples.csv", traces, signals, curves, values)
-        drawn.append(("traces", traces_figure(traces, signals, curves, values)))
+    fit_dataset(fit, shown, provenance).to_netcdf(folder / "fit.nc", engine="scipy")
+    write_tables(folder, shown)
+    drawn = _figures(fit, shown)
     own = [name for name, _ in drawn]
     drawn += [(s.key, s.figure) for s in sections if s.figure is not None]
     formats = ("png", "svg") if images else ()
-    shown = {name: plots.save(figure, folder, name, formats) for name, figure in drawn}
-    excluded = sum(int(np.sum(~m.used)) for m in measured)
+    inlined = {name: plots.save(figure, folder, name, formats) for name, figure in drawn}
     known = [e for e in ELEMENTS if any(e in (s["elements"] or {}) for s in record["spectra"])]
     page = render(
-        "fitting.report", "fit.html", title=title, model_words=words, fit=record, flags=flags,
-        verdict=verdict, figures=[shown[name] for name in own],
-        sections=[{**s._asdict(), "figure": shown.get(s.key)} for s in sections],
-        excluded=excluded, joint=bool(traces or curves),
+        "fitting.report", "fit.html", title=_title([c.fitted for c in checked]),
+        model_words=words, fit=record, flags=flags, verdict=verdict,
+        figures=[inlined[name] for name in own],
+        sections=[{**s._asdict(), "figure": inlined.get(s.key)} for s in sections],
+        excluded=sum(int(np.sum(~c.used)) for c in checked if c.check is not None),
+        joint=any(c.check is None for c in checked),
         elements={e: ELEMENTS[e] for e in known}, provenance=json.dumps(provenance, indent=1),
     )  # fmt: skip
     (folder / "report.html").write_text(page, encoding="utf-8")
 
 
-def _title(spectra, traces, curves, spikes) -> str:
-    every = [*spectra, *traces, *curves, *spikes]
-    if len(every) == 1:
-        return every[0].name
-    count = lambda n, one, many: [f"{n} {one if n == 1 else many}"] if n else []
-    kinds = [
-        *count(len(spectra), "spectrum", "spectra"), *count(len(traces), "trace", "traces"),
-        *count(len(curves), "steady curve", "steady curves"),
-        *count(len(spikes), "measurement of spikes", "measurements of spikes"),
-    ]  # fmt: skip
-    return f"{', '.join(kinds)}, one device"
+def _figures(fit: Fit, shown: Sequence[tuple[Checked, np.ndarray]]) -> list[tuple[str, Any]]:
+    """Spectra in one figure, all else in another, a row for each."""
+    spectra = [c for c, _ in shown if c.check is not None]
+    drawn = []
+    if spectra:
+        noise = [c.check.noise for c in spectra if c.check and np.isfinite(c.check.noise)]
+        figure = impedance_figure(
+            [c.whole for c in spectra], fit.model, used=[c.used for c in spectra],
+            floor=float(np.median(noise)) if noise else None,
+        )  # fmt: skip
+        drawn.append(("spectra", figure))
+    rows = [row for c, signal in shown if c.check is None and (row := c.whole.figure_row(signal))]
+    if rows:
+        drawn.append(("traces", rows_figure(rows)))
+    return drawn
+
+
+def readings_sections(shown: Sequence[tuple[Checked, np.ndarray]]) -> list[Section]:
+    """A table for each kind of measurement that is a few single numbers, beside the model's."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for c, signal in shown:
+        found.setdefault(type(c.whole).__name__, []).extend(c.whole.readings(signal))
+    sections = []
+    for title, rows in found.items():
+        if not rows:
+            continue
+        table = [(title.lower(), "at", "feature", "measured", "of the fit", "off by")]
+        for row in rows:
+            unit = row["unit"]
+            row["off"] = plain((row["fit"] - row["measured"]) / row["sd"])
+            number = lambda value, digits=4, unit=unit: engineering(value, unit, digits)
+            off = math.nan if row["off"] is None else row["off"]
+            table.append((
+                row["name"], "" if row["at"] is None else engineering(row["at"], "A"),
+                row["feature"], f"{number(row['measured'])} ± {number(row['sd'], 2)}",
+                number(row["fit"]), f"{off:.2g} standard deviations",
+            ))  # fmt: skip
+            row["fit"] = plain(row["fit"])
+            del row["at"]
+        sections.append(Section(title.lower(), title, (), {"rows": rows}, tuple(table)))
+    return sections
+
+
+def _title(terms: Sequence[Any]) -> str:
+    if len(terms) == 1:
+        return terms[0].name
+    kinds: dict[tuple[str, str], int] = {}
+    for term in terms:
+        kinds[term.noun] = kinds.get(term.noun, 0) + 1
+    words = [f"{n} {one if n == 1 else many}" for (one, many), n in kinds.items()]
+    return f"{', '.join(words)}, one device"
 
 
 def write_series(
     folder: Path,
     series: Series,
-    measured: Sequence[Measured],
+    measured: Sequence[Checked],
     names: Sequence[str],
     *,
     words: str,
@@ -149,7 +175,7 @@ def write_series(
     return [*flags, *told]
 
 
-def write_summary(path: Path, series: Series, measured: Sequence[Measured]) -> None:
+def write_summary(path: Path, series: Series, measured: Sequence[Checked]) -> None:
     """One row a spectrum: where it is from, every value with interval, residuals, flags."""
     rows = []
     for k, (m, f) in enumerate(zip(measured, series.fits, strict=True)):
@@ -171,7 +197,7 @@ def write_summary(path: Path, series: Series, measured: Sequence[Measured]) -> N
     write_csv(path, list(rows[0]), (list(row.values()) for row in rows))
 
 
-def flags_of(fit: Fit, measured: Sequence[Measured]) -> list[str]:
+def flags_of(fit: Fit, checked: Sequence[Checked]) -> list[str]:
     """What a reader must know before using the numbers, in words."""
     flags = [] if fit.ok else [f"The best search did not converge: {fit.code.meaning}."]
     lost = [n for n, fine in zip(fit.names, fit.identifiable, strict=True) if not fine]
@@ -184,14 +210,14 @@ def flags_of(fit: Fit, measured: Sequence[Measured]) -> list[str]:
     if fit.at_bound:
         flags.append(f"At the end of its range: {', '.join(fit.at_bound)}.")
     flags += [line for term in fit.terms for line in term.statements()]
-    for m in measured:
-        if m.check.passed is False:
-            where = f"{m.fitted.name}: " if len(measured) > 1 else ""
-            flags.append(f"{where}Kramers-Kronig check failed. {m.check.reason}")
+    for c in checked:
+        if c.check is not None and c.check.passed is False:
+            where = f"{c.fitted.name}: " if len(checked) > 1 else ""
+            flags.append(f"{where}Kramers-Kronig check failed. {c.check.reason}")
     return flags
 
 
-def _series_flags(series: Series, measured: Sequence[Measured]) -> list[str]:
+def _series_flags(series: Series, measured: Sequence[Checked]) -> list[str]:
     fits, n = series.fits, len(series.fits)
     flags = []
     for k in map(int, np.flatnonzero(series.outlier)):

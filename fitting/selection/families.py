@@ -7,11 +7,11 @@ from itertools import product
 from typing import Any
 
 from fitting.models.conductance import as_list, conductance_model
-from fitting.models.elements import Setup, element_model, memristor_model
-from fitting.problem.batch import unwrap
-from fitting.terms.curve import SteadyCurve
-from fitting.terms.spectrum import Spectrum
-from fitting.terms.trace import Trace
+from fitting.models.elements import element_model
+from fitting.models.memristor import memristor_model
+from fitting.models.setup import Setup
+from fitting.terms.measurement import measurement_of
+from fitting.terms.term import unwrap
 
 # Ideas of what the slow current is, in words.
 IDEAS = {
@@ -79,7 +79,7 @@ def rivals(
     **Raises:** `ValueError` for a kind that is not known, or if no rival is left.
     """
     terms = as_list(terms)
-    inner = [unwrap(term) for term in terms]
+    inner = [m for term in terms if (m := measurement_of(term)) is not None]
     physical = _physical(inner)
     if unknown := set(kinds) - set(TITLES):
         raise ValueError(f"no kind {sorted(unknown)}; there are {', '.join(TITLES)}")
@@ -98,7 +98,7 @@ def rivals(
     for rival, key in found:
         less = tuple(r.name for r, k in found if k != key and _within(k, key))
         result.append(Rival(rival.name, rival.setup, rival.idea, less))
-    traced = any(isinstance(t, Trace) for t in inner)
+    traced = any(len(m.sizes().t) for m in inner)
     if physical and (traced if conductance is None else conductance):
         for kind in ("memory", "switching"):
             setup = partial(conductance_model, kind)
@@ -109,19 +109,20 @@ def rivals(
 
 
 def _elements(kind, add, lead, series, terms) -> Setup:
-    spectra = [t for t in map(unwrap, terms) if isinstance(t, Spectrum)]
-    return element_model(kind, add, spectrum=spectra[0], lead=lead, series=series)
+    found = [unwrap(term) for term in terms if measurement_of(term) is not None]
+    return element_model(kind, add, spectrum=found[0], lead=lead, series=series)
 
 
 def _letters(kind, add, lead, series, terms) -> Setup:
-    seen = [t for t in map(unwrap, terms) if isinstance(t, Spectrum | Trace | SteadyCurve)]
-    return memristor_model(kind, seen, add, lead=lead, series=series)
+    return memristor_model(kind, terms, add, lead=lead, series=series)
 
 
 def _physical(inner) -> bool:
-    if any(isinstance(t, Trace | SteadyCurve) for t in inner):
+    """Whether biases, loops or curves tell the paper's letters from elements."""
+    sizes = [m.sizes() for m in inner]
+    if any(len(s.V) and not len(s.Z) for s in sizes):
         return True
-    biases = {t.bias for t in inner if isinstance(t, Spectrum)}
+    biases = {m.bias for m, s in zip(inner, sizes, strict=True) if len(s.Z)}
     return len(biases) > 1 and all(kind is not None for kind, _ in biases)
 
 

@@ -233,10 +233,10 @@ def _row(rank: int, e: Entry, winner: Entry | None) -> dict[str, Any]:
         return row
     f = e.fit
     return row | {
-        "parameters": len(f.names), "points": f.points, "chi2": plain(f.chi2),
+        "parameters": len(f.names), "points": f.quality.points, "chi2": plain(f.chi2),
         "bic": plain(f.bic), "delta_bic": plain(e.gap),
         "relative_rms_residual": plain(f.relative_rms_residual), "converged": f.ok,
-        "starts_converged": f.converged, "degenerate": bool(e.undetermined),
+        "starts_converged": f.searches.converged, "degenerate": bool(e.undetermined),
         "undetermined": list(e.undetermined),
         "terms": [{"name": t.name, "rms": plain(t.rms), "unit": t.unit, "runs_p": plain(t.runs_p),
                    "structured": t.structured} for t in f.terms],

@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fitting.diagnosis.derived import elements
 from fitting.estimate.result import Fit
 from fitting.inference.draws import posterior
 from fitting.inference.nuts import numpyro_here
 from fitting.inference.profiles import profile
-from fitting.inference.propagate import FEWEST, hopf_window
+from fitting.inference.propagate import LEAST_SHARE, hopf_window
 from fitting.inference.resampling import bootstrap
 from fitting.report.export import plain
 from fitting.report.figures.inference import draws_figure, profiles_figure
@@ -20,10 +18,8 @@ from fitting.selection.comparison import compare
 from fitting.selection.families import rivals
 from fitting.solvers.levenberg_marquardt import Code
 from fitting.study.spec import Spec
-from fitting.terms.spikes import FEATURES, Spikes
 from fitting.terms.term import Prior
 from jaxmem.devices import Memristor2D, Memristor3D
-from jaxmem.output.numbers import engineering
 from jaxmem.output.reporter import Reporter
 from jaxmem.output.table import write_csv
 
@@ -96,30 +92,6 @@ def answers(
         record = {"sentences": list(lines)} | record
         sections.append(Section(key, title, tuple(lines), record, table, figure))
     return sections
-
-
-def about_spikes(fit: Fit, spikes: Sequence[Spikes]) -> list[Section]:
-    """What was measured of spikes beside what the fitted device does."""
-    if not spikes:
-        return []
-    table, rows = [("spikes", "at", "feature", "measured", "of the fit", "off by")], []
-    for term in spikes:
-        model = np.asarray(term.signal(fit.model))
-        for k, feature in enumerate(term.features):
-            unit, seen, sd = FEATURES[feature], float(term.observed[k]), float(term.sigma[k])
-            off = float(model[k] - seen) / sd
-            # A threshold is a current itself.
-            I = None if feature == "threshold" else term.I
-            at = "" if I is None else engineering(I, "A")
-            table.append((
-                term.name, at, feature, f"{engineering(seen, unit)} ± {engineering(sd, unit, 2)}",
-                engineering(float(model[k]), unit), f"{off:.2g} standard deviations",
-            ))  # fmt: skip
-            rows.append(
-                {"name": term.name, "I": term.I, "feature": feature, "unit": unit,
-                 "measured": seen, "sd": sd, "fit": plain(float(model[k])), "off": plain(off)}
-            )  # fmt: skip
-    return [Section("spikes", "Spikes", (), {"rows": rows}, tuple(table))]
 
 
 def _rivals(fit, terms, seed, report):
@@ -215,7 +187,7 @@ def _window(fit, found) -> list[str]:
     share = window["low"].share
     lines = [f"It oscillates under some constant current in {100 * share:.3g} % of the draws."]
     names = {"low": "from", "high": "to", "frequency": "frequency at the onset"}
-    return lines + [window[k].statement(name) for k, name in names.items() if share >= FEWEST]
+    return lines + [window[k].statement(name) for k, name in names.items() if share >= LEAST_SHARE]
 
 
 def _summary(name, s, decided) -> dict[str, Any]:

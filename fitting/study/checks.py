@@ -5,15 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from fitting.models.ranges import seen_in
-from fitting.problem.batch import unwrap
+from fitting.models.ranges import chord, extent
 from fitting.problem.space import Space
-from fitting.terms.curve import SteadyCurve
-from fitting.terms.spectrum import Spectrum
-from fitting.terms.spikes import Spikes
+from fitting.terms.measurement import AbstractMeasurement, Sizes, measurement_of
 from fitting.terms.term import Prior
-from fitting.terms.trace import Trace
-from jaxmem.devices import Memristor2D
 from jaxmem.lens import locate
 
 # Two measurements of one resistance that differ by this factor are in different units.
@@ -28,8 +23,8 @@ def check_study(
     Remarked: a prior of what is fixed; terms whose resistances are far apart, as if a unit were
     wrong; biases far outside of what loops and curves sweep.
 
-    **Raises:** `ValueError` for a range of starts that lies outside a parameter's bounds, for a
-    prior that contradicts one, or for spikes of a 2D device.
+    **Raises:** `ValueError` for a range of starts that lies outside a parameter's bounds, or for a
+    prior that contradicts one.
     """
     c = space.resolve(model)
     free = {k for positions in c.positions for k in positions}
@@ -44,11 +39,6 @@ def check_study(
                 f"{name}: the starts lie in {low:g} to {high:g} {c.units[k]}, but its bounds are "
                 f"{bounds[0]:g} to {bounds[1]:g}; change one of them"
             )
-    if isinstance(model, Memristor2D) and any(isinstance(unwrap(t), Spikes) for t in terms):
-        raise ValueError(
-            "a 2D device does not spike under a constant current (it has no second lag); fit "
-            'spikes with device = "3d"'
-        )
     for term in terms:
         if isinstance(term, Prior):
             position = locate(term.lens, model)[0]
@@ -70,49 +60,48 @@ def check_study(
 
 def _units(terms: Sequence[Any]) -> list[str]:
     """Resistances of spectra and of traces that are a factor of a thousand apart."""
-    sizes: dict[str, float] = {}
-    for term in terms:
-        inner = unwrap(term)
-        if isinstance(inner, Spectrum) and len(inner.freq):
+    found: dict[str, float] = {}
+    for m, seen in _measured(terms):
+        if len(seen.Z):
             # At the lowest frequency, where it is nearest to what a slow loop sees.
-            sizes[inner.name] = float(np.abs(inner.Z[np.argmin(inner.freq)]))
-        elif isinstance(inner, Trace | SteadyCurve):
-            seen = seen_in(inner)
-            span = lambda x: float(np.ptp(np.append(x, 0.0)))
-            if span(seen.currents) > 0:
-                sizes[inner.name] = span(seen.voltages) / span(seen.currents)
-    if len(sizes) < 2:
+            found[m.name] = float(np.abs(seen.Z[np.argmin(seen.omega)]))
+        elif len(seen.I) and extent(seen.I) > 0:
+            found[m.name] = chord(seen)
+    if len(found) < 2:
         return []
-    names = list(sizes)
-    found = []
+    names = list(found)
+    said = []
     for k, name in enumerate(names):
-        others = [sizes[n] for n in names[:k] + names[k + 1 :]]
+        others = [found[n] for n in names[:k] + names[k + 1 :]]
         low, high = min(others), max(others)
-        if sizes[name] > THOUSAND * high or sizes[name] < low / THOUSAND:
-            found.append(
-                f"{name}: its resistance is about {sizes[name]:.3g} ohm, those of the others "
+        if found[name] > THOUSAND * high or found[name] < low / THOUSAND:
+            said.append(
+                f"{name}: its resistance is about {found[name]:.3g} ohm, those of the others "
                 f"{low:.3g} to {high:.3g} ohm: check the units"
             )
     # Of two that disagree, neither is the odd one out.
-    return found[:1] if len(names) == 2 else found
+    return said[:1] if len(names) == 2 else said
 
 
 def _biases(terms: Sequence[Any]) -> list[str]:
     """Spectra at biases far outside of what the other data sweep."""
-    swept = [seen_in(m) for t in terms if isinstance(m := unwrap(t), Trace | SteadyCurve)]
+    every = _measured(terms)
+    swept = [seen.V for _, seen in every if len(seen.V) and not len(seen.Z)]
     if not swept:
         return []
-    low = min(float(s.voltages.min()) for s in swept)
-    high = max(float(s.voltages.max()) for s in swept)
+    low, high = float(np.concatenate(swept).min()), float(np.concatenate(swept).max())
     width = max(high - low, 1e-12)
-    found = []
-    for term in terms:
-        inner = unwrap(term)
-        if isinstance(inner, Spectrum) and inner.bias[0] in ("u", "V"):
-            value = inner.bias[1]
-            if value < low - width or value > high + width:
-                found.append(
-                    f"{inner.name}: its bias, {value:g} V, lies far outside of what the other data "
-                    f"sweep, {low:.3g} to {high:.3g} V: check the bias"
-                )
-    return found
+    said = []
+    for m, _ in every:
+        kind, value = m.bias
+        if kind in ("u", "V") and not low - width <= value <= high + width:
+            said.append(
+                f"{m.name}: its bias, {value:g} V, lies far outside of what the other data "
+                f"sweep, {low:.3g} to {high:.3g} V: check the bias"
+            )
+    return said
+
+
+def _measured(terms: Sequence[Any]) -> list[tuple[AbstractMeasurement, Sizes]]:
+    found = [m for term in terms if (m := measurement_of(term)) is not None]
+    return [(m, m.sizes()) for m in found]

@@ -12,19 +12,19 @@ from fitting.readers.detect import Content, sniff
 from fitting.readers.source import Source
 from fitting.readers.traces import trace_of
 from fitting.study.spec import Entry, Spec
-from fitting.terms.checked import Measured
+from fitting.terms.checked import Checked
 from fitting.terms.curve import SteadyCurve
 from fitting.terms.linear_kk import kramers_kronig
+from fitting.terms.noise_model import Noise, proportional
 from fitting.terms.spectrum import Spectrum
 from fitting.terms.spikes import Spikes
-from fitting.terms.term import Noise, proportional
 from fitting.terms.trace import Trace
 from jaxmem.circuits import parse_drive
 from jaxmem.devices import AbstractDevice, read_device
 from jaxmem.output.reporter import Reporter, Silent
 
 # Fewer frequencies than these say nothing of a circuit.
-FEWEST_FREQUENCIES = 4
+LEAST_FREQUENCIES = 4
 
 
 class Loaded(NamedTuple):
@@ -34,18 +34,15 @@ class Loaded(NamedTuple):
     from a file.
     """
 
-    measured: list[Measured]
-    traces: list[Trace]
-    curves: list[SteadyCurve]
-    spikes: list[Spikes]
+    measured: list[Checked]
     notes: list[str]
     hashes: dict[Path, str]
     device: AbstractDevice | None
 
     @property
     def terms(self) -> list[Any]:
-        """All measurements."""
-        return [*(m.fitted for m in self.measured), *self.traces, *self.curves, *self.spikes]
+        """What is fitted."""
+        return [m.fitted for m in self.measured]
 
 
 def load_terms(spec: Spec, progress: Reporter | None = None) -> Loaded:
@@ -60,11 +57,11 @@ def load_terms(spec: Spec, progress: Reporter | None = None) -> Loaded:
     """
     step = (progress or Silent()).step
     device = read_device(spec.device_file) if spec.device_file else None
-    loaded = Loaded([], [], [], [], [], {}, device)
+    loaded, others = Loaded([], [], {}, device), []
     spectra: list[tuple[Spectrum, float, float]] = []
     for entry in spec.entries:
         if entry.kind == "spikes":
-            loaded.spikes.append(_spikes(entry))
+            others.append(_spikes(entry))
         if entry.file is None:
             continue
         o, content = entry.options, entry.content or _content(entry)
@@ -74,21 +71,22 @@ def load_terms(spec: Spec, progress: Reporter | None = None) -> Loaded:
             loaded.notes.extend(content.notes)
             spectra += [(s, *ends) for s in _spectra(entry, content)]
         elif entry.kind == "trace":
-            loaded.traces.extend(_traces(entry, content, loaded.notes))
+            others += _traces(entry, content, loaded.notes)
         else:
-            loaded.curves.extend(_curves(entry, content, loaded.notes))
+            others += _curves(entry, content, loaded.notes)
     for k, (s, low, high) in enumerate(spectra):
         step("checking", k, len(spectra))
         fitted = s.within(low, high)
         left = np.unique(fitted.freq).size
-        if left < FEWEST_FREQUENCIES:
+        if left < LEAST_FREQUENCIES:
             raise ReadError(
                 f"{s.name}: {left} frequencies lie between {low:g} and {high:g} Hz, and at least "
-                f"{FEWEST_FREQUENCIES} are needed; widen the limits"
+                f"{LEAST_FREQUENCIES} are needed; widen the limits"
             )
         used = (s.freq >= low) & (s.freq <= high)
-        loaded.measured.append(Measured(s, used, fitted, kramers_kronig(fitted)))
+        loaded.measured.append(Checked(s, used, fitted, kramers_kronig(fitted)))
     step("checking", len(spectra), len(spectra))
+    loaded.measured.extend(Checked(m, m.fitted, m) for m in others)
     return loaded
 
 

@@ -9,12 +9,12 @@ from fitting.estimate.result import Fit
 from fitting.estimate.series import fit_series
 from fitting.estimate.single import fit
 from fitting.estimate.two_stage import Progress
-from fitting.models.elements import Setup
+from fitting.models.setup import Setup
 from fitting.problem.space import MultiStart
 from fitting.report.page import flags_of, write_fit, write_series
 from fitting.selection.ranking import second_lag_verdict
 from fitting.solvers.levenberg_marquardt import Code
-from fitting.study.analyses import about_spikes, answers, check_asked
+from fitting.study.analyses import answers, check_asked
 from fitting.study.checks import check_study
 from fitting.study.load import Loaded, load_terms
 from fitting.study.search_record import SearchRecord
@@ -115,12 +115,10 @@ def _one_device(spec: Spec, loaded: Loaded, out: Path, origin, force, resume, re
     report.step("fitting", 1 + compared, 1 + compared)
     words = model_in_words(spec, loaded)
     with new_folder(out, force=force) as folder:
-        sections = [*about_spikes(found, loaded.spikes)]
-        sections += answers(spec, found, terms, folder, report)
+        sections = answers(spec, found, terms, folder, report)
         write_fit(
-            folder, found, loaded.measured, traces=loaded.traces, curves=loaded.curves,
-            words=words, provenance=origin, verdict=verdict, remarks=[*loaded.notes, *remarks],
-            sections=sections,
+            folder, found, loaded.measured, words=words, provenance=origin, verdict=verdict,
+            remarks=[*loaded.notes, *remarks], sections=sections,
         )  # fmt: skip
         _write_spec(spec, out, folder)
     if found.code == Code.INTERRUPTED:
@@ -201,4 +199,4 @@ def _summary(spec: Spec, words: str, fit: Fit) -> list[str]:
         else f"{t.name}: rms {t.rms:.3g} {t.unit}"
         for t in fit.terms if t.kind != "Prior"
     ]  # fmt: skip
-    return [f"chi2 {fit.chi2:.5g} of {fit.points} numbers", *shares]
+    return [f"chi2 {fit.chi2:.5g} of {fit.quality.points} numbers", *shares]

@@ -5,7 +5,9 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from fitting.models.elements import Setup, device_model, element_model, memristor_model
+from fitting.models.elements import element_model
+from fitting.models.memristor import memristor_model
+from fitting.models.setup import Setup, device_model
 from fitting.problem.space import Space
 from fitting.solvers.levenberg_marquardt import AbstractSolver, LeastSquares
 from fitting.study.load import Loaded
@@ -34,8 +36,8 @@ def setup_of(
     if loaded.device is not None:
         setup = device_model(loaded.device)
     elif not spec.one_device:
-        spectrum = loaded.measured[0].fitted if spectrum is None else spectrum
-        setup = element_model(spec.device, spec.add, spectrum=spectrum, **parts)
+        one: Any = loaded.measured[0].fitted if spectrum is None else spectrum
+        setup = element_model(spec.device, spec.add, spectrum=one, **parts)
     elif spec.joint and spec.device == "rc":
         raise SpecError(
             'traces, curves and spikes need the paper\'s parameters: device = "2d", "3d" or a '

@@ -1,17 +1,18 @@
-"""A spectrum with what was found wrong or left out before it was fitted."""
+"""A measurement with what was left out, or found wrong, before it was fitted."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from fitting.terms.linear_kk import KramersKronig
-from fitting.terms.spectrum import Spectrum
 
+class Checked(NamedTuple):
+    """A measurement as it was read.
 
-class Measured(NamedTuple):
-    """A spectrum as it was read, which of its points are fitted, and its check."""
+    - `whole`: all of it; `used`: which of its points are fitted; `fitted`: the term with these.
+    - `check`: of a spectrum its `KramersKronig`; else None.
+    """
 
-    whole: Spectrum
+    whole: Any
     used: np.ndarray
-    fitted: Spectrum
-    check: KramersKronig
+    fitted: Any
+    check: Any = None

@@ -8,12 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fitting.terms.term import SHARE, Noise
+from fitting.terms.measurement import AbstractMeasurement, Sizes
+from fitting.terms.noise_model import SHARE, Noise
 from jaxmem.devices import AbstractDevice
 from jaxmem.responses import operating_point
 
 
-class SteadyCurve(eqx.Module):
+class SteadyCurve(AbstractMeasurement):
     """The steady curve I(u) = u/R_b + i_c0 f_ss(u) (eq. 5) of any device, as measured.
 
     **Arguments:**
@@ -31,9 +32,8 @@ class SteadyCurve(eqx.Module):
     """
 
     observed: np.ndarray
-    bias: np.ndarray
+    given: np.ndarray
     sigma: np.ndarray | None
-    weight: np.ndarray
     noise: Noise | None = eqx.field(static=True)
     kind: str = eqx.field(static=True)
     label: str = eqx.field(static=True)
@@ -46,25 +46,25 @@ class SteadyCurve(eqx.Module):
             raise ValueError(f"{self.name}: give the bias once, as u, V or I")
         ((self.kind, bias),) = given.items()
         self.observed = np.asarray(observed, dtype=float)
-        self.bias = np.asarray(bias, dtype=float)
+        self.given = np.asarray(bias, dtype=float)
         self.noise = sigma if isinstance(sigma, Noise) else None
         sigma = sigma.sigma(self.observed) if isinstance(sigma, Noise) else sigma
         self.sigma = None if sigma is None else np.asarray(sigma, dtype=float)
-        if self.observed.ndim != 1 or self.observed.shape != self.bias.shape:
+        if self.observed.ndim != 1 or self.observed.shape != self.given.shape:
             raise ValueError(
                 f"{self.name}: bias and observed must be vectors of one length, got shapes "
-                f"{self.bias.shape} and {self.observed.shape}"
+                f"{self.given.shape} and {self.observed.shape}"
             )
-        bad = ~(np.isfinite(self.observed) & np.isfinite(self.bias))
+        bad = ~(np.isfinite(self.observed) & np.isfinite(self.given))
         if bad.any():
             raise ValueError(f"{self.name}: point {int(np.argmax(bad))} is not finite; remove it")
         if self.sigma is None and (self.observed == 0).any():
             raise ValueError(f"{self.name}: a value of 0 has no relative weight; give sigma")
         if self.sigma is not None and not (np.isfinite(self.sigma) & (self.sigma > 0)).all():
             raise ValueError(f"{self.name}: sigma must be positive and finite everywhere")
-        # 1/sigma, known now: under `jit` nothing of NumPy's can be computed any more.
-        size = SHARE * np.abs(self.observed) if self.sigma is None else self.sigma
-        self.weight = np.broadcast_to(1 / size, self.observed.shape)
+
+    noun = ("steady curve", "steady curves")
+    spans_decades = True
 
     @property
     def name(self) -> str:
@@ -77,9 +77,10 @@ class SteadyCurve(eqx.Module):
         return self.sigma is not None and (self.noise is None or self.noise.known)
 
     @property
-    def points(self) -> int:
-        """How many there are."""
-        return len(self.observed)
+    def weight(self) -> Float[np.ndarray, "n"]:
+        """1/sigma of each point."""
+        size = SHARE * np.abs(self.observed) if self.sigma is None else self.sigma
+        return np.broadcast_to(1 / size, self.observed.shape)
 
     @property
     def unit(self) -> str:
@@ -88,7 +89,7 @@ class SteadyCurve(eqx.Module):
 
     def signal(self, model: AbstractDevice) -> Float[Array, "n"]:
         """The model's values at the bias."""
-        bias = jnp.asarray(self.bias)
+        bias = jnp.asarray(self.given)
         if self.kind == "u":
             return jax.vmap(model.steady_current)(bias)
         at: Any = lambda value: operating_point(model, **{self.kind: value})
@@ -96,15 +97,17 @@ class SteadyCurve(eqx.Module):
         found = jax.lax.map(at, bias)
         return found.I if self.kind == "V" else found.V
 
-    def residual(self, model: AbstractDevice) -> Float[Array, "n"]:
-        """(model - observed)/sigma at every point, shape `(n,)`."""
-        return (self.signal(model) - self.observed) * self.weight
+    def sizes(self) -> Sizes:
+        """Voltages and currents, without times."""
+        pair = (self.observed, self.given) if self.kind == "I" else (self.given, self.observed)
+        return Sizes(*pair)
 
-    def compressed(self, model: AbstractDevice) -> Float[Array, "n"]:
-        """The same difference, in logarithms where it is large: what a search starts with.
+    @property
+    def quantity(self) -> str:
+        """Which signal it is."""
+        return "V" if self.kind == "I" else "I"
 
-        asinh of both in units of the noise, scaled so that near the data it is the residual.
-        """
-        size = jnp.abs(self.observed) * self.weight
-        turn = lambda x: jnp.arcsinh(x * self.weight)
-        return (turn(self.signal(model)) - turn(self.observed)) * jnp.hypot(1.0, size)
+    @property
+    def abscissa(self) -> tuple[str, str, np.ndarray]:
+        """What was held at each point."""
+        return f"steady {self.kind}", "A" if self.kind == "I" else "V", self.given

@@ -25,7 +25,7 @@ GAIN = {"outliers": 5.0, "drift": 15.0, "sign": 25.0}
 LEVEL = 1e-4
 # Relative residuals below FLOOR are not told apart; those above SCATTER are no measurement.
 FLOOR, SCATTER = 1e-4, 0.1
-FEWEST = 10
+LEAST_TO_JUDGE = 10
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def kramers_kronig(spectrum: Spectrum, *, most: int = 12) -> KramersKronig:
     if distinct < 4:
         raise ValueError(
             f"{name}: {distinct} distinct frequencies; the Kramers-Kronig test needs at least 4, "
-            f"and {FEWEST} to judge"
+            f"and {LEAST_TO_JUDGE} to judge"
         )
     if np.any(spectrum.Z == 0):
         at = int(np.argmax(spectrum.Z == 0))
@@ -111,8 +111,10 @@ def kramers_kronig(spectrum: Spectrum, *, most: int = 12) -> KramersKronig:
     domain = min(direct, key=lambda k: direct[k].bic)
     valid, worse = direct[domain], max(found.bic for found in direct.values())
     result = _result(valid, domain, spectrum)
-    if distinct < FEWEST:
-        reason = f"{distinct} distinct frequencies are too few to judge: {FEWEST} are needed."
+    if distinct < LEAST_TO_JUDGE:
+        reason = (
+            f"{distinct} distinct frequencies are too few to judge: {LEAST_TO_JUDGE} are needed."
+        )
         return replace(result, passed=None, reason=reason)
 
     # A rival needs no more relaxations than the causal fit does, but for one to spare.

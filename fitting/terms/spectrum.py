@@ -1,24 +1,21 @@
-"""Measurements as the fits see them: an impedance spectrum and where it was taken."""
+"""An impedance spectrum and where it was taken."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
-from fitting.terms.term import Noise
+from fitting.terms.measurement import AbstractMeasurement, Sizes, dataset
+from fitting.terms.noise_model import Noise, proportional
+from fitting.terms.spectrum_batch import SpectrumBatch, bias_of, bias_voltage, fields_of
 from jaxmem.devices import AbstractDevice
-from jaxmem.responses.steady import operating_point
-
-# Spectra are padded to a multiple of this many points, so that near lengths share a program.
-BUCKET = 16
 
 
-class Spectrum(eqx.Module):
+class Spectrum(AbstractMeasurement):
     """An impedance spectrum Z(freq) at one bias.
 
     **Arguments:**
@@ -101,10 +98,30 @@ class Spectrum(eqx.Module):
             if not (np.isfinite(self.sigma) & (self.sigma > 0)).all():
                 raise ValueError(f"{name}: sigma must be positive and finite everywhere")
 
+    noun = ("spectrum", "spectra")
+    # Whether residuals have a structure is told by the Kramers-Kronig check.
+    tells_structure = False
+
     @property
     def name(self) -> str:
         """The label, or else the source."""
         return self.label or self.source or "spectrum"
+
+    @property
+    def unit(self) -> str:
+        """Of the impedance."""
+        return "ohm"
+
+    @property
+    def observed(self) -> Float[np.ndarray, "2*n"]:
+        """Re Z, then Im Z [ohm]."""
+        return np.concatenate([self.Z.real, self.Z.imag])
+
+    @property
+    def weight(self) -> Float[np.ndarray, "2*n"]:
+        """1/sigma of Re Z and of Im Z, 1/|Z| without a sigma."""
+        sigma = np.abs(self.Z) if self.sigma is None else self.sigma
+        return np.tile(np.broadcast_to(1 / sigma, self.freq.shape), 2)
 
     @property
     def scale_known(self) -> bool:
@@ -112,9 +129,45 @@ class Spectrum(eqx.Module):
         return self.sigma is not None and (self.noise is None or self.noise.known)
 
     @property
-    def points(self) -> int:
-        """How many real numbers: two a frequency."""
-        return 2 * len(self.freq)
+    def assumed_noise(self) -> float | None:
+        """1 without a sigma: the weights are 1/|Z|."""
+        return 1.0 if self.sigma is None else None
+
+    @property
+    def noise_group(self) -> Hashable | None:
+        """Spectra without a sigma share one relative noise."""
+        return "spectra" if self.sigma is None else None
+
+    @property
+    def noise_shape(self) -> Noise | None:
+        """Proportional without a sigma."""
+        return proportional(1.0) if self.sigma is None else self.noise
+
+    def magnitude(self, values: Float[np.ndarray, "2*n"]) -> Float[np.ndarray, "2*n"]:
+        """|Z|, for the real and for the imaginary part."""
+        return np.tile(np.hypot(*values.reshape(2, -1)), 2)
+
+    def misfit(self, off: Float[np.ndarray, "2*n"]) -> tuple[float, str]:
+        """Root mean square of differences relative to |Z|."""
+        return float(np.sqrt(np.mean((off / self.magnitude(self.observed)) ** 2))), "|Z|"
+
+    def sequences(self, residual: np.ndarray) -> list[np.ndarray]:
+        """Real and imaginary parts, each along the frequency."""
+        order = np.argsort(self.freq, kind="stable")
+        return [part[order] for part in np.split(residual, 2)]
+
+    def check(self, model: Any) -> None:
+        """See `AbstractMeasurement.check`; a device that needs a bias is not compared without."""
+        super().check(model)
+        kind, value = self.bias
+        bias_voltage(model, kind and "u", value)
+
+    def sizes(self) -> Sizes:
+        """The impedance, and a rough voltage over the memristor."""
+        kind, value = self.bias
+        Z: Any = self.Z[np.argmin(self.freq)] if len(self.freq) else 0.0
+        volts = [] if kind is None else [value * Z.real if kind == "I" else value]
+        return Sizes(V=np.array(volts, dtype=float), omega=self.omega, Z=self.Z)
 
     @property
     def omega(self) -> np.ndarray:
@@ -141,6 +194,11 @@ class Spectrum(eqx.Module):
         u = bias_voltage(model, kind, jnp.asarray(value, dtype=jnp.result_type(float)))
         return np.asarray(model.impedance(jnp.asarray(1j * self.omega), u))
 
+    def signal(self, model: AbstractDevice) -> Float[np.ndarray, "2*n"]:
+        """Re Z, then Im Z of the model [ohm]."""
+        Z = self.impedance(model)
+        return np.concatenate([Z.real, Z.imag])
+
     def residual(self, model: AbstractDevice) -> Float[Array, "2*n"]:
         """(Z_model - Z)/sigma, the real parts and then the imaginary parts; shape `(2n,)`.
 
@@ -152,131 +210,27 @@ class Spectrum(eqx.Module):
         padded = SpectrumBatch.of([self], bucket=1).residual(model)
         return padded.reshape(2, -1)[:, :n].ravel()
 
-
-class SpectrumBatch(eqx.Module):
-    """Spectra of one kind of bias, padded to one length with points of no weight.
-
-    What the compiled programs get: one trace serves any number of biases, and spectra whose
-    lengths fall into one bucket share a program.
-    """
-
-    omega: Float[Array, "k n"]
-    Z_re: Float[Array, "k n"]
-    Z_im: Float[Array, "k n"]
-    weight: Float[Array, "k n"]
-    value: Float[Array, "k"]
-    kind: str | None = eqx.field(static=True)
+    @property
+    def batch_key(self) -> Hashable | None:
+        """The kind of bias."""
+        return self.bias[0] or "none"
 
     @classmethod
-    def of(cls, spectra: Sequence[Spectrum], *, bucket: int = BUCKET) -> "SpectrumBatch":
-        """Stack spectra; the weights of those without sigma are 1/|Z|."""
-        fields = [fields_of(s) for s in spectra]
-        lengths = np.array([len(s["freq"]) for s in fields])
-        n = max(1, -(-lengths.max() // bucket)) * bucket
-        there = np.arange(n) < lengths[:, None]
-        omega, weight = np.ones((len(spectra), n)), np.zeros((len(spectra), n))
-        Z: Any = np.ones((len(spectra), n), complex)
-        omega[there] = 2 * np.pi * np.concatenate([s["freq"] for s in fields])
-        # Padding repeats a frequency of the spectrum: no model is asked where it is singular.
-        omega = np.where(there, omega, omega[:, :1])
-        Z[there] = np.concatenate([s["Z"] for s in fields])
-        sigma = np.abs(Z)
-        for k, s in enumerate(fields):
-            if s["sigma"] is not None:
-                sigma[k, : lengths[k]] = s["sigma"]
-        zero = (sigma == 0).any(axis=1)
-        if zero.any():
-            name = spectra[int(np.argmax(zero))].name
-            raise ValueError(f"{name}: |Z| = 0 has no relative weight; give sigma")
-        weight[there] = 1 / sigma[there]
-        biases = [bias_of(s) for s in fields]
-        kinds = {kind for kind, _ in biases}
-        if len(kinds) != 1:
-            raise ValueError(f"spectra of one batch must have one kind of bias, got {kinds}")
-        real = lambda a: jnp.asarray(a, dtype=jnp.result_type(float))
-        value = real([float(value) for _, value in biases])
-        return cls(real(omega), real(Z.real), real(Z.imag), real(weight), value, kinds.pop())
-
-    def residual(self, model: AbstractDevice) -> Float[Array, "k*2*n"]:
-        """All residuals, spectrum by spectrum, (real parts, imaginary parts) in each."""
-        return jnp.stack(self.parts(model), axis=1).ravel()
-
-    def parts(
-        self, model: AbstractDevice, far: Any = None
-    ) -> tuple[Float[Array, "k n"], Float[Array, "k n"]]:
-        """The residuals of the real parts and of the imaginary parts.
-
-        Where `far` (0 or 1) is 1, ln|Z/Z_data| and arg(Z/Z_data) in units of the noise, which a
-        search starts with: far from the data, where a residual of Z is all of it or grows without
-        limit, the logarithm still says how many decades are missing. Near them the two are the
-        residuals, turned.
-        """
-        re, im = self._impedance(model)
-        near = (re - self.Z_re) * self.weight, (im - self.Z_im) * self.weight
-        if far is None:
-            return near
-        size = self.Z_re**2 + self.Z_im**2
-        # Z/Z_data; the logarithm of a modulus squared, so that nothing is divided.
-        a = (re * self.Z_re + im * self.Z_im) / size
-        b = (im * self.Z_re - re * self.Z_im) / size
-        weight = self.weight * jnp.sqrt(size)
-        turned = 0.5 * jnp.log(a**2 + b**2) * weight, jnp.arctan2(b, a) * weight
-        return jnp.where(far, turned[0], near[0]), jnp.where(far, turned[1], near[1])
+    def batch(cls, members: Sequence["Spectrum"]) -> SpectrumBatch:
+        """Spectra of one kind of bias."""
+        return SpectrumBatch.of(members)
 
     @property
-    def rows(self) -> np.ndarray:
-        """Which spectrum each residual belongs to, -1 where it has no weight."""
-        k, n = self.omega.shape
-        rows = np.where(np.asarray(self.weight) > 0, np.arange(k)[:, None], -1)
-        return np.broadcast_to(rows[:, None, :], (k, 2, n)).ravel()
+    def abscissa(self) -> tuple[str, str, np.ndarray]:
+        """The frequency."""
+        return "freq", "Hz", self.freq
 
-    @property
-    def relative(self) -> np.ndarray:
-        """What turns a residual into a share of |Z|: sigma/|Z|, 0 for padding."""
-        weight = np.asarray(self.weight)
-        size = np.hypot(np.asarray(self.Z_re), np.asarray(self.Z_im))
-        share = np.where(weight > 0, 1 / np.where(weight > 0, weight * size, 1.0), 0.0)
-        return np.broadcast_to(share[:, None, :], (*share.shape[:1], 2, share.shape[1])).ravel()
-
-    def _impedance(self, model):
-        def one(omega, value):
-            u = bias_voltage(model, self.kind, value)
-            # In real arithmetic: XLA's complex one is slow on CPU.
-            re, im = model.admittance_at(omega, u)
-            size = 1 / (re * re + im * im)
-            return model.R_s + re * size, model.L_s * omega - im * size
-
-        if self.omega.shape[0] == 1:
-            re, im = one(self.omega[0], self.value[0])
-            return re[None], im[None]
-        return jax.vmap(one)(self.omega, self.value)
-
-
-def fields_of(spectrum: Spectrum) -> dict[str, Any]:
-    """The fields by name. Equinox's own look-up of attributes is slow where there are thousands."""
-    return object.__getattribute__(spectrum, "__dict__")
-
-
-def bias_of(fields: dict[str, Any]) -> tuple[str | None, float]:
-    """Kind and value of the bias."""
-    for kind in ("u", "I", "V"):
-        if fields[kind] is not None:
-            return kind, fields[kind]
-    return None, 0.0
-
-
-def bias_voltage(model: AbstractDevice, kind: str | None, value: Any) -> Any:
-    """The voltage over the memristor [V] at a bias of the given kind.
-
-    **Raises:** `ValueError` if there is no bias and the device has a branch that needs one.
-    """
-    if kind == "u":
-        return value
-    if not model.windows():
-        return jnp.zeros_like(value)
-    if kind is None:
-        raise ValueError(
-            "a spectrum without a bias determines elements (R_a, L_d, tau), not i_c0, V_T, V_m; "
-            "give u=, V= or I=, or fit elements"
-        )
-    return operating_point(model, **{kind: value}).u
+    def to_dataset(self, signal: np.ndarray, used: np.ndarray | None = None) -> Any:
+        """See `AbstractMeasurement.to_dataset`; real and imaginary parts by themselves."""
+        re, im = np.split(np.asarray(signal), 2)
+        used = np.ones(len(self.freq), bool) if used is None else used
+        columns = {
+            "freq": (self.freq, "Hz"), "Re_Z": (self.Z.real, "ohm"), "Im_Z": (self.Z.imag, "ohm"),
+            "Re_fit": (re, "ohm"), "Im_fit": (im, "ohm"), "used": (used.astype("i1"), "1"),
+        }  # fmt: skip
+        return dataset(self.name, columns)

@@ -8,12 +8,13 @@ import numpy as np
 from jaxtyping import Array, Float
 
 import jaxmem as jm
-from fitting.terms.term import Noise, proportional
+from fitting.terms.measurement import AbstractMeasurement
+from fitting.terms.noise_model import Noise, proportional
 
 FEATURES = {"frequency": "Hz", "amplitude": "V", "threshold": "A"}
 
 
-class Spikes(eqx.Module):
+class Spikes(AbstractMeasurement):
     """Features of the oscillation under a constant current.
 
         Spikes(115e-6, frequency=50.0, amplitude=0.31, threshold=98e-6)
@@ -64,10 +65,24 @@ class Spikes(eqx.Module):
         if not (np.isfinite(self.sigma) & (self.sigma > 0)).all():
             raise ValueError("Spikes: sigma must be positive and finite")
 
+    noun = ("measurement of spikes", "measurements of spikes")
+    # A limit cycle is searched after the terms that every device has an answer to.
+    integrates = True
+
     @property
     def name(self) -> str:
         """The label, or else what was measured."""
         return self.label or f"spikes: {', '.join(self.features)}"
+
+    @property
+    def unit(self) -> str:
+        """Each feature has its own; what is off is told in standard deviations."""
+        return "standard deviations"
+
+    @property
+    def noise(self) -> Noise | None:
+        """`sigma` holds it."""
+        return None
 
     @property
     def scale_known(self) -> bool:
@@ -75,14 +90,27 @@ class Spikes(eqx.Module):
         return True
 
     @property
-    def points(self) -> int:
-        """How many numbers."""
-        return len(self.features)
+    def weight(self) -> Float[np.ndarray, "n"]:
+        """1/sigma."""
+        return 1 / self.sigma
 
     @property
-    def integrates(self) -> bool:
-        """Always: it is searched after the terms that every device has an answer to."""
-        return True
+    def assumed_noise(self) -> float | None:
+        """None: it is given."""
+        return None
+
+    def misfit(self, off: Float[np.ndarray, "n"]) -> tuple[float, str]:
+        """Root mean square in standard deviations."""
+        return float(np.sqrt(np.mean((off / self.sigma) ** 2))), self.unit
+
+    def check(self, model: Any) -> None:
+        """See `AbstractMeasurement.check`; a 2D device has no second lag, and does not spike."""
+        super().check(model)
+        if isinstance(model, jm.Memristor2D):
+            raise ValueError(
+                "a 2D device does not spike under a constant current (it has no second lag); fit "
+                'spikes with device = "3d"'
+            )
 
     @property
     def cycle(self) -> bool:
@@ -101,6 +129,16 @@ class Spikes(eqx.Module):
             found["threshold"] = jnp.where(hopf.found > 0, hopf.I[0], jnp.nan)
         return jnp.stack([found[name] for name in self.features])
 
-    def residual(self, model: Any) -> Float[Array, "n"]:
-        """(model - observed)/sigma, shape `(n,)`."""
-        return (self.signal(model) - self.observed) / self.sigma
+    def readings(self, signal: np.ndarray) -> list[dict[str, Any]]:
+        """Each feature beside the model's; a threshold is a current itself."""
+        rows = zip(self.features, self.observed, signal, self.sigma, strict=True)
+        return [
+            {"name": self.name, "I": self.I, "at": None if name == "threshold" else self.I,
+             "feature": name, "unit": FEATURES[name], "measured": float(seen), "sd": float(sd),
+             "fit": float(model)}
+            for name, seen, model, sd in rows
+        ]  # fmt: skip
+
+    def figure_row(self, signal: np.ndarray) -> list[Any]:
+        """None: its numbers are told in a table."""
+        return []

@@ -1,4 +1,4 @@
-"""What a fit adds up beside measurements: noise models, priors, design goals.
+"""What a fit adds up beside measurements: priors, design goals, terms on a part of the model.
 
 A term is anything with `residual(model)`, a real vector in units of its standard deviation.
 """
@@ -8,15 +8,10 @@ from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Float, Inexact
+from jaxtyping import Array, Float
 
 from jaxmem.fields import require
 from jaxmem.lens import Lens, get
-
-# A trace or curve whose noise is not known is weighted by this share of its size, until the fit
-# has found it.
-SHARE = 0.01
 
 
 @runtime_checkable
@@ -26,50 +21,6 @@ class Term(Protocol):
     def residual(self, model: Any) -> Float[Array, "n"]:
         """Differences in units of their standard deviation."""
         ...
-
-
-class Noise(eqx.Module):
-    """Standard deviation of a measured number: `relative` of its size and `floor`, in quadrature.
-
-    Of Z the size is |Z|, and the deviation that of Re Z and of Im Z [ohm]; of a trace or a curve
-    it is that of each sample, in its unit. Noises add in quadrature: `proportional(0.01) +
-    absolute(2e-9)`. With `known=False` only the shape is meant, and the fit estimates the scale.
-    """
-
-    relative: float = 0.0
-    floor: float = 0.0
-    known: bool = eqx.field(static=True, default=True)
-
-    def __check_init__(self):
-        size = (self.relative, self.floor)
-        if not all(np.isfinite(s) and s >= 0 for s in size) or max(size) == 0:
-            raise ValueError(f"noise must be positive and finite, got {max(size, key=abs)}")
-
-    def __add__(self, other: "Noise") -> "Noise":
-        return Noise(
-            float(np.hypot(self.relative, other.relative)),
-            float(np.hypot(self.floor, other.floor)),
-            self.known and other.known,
-        )
-
-    def sigma(self, data: Inexact[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
-        """Standard deviation of each point, in the data's unit."""
-        return np.hypot(self.relative * np.abs(data), self.floor)
-
-
-def proportional(r: float) -> Noise:
-    """Noise of standard deviation r times the size; r = 0.005 is half a per cent."""
-    return Noise(relative=float(r))
-
-
-def absolute(s: float) -> Noise:
-    """Noise of one standard deviation s everywhere, in the data's unit (ohm, A or V)."""
-    return Noise(floor=float(s))
-
-
-def estimated(noise: Noise) -> Noise:
-    """Noise of this shape, whose scale the fit estimates from what is left, term by term."""
-    return Noise(noise.relative, noise.floor, known=False)
 
 
 class Prior(eqx.Module):
@@ -130,3 +81,27 @@ class On(eqx.Module):
     def residual(self, model: Any) -> Float[Array, "n"]:
         """The term's residual on that part."""
         return self.term.residual(self.part(model))
+
+
+def unwrap(term: Any) -> Any:
+    """The measurement or term inside of any number of `On`."""
+    while isinstance(term, On):
+        term = term.term
+    return term
+
+
+def part_of(term: Any) -> Callable[[Any], Any] | None:
+    """The part of the model that nested `On` point at, as one function; None for all of it."""
+    chain = []
+    while isinstance(term, On):
+        chain.append(term.part)
+        term = term.term
+    if len(chain) <= 1:
+        return chain[0] if chain else None
+
+    def at(model):
+        for part in chain:
+            model = part(model)
+        return model
+
+    return at

@@ -78,7 +78,12 @@ def test_three_biases_identify_all_parameters(kind):
     spectra, d = three_biases(np.random.default_rng([SEED, 9]), kind)
     model, space, box = memristor_model("3d", spectra, lead=False)
     result = fit(spectra, model, space, starts=MultiStart(24, box))
-    assert result.ok and result.identifiable.all() and result.rank == 8 and not result.exchanges
+    assert (
+        result.ok
+        and result.identifiable.all()
+        and result.identifiability.rank == 8
+        and not result.identifiability.exchanges
+    )
     assert "All 8 parameters are identifiable." in result.statements()
     for name in ("R_b", "C_m", "i_c0", "V_T", "V_m", "tau_d", "tau_k", "R_s"):
         k = result.names.index(name)
@@ -95,11 +100,11 @@ def test_one_spectrum_of_a_3d_device_has_two_equal_optima():
     s = Spectrum(spectra[0].freq, spectra[0].Z)
     model, space, box = element_model("3d", spectrum=s, lead=False)
     result = fit(s, model, space, starts=MultiStart(24, box))
-    assert result.exchanges == (("tau_d", "tau_2"),)
+    assert result.identifiability.exchanges == (("tau_d", "tau_2"),)
     assert result["tau_d"] > result["tau_2"]
     bad = [n for n, fine in zip(result.names, result.identifiable, strict=True) if not fine]
     assert bad == ["tau_d", "tau_2"]
-    assert result.minima[1].chi2 == pytest.approx(result.minima[0].chi2, rel=1e-6)
+    assert result.searches.minima[1].chi2 == pytest.approx(result.searches.minima[0].chi2, rel=1e-6)
     assert any("cannot say which is which" in line for line in result.statements())
     # No interval is given away for what is not identifiable.
     for row in result.rows():
@@ -184,4 +189,4 @@ def test_bounds_of_a_user_do_not_take_an_interval():
     error = 1.2 * float(free.standard_errors[0])
     near = Free(V_T, low=free["V_T"] - error, high=free["V_T"] + error)
     bounded = fit(spectra, free.model, Space(near, *rest), starts=MultiStart(0), throw=False)
-    assert free.identifiable.all() and bounded.identifiable.all(), bounded.reasons
+    assert free.identifiable.all() and bounded.identifiable.all(), bounded.parameters

@@ -31,7 +31,7 @@ def test_a_bent_valley_takes_the_interval_of_what_follows():
     np.testing.assert_allclose(result.values, [1.0, 2.0], atol=1e-3)
     np.testing.assert_allclose(result.standard_errors, [0.5, 0.01], rtol=1e-3)
     assert result.identifiable.tolist() == [True, False]
-    assert "follows a" in result.reasons[1][0]
+    assert "follows a" in result.parameters[1].reasons[0]
     assert not result.derived["double"].identifiable
 
 
@@ -52,7 +52,7 @@ def test_a_flat_likelihood_takes_its_own_interval():
     rise = [((np.tanh(2 * (top + 2 * s * error)) - 0.9) / 0.1) ** 2 for s in (-1, 1)]
     assert rise[1] < 1.0 < 4.0 < rise[0]
     assert result.identifiable.tolist() == [False, True]
-    assert "more slowly" in result.reasons[0][0]
+    assert "more slowly" in result.parameters[0].reasons[0]
 
 
 @pytest.mark.parametrize("noise", [1e-2, 1.0, 1e2])

@@ -199,7 +199,7 @@ def test_a_known_sigma_gives_chi2_in_standard_deviations():
     model, space, box = elements_of(s)
     known = fit(s, model, space, starts=MultiStart(box=box))
     bare = fit(Spectrum(s.freq, s.Z), model, space, starts=MultiStart(box=box))
-    assert known.noise_known and not bare.noise_known
+    assert known.quality.noise_known and not bare.quality.noise_known
     assert known.chi2 == pytest.approx(bare.chi2 / NOISE**2, rel=1e-2)
     assert 60 < known.chi2 < 180
     np.testing.assert_allclose(

@@ -220,7 +220,7 @@ def test_noise_of_each_kind_is_found():
     result = fit([curve, *spectra], d, SPACE, starts=MultiStart(0))
     scales = np.array([t.scale for t in result.terms])
     np.testing.assert_allclose(scales, [2.0, 5.0, 5.0], rtol=0.3)
-    assert not result.noise_known and all(t.estimated for t in result.terms)
+    assert not result.quality.noise_known and all(t.estimated for t in result.terms)
     assert np.abs(misses(result, d)).max() < 4
 
 
@@ -281,10 +281,10 @@ def test_what_is_determined_is_named():
     freq = np.geomspace(0.1, 1e6, 40)
     rng = np.random.default_rng([SEED, 9])
     one = fit(studies.noisy_spectrum(rng, d, 0.8, freq), d, SPACE, starts=MultiStart(0))
-    assert {"R_b", "C_m", "R_a", "tau_d", "f tau_k"} <= set(one.determined)
-    assert not {"I(u)", "tau_k", "i_c0 exp(-V_T/V_m)"} & set(one.determined)
+    assert {"R_b", "C_m", "R_a", "tau_d", "f tau_k"} <= set(one.identifiability.determined)
+    assert not {"I(u)", "tau_k", "i_c0 exp(-V_T/V_m)"} & set(one.identifiability.determined)
     # The exact exchange of the two lags is told with its cost, nothing.
-    assert len(one.swaps) == 1 and abs(one.swaps[0]) < 0.01
+    assert len(one.identifiability.swaps) == 1 and abs(one.identifiability.swaps[0]) < 0.01
     assert any("which lag is which" in line for line in one.statements())
 
 
@@ -297,8 +297,8 @@ def test_what_is_determined_at_a_bias_that_is_applied_is_named(kind):
     bias = {kind: float(getattr(point, kind))}
     data = Spectrum(freq, Z, sigma=1e-3 * np.abs(Z), **bias)
     one = fit(data, d, SPACE, starts=MultiStart(0), throw=False)
-    assert {"R_b", "C_m", "R_a", "tau_d", "f tau_k"} <= set(one.determined)
-    assert not {"tau_k", "V_m", "i_c0 exp(-V_T/V_m)"} & set(one.determined)
+    assert {"R_b", "C_m", "R_a", "tau_d", "f tau_k"} <= set(one.identifiability.determined)
+    assert not {"tau_k", "V_m", "i_c0 exp(-V_T/V_m)"} & set(one.identifiability.determined)
 
 
 def test_bad_studies_are_told_before_the_fit():

@@ -29,7 +29,7 @@ from fitting import (
     proportional,
 )
 from fitting.diagnosis.covariance import uncertainties, uncertainty
-from fitting.terms.spectrum import SpectrumBatch
+from fitting.terms.spectrum_batch import SpectrumBatch
 from jaxmem.devices import CapacitiveLadder
 
 
@@ -135,7 +135,7 @@ def test_derivatives_of_the_real_admittance():
 
 def same(many, k, one):
     assert many.code[k] == one.code
-    assert many.points[k] == one.points and many.converged[k] == one.converged
+    assert many.points[k] == one.quality.points and many.converged[k] == one.searches.converged
     felt = one.standard_errors < 1
     for name in ("values", "z", "low", "high", "standard_errors"):
         got, want = getattr(many, name)[k], getattr(one, name)

@@ -11,7 +11,7 @@ import numpy as np
 # Within this of its level the current of a plateau stays (share of the level).
 FLAT = 0.003
 # A plateau is at least so many samples.
-FEWEST = 3
+LEAST_PLATEAU = 3
 # The voltage moves on a plateau by at least this share of its whole range.
 MOVES = 0.04
 # Beyond a corner the current changes by so much more than what it does on the plateau (standard
@@ -74,7 +74,7 @@ def _runs(here: np.ndarray, near: np.ndarray) -> list[tuple[int, int]]:
     index = np.flatnonzero(near)
     pieces = np.split(index, np.flatnonzero(np.diff(index) > 1) + 1)
     pieces = [piece[here[piece]] for piece in pieces]
-    return [(int(p[0]), int(p[-1])) for p in pieces if len(p) >= FEWEST]
+    return [(int(p[0]), int(p[-1])) for p in pieces if len(p) >= LEAST_PLATEAU]
 
 
 def _digit(I: np.ndarray, runs: list[tuple[int, int]]) -> float:

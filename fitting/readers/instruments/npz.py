@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fitting.readers.assemble import DOUBTED, refuse_duplicates
-from fitting.readers.grouping import FEWEST
+from fitting.readers.grouping import LEAST_FREQUENCIES
 from fitting.readers.source import Source
 from fitting.readers.tables.columns import Column, columns, roles
 from fitting.terms.spectrum import Spectrum
@@ -33,10 +33,10 @@ def read_npz(source: Source, data: bytes) -> list[Spectrum]:
             f"{by_role['freq'][0].name} must be a vector of positive, finite frequencies, one for "
             f"each row of the impedances; it has shape {freq.shape}"
         )
-    if len(np.unique(freq)) < FEWEST:
+    if len(np.unique(freq)) < LEAST_FREQUENCIES:
         raise source.error(
-            f"{len(np.unique(freq))} distinct frequencies are too few, and {FEWEST} are the "
-            "least; measure more points"
+            f"{len(np.unique(freq))} distinct frequencies are too few, and {LEAST_FREQUENCIES} are "
+            "the least; measure more points"
         )
     Z, known = _impedance(source, by_role, arrays, numeric)
     Z = _by_frequency(source, Z, len(freq))

@@ -1,0 +1,53 @@
+"""How large the noise of a measured number is."""
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Float, Inexact
+
+# What is measured without a sigma is weighted by this share of its size, until the fit has found
+# its noise.
+SHARE = 0.01
+
+
+class Noise(eqx.Module):
+    """Standard deviation of a measured number: `relative` of its size and `floor`, in quadrature.
+
+    Of Z the size is |Z|, and the deviation that of Re Z and of Im Z [ohm]; of a trace or a curve
+    it is that of each sample, in its unit. Noises add in quadrature: `proportional(0.01) +
+    absolute(2e-9)`. With `known=False` only the shape is meant, and the fit estimates the scale.
+    """
+
+    relative: float = 0.0
+    floor: float = 0.0
+    known: bool = eqx.field(static=True, default=True)
+
+    def __check_init__(self):
+        size = (self.relative, self.floor)
+        if not all(np.isfinite(s) and s >= 0 for s in size) or max(size) == 0:
+            raise ValueError(f"noise must be positive and finite, got {max(size, key=abs)}")
+
+    def __add__(self, other: "Noise") -> "Noise":
+        return Noise(
+            float(np.hypot(self.relative, other.relative)),
+            float(np.hypot(self.floor, other.floor)),
+            self.known and other.known,
+        )
+
+    def sigma(self, data: Inexact[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+        """Standard deviation of each point, in the data's unit."""
+        return np.hypot(self.relative * np.abs(data), self.floor)
+
+
+def proportional(r: float) -> Noise:
+    """Noise of standard deviation r times the size; r = 0.005 is half a per cent."""
+    return Noise(relative=float(r))
+
+
+def absolute(s: float) -> Noise:
+    """Noise of one standard deviation s everywhere, in the data's unit (ohm, A or V)."""
+    return Noise(floor=float(s))
+
+
+def estimated(noise: Noise) -> Noise:
+    """Noise of this shape, whose scale the fit estimates from what is left, term by term."""
+    return Noise(noise.relative, noise.floor, known=False)

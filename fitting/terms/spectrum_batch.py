@@ -1,0 +1,149 @@
+"""Spectra stacked for the compiled programs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from fitting.terms.batch import AbstractBatch
+from jaxmem.devices import AbstractDevice
+from jaxmem.responses.steady import operating_point
+
+# Spectra are padded to a multiple of this many points, so that near lengths share a program.
+BUCKET = 16
+
+
+class SpectrumBatch(AbstractBatch):
+    """Spectra of one kind of bias, padded to one length with points of no weight.
+
+    What the compiled programs get: one trace serves any number of biases, and spectra whose
+    lengths fall into one bucket share a program.
+    """
+
+    omega: Float[Array, "k n"]
+    Z_re: Float[Array, "k n"]
+    Z_im: Float[Array, "k n"]
+    weight: Float[Array, "k n"]
+    value: Float[Array, "k"]
+    kind: str | None = eqx.field(static=True)
+
+    @classmethod
+    def of(cls, spectra: Sequence[Any], *, bucket: int = BUCKET) -> "SpectrumBatch":
+        """Stack spectra; the weights of those without sigma are 1/|Z|."""
+        fields = [fields_of(s) for s in spectra]
+        lengths = np.array([len(s["freq"]) for s in fields])
+        n = max(1, -(-lengths.max() // bucket)) * bucket
+        there = np.arange(n) < lengths[:, None]
+        omega, weight = np.ones((len(spectra), n)), np.zeros((len(spectra), n))
+        Z: Any = np.ones((len(spectra), n), complex)
+        omega[there] = 2 * np.pi * np.concatenate([s["freq"] for s in fields])
+        # Padding repeats a frequency of the spectrum: no model is asked where it is singular.
+        omega = np.where(there, omega, omega[:, :1])
+        Z[there] = np.concatenate([s["Z"] for s in fields])
+        sigma = np.abs(Z)
+        for k, s in enumerate(fields):
+            if s["sigma"] is not None:
+                sigma[k, : lengths[k]] = s["sigma"]
+        zero = (sigma == 0).any(axis=1)
+        if zero.any():
+            name = spectra[int(np.argmax(zero))].name
+            raise ValueError(f"{name}: |Z| = 0 has no relative weight; give sigma")
+        weight[there] = 1 / sigma[there]
+        biases = [bias_of(s) for s in fields]
+        kinds = {kind for kind, _ in biases}
+        if len(kinds) != 1:
+            raise ValueError(f"spectra of one batch must have one kind of bias, got {kinds}")
+        real = lambda a: jnp.asarray(a, dtype=jnp.result_type(float))
+        value = real([float(value) for _, value in biases])
+        return cls(real(omega), real(Z.real), real(Z.imag), real(weight), value, kinds.pop())
+
+    @property
+    def integrates(self) -> bool:
+        """An admittance costs microseconds."""
+        return False
+
+    def residual(self, model: AbstractDevice) -> Float[Array, "k*2*n"]:
+        """All residuals, spectrum by spectrum, (real parts, imaginary parts) in each."""
+        return jnp.stack(self.parts(model), axis=1).ravel()
+
+    def parts(
+        self, model: AbstractDevice, far: Any = None
+    ) -> tuple[Float[Array, "k n"], Float[Array, "k n"]]:
+        """The residuals of the real parts and of the imaginary parts.
+
+        Where `far` (0 or 1) is 1, ln|Z/Z_data| and arg(Z/Z_data) in units of the noise, which a
+        search starts with: far from the data, where a residual of Z is all of it or grows without
+        limit, the logarithm still says how many decades are missing. Near them the two are the
+        residuals, turned.
+        """
+        re, im = self._impedance(model)
+        near = (re - self.Z_re) * self.weight, (im - self.Z_im) * self.weight
+        if far is None:
+            return near
+        size = self.Z_re**2 + self.Z_im**2
+        # Z/Z_data; the logarithm of a modulus squared, so that nothing is divided.
+        a = (re * self.Z_re + im * self.Z_im) / size
+        b = (im * self.Z_re - re * self.Z_im) / size
+        weight = self.weight * jnp.sqrt(size)
+        turned = 0.5 * jnp.log(a**2 + b**2) * weight, jnp.arctan2(b, a) * weight
+        return jnp.where(far, turned[0], near[0]), jnp.where(far, turned[1], near[1])
+
+    def pieces(self, model: Any, far: Any, scale: Any) -> tuple[Any, ...]:
+        """Real and imaginary parts over `scale`; see `AbstractBatch.pieces` and `parts`."""
+        re, im = self.parts(model, far)
+        k, n = self.omega.shape
+        scale = scale.reshape(k, 2, n)
+        return re / scale[:, 0], im / scale[:, 1]
+
+    def members(self, model: Any) -> np.ndarray:
+        """Which spectrum each residual belongs to, -1 where it has no weight."""
+        k, n = self.omega.shape
+        rows = np.where(np.asarray(self.weight) > 0, np.arange(k)[:, None], -1)
+        return np.broadcast_to(rows[:, None, :], (k, 2, n)).ravel()
+
+    def _impedance(self, model):
+        def one(omega, value):
+            u = bias_voltage(model, self.kind, value)
+            # In real arithmetic: XLA's complex one is slow on CPU.
+            re, im = model.admittance_at(omega, u)
+            size = 1 / (re * re + im * im)
+            return model.R_s + re * size, model.L_s * omega - im * size
+
+        if self.omega.shape[0] == 1:
+            re, im = one(self.omega[0], self.value[0])
+            return re[None], im[None]
+        return jax.vmap(one)(self.omega, self.value)
+
+
+def fields_of(spectrum: Any) -> dict[str, Any]:
+    """The fields by name. Equinox's own look-up of attributes is slow where there are thousands."""
+    return object.__getattribute__(spectrum, "__dict__")
+
+
+def bias_of(fields: dict[str, Any]) -> tuple[str | None, float]:
+    """Kind and value of the bias."""
+    for kind in ("u", "I", "V"):
+        if fields[kind] is not None:
+            return kind, fields[kind]
+    return None, 0.0
+
+
+def bias_voltage(model: AbstractDevice, kind: str | None, value: Any) -> Any:
+    """The voltage over the memristor [V] at a bias of the given kind.
+
+    **Raises:** `ValueError` if there is no bias and the device has a branch that needs one.
+    """
+    if kind == "u":
+        return value
+    if not model.windows():
+        return jnp.zeros_like(value)
+    if kind is None:
+        raise ValueError(
+            "a spectrum without a bias determines elements (R_a, L_d, tau), not i_c0, V_T, V_m; "
+            "give u=, V= or I=, or fit elements"
+        )
+    return operating_point(model, **{kind: value}).u
