@@ -53,7 +53,7 @@ ROLES: dict[str, dict[str, Any]] = {
 }
 # Room in inches at the figure's edges, and between panels with and without numbers there. A layout
 # that matplotlib finds itself draws every text twice.
-LEFT, RIGHT, BOTTOM, TOP, BETWEEN, CLOSE = 0.9, 0.2, 0.55, 0.36, 0.95, 0.12
+LEFT, RIGHT, BOTTOM, TOP, BETWEEN, CLOSE = 0.9, 0.3, 0.55, 0.36, 0.95, 0.12
 
 
 def draw(figure: Figure) -> matplotlib.figure.Figure:
@@ -131,7 +131,7 @@ def label_axis(axis: Any, label: str, unit: str = "", ticks: int = 5) -> None:
         return
     axis.set_major_formatter(EngFormatter(unit=shown if prefixes else ""))
     if axis.get_scale() != "log":
-        axis.set_major_locator(MaxNLocator(min(ticks, 9), prune="both" if ticks < 4 else None))
+        axis.set_major_locator(MaxNLocator(min(ticks, 7), steps=(1, 2, 2.5, 5, 10)))
         return
     low, high = np.log10(axis.get_view_interval())
     decades = high - low
@@ -140,7 +140,7 @@ def label_axis(axis: Any, label: str, unit: str = "", ticks: int = 5) -> None:
         axis.set_major_locator(MaxNLocator(4))
         axis.set_minor_locator(NullLocator())
     else:
-        subs = next((s for s in ((1, 2, 5), (1, 3)) if decades * len(s) < ticks + 1), (1,))
+        subs = next((s for s in ((1, 2, 3, 5, 7), (1, 2, 5), (1, 3)) if decades * len(s) < ticks + 1), (1,))
         axis.set_major_locator(LogLocator(subs=subs, numticks=max(4, ticks)))
 
 
