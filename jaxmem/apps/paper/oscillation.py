@@ -170,7 +170,7 @@ def cycles_panel() -> PaperPanel:
         early, late = t < END / 2, t > END - 6
         marks += [
             Curve(v[early], i[early], "thin", 0.3, colour=colour),
-            Curve(v[late], i[late], label=f"I({name})", colour=colour),
+            Curve(v[late], i[late], "line", 2, label=f"I({name})", colour=colour),
         ]
     drawn = Panel(
         marks, PlotAxis("u", limits=(-2.6, 4.6)), PlotAxis(r"$i_c$", limits=(-0.4, 10.6)),
