@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from jaxmem.circuits import DriveKind
+from jaxmem.circuits.drive import LETTER, UNIT
 from jaxmem.devices import AbstractDevice, Memristor2D, Memristor3D
 from jaxmem.plots.figure import (
     BLACK,
@@ -31,7 +32,6 @@ from jaxmem.stability import CycleBranch, HopfPoints, hopf_margin, loop_gain, un
 from jaxmem.stability.why.change import log_ratio
 
 REST, CYCLE, HARD = BLACK, COLOURS[0], COLOURS[1]
-DRIVES = {"current": ("I", "A"), "voltage": ("V", "V")}
 READY = "ln(b/a): above 0 it oscillates"
 
 
@@ -42,7 +42,7 @@ def bifurcation_figure(
 
     Full lines are stable, dashed ones are not; rings are Hopf points.
     """
-    letter, unit = DRIVES[drive]
+    letter, unit = LETTER[drive], UNIT[drive]
     at = np.asarray(getattr(hopf, letter))[: int(hopf.found)]
     values = np.concatenate([at, *(np.asarray(b.drive)[np.isfinite(b.drive)] for b in branches)])
     reach = 0.25 * np.ptp(values) or 0.5 * abs(values[0])
@@ -207,7 +207,7 @@ def _window_panels(data: xr.Dataset, drive: DriveKind) -> list[Panel]:
     ready = Curve(v, -log_ratio(jnp.asarray(data.margin.values)), colour=CYCLE)
     panels = [Panel([Rule("y", 0.0, role="line", colour=HARD), ready], x, PlotAxis(READY))]
     for kind, label in (
-        ("drive", f"window of {DRIVES[drive][0]}"), ("frequency", "frequency at the Hopf points"),
+        ("drive", f"window of {LETTER[drive]}"), ("frequency", "frequency at the Hopf points"),
     ):  # fmt: skip
         low, high = (data[f"{kind}_{end}"] for end in ("low", "high"))
         marks: list[AbstractMark] = [
