@@ -11,10 +11,9 @@ jax.config.update("jax_enable_x64", True)
 
 import jax.numpy as jnp
 import numpy as np
-from matplotlib.figure import Figure
 
 import jaxmem as jm
-from jaxmem.plots.devices import ANSWER, SHADES, STIMULUS, time_axes
+from jaxmem.plots import ANSWER, SHADES, STIMULUS, Curve, Figure, Panel, PlotAxis, draw
 
 # %% The numbers to move: [tau_m, tau_d, dt] of figure 2k, and the current
 tau_m, tau_d, dt, I = 10.0, 20.0, 10.0, 6.0
@@ -56,19 +55,24 @@ for rate in rates:
     loops.append(jm.solve(jm.Circuit(jm.paper_device(0.05, 1.0), jm.VoltageDrive(wave)), times))
 
 # %% What was seen
-figure = Figure(figsize=(13, 3.9), layout="constrained")
-left, middle, right = figure.subplots(1, 3)
-time_axes(left, run.t, {"I": (run.I, STIMULUS), "u": (run.u, ANSWER)})
-left.set_title(f"one device, [{tau_m:g}, {tau_d:g}, {dt:g}]")
-left.legend(frameon=False)
-for u, tau, colour in zip(family, np.asarray(delays), SHADES, strict=True):
-    time_axes(middle, t, {f"tau_d = {tau:g}": (u, colour)})
-middle.set_ylabel("u")
-middle.set_title("a family by vmap")
-middle.legend(frameon=False)
-for loop, rate, colour in zip(loops, rates, SHADES, strict=True):
-    right.plot(loop.V, loop.I, color=colour, label=f"rate {rate:g}")
-right.set(xlabel="V", ylabel="I", title="loops under an ideal voltage")
-right.legend(frameon=False)
+one = [
+    Curve(run.t, run.I, label="I", colour=STIMULUS),
+    Curve(run.t, run.u, label="u", colour=ANSWER),
+]
+several = [
+    Curve(t, u, label=f"tau_d = {tau:g}", colour=colour)
+    for u, tau, colour in zip(family, np.asarray(delays), SHADES, strict=True)
+]
+around = [
+    Curve(loop.V, loop.I, label=f"rate {rate:g}", colour=colour)
+    for loop, rate, colour in zip(loops, rates, SHADES, strict=True)
+]
+time = PlotAxis("t")
+panels = [
+    Panel(one, time, PlotAxis("I, u"), f"one device, [{tau_m:g}, {tau_d:g}, {dt:g}]"),
+    Panel(several, time, PlotAxis("u"), "a family by vmap"),
+    Panel(around, PlotAxis("V"), PlotAxis("I"), "loops under an ideal voltage"),
+]
+figure = draw(Figure([panels], (13, 3.9)))
 figure.savefig("01_transients.png", dpi=120)
 figure

@@ -11,12 +11,10 @@ jax.config.update("jax_enable_x64", True)
 
 import jax.numpy as jnp
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator
 
 import jaxmem as jm
 from jaxmem.output.numbers import engineering
-from jaxmem.plots.devices import COLOURS, SHADES, engineering_axis, nyquist_axes
+from jaxmem.plots import SHADES, Curve, Figure, Panel, PlotAxis, Rule, draw, nyquist_axes
 
 # %% The device and the biases: numbers to move
 device = jm.si_device(tau_d=2e-2, tau_k=1e-3)  # plausible SI values, not measured
@@ -50,24 +48,22 @@ print(f"capacitive below u = {crossover:.4f} V, inductive above")
 # %% What was seen
 u = jnp.linspace(0.3, 0.75, 400)
 along = jax.vmap(C_lf)(u)
-figure = Figure(figsize=(13, 4.0), layout="constrained")
-plane, bode, crossing = figure.subplots(1, 3)
+freq = omega / (2 * np.pi)
+plane, bode = [], []
 for Z, bias, colour in zip(spectra, biases, SHADES, strict=True):
-    plane.plot(Z.real, -Z.imag, color=colour, label=f"u = {bias:g} V")
-    bode.loglog(omega / (2 * np.pi), jnp.abs(Z), color=colour)
-nyquist_axes(plane)
-plane.legend(frameon=False)
-plane.set_title("Nyquist")
-engineering_axis(bode, "x", "frequency", "Hz")
-engineering_axis(bode, "y", "|Z|", "ohm")
-bode.xaxis.set_major_locator(LogLocator(numticks=4))
-bode.set_title("Bode")
-crossing.plot(u, along, color=COLOURS[0])
-crossing.axhline(0, color="0.6", lw=0.8)
-crossing.axvline(float(crossover), color="0.6", lw=0.8, ls=":")
-crossing.set_ylim(-5e-7, 1.3e-7)
-engineering_axis(crossing, "x", "u", "V")
-engineering_axis(crossing, "y", "low-frequency capacitance", "F")
-crossing.set_title("capacitive above zero, inductive below")
+    plane.append(Curve(Z.real, -Z.imag, label=f"u = {bias:g} V", colour=colour))
+    bode.append(Curve(freq, jnp.abs(Z), colour=colour))
+crossing = [Curve(u, along), Rule("y", 0.0), Rule("x", float(crossover), role="dotted")]
+panels = [
+    Panel(plane, title="Nyquist", **nyquist_axes()),
+    Panel(bode, PlotAxis("frequency", "Hz", "log"), PlotAxis("|Z|", "ohm", "log"), "Bode"),
+    Panel(
+        crossing,
+        PlotAxis("u", "V"),
+        PlotAxis("low-frequency capacitance", "F", limits=(-5e-7, 1.3e-7)),
+        "capacitive above zero, inductive below",
+    ),
+]
+figure = draw(Figure([panels], (13, 4.0)))
 figure.savefig("02_impedance.png", dpi=120)
 figure

@@ -9,12 +9,14 @@ import jax
 
 jax.config.update("jax_enable_x64", True)
 
+from dataclasses import replace
+
 import jax.numpy as jnp
-from matplotlib.figure import Figure
 
 import jaxmem as jm
 from jaxmem.output.numbers import engineering
-from jaxmem.plots.stability import gain_axes, map_axes
+from jaxmem.plots import Curve, Figure, Panel, PlotAxis, draw
+from jaxmem.plots.stability import gain_panel, map_panel
 
 # %% The device: numbers to move
 device = jm.si_device(C_m=2e-9)  # plausible SI values; the layer's capacitance is too small
@@ -52,19 +54,19 @@ spiking = jm.si_device()
 curve = jm.hopf_curve(spiking, lambda d: d.C_m)
 
 # %% What was seen
-figure = Figure(figsize=(13.5, 4.0), layout="constrained")
-left, middle, right = figure.subplots(1, 3)
-gain_axes(left, device, "current")
-left.set_title("this device")
-shown = map_axes(
-    middle, stability,
+stars = map_panel(
+    stability,
     here=(float(device.C_m), float(device.tau_d)), target=(float(target[1]), float(target[0])),
 )  # fmt: skip
-figure.colorbar(shown, ax=middle, label="ln(b/a): above 0 it oscillates")
-middle.set_title("the star is this device")
 good = jnp.isfinite(curve.parameter)
-right.loglog(curve.parameter[good], curve.drive[good], color="#0072B2")
-right.set(xlabel="C_m  (F)", ylabel="I at the Hopf points  (A)", title="the window of currents")
-right.grid(alpha=0.25, lw=0.5)
+window = Panel(
+    [Curve(curve.parameter[good], curve.drive[good])],
+    PlotAxis("C_m", "F", "log"),
+    PlotAxis("I at the Hopf points", "A", "log"),
+    "the window of currents",
+)
+left = replace(gain_panel(device, "current"), title="this device")
+middle = replace(stars, title="the star is this device")
+figure = draw(Figure([[left, middle, window]], (13.5, 4.0)))
 figure.savefig("03_stability.png", dpi=120)
 figure

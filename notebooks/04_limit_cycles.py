@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 
 import jaxmem as jm
 from jaxmem.output.numbers import engineering
-from jaxmem.plots.devices import ANSWER, COLOURS, engineering_axis
-from jaxmem.plots.stability import rest_curve
+from jaxmem.plots import ANSWER, BLACK, PALE, Curve, Panel, PlotAxis, draw_panel
+from jaxmem.plots.stability import rest_curves
 
 # %% The device and its current: numbers to move
 device, I = jm.si_device(), 2.2e-4
@@ -45,29 +45,27 @@ branch = jm.cycle_branch(device, largest=0.15)
 t = jnp.linspace(0, 12 * cycle.period, 3001)
 run = jm.solve(jm.Circuit(device, jm.CurrentDrive(jm.Step(I))), t)
 
-# %% What was seen
+# %% What was seen: panels drawn into axes of one's own, beside what is drawn by hand
 figure = Figure(figsize=(13.5, 7.2), layout="constrained")
 (top, bars), (wave, plane) = figure.subplots(2, 2)
 n, ends = int(branch.count), np.asarray(hopf.I[:2])
-rest_curve(top, device, "current", (0.0, 1.25 * float(ends.max())))
-for side in (branch.u_max, branch.u_min):
-    top.plot(branch.drive[:n], side[:n], color=COLOURS[0], lw=1.6)
-top.plot(ends, hopf.u[:2], "o", mfc="w", mec="k")
-engineering_axis(top, "x", "I", "A")
-engineering_axis(top, "y", "u: rest (black), cycles (blue)", "V")
+rest = rest_curves(device, "current", (0.0, 1.25 * float(ends.max())))
+cycles = [Curve(branch.drive[:n], side[:n]) for side in (branch.u_max, branch.u_min)]
+rings = Curve(ends, hopf.u[:2], "ring", colour=BLACK)
+voltage = PlotAxis("u: rest (black), cycles (blue)", "V")
+draw_panel(top, Panel([*rest, *cycles, rings], PlotAxis("I", "A"), voltage))
 bars.barh(
     list(shares), list(shares.values()), color=[ANSWER if s > 0 else "0.6" for s in shares.values()]
 )
 bars.axvline(0, color="k", lw=0.8)
 bars.invert_yaxis()
 bars.set_xlabel("change of the period for 1 % of each parameter  (%)")
-wave.plot(run.t, run.u, color=ANSWER)
-engineering_axis(wave, "x", "time", "s")
-engineering_axis(wave, "y", "u from rest", "V")
-plane.plot(run.u, run.state("f"), color="0.75", lw=0.8, label="from rest")
-plane.plot(cycle.u, cycle.x[:, 1], color=ANSWER, lw=1.8, label="the limit cycle")
-engineering_axis(plane, "x", "u", "V")
-plane.set_ylabel("occupation f")
-plane.legend(frameon=False)
+from_rest = Curve(run.t, run.u, colour=ANSWER)
+draw_panel(wave, Panel([from_rest], PlotAxis("time", "s"), PlotAxis("u from rest", "V")))
+turns = [
+    Curve(run.u, run.state("f"), "thin", label="from rest", colour=PALE),
+    Curve(cycle.u, cycle.x[:, 1], label="the limit cycle", colour=ANSWER),
+]
+draw_panel(plane, Panel(turns, PlotAxis("u", "V"), PlotAxis("occupation f")))
 figure.savefig("04_limit_cycles.png", dpi=120)
 figure

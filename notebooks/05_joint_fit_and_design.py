@@ -16,6 +16,7 @@ import jaxmem as jm
 from fitting import Free, Goal, MultiStart, Prior, Space, Spectrum, Trace, fit, memristor_model
 from fitting.report.figures.spectra import impedance_figure
 from fitting.report.figures.traces import rows_figure
+from jaxmem.plots import draw
 
 # %% [markdown]
 # ## Measurements of a device that nobody knows
@@ -67,9 +68,9 @@ for row in result.rows():
 print(*result.statements(), sep="\n")
 
 # %%
-impedance_figure(spectra, result.model).savefig("05_spectra.png", dpi=110)
+draw(impedance_figure(spectra, result.model)).savefig("05_spectra.png", dpi=110)
 rows = [trace.figure_row(trace.signal(result.model)) for trace in traces]
-rows_figure(rows).savefig("05_traces.png", dpi=110)
+draw(rows_figure(rows)).savefig("05_traces.png", dpi=110)
 
 # %% [markdown]
 # ## The device that spikes at 50 Hz at 115 µA, with a soft onset, close to a given one

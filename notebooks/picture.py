@@ -14,13 +14,12 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 import jaxmem as jm
 from fitting import MultiStart, fit, memristor_model
 from fitting.examples import three_biases
 from jaxmem.output.numbers import engineering
-from jaxmem.plots.devices import COLOURS, engineering_axis
+from jaxmem.plots import COLOURS, Curve, Panel, PlotAxis, draw_panel, nyquist_axes
 
 # %%
 spectra, truth = three_biases()
@@ -33,24 +32,20 @@ spikes, nyquist, table = figure.subplots(1, 3, width_ratios=(1.25, 1, 0.9))
 # %% The fitted device, driven by a step of current
 t = jnp.linspace(0, 0.12, 4001)
 run = jm.solve(jm.Circuit(found.model, jm.CurrentDrive(jm.Step(2.2e-4))), t)
-spikes.plot(run.t, run.u, color=COLOURS[0])
-engineering_axis(spikes, "x", "time", "s")
-engineering_axis(spikes, "y", "voltage", "V")
-spikes.xaxis.set_major_locator(MaxNLocator(4))
-spikes.set_title("the fitted device under 220 µA")
+title = "the fitted device under 220 µA"
+voltage = PlotAxis("voltage", "V")
+draw_panel(spikes, Panel([Curve(run.t, run.u)], PlotAxis("time", "s"), voltage, title))
 
 # %% The spectra that it was fitted to
+marks = []
 for s, colour in zip(spectra, COLOURS, strict=False):
     near = jm.linearize(found.model, V=s.V)
     Z = np.asarray(near.impedance(2 * np.pi * np.geomspace(s.freq.min(), s.freq.max(), 4000)))
-    nyquist.plot(Z.real, -Z.imag, color=colour, lw=1.2)
-    nyquist.plot(s.Z.real, -s.Z.imag, "o", color=colour, ms=3.5, label=f"{s.V:g} V")
-nyquist.set_aspect("equal", adjustable="datalim")
-engineering_axis(nyquist, "x", "Re Z", "ohm")
-engineering_axis(nyquist, "y", "-Im Z", "ohm")
-nyquist.xaxis.set_major_locator(MaxNLocator(4))
-nyquist.legend(frameon=False, fontsize="small")
-nyquist.set_title("synthetic spectra and fit")
+    marks += [
+        Curve(Z.real, -Z.imag, colour=colour),
+        Curve(s.Z.real, -s.Z.imag, "data", label=f"{s.V:g} V", colour=colour),
+    ]
+draw_panel(nyquist, Panel(marks, title="synthetic spectra and fit", **nyquist_axes()))
 
 # %% What came out, beside the truth
 lines = [f"{'':6}{'fitted':>11}  {'true':>9}"]

@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float, Int
 
+from jaxmem import plots
 from jaxmem.circuits import DriveKind
 from jaxmem.circuits.drive import LETTER, UNIT, check_kind
 from jaxmem.devices import AbstractDevice, read_device, write_device
@@ -20,7 +21,6 @@ from jaxmem.lens import lenses
 from jaxmem.output.provenance import provenance_of
 from jaxmem.output.reporter import Reporter
 from jaxmem.output.results_folder import check_folder, new_folder
-from jaxmem.plots.devices import save
 from jaxmem.plots.stability import hopf_map_figure
 from jaxmem.stability import hopf_points, least_margin
 from jaxmem.sweeps import Axis, sweep
@@ -175,7 +175,7 @@ def write_sweep(
         table = data.to_dataframe().reset_index()
         table.to_csv(folder / "sweep.csv", index=False)
         if len(asked.axes) <= 2:
-            save(hopf_map_figure(data, asked.drive), folder, "map")
+            plots.save(hopf_map_figure(data, asked.drive), folder, "map")
         write_device(folder / "device.toml", asked.device)
         record = {
             "drive": asked.drive,

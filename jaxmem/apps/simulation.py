@@ -7,13 +7,14 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from jaxmem import plots
 from jaxmem.circuits import Circuit, Sine, parse_drive
 from jaxmem.circuits.drive import LETTER
 from jaxmem.devices import read_device, write_device
 from jaxmem.output.provenance import provenance_of
 from jaxmem.output.results_folder import check_folder, new_folder
 from jaxmem.output.table import write_csv
-from jaxmem.plots.devices import save, transient_figure
+from jaxmem.plots.devices import transient_figure
 from jaxmem.responses import Transient, linearize, operating_points, solve
 
 
@@ -54,7 +55,7 @@ def simulate(
     notes = list(run.notes)
     with new_folder(out, force=force) as folder:
         write_transient(folder / "transient.csv", run)
-        save(transient_figure(run, drive), folder, "transient")
+        plots.save(transient_figure(run, drive), folder, "transient")
         write_device(folder / "device.toml", circuit.device)
         record = {
             "drive": drive,

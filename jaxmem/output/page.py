@@ -1,6 +1,5 @@
-"""A page of results that stands by itself: a template, numbers, and figures within it."""
+"""A page of results that stands by itself: a template, numbers, and drawings within it."""
 
-import io
 from importlib.resources import files
 from typing import Any
 
@@ -18,15 +17,3 @@ def render(package: str, template: str, **values: Any) -> str:
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(folders), autoescape=True)
     environment.filters["eng"] = lambda value, unit, digits=4: engineering(value, unit, digits)
     return environment.get_template(template).render(**values)
-
-
-def svg(figure: Any) -> str:
-    """A figure of matplotlib as SVG."""
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg")
-    return buffer.getvalue()
-
-
-def inline(drawing: str) -> str:
-    """A drawing without the XML prologue, which HTML has no place for."""
-    return drawing[drawing.index("<svg") :]

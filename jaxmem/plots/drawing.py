@@ -53,15 +53,16 @@ ROLES: dict[str, dict[str, Any]] = {
 }
 # Room in inches at the figure's edges, and between panels with and without numbers there. A layout
 # that matplotlib finds itself draws every text twice.
-LEFT, RIGHT, BOTTOM, TOP, BETWEEN, CLOSE = 0.9, 0.2, 0.55, 0.36, 0.95, 0.12
+LEFT, RIGHT, BOTTOM, TOP, BETWEEN, CLOSE = 0.9, 0.3, 0.55, 0.36, 0.95, 0.12
 
 
 def draw(figure: Figure) -> matplotlib.figure.Figure:
     """A figure as one of matplotlib."""
     panels = list(chain(*figure.rows))
-    scaled = any(isinstance(mark, Map) for panel in panels if panel for mark in panel.marks)
-    made = matplotlib.figure.Figure(figsize=figure.size, layout="constrained" if scaled else None)
-    room: dict[str, Any] = {"width_ratios": figure.widths} | ({} if scaled else _room(figure))
+    # Colour scales and words at an axis want room that only matplotlib knows.
+    wide = any(p.y.names or any(isinstance(m, Map) for m in p.marks) for p in panels if p)
+    made = matplotlib.figure.Figure(figsize=figure.size, layout="constrained" if wide else None)
+    room: dict[str, Any] = {"width_ratios": figure.widths} | ({} if wide else _room(figure))
     axes = made.subplots(len(figure.rows), len(figure.rows[0]), squeeze=False, gridspec_kw=room)
     for ax, panel in zip(axes.ravel(), panels, strict=True):
         draw_panel(ax, panel) if panel else ax.remove()
@@ -93,6 +94,7 @@ def draw_panel(ax: Axes, panel: Panel) -> None:
         return
     if panel.equal:
         ax.set_aspect("equal", adjustable="datalim")
+        ax.margins(0.08)
     for which, axis in (("x", panel.x), ("y", panel.y)):
         _axis(ax, which, axis, panel.equal)
     if small:
@@ -131,7 +133,7 @@ def label_axis(axis: Any, label: str, unit: str = "", ticks: int = 5) -> None:
         return
     axis.set_major_formatter(EngFormatter(unit=shown if prefixes else ""))
     if axis.get_scale() != "log":
-        axis.set_major_locator(MaxNLocator(min(ticks, 9), prune="both" if ticks < 4 else None))
+        axis.set_major_locator(MaxNLocator(min(ticks, 7), steps=(1, 2, 2.5, 5, 10)))
         return
     low, high = np.log10(axis.get_view_interval())
     decades = high - low
@@ -140,7 +142,8 @@ def label_axis(axis: Any, label: str, unit: str = "", ticks: int = 5) -> None:
         axis.set_major_locator(MaxNLocator(4))
         axis.set_minor_locator(NullLocator())
     else:
-        subs = next((s for s in ((1, 2, 5), (1, 3)) if decades * len(s) < ticks + 1), (1,))
+        fits = [s for s in ((1, 2, 3, 5, 7), (1, 2, 5), (1, 3)) if decades * len(s) < ticks + 1]
+        subs = fits[0] if fits else (1,)
         axis.set_major_locator(LogLocator(subs=subs, numticks=max(4, ticks)))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxmem.apps.paper.impedance import BIASES, impedance_of, near_bias
 from jaxmem.apps.paper.oscillation import TAUS, spiking_device
-from jaxmem.apps.paper.panel import Builder, Panel, true
+from jaxmem.apps.paper.panel import Builder, PaperPanel, true
 from jaxmem.apps.paper.transients import PULSES
 from jaxmem.circuits import Circuit, Constant, CurrentDrive, Step
 from jaxmem.devices import paper_device
@@ -18,7 +18,7 @@ from jaxmem.stability import hopf_points, limit_cycle, unstable_count
 U = jnp.linspace(0, 2, 2001)
 
 
-def two_dimensions() -> Panel:
+def two_dimensions() -> PaperPanel:
     """The 2D model has no Hopf point, whatever the voltage."""
     found = most = 0
     for tau_m, tau_d, _ in PULSES.values():
@@ -30,10 +30,10 @@ def two_dimensions() -> Panel:
         true("no unstable eigenvalue at 2,001 voltages from 0 to 2", most == 0),
     )
     shows = "2D has no Hopf point for any voltage"
-    return Panel("c1", shows, {"sets": "those of figure 2"}, checks)
+    return PaperPanel("c1", shows, {"sets": "those of figure 2"}, checks)
 
 
-def no_negative_resistance() -> Panel:
+def no_negative_resistance() -> PaperPanel:
     """The dc curve rises everywhere, and yet the 3D device oscillates."""
     device = spiking_device()
     I = np.asarray(steady_curve(device, U).I)
@@ -43,10 +43,10 @@ def no_negative_resistance() -> Panel:
         true("under I(1) there is a stable limit cycle", bool(cycle.stable)),
     )
     shows = "no negative resistance in the dc curve, and yet 3D oscillates"
-    return Panel("c2", shows, TAUS, checks)
+    return PaperPanel("c2", shows, TAUS, checks)
 
 
-def only_in_between() -> Panel:
+def only_in_between() -> PaperPanel:
     """Re Z is negative at finite frequencies only."""
     u, (tau_m, tau_d, tau_k) = BIASES["4b"]
     Z = impedance_of(near_bias("4b"))
@@ -58,10 +58,10 @@ def only_in_between() -> Panel:
              negative.size > 1 and np.all(np.diff(negative) == 1)),
     )  # fmt: skip
     given = {"u": u, "tau_m": tau_m, "tau_d": tau_d, "tau_k": tau_k}
-    return Panel("c3", "Re Z < 0 at finite frequency only", given, checks)
+    return PaperPanel("c3", "Re Z < 0 at finite frequency only", given, checks)
 
 
-def one_window() -> Panel:
+def one_window() -> PaperPanel:
     """Two Hopf points bound one window of instability."""
     hopf = hopf_points(spiking_device())
     low, high = (float(u) for u in hopf.u[:2])
@@ -73,10 +73,10 @@ def one_window() -> Panel:
         true("none outside", np.all(count[~inside] == 0)),
         true("both onsets are soft", np.all(np.asarray(hopf.l1)[:2] < 0)),
     )
-    return Panel("c4", "two Hopf points bound one window", TAUS, checks)
+    return PaperPanel("c4", "two Hopf points bound one window", TAUS, checks)
 
 
-def to_two_dimensions() -> Panel:
+def to_two_dimensions() -> PaperPanel:
     """As tau_k goes to zero, 3D goes to 2D, in proportion to tau_k."""
     taus = [1e-4, 1e-5, 1e-6]
     flat = dict(tau_m=0.01, tau_d=2.0)
@@ -94,7 +94,7 @@ def to_two_dimensions() -> Panel:
              all(6.7 < a / b < 13.3 for a, b in pairwise(off))),
     )  # fmt: skip
     curves = {"": {"tau_k": np.array(taus), "largest_difference_of_u": np.array(off)}}
-    return Panel("c5", "3D goes to 2D as tau_k goes to zero", flat, checks, curves)
+    return PaperPanel("c5", "3D goes to 2D as tau_k goes to zero", flat, checks, curves)
 
 
 CLAIMS: dict[str, Builder] = {

@@ -5,7 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmem.apps.paper.panel import Builder, Panel, occupation, true
+from jaxmem.apps.paper.panel import Builder, PaperPanel, occupation, true
 from jaxmem.circuits import Circuit, Constant, CurrentDrive
 from jaxmem.devices import Memristor2D, Memristor3D, paper_device
 from jaxmem.responses import equivalent_circuit, linearize, operating_point
@@ -30,7 +30,7 @@ def close(a: Any, b: Any) -> bool:
     return bool(np.abs(a - b).max() <= 1e-12 * np.abs(b).max())
 
 
-def dynamic() -> Panel:
+def dynamic() -> PaperPanel:
     """Equations 1, 2, 11, 12: the rates of all states, away from rest."""
     flat, full = both_devices()
     rows: dict[str, list[bool]] = {"1": [], "2": [], "11": [], "12": []}
@@ -54,10 +54,12 @@ def dynamic() -> Panel:
         "12": "(12) tau_k df/dt = (1 - f) - exp(-(u - V_T)/V_m) f",
     }  # fmt: skip
     checks = tuple(true(says[n], all(found)) for n, found in rows.items())
-    return Panel("q1", "the rates of u, i_c and f at four voltages, away from rest", TAUS, checks)
+    return PaperPanel(
+        "q1", "the rates of u, i_c and f at four voltages, away from rest", TAUS, checks
+    )
 
 
-def rest() -> Panel:
+def rest() -> PaperPanel:
     """Equations 4, 5, 7 to 10, 15: rest and its elements."""
     flat, full = both_devices()
     rows: dict[str, list[bool]] = {}
@@ -81,10 +83,10 @@ def rest() -> Panel:
         note("(15) L_k = f tau_k R_a", e.L_k, f * TAU_K * R_a)
         note("(17) R_c = -(L_k L_d/R_a) omega^2", e.R_c(3.0), -f * TAU_K * TAU_D * R_a * 9.0)
     checks = tuple(true(says, all(found)) for says, found in rows.items())
-    return Panel("q2", "rest and the elements at four voltages", TAUS, checks)
+    return PaperPanel("q2", "rest and the elements at four voltages", TAUS, checks)
 
 
-def small_signal() -> Panel:
+def small_signal() -> PaperPanel:
     """Equations 6, 13, 14, 18, 20 to 22: impedance, Jacobian and polynomial."""
     flat, full = both_devices()
     s = 1j * np.geomspace(1e-3, 1e4, 201)
@@ -115,7 +117,7 @@ def small_signal() -> Panel:
         note("(21) c1", c1, 1 / (T[0] * T[1]) + 1 / (T[0] * T[2]) + 1 / (T[1] * T[2]))
         note("(22) c2", c2, np.sum(1 / T))
     checks = tuple(true(says, all(found)) for says, found in rows.items())
-    return Panel("q3", "impedance, Jacobian and polynomial at four voltages", TAUS, checks)
+    return PaperPanel("q3", "impedance, Jacobian and polynomial at four voltages", TAUS, checks)
 
 
 EQUATIONS: dict[str, Builder] = {

@@ -7,13 +7,22 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from matplotlib.axes import Axes
 
 from jaxmem.apps.paper.impedance import BIASES, growth, impedance_of, near_bias
 from jaxmem.apps.paper.oscillation import crossings, printed_and_exact
-from jaxmem.apps.paper.panel import Builder, Check, Panel, near, occupation, root, true
+from jaxmem.apps.paper.panel import Builder, Check, PaperPanel, near, occupation, root, true
 from jaxmem.devices import Memristor3D, paper_device
-from jaxmem.plots.devices import ANSWER, STIMULUS
+from jaxmem.plots.figure import (
+    ANSWER,
+    BLACK,
+    STIMULUS,
+    AbstractMark,
+    Curve,
+    Note,
+    Panel,
+    PlotAxis,
+    Rule,
+)
 from jaxmem.responses import equivalent_circuit, linearize, operating_point
 from jaxmem.stability import unstable_count
 
@@ -29,7 +38,7 @@ SETS = {
 }
 
 
-def printed_polynomial() -> Panel:
+def printed_polynomial() -> PaperPanel:
     """The printed equation 20 lacks 1/(f tau_m tau_d tau_k)."""
     checks: list[Check] = []
     rows = []
@@ -54,23 +63,25 @@ def printed_polynomial() -> Panel:
         rows.append([*window, *(lost or [np.nan, np.nan])])
     table = np.array(rows)
 
-    def draw(ax: Axes) -> None:
-        for k, letters in enumerate(SETS.values()):
-            V_T, V_m = letters[3], letters[4]
-            x = (table[k] - V_T) / V_m
-            ax.plot(x[:2], [k, k], color=ANSWER, lw=7, solid_capstyle="butt")
-            ax.plot(x[2:], [k, k], color="k", lw=2.5, solid_capstyle="butt")
-            if np.isnan(x[2]):
-                ax.text(x[1] + 0.15, k, "lost in print", va="center", fontsize="small")
-        ax.set_yticks(range(len(SETS)), list(SETS))
-        ax.set(xlabel=r"$(u - V_T)/V_m$", ylim=(-0.6, len(SETS) - 0.4))
-        ax.set_title("unstable window: exact (wide), printed (black)", fontsize="medium")
-
+    marks: list[AbstractMark] = []
+    for k, letters in enumerate(SETS.values()):
+        x = (table[k] - letters[3]) / letters[4]
+        marks += [
+            Curve(x[:2], [k, k], "line", 7, colour=ANSWER),
+            Curve(x[2:], [k, k], "line", 2.5, colour=BLACK),
+        ]
+        if np.isnan(x[2]):
+            marks.append(Note("lost in print", (float(x[1]) + 0.15, k)))
+    drawn = Panel(
+        marks, PlotAxis(r"$(u - V_T)/V_m$"),
+        PlotAxis(limits=(-0.6, len(SETS) - 0.4), names=list(SETS)),
+        "unstable window: exact (wide), printed (black)",
+    )  # fmt: skip
     columns = ("u_low", "u_high", "u_low_printed", "u_high_printed")
     curves = {"": {"set": np.array(list(SETS))}}
     curves[""] |= {name: table[:, k] for k, name in enumerate(columns)}
     shows = "equation 20 lacks the term 1/(f tau_m tau_d tau_k)"
-    return Panel("e1", shows, {"sets": list(SETS)}, tuple(checks), curves, draw, (5.6, 3.4))
+    return PaperPanel("e1", shows, {"sets": list(SETS)}, tuple(checks), curves, drawn, (5.6, 3.4))
 
 
 def eigenvalues(letters, u) -> Any:
@@ -87,7 +98,7 @@ def eigenvalues(letters, u) -> Any:
     return np.linalg.eigvals(np.array(J) * size / size[:, None])
 
 
-def literal_activation() -> Panel:
+def literal_activation() -> PaperPanel:
     """Equation 12 without the parentheses round u - V_T has no threshold."""
     u = np.linspace(0, 1.6, 801)
     meant = occupation(u)
@@ -99,19 +110,20 @@ def literal_activation() -> Panel:
         true("taken literally, f exceeds 0.99999999 at all voltages", literal.min() > 0.99999999),
     )  # fmt: skip
 
-    def draw(ax: Axes) -> None:
-        ax.plot(u, literal, color="k", lw=1.2, ls="--", label="(12) as printed")
-        ax.plot(u, meant, color=ANSWER, lw=1.6, label=r"$-(u - V_T)/V_m$")
-        ax.set(xlabel="u", ylabel="f at rest", ylim=(-0.05, 1.1))
-        ax.legend(frameon=False, fontsize="small", loc="center left")
-        ax.set_title("the exponent of equation 12", fontsize="medium")
-
+    drawn = Panel(
+        [
+            Curve(u, literal, "dashed", label="(12) as printed", colour=BLACK),
+            Curve(u, meant, label=r"$-(u - V_T)/V_m$", colour=ANSWER),
+        ],
+        PlotAxis("u"), PlotAxis("f at rest", limits=(-0.05, 1.1)), "the exponent of equation 12",
+        legend="center left",
+    )  # fmt: skip
     curves = {"": {"u": u, "f_meant": meant, "f_literal": literal}}
     shows = "equation 12 is printed without the parentheses round u - V_T"
-    return Panel("e2", shows, {"V_T": 1.0, "V_m": 0.05}, checks, curves, draw)
+    return PaperPanel("e2", shows, {"V_T": 1.0, "V_m": 0.05}, checks, curves, drawn)
 
 
-def chord() -> Panel:
+def chord() -> PaperPanel:
     """R_dc of equation 9 is differential; the voltage at rest needs the chord."""
     device = paper_device()
     point = operating_point(device, I=6.0)
@@ -123,10 +135,10 @@ def chord() -> Panel:
         true("R_dc I is not u: it is less than an eighth of it", 6 * R_dc < float(point.u) / 8),
     )
     shows = "(9) is a differential resistance: the voltage at rest needs the chord"
-    return Panel("e3", shows, {"I": 6.0}, checks)
+    return PaperPanel("e3", shows, {"I": 6.0}, checks)
 
 
-def caption_of_figure_3() -> Panel:
+def caption_of_figure_3() -> PaperPanel:
     """The rest of figure 3 is not I_tot(V_app)."""
     device = paper_device(R_s=0.1)
     by_caption = float(device.steady_current(1.5))
@@ -141,10 +153,10 @@ def caption_of_figure_3() -> Panel:
         true("both agree with a root found by hand", abs(float(point.u) - u) < 1e-12),
     )
     shows = "the caption of figure 3 takes I_tot(V_app); the equilibrium solves V = R_s I(u) + u"
-    return Panel("e4", shows, {"V": 1.5, "R_s": 0.1}, checks)
+    return PaperPanel("e4", shows, {"V": 1.5, "R_s": 0.1}, checks)
 
 
-def necessary_not_sufficient() -> Panel:
+def necessary_not_sufficient() -> PaperPanel:
     """Negative Re Z does not make a device oscillate: it says that some capacitance would."""
     u, (tau_m, tau_d, tau_k) = BIASES["4b"]
     assert tau_k is not None
@@ -171,25 +183,25 @@ def necessary_not_sufficient() -> Panel:
     )  # fmt: skip
     here = growth(near_bias("4b"))
 
-    def draw(ax: Axes) -> None:
-        ax.semilogx(C, largest, color=ANSWER, lw=1.6)
-        ax.axhline(0, color=STIMULUS, lw=0.8)
-        ax.plot(tau_m, here, "o", color="k", ms=5)
-        ax.annotate("4b", (tau_m, here), xytext=(6, -12), textcoords="offset points")
-        ax.axvline(needed, color=STIMULUS, lw=0.8, ls=":")
-        ax.set(xlabel="total parallel capacitance ($R_b$ = 1)", ylabel="largest Re λ")
-        ax.set_title("at the bias of 4b it oscillates above zero", fontsize="medium")
-
+    drawn = Panel(
+        [
+            Rule("y", 0.0), Rule("x", needed, role="dotted", colour=STIMULUS),
+            Curve(C, largest, colour=ANSWER), Curve([tau_m], [here], "mark", colour=BLACK),
+            Note("4b", (tau_m, here), (6, -12)),
+        ],
+        PlotAxis("total parallel capacitance ($R_b$ = 1)", scale="log"), PlotAxis("largest Re λ"),
+        "at the bias of 4b it oscillates above zero",
+    )  # fmt: skip
     shows = (
         "figure 4b: Re Z < 0 is necessary, not sufficient; the total parallel capacitance that "
         f"would make it spike is {needed:.4g} (it has {tau_m:g})"
     )
     given = {"u": u, "tau_m": tau_m, "tau_d": tau_d, "tau_k": tau_k}
     curves = {"": {"C": C, "unstable": counts.astype(float), "largest_real_part": largest}}
-    return Panel("e5", shows, given, checks, curves, draw)
+    return PaperPanel("e5", shows, given, checks, curves, drawn)
 
 
-def underdamped() -> Panel:
+def underdamped() -> PaperPanel:
     """The oscillations that the text calls overdamped are underdamped."""
     ratios = {}
     for name, (tau_m, tau_d) in {"2h": (1.0, 1.0), "2l": (10.0, 5.0), "2m": (10.0, 2.0)}.items():
@@ -202,7 +214,7 @@ def underdamped() -> Panel:
         for name, ratio in ratios.items()
     )
     shows = "“overdamped” oscillations are underdamped: their eigenvalues are complex"
-    return Panel("e6", shows, {"damping ratio": ratios}, checks)
+    return PaperPanel("e6", shows, {"damping ratio": ratios}, checks)
 
 
 ERRATA: dict[str, Builder] = {

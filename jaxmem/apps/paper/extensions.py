@@ -5,13 +5,12 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from matplotlib.axes import Axes
 
-from jaxmem.apps.paper.panel import Builder, Panel, near, occupation, root, true
+from jaxmem.apps.paper.panel import Builder, PaperPanel, near, occupation, root, true
 from jaxmem.apps.paper.transients import R_S
 from jaxmem.circuits import Circuit, PulseTrain, Triangle, VoltageDrive
 from jaxmem.devices import Memristor3D, paper_device
-from jaxmem.plots.devices import ANSWER, SHADES, STIMULUS
+from jaxmem.plots.figure import ANSWER, BLACK, SHADES, STIMULUS, Curve, Inset, Panel, PlotAxis, Rule
 from jaxmem.responses import equivalent_circuit, operating_point, solve
 from jaxmem.stability import hopf_points, loop_gain
 
@@ -26,7 +25,7 @@ def slow_current(u):
     return 10 * occupation(u)
 
 
-def crossover() -> Panel:
+def crossover() -> PaperPanel:
     """Slow loops turn from capacitive to inductive where C_lf = 0."""
     device = paper_device(tau_m=LOOP[0], tau_d=LOOP[1])
     u = np.linspace(0.3, 0.7, 801)
@@ -56,19 +55,22 @@ def crossover() -> Panel:
         true("the slowest loop crosses within a twentieth of V_m of it", off[-1] < 0.05 * 0.05),
     )  # fmt: skip
 
-    def draw(ax: Axes) -> None:
-        for curve, rate, colour in zip(curves.values(), RATES, SHADES, strict=True):
-            ax.plot(u, curve["C"], color=colour, lw=1.4, label=f"loop at {rate:g}")
-        ax.plot(u, C_lf, color="k", lw=1, ls="--", label=r"$C_{lf}(u)$")
-        ax.axhline(0, color=STIMULUS, lw=0.8)
-        ax.axvline(predicted, color=STIMULUS, lw=0.8, ls=":")
-        ax.set(xlabel="u", ylabel=r"$(I_{up} - I_{down})/2v$", xlim=(0.3, 0.6), ylim=(-0.04, 0.013))
-        ax.legend(frameon=False, fontsize="small", loc="lower left")
-        ax.set_title("capacitive above zero, inductive below", fontsize="medium")
-
+    loops = [
+        Curve(u, curve["C"], label=f"loop at {rate:g}", colour=colour)
+        for curve, rate, colour in zip(curves.values(), RATES, SHADES, strict=True)
+    ]
+    lines = [
+        Curve(u, C_lf, "dashed", label=r"$C_{lf}(u)$", colour=BLACK), Rule("y", 0.0),
+        Rule("x", predicted, role="dotted", colour=STIMULUS),
+    ]  # fmt: skip
+    drawn = Panel(
+        [*loops, *lines], PlotAxis("u", limits=(0.3, 0.6)),
+        PlotAxis(r"$(I_{up} - I_{down})/2v$", limits=(-0.04, 0.013)),
+        "capacitive above zero, inductive below", legend="lower left",
+    )  # fmt: skip
     shows = f"slow loops cross where C_lf = 0, at u = {predicted:.4f}"
     given = {"tau_m": LOOP[0], "tau_d": LOOP[1], "rates": RATES}
-    return Panel("b1", shows, given, checks, curves, draw)
+    return PaperPanel("b1", shows, given, checks, curves, drawn)
 
 
 def relax(start: float, u: float, time: float) -> float:
@@ -97,7 +99,7 @@ def train(levels: list[float]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.n
     return t, np.asarray(run.V), np.asarray(run.state("i_c")), np.array(closed)
 
 
-def facilitation() -> Panel:
+def facilitation() -> PaperPanel:
     """The second of two pulses meets what the first one left."""
     periods = np.array([0.25, 0.5, 1.0, 2.0, 4.0, 8.0])
     device = paper_device(tau_m=0.01, tau_d=TAU_D)
@@ -120,21 +122,22 @@ def facilitation() -> Panel:
         true("the second pulse is always the stronger one", np.all(seen > 1)),
     )
 
-    def draw(ax: Axes) -> None:
-        x = np.geomspace(0.2, 10, 200)
-        ax.semilogx(x, 1 + np.exp(-x / TAU_D), color=STIMULUS, lw=1.6, label="closed form")
-        ax.semilogx(periods, seen, "o", color=ANSWER, label="simulated")
-        ax.set(xlabel="time between the pulses", ylabel="second gain / first")
-        ax.legend(frameon=False, fontsize="small")
-        ax.set_title("paired-pulse facilitation", fontsize="medium")
-
+    x = np.geomspace(0.2, 10, 200)
+    drawn = Panel(
+        [
+            Curve(x, 1 + np.exp(-x / TAU_D), label="closed form", colour=STIMULUS),
+            Curve(periods, seen, "mark", label="simulated", colour=ANSWER),
+        ],
+        PlotAxis("time between the pulses", scale="log"), PlotAxis("second gain / first"),
+        "paired-pulse facilitation",
+    )  # fmt: skip
     curves = {"": {"period": periods, "simulated": seen, "closed_form": closed}}
     given = {"tau_d": TAU_D, "base": BASE, "pulse": UP, "width": WIDTH}
-    return Panel("b2", "a second pulse finds the device more conducting", given, checks, curves,
-                 draw)  # fmt: skip
+    shows = "a second pulse finds the device more conducting"
+    return PaperPanel("b2", shows, given, checks, curves, drawn)
 
 
-def plasticity() -> Panel:
+def plasticity() -> PaperPanel:
     """Trains of high pulses raise the conductance, trains of low ones lower it."""
     t, V, i, closed = train([UP] * COUNT + [DOWN] * COUNT)
     ends = np.arange(2 * COUNT) * PERIOD + WIDTH
@@ -151,25 +154,24 @@ def plasticity() -> Panel:
              seen[-1] < slow_current(BASE) < relax(seen[COUNT - 1], BASE, COUNT * PERIOD)),
     )  # fmt: skip
 
-    def draw(ax: Axes) -> None:
-        ax.plot(t, i, color=ANSWER, lw=1.3)
-        ax.plot(ends, closed, ".", color="k", ms=5, label="closed form")
-        ax.set(xlabel="t", ylabel=r"$i_c$", ylim=(0.5, 1.08 * i.max()))
-        twin = ax.twinx()
-        twin.plot(t, V, color=STIMULUS, lw=0.9)
-        twin.set(ylabel="V", ylim=(0.75, 1.6))
-        ax.set_zorder(1)
-        ax.patch.set_visible(False)
-        ax.legend(frameon=False, fontsize="small", loc="upper right")
-        ax.set_title("potentiation, then depression", fontsize="medium")
-
+    hidden = PlotAxis(numbers=False)
+    pulses = Panel([Curve(t, V, "thin", colour=STIMULUS)], hidden, hidden, "V, from 0.8 to 1")
+    drawn = Panel(
+        [
+            Curve(t, i, colour=ANSWER),
+            Curve(ends, closed, "mark", 2.5, label="closed form", colour=BLACK),
+            Inset((0.045, 0.74, 0.91, 0.16), pulses),
+        ],
+        PlotAxis("t"), PlotAxis(r"$i_c$", limits=(0.5, 1.6 * float(i.max()))),
+        "potentiation, then depression", legend="lower center",
+    )  # fmt: skip
     curves = {"": {"t": t, "V": V, "i_c": i}, "ends": {"t": ends, "i_c": seen, "closed": closed}}
     given = {"tau_d": TAU_D, "base": BASE, "up": UP, "down": DOWN, "width": WIDTH, "period": PERIOD}
-    return Panel("b3", "trains of pulses raise and lower the conductance", given, checks, curves,
-                 draw)  # fmt: skip
+    shows = "trains of pulses raise and lower the conductance"
+    return PaperPanel("b3", shows, given, checks, curves, drawn)
 
 
-def behind_a_resistance() -> Panel:
+def behind_a_resistance() -> PaperPanel:
     """The circuit of figure 3 can never spike: its loop gain is too small."""
     R = R_S / (1 + R_S)
     gain = R * 10 / 0.05
@@ -200,7 +202,7 @@ def behind_a_resistance() -> Panel:
         true("and two behind 1.02 of it", with_equal_lags(1.02 * enough) == 2),
     )  # fmt: skip
     shows = "under voltage through R_s = 0.1 no device of the paper can spike: G = 18.2 < 32"
-    return Panel("b4", shows, {"R_s": R_S}, checks)
+    return PaperPanel("b4", shows, {"R_s": R_S}, checks)
 
 
 EXTENSIONS: dict[str, Builder] = {

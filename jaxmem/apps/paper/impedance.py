@@ -5,11 +5,20 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from matplotlib.axes import Axes
 
-from jaxmem.apps.paper.panel import Builder, Panel, near, occupation, true
+from jaxmem.apps.paper.panel import Builder, PaperPanel, near, occupation, true
 from jaxmem.devices import paper_device
-from jaxmem.plots.devices import ANSWER, STIMULUS, circuit_drawing, nyquist_axes
+from jaxmem.plots.figure import (
+    ANSWER,
+    STIMULUS,
+    AbstractMark,
+    CircuitDiagram,
+    Curve,
+    Note,
+    Panel,
+    Rule,
+    nyquist_axes,
+)
 from jaxmem.responses import Linearised, equivalent_circuit, linearize
 
 # u, [tau_m, tau_d, tau_k]: our sets; without tau_k the 2D device.
@@ -45,7 +54,7 @@ def least(y: np.ndarray) -> tuple[float, float]:
     return float(c - b**2 / (4 * a)), float(OMEGA[k] * np.exp(-b / (2 * a)))
 
 
-def plane_panel(name: str) -> Panel:
+def plane_panel(name: str) -> PaperPanel:
     """Impedance in the complex plane."""
     u, (tau_m, tau_d, tau_k) = BIASES[name]
     here = near_bias(name)
@@ -85,34 +94,27 @@ def plane_panel(name: str) -> Panel:
                  growth(here) < 0), zero,
         ]  # fmt: skip
 
-    def draw(ax: Axes) -> None:
-        if name == "4b":
-            ax.axvspan(1.3 * Z.real.min(), 0, color="0.92", zorder=0)
-        for label, other in lines:
-            ax.plot(other.real, -other.imag, color=STIMULUS, lw=3, label=label)
-        ax.plot(Z.real, -Z.imag, color=ANSWER, lw=1.5, label="3D" if lines else None)
-        for exponent in range(4):
-            k = np.argmin(np.abs(np.log10(OMEGA) - exponent))
-            ax.plot(Z.real[k], -Z.imag[k], "o", color=ANSWER, ms=3.5)
-            ax.annotate(
-                f"$10^{{{exponent}}}$", (Z.real[k], -Z.imag[k]), xytext=(4, 4),
-                textcoords="offset points", fontsize="x-small", color="0.3",
-            )  # fmt: skip
-        ax.margins(0.1)
-        nyquist_axes(ax, "R_b")
-        if lines:
-            ax.legend(frameon=False, fontsize="small")
-        inner = ", ".join(f"{x:g}" for x in (tau_m, tau_d, tau_k) if x is not None)
-        ax.set_title(f"{name}   u = {u:g}, [{inner}]", fontsize="medium", loc="left")
-
+    marks: list[AbstractMark] = [Rule("y", 0.0)]
+    if name == "4b":
+        marks.append(Rule("x", 1.3 * Z.real.min(), 0.0))
+    for label, other in lines:
+        marks.append(Curve(other.real, -other.imag, "line", 3, label=label, colour=STIMULUS))
+    marks.append(Curve(Z.real, -Z.imag, label="3D" if lines else ""))
+    for exponent in range(4):
+        k = np.argmin(np.abs(np.log10(OMEGA) - exponent))
+        x, y = float(Z.real[k]), float(-Z.imag[k])
+        marks += [Curve([x], [y], "mark"), Note(f"$10^{{{exponent}}}$", (x, y), (5, 7))]
+    inner = ", ".join(f"{x:g}" for x in (tau_m, tau_d, tau_k) if x is not None)
+    title = f"{name}   u = {u:g}, [{inner}]"
+    drawn = Panel(marks, title=title, colour=ANSWER, **nyquist_axes("R_b"))
     given = {"u": u, "tau_m": tau_m, "tau_d": tau_d} | ({"tau_k": tau_k} if tau_k else {})
     curves = {"": {"omega": OMEGA, "Re_Z": Z.real, "Im_Z": Z.imag}}
     for label, other in lines:
         curves[label] = {"omega": OMEGA, "Re_Z": other.real, "Im_Z": other.imag}
-    return Panel(name, shows, given, tuple(checks), curves, draw, size=(4.6, 3.8))
+    return PaperPanel(name, shows, given, tuple(checks), curves, drawn, size=(4.6, 3.8))
 
 
-def circuit_panel(name: str) -> Panel:
+def circuit_panel(name: str) -> PaperPanel:
     """The equivalent circuit with its elements at the bias of the panel beside it."""
     beside = {"1c": "1d", "1e": "1f"}[name]
     u, (tau_m, tau_d, tau_k) = BIASES[beside]
@@ -139,15 +141,12 @@ def circuit_panel(name: str) -> Panel:
         "R_b": 1.0, "C_m": tau_m, "R_a": float(found.R_a), "L_d": float(found.L_d),
     } | ({"L_k": float(found.L_k)} if slow else {})  # fmt: skip
 
-    def draw(ax: Axes) -> None:
-        circuit_drawing(ax, values, second_order=slow)
-        model = "3D" if slow else "2D"
-        ax.set_title(f"{name}   {model}, at u = {u:g}", fontsize="medium", loc="left")
-
+    model = "3D" if slow else "2D"
+    drawn = Panel([CircuitDiagram(values)], title=f"{name}   {model}, at u = {u:g}")
     shows = "the chemical inductor beside R_b and C_m" + (", with a second lag" if slow else "")
     given = {"u": u, "tau_m": tau_m, "tau_d": tau_d} | ({"tau_k": tau_k} if slow else {})
     table = {k: np.array([v]) for k, v in values.items()}
-    return Panel(name, shows, given, tuple(checks), {"": table}, draw, size=(5.4, 3.4))
+    return PaperPanel(name, shows, given, tuple(checks), {"": table}, drawn, size=(5.4, 3.4))
 
 
 PANELS: dict[str, Builder] = {

@@ -6,12 +6,21 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from matplotlib.axes import Axes
 
-from jaxmem.apps.paper.panel import Builder, Panel, near, occupation, root, true
+from jaxmem.apps.paper.panel import Builder, PaperPanel, near, occupation, root, true
 from jaxmem.circuits import Circuit, Constant, CurrentDrive, Step
 from jaxmem.devices import Memristor3D, paper_device
-from jaxmem.plots.devices import ANSWER, SHADES, STIMULUS
+from jaxmem.plots.figure import (
+    ANSWER,
+    SHADES,
+    STIMULUS,
+    AbstractMark,
+    Curve,
+    Note,
+    Panel,
+    PlotAxis,
+    Rule,
+)
 from jaxmem.responses import linearize, solve
 from jaxmem.stability import cycle_branch, hopf_points, limit_cycle
 
@@ -76,7 +85,7 @@ def last_period(t: np.ndarray, u: np.ndarray) -> float:
     return float(at[-1] - at[-2])
 
 
-def criterion_panel() -> Panel:
+def criterion_panel() -> PaperPanel:
     """c0 against c1 c2: the device at rest is unstable where c0 is larger."""
     u = np.linspace(0.7, 1.35, 1301)
     c = printed_and_exact(spiking_device(), u)
@@ -91,21 +100,22 @@ def criterion_panel() -> Panel:
              int(hopf.found) == 2 and np.allclose(hopf.u[:2], exact, rtol=1e-10)),
     )  # fmt: skip
 
-    def draw(ax: Axes) -> None:
-        ax.axvspan(*exact, color="0.93", zorder=0)
-        ax.semilogy(u, c["c0"], color=ANSWER, lw=1.6, label=r"$c_0$")
-        ax.semilogy(u, c["c1"] * c["c2"], color=STIMULUS, lw=1.6, label=r"$c_1 c_2$")
-        ax.semilogy(u, c["c0_printed"], color=ANSWER, lw=1, ls=":", label=r"$c_0$ as printed")
-        ax.set(xlabel="u", xlim=(0.7, 1.35), ylim=(3, 1e4))
-        ax.legend(frameon=False, fontsize="small")
-        ax.set_title("5a   unstable where shaded", fontsize="medium", loc="left")
-
+    drawn = Panel(
+        [
+            Rule("x", exact[0], exact[-1]),
+            Curve(u, c["c0"], label=r"$c_0$", colour=ANSWER),
+            Curve(u, c["c1"] * c["c2"], label=r"$c_1 c_2$", colour=STIMULUS),
+            Curve(u, c["c0_printed"], "dotted", label=r"$c_0$ as printed", colour=ANSWER),
+        ],
+        PlotAxis("u", limits=(0.7, 1.35)), PlotAxis("", "", "log", (3, 1e4)),
+        "5a   unstable where shaded",
+    )  # fmt: skip
     curves = {"": {"u": u} | c}
     shows = "c0 exceeds c1 c2 between two Hopf points"
-    return Panel("5a", shows, TAUS, checks, curves, draw)
+    return PaperPanel("5a", shows, TAUS, checks, curves, drawn)
 
 
-def spikes_panel() -> Panel:
+def spikes_panel() -> PaperPanel:
     """u(t) from rest under three currents of the window."""
     checks, device = [], spiking_device()
     for name, text in LEVELS.items():
@@ -118,21 +128,25 @@ def spikes_panel() -> Panel:
             near(f"period under I({name}), of the limit cycle", cycle.period, text),
         ]
 
-    def draw(ax: Axes) -> None:
-        for k, (name, colour) in enumerate(zip(LEVELS, SHADES, strict=True)):
-            t, u, _ = runs()[name]
-            shown = t <= 30
-            ax.plot(t[shown], u[shown] + 5 * k, color=colour, lw=1.2)
-            ax.axhline(1 + 5 * k, color=STIMULUS, lw=0.6, ls=":", zorder=0)
-            ax.text(30.3, 1 + 5 * k, f"I({name})", color=colour, fontsize="small", va="center")
-        ax.set(xlabel="t", ylabel="u, each shifted by 5", xlim=(-1, 35))
-        ax.set_title("5b   from rest", fontsize="medium", loc="left")
-
+    marks: list[AbstractMark] = []
+    for k, (name, colour) in enumerate(zip(LEVELS, SHADES, strict=True)):
+        t, u, _ = runs()[name]
+        shown = t <= 30
+        marks += [
+            Rule("y", 1.0 + 5 * k, role="dotted", colour=STIMULUS),
+            Curve(t[shown], u[shown] + 5 * k, colour=colour),
+            Note(f"I({name})", (30.3, 1.0 + 5 * k), colour=colour),
+        ]
+    drawn = Panel(
+        marks, PlotAxis("t", limits=(-1, 35)), PlotAxis("u, each shifted by 5"), "5b   from rest"
+    )
     curves = {f"u_{n}": {"t": t, "u": u, "i_c": i} for n, (t, u, i) in runs().items()}
-    return Panel("5b", "from rest the device spikes for ever", TAUS, tuple(checks), curves, draw)
+    return PaperPanel(
+        "5b", "from rest the device spikes for ever", TAUS, tuple(checks), curves, drawn
+    )
 
 
-def cycles_panel() -> Panel:
+def cycles_panel() -> PaperPanel:
     """The trajectories in the plane of u and i_c; the branch of cycles as a table."""
     branch = cycle_branch(spiking_device())
     u = np.linspace(-2.5, 4.5, 1401)
@@ -151,22 +165,23 @@ def cycles_panel() -> Panel:
              bool(np.all(np.asarray(branch.stable)[: int(branch.count)]))),
     )  # fmt: skip
 
-    def draw(ax: Axes) -> None:
-        ax.plot(u, rest, color=STIMULUS, lw=1.2, label="at rest")
-        for (name, (t, v, i)), colour in zip(runs().items(), SHADES, strict=True):
-            ax.plot(v[t < END / 2], i[t < END / 2], color=colour, lw=0.5, alpha=0.5)
-            late = t > END - 6
-            ax.plot(v[late], i[late], color=colour, lw=1.8, label=f"I({name})")
-        ax.set(xlabel="u", ylabel=r"$i_c$", xlim=(-2.6, 4.6), ylim=(-0.4, 10.6))
-        ax.legend(frameon=False, fontsize="small", loc="center right")
-        ax.set_title("5c   limit cycles", fontsize="medium", loc="left")
-
+    marks: list[AbstractMark] = [Curve(u, rest, label="at rest", colour=STIMULUS)]
+    for (name, (t, v, i)), colour in zip(runs().items(), SHADES, strict=True):
+        early, late = t < END / 2, t > END - 6
+        marks += [
+            Curve(v[early], i[early], "thin", 0.3, colour=colour),
+            Curve(v[late], i[late], "line", 2, label=f"I({name})", colour=colour),
+        ]
+    drawn = Panel(
+        marks, PlotAxis("u", limits=(-2.6, 4.6)), PlotAxis(r"$i_c$", limits=(-0.4, 10.6)),
+        "5c   limit cycles", legend="center right",
+    )  # fmt: skip
     n = int(branch.count)
     names = ("drive", "period", "u_max", "u_min", "multiplier")
     curves = {"branch": {k: np.asarray(getattr(branch, k))[:n] for k in names}}
     curves |= {f"u_{name}": {"u": v, "i_c": i} for name, (_, v, i) in runs().items()}
     curves["rest"] = {"u": u, "i_c": rest}
-    return Panel("5c", "each trajectory closes on a limit cycle", TAUS, checks, curves, draw)
+    return PaperPanel("5c", "each trajectory closes on a limit cycle", TAUS, checks, curves, drawn)
 
 
 PANELS: dict[str, Builder] = {"5a": criterion_panel, "5b": spikes_panel, "5c": cycles_panel}

@@ -1,15 +1,16 @@
-"""What a panel is: curves, what the paper says of them as numbers, and how it is drawn."""
+"""What a panel of the paper is: curves, what is said of them as numbers, what is drawn."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
 from scipy.optimize import brentq
 
-# A curve is a table: names of its columns, and the columns.
-Curve = Mapping[str, np.ndarray]
+from jaxmem.plots.figure import Panel
+
+# A curve as it is written: names of its columns, and the columns.
+Table = Mapping[str, np.ndarray]
 
 
 class Check(NamedTuple):
@@ -44,12 +45,12 @@ class Check(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Panel:
+class PaperPanel:
     """One lettered panel of the paper, or one statement of it, computed.
 
     - `name`: the paper's, as "2k". `shows`: what is to be seen, in words.
     - `given`: the parameter set, in the paper's units.
-    - `curves`: what is written as CSV, by name; `draw` puts them into axes.
+    - `curves`: what is written as CSV, by name; `drawn`: what is shown of them.
     - `size`: of the figure when the panel stands alone, in inches.
     """
 
@@ -57,8 +58,8 @@ class Panel:
     shows: str
     given: Mapping[str, Any]
     checks: tuple[Check, ...]
-    curves: Mapping[str, Curve] = field(default_factory=dict)
-    draw: Callable[[Axes], None] | None = None
+    curves: Mapping[str, Table] = field(default_factory=dict)
+    drawn: Panel | None = None
     size: tuple[float, float] = (4.6, 3.4)
 
     @property
@@ -67,7 +68,7 @@ class Panel:
         return all(check.passed for check in self.checks)
 
 
-Builder = Callable[[], Panel]
+Builder = Callable[[], PaperPanel]
 
 
 def occupation(u: Any, V_T: float = 1.0, V_m: float = 0.05) -> Any:

@@ -4,11 +4,11 @@ import json
 from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure
 
+from jaxmem import plots
 from jaxmem.apps.paper import (
     claims,
     equations,
@@ -19,12 +19,13 @@ from jaxmem.apps.paper import (
     steady,
     transients,
 )
-from jaxmem.apps.paper.panel import Builder, Panel, true
-from jaxmem.output.page import inline, render, svg
+from jaxmem.apps.paper.panel import Builder, PaperPanel, true
+from jaxmem.output.page import render
 from jaxmem.output.provenance import provenance_of
 from jaxmem.output.reporter import Reporter, Silent
 from jaxmem.output.results_folder import check_folder, new_folder
 from jaxmem.output.table import write_csv
+from jaxmem.plots.figure import Figure
 
 PANELS: dict[str, Builder] = {
     **steady.PANELS, **impedance.PANELS, **transients.PANELS, **oscillation.PANELS,
@@ -56,7 +57,7 @@ class Reproduction(NamedTuple):
     """The page, and the panels in the order in which they were made."""
 
     page: Path
-    panels: tuple[Panel, ...]
+    panels: tuple[PaperPanel, ...]
 
     @property
     def passed(self) -> bool:
@@ -85,7 +86,7 @@ def reproduce(
     check_folder(out, force=force)
     step = (progress or Silent()).step
     chosen = _chosen(names)
-    panels: list[Panel] = []
+    panels: list[PaperPanel] = []
     for k, name in enumerate(chosen):
         step("computing", k, len(chosen))
         panels.append(_build(name))
@@ -96,21 +97,15 @@ def reproduce(
         for k, panel in enumerate(panels):
             step("drawing", k, len(panels))
             _write_curves(folder, panel)
-            if panel.draw is not None:
-                figure = Figure(figsize=panel.size, layout="constrained")
-                panel.draw(figure.subplots())
-                drawings[panel.name] = _save(figure, folder, panel.name)
+            if panel.drawn is not None:
+                figure = Figure([[panel.drawn]], panel.size)
+                drawings[panel.name] = plots.save(figure, folder, panel.name)
+        shown = {panel.name: panel.drawn for panel in panels if panel.drawn is not None}
         for title, (mosaic, size) in FIGURES.items():
-            if all(name in made for row in mosaic for name in row if name != "."):
-                if any(made[str(n)].draw is None for row in mosaic for n in row if n != "."):
-                    continue
-                figure = Figure(figsize=size, layout="constrained")
-                axes: Any = figure.subplot_mosaic(cast(Any, mosaic))
-                for name, ax in axes.items():
-                    draw = made[str(name)].draw
-                    assert draw is not None
-                    draw(ax)
-                drawings[title] = _save(figure, folder, title.replace(" ", "_"))
+            if all(name in shown for row in mosaic for name in row if name != "."):
+                rows = [[shown.get(name) for name in row] for row in mosaic]
+                file = title.replace(" ", "_")
+                drawings[title] = plots.save(Figure(rows, size), folder, file)
         step("drawing", len(panels), len(panels))
         origin = provenance_of(command)
         record = _record(panels)
@@ -126,13 +121,13 @@ def reproduce(
     return Reproduction(Path(out) / "index.html", tuple(panels))
 
 
-def _build(name: str) -> Panel:
+def _build(name: str) -> PaperPanel:
     """A panel; one that cannot be computed has failed, and the others go on."""
     try:
         return EVERYTHING[name]()
     except Exception as error:
         says = f"it can be computed ({type(error).__name__}: {error})"
-        return Panel(name, "could not be computed", {}, (true(says, False),))
+        return PaperPanel(name, "could not be computed", {}, (true(says, False),))
 
 
 def _chosen(names: Sequence[str]) -> list[str]:
@@ -150,22 +145,14 @@ def _chosen(names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _write_curves(folder: Path, panel: Panel) -> None:
+def _write_curves(folder: Path, panel: PaperPanel) -> None:
     for name, curve in panel.curves.items():
         file = folder / f"{panel.name}{'_' + name if name else ''}.csv"
         columns = [np.asarray(column).tolist() for column in curve.values()]
         write_csv(file, list(curve), zip_longest(*columns, fillvalue=""))
 
 
-def _save(figure: Figure, folder: Path, name: str) -> str:
-    """Write PNG and SVG; the drawing for the page."""
-    drawing = svg(figure)
-    (folder / f"{name}.svg").write_text(drawing, encoding="utf-8")
-    figure.savefig(folder / f"{name}.png", dpi=150)
-    return inline(drawing)
-
-
-def _record(panels: Sequence[Panel]) -> dict[str, Any]:
+def _record(panels: Sequence[PaperPanel]) -> dict[str, Any]:
     return {
         "passed": all(panel.passed for panel in panels),
         "checks": sum(len(panel.checks) for panel in panels),
@@ -182,10 +169,10 @@ def _record(panels: Sequence[Panel]) -> dict[str, Any]:
     }
 
 
-def _sections(made: dict[str, Panel], drawings: dict[str, str]) -> list[dict[str, Any]]:
+def _sections(made: dict[str, PaperPanel], drawings: dict[str, str]) -> list[dict[str, Any]]:
     """Figures whole where they are whole, panels by themselves where they are not."""
     groups = {
-        title: [str(n) for row in mosaic for n in row if n in made]
+        title: [n for row in mosaic for n in row if n in made]
         for title, (mosaic, _) in FIGURES.items()
     } | {title: [n for n in part if n in made] for title, part in PARTS.items()}
     return [

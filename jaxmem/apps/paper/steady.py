@@ -3,17 +3,16 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from matplotlib.axes import Axes
 
-from jaxmem.apps.paper.panel import Builder, Panel, near, root, true
+from jaxmem.apps.paper.panel import Builder, PaperPanel, near, root, true
 from jaxmem.devices import paper_device
-from jaxmem.plots.devices import ANSWER, STIMULUS
+from jaxmem.plots.figure import ANSWER, BLACK, STIMULUS, Curve, Panel, PlotAxis, Rule
 from jaxmem.responses import equivalent_circuit, operating_point, steady_curve
 
 U = np.linspace(0, 1.6, 801)
 
 
-def current_panel() -> Panel:
+def current_panel() -> PaperPanel:
     """I(u) with its ohmic and its slow part."""
     device = paper_device()
     I = np.asarray(steady_curve(device, U).I)
@@ -27,21 +26,21 @@ def current_panel() -> Panel:
         true("I rises with u everywhere", np.all(np.diff(I) > 0)),
     )  # fmt: skip
 
-    def draw(ax: Axes) -> None:
-        ax.plot(U, I, color=ANSWER, lw=1.6, label=r"$I_{tot}$")
-        ax.plot(U, U, color=STIMULUS, lw=1.3, label=r"$u/R_b$")
-        ax.plot(U, I - U, color=STIMULUS, lw=1.3, ls="--", label=r"$i_c$")
-        ax.plot(crossing, crossing, "o", color="k", ms=4)
-        ax.set(xlabel="u", ylabel="I", xlim=(0, 1.6), ylim=(0, 12.5))
-        ax.legend(frameon=False, fontsize="small")
-        ax.set_title("1a", fontsize="medium", loc="left")
-
+    drawn = Panel(
+        [
+            Curve(U, I, label=r"$I_{tot}$", colour=ANSWER),
+            Curve(U, U, label=r"$u/R_b$", colour=STIMULUS),
+            Curve(U, I - U, "dashed", label=r"$i_c$", colour=STIMULUS),
+            Curve([crossing], [crossing], "mark", colour=BLACK),
+        ],
+        PlotAxis("u", limits=(0, 1.6)), PlotAxis("I", limits=(0, 12.5)), "1a",
+    )  # fmt: skip
     curves = {"": {"u": U, "I_tot": I, "I_ohmic": U, "i_c": I - U}}
     shows = "below the threshold the ohmic current leads, above it the slow one"
-    return Panel("1a", shows, {}, checks, curves, draw)
+    return PaperPanel("1a", shows, {}, checks, curves, drawn)
 
 
-def resistance_panel() -> Panel:
+def resistance_panel() -> PaperPanel:
     """R_a(u), R_b and the differential resistance at rest."""
     device = paper_device()
     elements = jax.vmap(lambda u: equivalent_circuit(device, operating_point(device, u=u)))
@@ -54,17 +53,17 @@ def resistance_panel() -> Panel:
         true("1/R_dc = 1/R_b + 1/R_a (9)", np.allclose(1 / R_dc, 1 + 1 / R_a, rtol=1e-9)),
     )  # fmt: skip
 
-    def draw(ax: Axes) -> None:
-        ax.semilogy(U, R_a, color=ANSWER, lw=1.6, label=r"$R_a$")
-        ax.axhline(1, color=STIMULUS, lw=1.3, label=r"$R_b$")
-        ax.semilogy(U, R_dc, color="k", lw=1.1, ls="--", label=r"$R_{dc}$")
-        ax.set(xlabel="u", ylabel="resistance", xlim=(0, 1.6), ylim=(1e-2, 1e4))
-        ax.legend(frameon=False, fontsize="small")
-        ax.set_title("1b", fontsize="medium", loc="left")
-
+    drawn = Panel(
+        [
+            Curve(U, R_a, label=r"$R_a$", colour=ANSWER),
+            Rule("y", 1.0, role="line", label=r"$R_b$", colour=STIMULUS),
+            Curve(U, R_dc, "dashed", label=r"$R_{dc}$", colour=BLACK),
+        ],
+        PlotAxis("u", limits=(0, 1.6)), PlotAxis("resistance", "", "log", (1e-2, 1e4)), "1b",
+    )  # fmt: skip
     curves = {"": {"u": U, "R_a": R_a, "R_dc": R_dc}}
     shows = "the resistance of the slow path is least at the threshold"
-    return Panel("1b", shows, {}, checks, curves, draw)
+    return PaperPanel("1b", shows, {}, checks, curves, drawn)
 
 
 PANELS: dict[str, Builder] = {"1a": current_panel, "1b": resistance_panel}

@@ -2,17 +2,28 @@
 # Fields of devices and waves take numbers, which pyright does not see.
 # pyright: reportArgumentType=false, reportCallIssue=false
 
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from matplotlib.axes import Axes
 
-from jaxmem.apps.paper.panel import Builder, Check, Panel, near, true
+from jaxmem.apps.paper.panel import Builder, Check, PaperPanel, near, true
 from jaxmem.circuits import Circuit, CurrentDrive, Pulse, Step, VoltageDrive
 from jaxmem.devices import paper_device
-from jaxmem.plots.devices import ANSWER, SHADES, STIMULUS, time_axes
+from jaxmem.plots.figure import (
+    ANSWER,
+    SHADES,
+    STIMULUS,
+    AbstractMark,
+    Curve,
+    Inset,
+    Note,
+    Panel,
+    PlotAxis,
+    Rule,
+)
 from jaxmem.responses import solve
 
 CURRENT, V_APP, R_S = 6.0, 1.5, 0.1
@@ -190,7 +201,7 @@ FEATURES = {
 }  # fmt: skip
 
 
-def pulse_panel(name: str) -> Panel:
+def pulse_panel(name: str) -> PaperPanel:
     """One panel of figure 2."""
     tau_m, tau_d, dt = PULSES[name]
     run = pulse_run(tau_m, tau_d, dt)
@@ -199,32 +210,35 @@ def pulse_panel(name: str) -> Panel:
         found = feature(run)
         checks.extend(found if isinstance(found, list) else [found])
 
-    def draw(ax: Axes) -> None:
-        time_axes(ax, run.t, {"I": (run.I, STIMULUS), "u": (run.u, ANSWER)})
-        ax.set_title(f"{name}   [{tau_m:g}, {tau_d:g}, {dt:g}]", fontsize="medium", loc="left")
-        ax.set_xlim(-0.15 * dt, 3.5 * dt)
-        if name in CLOSER:
-            _closer(ax, run, *CLOSER[name])
-        else:
-            ax.legend(frameon=False, fontsize="small", loc="upper right")
-
+    closer = [_closer(run, *CLOSER[name])] if name in CLOSER else []
+    words = ("", "") if closer else ("I", "u")
+    drawn = Panel(
+        [Rule("y", 0.0), *_answer(run.t, run.I, run.u, *words), *closer],
+        PlotAxis("t", limits=(-0.15 * dt, 3.5 * dt)), PlotAxis("I, u"),
+        f"{name}   [{tau_m:g}, {tau_d:g}, {dt:g}]", legend="upper right",
+    )  # fmt: skip
     curves = {"": {"t": run.t, "I": run.I, "u": run.u, "i_c": run.i_c}}
     given = {"tau_m": tau_m, "tau_d": tau_d, "dt": dt, "I": CURRENT}
-    return Panel(name, SHOWS[name], given, tuple(checks), curves, draw)
+    return PaperPanel(name, SHOWS[name], given, tuple(checks), curves, drawn)
 
 
-def _closer(ax: Axes, run: PulseRun, x: tuple[float, float], y: tuple[float, float]) -> None:
+def _answer(t, I, u, *labels: str) -> list[Curve]:
+    """What is applied and what the device answers."""
+    return [
+        Curve(t, values, label=label, colour=colour)
+        for values, label, colour in zip((I, u), labels, (STIMULUS, ANSWER), strict=True)
+    ]
+
+
+def _closer(run: PulseRun, x: tuple[float, float], y: tuple[float, float]) -> Inset:
     """A part of the pulse, enlarged."""
-    inset = ax.inset_axes((0.47, 0.42, 0.5, 0.45))
     t, u = run.during()
-    inset.plot(t, np.full_like(t, CURRENT), color=STIMULUS, lw=1)
-    inset.plot(t, u, color=ANSWER, lw=1.2)
-    inset.set(xlim=x, ylim=y)
-    inset.tick_params(labelsize="x-small")
-    inset.set_title("enlarged", fontsize="x-small", pad=2)
+    marks = _answer(t, np.full_like(t, CURRENT), u, "", "")
+    part = Panel(marks, PlotAxis(limits=x), PlotAxis(limits=y), "enlarged")
+    return Inset((0.47, 0.42, 0.5, 0.45), part)
 
 
-def voltage_panel() -> Panel:
+def voltage_panel() -> PaperPanel:
     """Figure 3: the current after a step of voltage behind a series resistance."""
     texts = {"0.01": "1.376", "1": "2.692", "10": "5.128"}
     curves, checks = {}, []
@@ -242,30 +256,29 @@ def voltage_panel() -> Panel:
             near(f"I at rest, tau_m = {name}", I[-1], "5.1652"),
         ]
 
-    def draw(ax: Axes) -> None:
-        inset = ax.inset_axes((0.42, 0.52, 0.38, 0.26))
-        for (name, curve), colour in zip(curves.items(), SHADES, strict=True):
-            tau_m, tau_d, end = STEPS[name.removeprefix("tau_m_")]
-            label = f"[{tau_m:g}, {tau_d:g}, {end:g}]"
-            x, I = curve["t"] / end, curve["I"]
-            k = np.argmax(x >= 0) + np.argmin(I[x >= 0])
-            for part in (ax, inset):
-                part.plot(x, I, color=colour, lw=1.4, label=label)
-                part.plot(x[k], I[k], "o", color=colour, ms=4.5, mec="w", mew=0.6)
-        inset.set(xlim=(0.08, 0.3), ylim=(5.05, 5.25))
-        inset.tick_params(labelsize="x-small")
-        inset.set_title("enlarged", fontsize="x-small", pad=2)
-        ax.axhline(V_APP / R_S, color=STIMULUS, lw=0.8, ls=":")
-        ax.annotate(r"$V/R_s$", (0.25, 14.7), color=STIMULUS, fontsize="small", va="top")
-        ax.set(xlabel="t / dt", ylabel="I", xlim=(-0.02, 0.3), ylim=(0, 15.8))
-        ax.legend(
-            frameon=False, fontsize="small", title=r"[$\tau_m$, $\tau_d$, dt]", loc="lower right"
-        )
-        ax.set_title("3   V = 1.5 behind $R_s$ = 0.1", fontsize="medium", loc="left")
-
+    marks: list[AbstractMark] = []
+    for (name, curve), colour in zip(curves.items(), SHADES, strict=True):
+        tau_m, tau_d, end = STEPS[name.removeprefix("tau_m_")]
+        x, I = curve["t"] / end, curve["I"]
+        k = np.argmax(x >= 0) + np.argmin(I[x >= 0])
+        label = rf"$\tau_m$ = {tau_m:g}, $\tau_d$ = {tau_d:g}, dt = {end:g}"
+        marks += [
+            Curve(x, I, label=label, colour=colour), Curve(x[[k]], I[[k]], "mark", colour=colour),
+        ]  # fmt: skip
+    closer = [replace(mark, label="") for mark in marks]
+    part = Panel(closer, PlotAxis(limits=(0.08, 0.3)), PlotAxis(limits=(5.05, 5.25)), "enlarged")
+    marks += [
+        Inset((0.42, 0.52, 0.38, 0.26), part),
+        Rule("y", V_APP / R_S, role="dotted", colour=STIMULUS),
+        Note(r"$V/R_s$", (0.25, 14.3), colour=STIMULUS),
+    ]
+    drawn = Panel(
+        marks, PlotAxis("t / dt", limits=(-0.02, 0.3)), PlotAxis("I", limits=(0, 15.8)),
+        "3   V = 1.5 behind $R_s$ = 0.1", legend="lower right",
+    )  # fmt: skip
     shows = "the current jumps to V/R_s = 15, falls to a minimum and comes to rest at 5.1652"
     given = {"V": V_APP, "R_s": R_S} | {f"set {k + 1}": s for k, s in enumerate(STEPS.values())}
-    return Panel("3", shows, given, tuple(checks), curves, draw)
+    return PaperPanel("3", shows, given, tuple(checks), curves, drawn)
 
 
 PANELS: dict[str, Builder] = {name: partial(pulse_panel, name) for name in PULSES}

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from matplotlib.figure import Figure
 
+from jaxmem import plots
 from jaxmem.apps.spike.answer import Answer, spike_answer
 from jaxmem.apps.spike.chance import Chance, spike_chance
 from jaxmem.apps.spike.words import sentences
@@ -23,13 +23,13 @@ from jaxmem.devices import (
 )
 from jaxmem.lens import get, lenses
 from jaxmem.output.numbers import engineering
-from jaxmem.output.page import inline, render, svg
+from jaxmem.output.page import render
 from jaxmem.output.provenance import provenance_of
 from jaxmem.output.reporter import Reporter, Silent
 from jaxmem.output.results_folder import check_folder, new_folder
 from jaxmem.output.table import write_csv
-from jaxmem.plots.devices import COLOURS, engineering_axis
-from jaxmem.plots.stability import bifurcation_figure, gain_axes, map_figure, rest_curve
+from jaxmem.plots.figure import Curve, Figure, Panel, PlotAxis
+from jaxmem.plots.stability import bifurcation_figure, gain_panel, map_figure, rest_curves
 from jaxmem.responses import solve
 from jaxmem.results import RESULTS
 from jaxmem.stability import least_margin, smallest_change
@@ -104,12 +104,7 @@ def write_report(
             if not a.impossible:
                 figures |= _figures(folder, device, a, axes)
         step("drawing", 2, 2)
-        drawn = {}
-        for name, figure in figures.items():
-            drawing = svg(figure)
-            figure.savefig(folder / f"{name}.png", dpi=150)
-            (folder / f"{name}.svg").write_text(drawing, encoding="utf-8")
-            drawn[name] = inline(drawing)
+        drawn = {name: plots.save(figure, folder, name) for name, figure in figures.items()}
         write_device(folder / "device.toml", device)
         origin = provenance_of(command, [file])
         record = {
@@ -210,36 +205,29 @@ def _figures(folder, device, found: Answer, axes) -> dict[str, Figure]:
 
 def _readiness_figure(device, found: Answer) -> Figure:
     """What it has and needs over u, and what it answers to a step into the window, or at rest."""
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    gain_axes(left, device, found.drive)
     stable = [b for b in found.branches if np.asarray(b.stable).any()]
-    if stable:
-        _spikes(right, device, found, stable[0])
-    else:
-        centre, width = min(device.windows(), key=lambda w: float(w[1]))
-        top = device.steady_current(centre + 10 * width)
-        if found.drive == "voltage":
-            top = centre + 10 * width + device.R_s * top
-        rest_curve(right, device, found.drive, (0.0, float(top)))
-        engineering_axis(right, "x", found.letter, found.unit)
-        engineering_axis(right, "y", "u at rest", "V")
-        right.set_title("steady state (dashed where unstable)", fontsize="medium")
-        right.grid(alpha=0.25, lw=0.5)
-    return figure
+    answer = _spikes(device, found, stable[0]) if stable else _rest(device, found)
+    return Figure([[gain_panel(device, found.drive), answer]], (9, 3.4))
 
 
-def _spikes(ax, device, found: Answer, branch) -> None:
+def _rest(device, found: Answer) -> Panel:
+    centre, width = min(device.windows(), key=lambda w: float(w[1]))
+    top = device.steady_current(centre + 10 * width)
+    if found.drive == "voltage":
+        top = centre + 10 * width + device.R_s * top
+    curves = rest_curves(device, found.drive, (0.0, float(top)))
+    title = "steady state (dashed where unstable)"
+    return Panel(curves, PlotAxis(found.letter, found.unit), PlotAxis("u at rest", "V"), title)
+
+
+def _spikes(device, found: Answer, branch) -> Panel:
     stable = np.flatnonzero(branch.stable)
     k = stable[len(stable) // 2]
     level, period = float(branch.drive[k]), float(branch.period[k])
     t = jnp.linspace(0, 8 * period, 2001)
     run = solve(Circuit(device, drive_of_kind(found.drive, Step(jnp.asarray(level)))), t)
-    ax.plot(run.t, run.u, color=COLOURS[0], lw=1.2)
-    engineering_axis(ax, "x", "time", "s")
-    engineering_axis(ax, "y", "u", "V")
-    ax.set_title(f"from rest, {found.letter} = {engineering(level, found.unit)}", fontsize="medium")
-    ax.grid(alpha=0.25, lw=0.5)
+    title = f"from rest, {found.letter} = {engineering(level, found.unit)}"
+    return Panel([Curve(run.t, run.u)], PlotAxis("time", "s"), PlotAxis("u", "V"), title)
 
 
 def _axes(found: Answer) -> tuple[str, str] | None:
