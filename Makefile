@@ -30,7 +30,7 @@ lint: $(VENV)/installed
 # CUDA's libraries are gigabytes: they are installed where there is a GPU to use them.
 gpu: $(VENV)/installed
 	if command -v nvidia-smi >/dev/null; then $(BIN)/python -m pip install --quiet --editable ".[cuda12]"; fi
-	$(BIN)/python benchmarks/gpu.py
+	$(BIN)/python -m benchmarks gpu
 
 picture: $(VENV)/installed
 	$(BIN)/python notebooks/picture.py

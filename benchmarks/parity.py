@@ -23,7 +23,7 @@ from benchmarks.harness import ROOT, Clock
 
 TIME = re.compile(r"seconds|(^|_)(ms|s|MB)($|_)|times_ours|times ours|load_average|ms$")
 # What says where and when numbers were made, and no number of theirs.
-ABOUT = {"provenance", "command", "machine", "device", "versions", "platform", "python"}
+ABOUT = {"provenance", "command", "machine", "device", "versions", "platform", "python", "jax"}
 PROCESSOR = "import time\ntime.perf_counter = time.process_time\n"
 WHOLE = "the whole process, seconds of the processor"
 

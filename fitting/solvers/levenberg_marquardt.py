@@ -129,7 +129,7 @@ class LeastSquares(AbstractSolver):
     """
 
     # Levenberg's damping (the identity, in logarithms) with each coordinate clipped reached the
-    # optimum of the chemical inductors of benchmarks/spectrum_fit.py most often; Marquardt's
+    # optimum of the chemical inductors of the benchmark `spectrum_fit` most often; Marquardt's
     # (by diag A) without a clip lost about half of the starts. A clipped DampedNewtonDescent in
     # a ClassicalTrustRegion of optimistix reaches it as often, in about three times the time,
     # and holds no bounds.
