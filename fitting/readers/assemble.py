@@ -54,7 +54,8 @@ def spectra_of(source: Source, table: Table, *, instrument: bool = False) -> lis
         if role in by_role
     }
     if "V" in optional and "ampl" in by_role:
-        # A converter fills amplitude and bias with zeros; no spectrum has zero amplitude.
+        # Some converters fill missing columns with zeros. No spectrum has an amplitude of zero, so
+        # where all are zero the bias beside them was not measured either.
         if not table.optional(source, by_role["ampl"][0]).any():
             del optional["V"]
     found = groups(source, table, freq, optional, by_role, instrument)
@@ -153,7 +154,7 @@ def _spectra(source, table, freq, Z, optional, found: list[Group], instrument) -
         distinct = len(np.unique(freq[rows]))
         if distinct < LEAST_FREQUENCIES:
             few = f"the spectrum{name} has {distinct} distinct frequencies"
-            # A run that was stopped leaves a piece of a sweep behind whole ones.
+            # A run that was stopped ends with an incomplete sweep.
             if instrument and len(found) > 1:
                 source.note(f"{few}; it is left out", table.lines[rows[0]])
                 continue

@@ -18,7 +18,7 @@ class Group:
 
     rows: np.ndarray
     label: str = ""
-    # Labels made of a column `spectrum`, a mere counter, serve only in messages.
+    # A label that only counts (from a column `spectrum`) is used in messages and not kept.
     keep_label: bool = True
 
 
@@ -32,10 +32,10 @@ def groups(
 ) -> list[Group]:
     """The spectra of a table as groups of rows, in the order of their first rows.
 
-    Apart are: the pieces between repeated headers or dc segments; the values of a column
-    `label`, `spectrum`, `cycle` or the like; and those of a bias, time or temperature that was
-    set (see `_was_set`). A column that counts points is no such column. In an instrument's
-    recording a sweep that starts again is another spectrum.
+    Spectra are told apart by headers or dc segments between them; by a column `label`,
+    `spectrum`, `cycle` or the like, unless it counts points; and by a bias, time or temperature
+    that was set (see `_was_set`). In an instrument's recording a sweep that starts again is
+    another spectrum.
     """
     keys: list[list] = [list(table.blocks)]
     names: list[tuple[Column, list[str]]] = []

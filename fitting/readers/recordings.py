@@ -56,7 +56,7 @@ def read_recordings(
 
     - `path`: the file.
     - `units`: units of t, V and I in place of the header's, as `"t=ms,I=uA"` or a dict.
-    - `rate`: scan rate [V/s] of a file without times: t is the way of the voltage over the rate.
+    - `rate`: scan rate [V/s] of a file without times: t is the path of the voltage over the rate.
     - `freq`: frequency [Hz] of a file without times: its points, or those of each cycle of a
       column `cycle`, are one whole period.
     - `compliance`: largest current [A] that the instrument gave, if it is known.

@@ -44,8 +44,8 @@ def read_trace(
       period, or `1/freq` is.
     - `units`, `rate`, `freq`, `compliance`: see `read_recordings`. `sigma`: see `Trace`.
 
-    Samples at the compliance, and those that stand on a jump, are not fitted. What is imposed and
-    the same in all samples was put on at the first of them, from 0.
+    Samples at the compliance, and those that stand on a jump, are not fitted. If what
+    is imposed is the same in all samples, it was switched on from 0 at the first of them.
 
     **Raises:** `ReadError` (a `ValueError`) if the file is none of these.
     """
@@ -85,7 +85,7 @@ def trace_of(
         # The last sample of one period lies one interval before the next begins, unless it closes.
         closed = abs(applied[-1] - applied[0]) <= 1e-6 * np.ptp(applied)
         period = float(r.t[-1] - r.t[0] + (0.0 if closed else np.median(np.diff(r.t))))
-    # What stands on a jump is not one value: the charge of C_m passes there at once.
+    # A sample on a jump has no single value, because the charge of C_m passes there at once.
     corners, values = drive.wave.corners() or (np.zeros(0), np.zeros(0))
     jumps = corners[1:][(np.diff(corners) == 0) & (np.diff(values) != 0)]
     used = r.used & ~np.isin(r.t, jumps)
@@ -136,12 +136,12 @@ def _bend(t, x) -> float:
     size = float(np.ptp(x))
     if size == 0 or len(x) < 3:
         return 0.0
-    # The typical one, so that corners and jumps, which a source makes too, do not count.
+    # The median, so that corners and jumps, which a source makes too, do not count.
     return float(np.median(np.abs(np.diff(x, 2)))) / size
 
 
 def _turns_kept(t, x):
-    """With the corners that lie between two samples, where two straight legs meet.
+    """The samples, and the corners between two of them where two straight legs meet.
 
     A triangle that turns between its samples would be cut short there, and with it the current
     that charges C_m.
@@ -152,7 +152,7 @@ def _turns_kept(t, x):
     k = np.arange(2, len(slope) - 2)
     before, after = slope[k - 1], slope[k + 1]
     turn = np.abs(after - before)
-    # Straight compared with the turn, so that the top of a sine is none.
+    # Both legs must be straight compared with the turn: the top of a sine is no corner.
     straight = np.maximum(np.abs(before - slope[k - 2]), np.abs(after - slope[k + 2]))
     legs = (turn > 0.05 * np.abs(slope).max()) & (straight < 0.1 * turn)
     k, before, after = k[legs], before[legs], after[legs]

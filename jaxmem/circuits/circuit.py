@@ -9,8 +9,8 @@ from jaxmem.circuits.drive import AbstractDrive, choose
 from jaxmem.devices.branch import Scalar, States
 from jaxmem.devices.device import AbstractDevice
 
-# A slow current spends much of its time far below what it reaches, and is asked for by itself:
-# the absolute tolerance of such a state is this share of what it reaches.
+# The absolute tolerance of a state that moves little is this share of what it reaches: a slow
+# current is looked at by itself, and is far below what it reaches for much of the time.
 SHARE = 1e-4
 
 

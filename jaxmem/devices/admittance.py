@@ -75,8 +75,8 @@ def _transfer(i_u, i_x, r_u, r_x, omega):
 
 
 def _transfer_jvp(primals, tangents):
-    # With the resolvent from both sides every derivative is a combination of the same few
-    # numbers a frequency; through the elimination each would be an elimination of its own.
+    # Every derivative is a combination of a few numbers for each frequency: the resolvent applied
+    # from the right and from the left. Differentiating the elimination would repeat it for each.
     i_u, i_x, r_u, r_x, omega = primals
     known = [None if isinstance(t, SymbolicZero) else t for t in tangents]
     d_i_u, d_i_x, d_r_u, d_r_x, d_omega = known
@@ -107,8 +107,8 @@ _transfer.defjvp(_transfer_jvp, symbolic_zeros=True)
 def _solve(J, b, omega):
     """The pairs of (j omega - J)^-1 b, for real J and b."""
     n = b.shape[0]
-    # Off the diagonal imaginary parts begin as nothing, and None says so until they fill: zeros
-    # that are written out would be multiplied all the same.
+    # Off the diagonal the imaginary parts are zero at first. They are None until they are filled,
+    # because zeros that are written out would be multiplied.
     matrix = [[(-J[i, j], omega if i == j else None) for j in range(n)] for i in range(n)]
     right = [(b[i], None) for i in range(n)]
     for k in reversed(range(n)):

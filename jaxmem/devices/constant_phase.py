@@ -75,7 +75,7 @@ class ConstantPhase(AbstractBranch):
             raise ValueError(f"ConstantPhase: band must rise, in Hz, got {self.band}")
 
     def current(self, u: Scalar, x: States) -> Scalar:
-        # Right at rest. A circuit puts the ladder here before anything moves.
+        # There is no direct current. In time a circuit has the ladder in place of the element.
         del x
         return jnp.zeros_like(u)
 
@@ -108,7 +108,7 @@ class ConstantPhase(AbstractBranch):
         m = jnp.maximum(1 - n, 1e-12)
         fast = self.Q * jnp.sinc(m) * m * step / -jnp.expm1(-m * step)
         C_fast = fast * jnp.exp(m * (first - step))
-        # m, kept from 0, also keeps the ladder's elements positive at n = 1.
+        # m is kept above 0, so that the ladder's elements are positive at n = 1.
         weight = jnp.where(1 - n > 1e-12, weight, self.Q * step * m)
         last = y[-1] + step
         G = weight * jnp.exp(-n * last) / -jnp.expm1(-n * step)

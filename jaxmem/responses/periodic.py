@@ -15,7 +15,8 @@ from jaxmem.responses.steady import rest_at
 from jaxmem.responses.transient import Transient, approximations
 from jaxmem.results import RESULTS
 
-# A Newton step moves a state by so many of its units at most: far off, the map is no straight line.
+# A Newton step moves a state by so many of its units at most: far from the orbit
+# the map is not linear.
 LONGEST_STEP = 20.0
 
 
@@ -135,7 +136,7 @@ def _closed(circuit, t, period, multipliers, tol, most, options, notes) -> Perio
     y, M, S, _, _ = jax.lax.stop_gradient(jax.lax.while_loop(going, newton, carry))
     P, seen, out = run(live, y)
     off = jnp.linalg.solve(jnp.eye(n) - M, P - y)
-    # What Newton's method still wants to change; far less than its last step where it converged.
+    # The next step of Newton's method: where it has converged, far smaller than the last one.
     closed = jnp.max(jnp.abs(off)) <= 10 * tol
     moved = jax.tree.map(lambda value, slope: value + slope @ off, seen, S)
     # The sample that was put in at the end of the period is taken out again.
@@ -156,6 +157,6 @@ def _closed(circuit, t, period, multipliers, tol, most, options, notes) -> Perio
 
 
 def _mean(wave, start, period):
-    """About the mean of a wave over a period, without what lies between the samples."""
+    """The mean of a wave over a period, estimated from samples."""
     at = start + period * (jnp.arange(64) + 0.5) / 64
     return jax.lax.stop_gradient(jnp.mean(jax.vmap(lambda s: wave.value(s, s))(at)))

@@ -142,9 +142,9 @@ class Rodas5P(AbstractAdaptiveSolver):
 
     The Jacobian is exact, by forward-mode differentiation, and made anew at each step. A
     Rosenbrock step divides stages and error estimate by the stiffness at its *start*. A state
-    that is stiff there and slow later (an occupation f that relaxes at 1/(f tau_k)) can so be
-    carried past a threshold and accepted. Therefore the defect of the dense output at the
-    step's end is filtered through the Jacobian *there*,
+    that is stiff there and slow later (an occupation f that relaxes at 1/(f tau_k)) can be
+    carried past a threshold by a step that is accepted. Therefore the defect of the dense output
+    at the step's end is filtered through the Jacobian *there*,
 
         e2 = (M/(gamma h) - J(y1))^-1 (F(y1) - M p'(1)/h),
 

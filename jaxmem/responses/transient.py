@@ -20,7 +20,7 @@ from jaxmem.results import RESULTS
 
 SPLIT = (diffrax.KenCarp3, diffrax.KenCarp4, diffrax.KenCarp5, diffrax.Sil3)
 
-# Above this many perturbed numbers, forward mode takes the direction asked for and no more.
+# For more perturbed numbers than this, only the derivative in the direction asked for is made.
 MOST_COLUMNS = 64
 # Up to this many samples a program does not depend on how they lie between the edges.
 LEAST_WINDOW = 256
@@ -116,7 +116,7 @@ def solve(
     if start is not None:
         begin = _start(circuit, start)
     else:
-        # Known now, it is found by a program of its own, which all drives of a device share.
+        # Where the circuit is known now, a separate program finds its rest, one for all drives.
         begin = _rest(circuit) if is_concrete(circuit) else None
     wave = circuit.drive.wave
     window = _window(t, wave) if window is None else min(window, t.shape[0])
@@ -267,14 +267,14 @@ def _integrate(primal, settings, adjoint):
     y, V_old = _initial(circuit, begin, scale)
     mass = circuit.mass()
     if solver is None:
-        # Of a current drive, whose mass is one, the middle is not looked at anyhow.
+        # The middle of a step is checked in rows with a mass other than 1: voltage drives have one.
         solver = Rodas5P(middle_check=0.0 if circuit.is_voltage is False else 1.0)
     implicit = isinstance(solver, Rodas5P)
     if implicit:
         solver = eqx.tree_at(lambda s: s.mass, solver, mass, is_leaf=lambda m: m is None)
     relative, absolute = circuit.weights(amplitude)
     controller = diffrax.PIDController(
-        # Below some digits' worth of rounding no step would be accepted.
+        # With a tolerance near rounding no step would be accepted.
         rtol=jnp.maximum(rtol * relative, 100 * jnp.finfo(t.dtype).eps),
         atol=atol * absolute,
         norm=lambda e: jnp.max(jnp.abs(e)),

@@ -1,28 +1,30 @@
 """Samples at which the instrument limited the current.
 
-A source that may give no more than its compliance holds the current there while the voltage goes
-on. Such samples show the instrument and not the device. The signature is a corner: the current
-stops moving within a sample, and the voltage does not. The rounded top of a loop, a saturating
-device, a current source's step and the square current of a capacitor lack one or the other.
+A voltage source that reaches its current compliance holds the current there while the voltage
+that it asks for goes on. Such samples show the instrument and not the device. They are recognised
+by a corner: from one sample to the next the current stops changing, and the voltage does not.
+The rounded top of a loop and a device that saturates have no corner of the current; the step of a
+current source and the square current of a capacitor have a corner of the voltage as well.
 """
 
 import numpy as np
 
-# Within this of its level the current of a plateau stays (share of the level).
-FLAT = 0.003
-# A plateau is at least so many samples.
+# The current of a plateau stays within this share of its level.
+PLATEAU_TOLERANCE = 0.003
+# A plateau has at least so many samples.
 LEAST_PLATEAU = 3
-# The voltage moves on a plateau by at least this share of its whole range.
-MOVES = 0.04
-# Beyond a corner the current changes by so much more than what it does on the plateau (standard
-# deviations; three samples on top of a parabola reach 18), than FLAT, and than its last digit.
-SHARP, BEYOND, DIGITS = 20, 3, 2.5
-# A voltage goes on if it keeps at least this share of its slope.
-STRAIGHT = 0.25
-# A current that comes to rest gently slows down from each few samples to the next: to this share.
-GENTLE = 0.7
-# A polarity whose extreme is below this share of the largest current has only a baseline.
-BASELINE = 1e-3
+# On a plateau the voltage changes by at least this share of its whole range.
+LEAST_VOLTAGE_SHARE = 0.04
+# Outside of a corner the current is lower by at least so many times its standard deviation on the
+# plateau (three samples on top of a parabola reach 18), PLATEAU_TOLERANCE, and its last digit.
+CORNER_OVER_SCATTER, CORNER_OVER_TOLERANCE, CORNER_OVER_DIGIT = 20, 3, 2.5
+# The voltage goes straight on if its slopes before and after the corner have at least this ratio.
+LEAST_SLOPE_RATIO = 0.25
+# A device that saturates slows down gradually: of three rises of its current, over equal numbers of
+# samples, the second is below this share of the first, and the third below the second.
+GRADUAL_SLOWING = 0.7
+# Where a polarity reaches less than this share of the largest current, it is only an offset.
+LEAST_LEVEL = 1e-3
 
 
 def at_compliance(V: np.ndarray, I: np.ndarray) -> tuple[np.ndarray, list[float]]:
@@ -42,15 +44,16 @@ def at_compliance(V: np.ndarray, I: np.ndarray) -> tuple[np.ndarray, list[float]
     at, levels = np.zeros(len(I), bool), []
     for sign in (1.0, -1.0):
         level = _level(sign * I)
-        if level <= BASELINE * abs(I).max() or level <= 0:
+        if level <= LEAST_LEVEL * abs(I).max() or level <= 0:
             continue
-        here = sign * I >= (1 - FLAT) * level
-        # Between samples of a plateau noise may reach a little further down.
-        runs = _runs(here, sign * I >= (1 - 2 * FLAT) * level)
+        here = sign * I >= (1 - PLATEAU_TOLERANCE) * level
+        # A single sample may lie a little lower, by noise, and the plateau goes on behind it.
+        runs = _runs(here, sign * I >= (1 - 2 * PLATEAU_TOLERANCE) * level)
         digit = _digit(I, runs)
         found = [r for r in runs if _is_plateau(sign * V, sign * I, level, *r, digit)]
         if found:
-            # The instrument lets nothing pass, so that all samples at the level are its own.
+            # The instrument never exceeds its compliance, so all other samples at that level are at
+            # the compliance too.
             at |= here
             levels.append(sign * level)
         for a, b in found:
@@ -64,13 +67,14 @@ def beyond(I: np.ndarray, compliance: float) -> np.ndarray:
 
 
 def _level(I: np.ndarray) -> float:
-    """The current of a plateau at the top: the median there, because noise sets the maximum."""
+    """The level of a plateau at the top: the median of the highest samples, because the maximum is
+    set by noise."""
     top = I.max()
-    return float(np.median(I[I >= top - 2 * FLAT * abs(top)]))
+    return float(np.median(I[I >= top - 2 * PLATEAU_TOLERANCE * abs(top)]))
 
 
 def _runs(here: np.ndarray, near: np.ndarray) -> list[tuple[int, int]]:
-    """First and last index of each run of samples here, or near between two that are here."""
+    """First and last index of each run of samples that are `here`; in between, `near` is enough."""
     index = np.flatnonzero(near)
     pieces = np.split(index, np.flatnonzero(np.diff(index) > 1) + 1)
     pieces = [piece[here[piece]] for piece in pieces]
@@ -78,7 +82,10 @@ def _runs(here: np.ndarray, near: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _digit(I: np.ndarray, runs: list[tuple[int, int]]) -> float:
-    """The last digit of a coarse current: its smallest step, if it often repeats elsewhere."""
+    """The step [A] of a current recorded with few digits, else 0.
+
+    Few digits show in neighbours that are equal, outside of the `runs`.
+    """
     outside = np.ones(len(I), bool)
     for a, b in runs:
         outside[a : b + 1] = False
@@ -95,13 +102,15 @@ def _is_plateau(V, I, level: float, a: int, b: int, digit: float) -> bool:
     run = slice(a, b + 1)
     moved = np.ptp(V[run])
     # A source limits the current in the direction of its voltage.
-    if moved < MOVES * np.ptp(V) or V[run].min() <= 0:
+    if moved < LEAST_VOLTAGE_SHARE * np.ptp(V) or V[run].min() <= 0:
         return False
-    # A corner is looked for within a thirtieth of the plateau, or two or three samples.
+    # The current must have fallen within a thirtieth of the plateau, at least two or three samples.
     far = max(2 if n < 6 else 3, n // 30)
     core = I[a + n // 10 : b + 1 - n // 10]
-    least = max(SHARP * core.std(), BEYOND * FLAT * level, DIGITS * digit)
-    # In either direction of time; where the recording begins or ends there is nothing to see.
+    tolerance = CORNER_OVER_TOLERANCE * PLATEAU_TOLERANCE * level
+    least = max(CORNER_OVER_SCATTER * core.std(), tolerance, CORNER_OVER_DIGIT * digit)
+    # The end is a corner if time runs backwards. Where a recording begins or ends with the plateau,
+    # there is nothing to compare with.
     backwards = len(I) - 1 - b, len(I) - 1 - a
     sides = [(V, I, a, b), (V[::-1], I[::-1], *backwards)]
     seen = [side for side in sides if side[2] >= 2]
@@ -109,17 +118,17 @@ def _is_plateau(V, I, level: float, a: int, b: int, digit: float) -> bool:
 
 
 def _is_corner(V, I, a: int, b: int, below: float, far: int) -> bool:
-    """Whether the current has a corner where a plateau begins, at a, and the voltage none."""
+    """Whether, where a plateau begins at `a`, the current has a corner and the voltage has none."""
     out = min(far, a - 1)
     if I[max(a - far, 0)] > below or V[max(a - far, 0)] >= V[a : b + 1].max():
         return False
     few = max(1, (b - a + 1) // 30)
     if a >= 3 * few:
         first, second, last = np.diff(I[a - 3 * few : a + 1 : few])
-        if last < second < GENTLE * first:
+        if last < second < GRADUAL_SLOWING * first:
             return False
     outside = (V[a - 1] - V[a - 1 - out]) / out
     into = min(far, (b - a + 1) // 3)
-    # On a short plateau the voltage may turn at once: there the step onto it must do.
+    # On a short plateau the voltage may turn soon: there the step onto the plateau is taken.
     inside = (V[a + into] - V[a]) / into if b - a >= 5 else V[a] - V[a - 1]
-    return bool(min(outside, inside) > STRAIGHT * max(outside, inside))
+    return bool(min(outside, inside) > LEAST_SLOPE_RATIO * max(outside, inside))

@@ -12,8 +12,9 @@ from fitting.readers.tables.table import Table
 def groups(source: Source, table: Table, fewest: int) -> list[tuple[str, np.ndarray]]:
     """Label and rows of each recording, in the order of their first rows.
 
-    Apart are the pieces between repeated headers, and the values of columns `label`, `run` and
-    the like, unless they count points: then a value has fewer than `fewest` rows on the average.
+    Recordings are told apart by repeated headers, and by columns `label`, `run` and the like. A
+    column with fewer than `fewest` rows for each of its values, on the average, counts points and
+    is not used.
     """
     keys: list[list] = [list(table.blocks)]
     kept: list[Column] = []
@@ -21,7 +22,6 @@ def groups(source: Source, table: Table, fewest: int) -> list[tuple[str, np.ndar
         if column.role not in ("label", "apart"):
             continue
         cells = [plain(cell) for cell in table.cells(column)]
-        # A column that counts points tells nothing apart.
         if len(set(cells)) == 1 or len(cells) >= fewest * len(set(cells)):
             keys.append(cells)
             kept.append(column)

@@ -34,7 +34,8 @@ VOCABULARY: Vocabulary = {
     },
     "reading": (frozenset({"reading"}), frozenset()),
     "set": (frozenset({"source", "value", "sourcevalue"}), frozenset()),
-    # Cycles go on in time; the others tell recordings apart.
+    # Cycles of one recording follow each other in time; columns `apart` and `label` tell
+    # recordings apart.
     "cycle": (
         frozenset("cycle cyclenumber cycleno cycleindex loop scan scannumber".split()),
         frozenset(),
@@ -94,7 +95,7 @@ def chosen(
     taken = {}
     for role, (word, _) in QUANTITIES.items():
         order = _CORES[role].split()
-        # Numbers go before a clock in words; the average <I> after I.
+        # Columns of numbers come before a clock in words, and I before its average <I>.
         rank = lambda c, order=order: (
             not _numeric(table, c),
             order.index(c.core),

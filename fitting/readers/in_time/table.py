@@ -117,7 +117,7 @@ def _delimited(source: Source, lines: list[str]) -> Table:
 def _find_header(lines: list[str]) -> tuple[int, list[str], str] | None:
     """The last line above the data that names voltage and current: index, names, delimiter.
 
-    A sentence may have the words too; it is no header unless its columns hold numbers.
+    A sentence may contain such words too: it is a header only if numbers stand below.
     """
     for at, line in enumerate(lines[:_SEARCHED]):
         ways = [way for way in as_names(line) if is_trace(way[0])]

@@ -34,7 +34,8 @@ def continued(
         )
     pieces, end = [t[: back[0]]], t[back[0] - 1]
     for a, b in pairwise(edges[1:]):
-        # The first sample of a cycle follows the last of the one before by its own first step.
+        # The time from the last sample of a cycle to the next cycle is not recorded: the first step
+        # of the next cycle is taken.
         pieces.append(end + (t[a + 1] - t[a]) + (t[a:b] - t[a]))
         end = pieces[-1][-1]
     notes.append(
@@ -44,7 +45,7 @@ def continued(
 
 
 def by_rate(V: np.ndarray, rate: float, notes: list[str]) -> np.ndarray:
-    """Times [s] of a sweep at a scan rate [V/s]: the way of the voltage over the rate."""
+    """Times [s] of a sweep at a scan rate [V/s]: the path of the voltage over the rate."""
     step = np.diff(V)
     moved = step[step != 0]
     if not len(moved):

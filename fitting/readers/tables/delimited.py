@@ -121,5 +121,5 @@ def _delimiter(body: list[tuple[int, str]], names: list[str], first: str, needed
         cells = [row[k] for row in rows if len(row) <= len(names) for k in needed if k < len(row)]
         return sum(number(cell) is not None or has_decimal_comma(cell) for cell in cells)
 
-    # The first of equals wins.
+    # If several do equally well, `max` takes the first, the delimiter of the header.
     return max((first, *DELIMITERS), key=fitting)

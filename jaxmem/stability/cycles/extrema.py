@@ -36,7 +36,7 @@ def extremum(
 
         F, J = jax.vmap(local)(Z, nodes)
         gap = d * F - A_INVERSE @ (Z - X)
-        # Matrices of the live field would differentiate a step that is zero.
+        # The matrices are frozen: their derivatives would multiply a step that is zero.
         F0, J = jax.lax.stop_gradient((F, J))
         moves = condense(d * J, jnp.stack([F0, gap], axis=-1))
         by_length, shift = moves[-1, :, 0], moves[-1, :, 1]

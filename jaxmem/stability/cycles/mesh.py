@@ -8,15 +8,14 @@ from jaxtyping import Array, Float, Int
 from jaxmem.stability.cycles import radau
 from jaxmem.stability.cycles.collocation import Orbit, phases
 
-# The share of intervals that is spread evenly in time, whatever the orbit does.
-EVEN = 0.3
-# A state that moves by less than this share of its value (one that is saturated) is held to that:
-# its last digits are no motion.
-STILL = 1e-10
-# This share of u's range is added to the range of each state, in units of what V_m does to it at
-# rest. It holds a state that drifts with the mean of u and hardly oscillates (a slow rung of a
-# constant-phase element's ladder): measured by its own range a branch would be thousands of steps.
-DRIFT = 1e-2
+# This share of the intervals is spread evenly in time, the others by the size of the error.
+EVEN_SHARE = 0.3
+# A saturated state hardly moves: what is less than this share of its value is rounding.
+ROUNDING_SHARE = 1e-10
+# This share of u's range is added to the range of each state (in units of what V_m does to it at
+# rest). A slow state of a constant-phase element's ladder drifts with the mean of u and hardly
+# oscillates: measured by its own range alone, a branch would take thousands of steps.
+DRIFT_SHARE = 1e-2
 
 
 def spans(orbit: Orbit) -> Float[Array, "n"]:
@@ -25,9 +24,9 @@ def spans(orbit: Orbit) -> Float[Array, "n"]:
 
 
 def held(span: Float[Array, "n"], orbit: Orbit) -> Float[Array, "n"]:
-    """What the states of an orbit that span so much are measured by."""
-    trifle = 1e-12 + STILL * jnp.max(jnp.abs(orbit.stages), axis=(0, 1))
-    return span + DRIFT * span[0] + trifle
+    """The unit in which changes of each state are measured: its span, and at least a little."""
+    trifle = 1e-12 + ROUNDING_SHARE * jnp.max(jnp.abs(orbit.stages), axis=(0, 1))
+    return span + DRIFT_SHARE * span[0] + trifle
 
 
 def equidistribute(
@@ -50,7 +49,7 @@ def equidistribute(
     # A peak is given to the neighbours too: it moves as the orbit changes.
     density = jnp.maximum(density, (jnp.roll(density, 1) + jnp.roll(density, -1)) / 2)
     share = mesh * density
-    share = (1 - EVEN) * share / jnp.maximum(jnp.sum(share), 1e-300) + EVEN * mesh
+    share = (1 - EVEN_SHARE) * share / jnp.maximum(jnp.sum(share), 1e-300) + EVEN_SHARE * mesh
     ends = jnp.concatenate([jnp.zeros(1), jnp.cumsum(mesh)])
     filled = jnp.concatenate([jnp.zeros(1), jnp.cumsum(share)])
     marks = jnp.minimum(jnp.arange(count + 1) / (count if used is None else used), 1.0)

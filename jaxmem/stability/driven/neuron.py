@@ -21,7 +21,7 @@ from jaxmem.stability.cycles.cycle import limit_cycle
 from jaxmem.stability.equilibria.hopf import hopf_points
 from jaxmem.stability.equilibria.map import check_drive
 
-# Pairs of pulses: samples of each, and the intervals that are tried, to so many widths.
+# Pairs of pulses: samples of each, how many intervals are tried, and the longest in pulse widths.
 SAMPLES, INTERVALS, LONGEST = 201, 48, 1e4
 
 

@@ -68,7 +68,7 @@ def on_axis(
     z = newton(0, before)
     close = 1e6 * jnp.finfo(z.dtype).eps
     settled = jnp.all(jnp.abs(z - before) < close * (1 + jnp.abs(before)))
-    # What has walked to another root is not this one.
+    # Newton may have walked to another root: then this one is not found.
     here = (jnp.abs(z[1] - start[1]) < NEAR) & (jnp.abs(z[0] - u) <= reach)
     # One step with the live residual carries the derivatives.
     z = z - small_solve(slope(z), balance(device, z))

@@ -17,8 +17,8 @@ from jaxmem.stability.equilibria.polynomial import (
     margin_of,
 )
 
-# How many are kept, and how finely the voltages are scanned: so many values over so many widths
-# of each branch's window, to both sides.
+# MOST points are kept. For each branch SCAN intervals of voltage are looked at, over REACH widths
+# of its window to both sides.
 MOST, SCAN, REACH = 8, 96, 24.0
 
 
