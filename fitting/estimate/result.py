@@ -11,7 +11,7 @@ from fitting.diagnosis.minima import EQUAL, Minimum
 from fitting.diagnosis.term_report import TermReport
 from fitting.estimate.bic import bic_sentence, size_in_words
 from fitting.problem.problem import Problem
-from fitting.solvers.levenberg_marquardt import Code
+from fitting.solvers.solver import RESULTS
 
 # Correlations beyond this are told.
 CLOSE = 0.95
@@ -37,7 +37,7 @@ class Fit(eqx.Module):
       comparable between models of one set of data.
     - `minima`: the distinct local minima, the best first. `starts`, `converged`: how many
       searches there were on all terms and how many converged; `drawn`: how many starts were drawn
-      (more, where few are polished on transients). `code`: how the best one ended.
+      (more, where few are polished on transients). `result`: how the best one ended.
     - `terms`: a `TermReport` for each term. `problem`: what was searched, for profiles, bootstrap
       and posterior.
     - `rank`, `singular_values`, `null_directions`, `weak_directions`: see `Uncertainty`, the
@@ -73,7 +73,7 @@ class Fit(eqx.Module):
     starts: int
     converged: int
     drawn: int
-    code: Code
+    result: RESULTS
     rank: int
     singular_values: np.ndarray
     null_directions: tuple[str, ...]
@@ -110,7 +110,12 @@ class Fit(eqx.Module):
     @property
     def ok(self) -> bool:
         """Whether the best search converged."""
-        return self.code == Code.CONVERGED
+        return bool(self.result == RESULTS.successful)
+
+    @property
+    def outcome(self) -> str:
+        """How the best search ended, in words."""
+        return RESULTS[self.result] or "converged"
 
     def rows(self) -> list[dict[str, Any]]:
         """One dictionary a parameter, then one a derived quantity, for tables and JSON.
@@ -138,7 +143,7 @@ class Fit(eqx.Module):
         """What the fit can and cannot say, in plain sentences."""
         lines = []
         if not self.ok:
-            lines.append(f"The best search did not converge: {self.code.meaning}.")
+            lines.append(f"The best search did not converge: {self.outcome}.")
         best = self.minima[0]
         drawn = self.drawn if self.drawn > self.starts else self.starts
         how = f"{drawn} starts, {self.starts} of them polished on all terms; " if (

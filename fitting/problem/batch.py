@@ -7,7 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from fitting.solvers.levenberg_marquardt import value_and_jacobian
+from fitting.solvers.residual import value_and_jacobian
 from fitting.terms.curve import SteadyCurve
 from fitting.terms.spectrum import Spectrum, SpectrumBatch
 from fitting.terms.spikes import Spikes

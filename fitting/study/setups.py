@@ -7,7 +7,8 @@ import numpy as np
 
 from fitting.models.elements import Setup, device_model, element_model, memristor_model
 from fitting.problem.space import Space
-from fitting.solvers.levenberg_marquardt import AbstractSolver, LeastSquares
+from fitting.solvers.levenberg_marquardt import LeastSquares
+from fitting.solvers.solver import AbstractSolver
 from fitting.study.load import Loaded
 from fitting.study.spec import Spec, SpecError
 from fitting.terms.spectrum import Spectrum
