@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 from scipy.interpolate import CubicSpline
-from spiking import HARD, LETTERS, integrate
+from spiking import HARD, LETTERS, field, integrate
 
 import jaxmem as jm
 from benchmarks.oracles.hopf_cubic import cubic_roots
