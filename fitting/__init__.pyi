@@ -40,9 +40,9 @@ from .selection.comparison import compare as compare
 from .selection.families import Rival as Rival
 from .selection.families import rivals as rivals
 from .selection.ranking import Comparison as Comparison
-from .solvers.levenberg_marquardt import Code as Code
-from .solvers.levenberg_marquardt import Descent as Descent
 from .solvers.levenberg_marquardt import LeastSquares as LeastSquares
+from .solvers.optimisers import Descent as Descent
+from .solvers.solver import RESULTS as RESULTS
 from .terms.curve import SteadyCurve as SteadyCurve
 from .terms.linear_kk import KramersKronig as KramersKronig
 from .terms.linear_kk import kramers_kronig as kramers_kronig

@@ -10,7 +10,7 @@ import numpy as np
 from fitting.diagnosis.covariance import DECADE, WIDEST, Uncertainty, uncertainty
 from fitting.problem.problem import Problem
 from fitting.problem.space import Coordinates
-from fitting.solvers.levenberg_marquardt import Code, Search
+from fitting.solvers.solver import RESULTS, Search
 from fitting.terms.spectrum_batch import bias_voltage
 from jaxmem.devices import AbstractDevice
 from jaxmem.lens import lenses
@@ -48,9 +48,10 @@ def distinct(problem: Problem, found: Search, x_scale: np.ndarray, noise: float)
     """
     c = problem.coordinates
     decade = np.where(c.log, DECADE, x_scale)
-    usable = np.isfinite(found.chi2) & (found.code != Code.NOT_FINITE)
+    usable = np.isfinite(found.chi2) & np.asarray(found.result != RESULTS.start_not_finite)
     order = np.argsort(np.where(usable, found.chi2, np.inf), kind="stable")
-    order = [k for n, k in enumerate(order) if usable[k] and (n == 0 or found.code[k] == 0)]
+    ended = np.asarray(found.result == RESULTS.successful)
+    order = [k for n, k in enumerate(order) if usable[k] and (n == 0 or ended[k])]
     groups: list[_Group] = []
     for k in order:
         z, chi2 = found.z[k], float(found.chi2[k])

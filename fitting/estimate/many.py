@@ -13,12 +13,13 @@ from numpy.typing import ArrayLike
 
 from fitting.diagnosis.covariance import DECADE, WIDEST, uncertainties
 from fitting.diagnosis.minima import exchanges
-from fitting.diagnosis.nonlinearity import NARROW
-from fitting.diagnosis.nonlinearity_of_many import find_nonlinearity_of_many
+from fitting.diagnosis.nonlinearity import NARROW, find_nonlinearity_of_many
 from fitting.problem.problem import Problem
 from fitting.problem.space import Coordinates, MultiStart, Space
-from fitting.solvers.levenberg_marquardt import AbstractSolver, Code, LeastSquares, Parts
+from fitting.solvers.levenberg_marquardt import LeastSquares
 from fitting.solvers.pool import LANES, pooled
+from fitting.solvers.residual import Parts
+from fitting.solvers.solver import RESULTS, AbstractSolver
 from fitting.terms.spectrum import Spectrum
 from fitting.terms.spectrum_batch import BUCKET, SpectrumBatch, bias_of, fields_of
 
@@ -38,9 +39,9 @@ class FitMany(eqx.Module):
       `(spectra, p)`, as in `Fit` (wide intervals are tried, too), but for one thing: a second
       minimum as good as the best is not looked for.
     - `chi2`, `noise`, `points`, `relative_rms_residual`: as in `Fit`, shape `(spectra,)`.
-    - `code`: a `Code`, how the best search ended; where it is `NOT_FINITE` no search found a
-      finite residual, and the row is NaN. `converged`: how many searches converged. `steps`:
-      trial steps of all searches.
+    - `result`: `RESULTS`, how the best search of each ended; where it is `start_not_finite` no
+      search found a finite residual, and the row is NaN. `converged`: how many searches
+      converged. `steps`: trial steps of all searches.
     """
 
     names: tuple[str, ...]
@@ -57,7 +58,7 @@ class FitMany(eqx.Module):
     noise: np.ndarray
     points: np.ndarray
     relative_rms_residual: np.ndarray
-    code: np.ndarray
+    result: RESULTS
     converged: np.ndarray
     steps: np.ndarray
 
@@ -73,7 +74,7 @@ class FitMany(eqx.Module):
     @property
     def ok(self) -> np.ndarray:
         """Whether the best search of each spectrum converged, shape `(spectra,)`."""
-        return self.code == Code.CONVERGED
+        return np.asarray(self.result == RESULTS.successful)
 
 
 def fit_many(
@@ -137,9 +138,9 @@ def fit_many(
             part = np.array(members[at : at + CHUNK])
             group = [spectra[k] for k in part]
             found = _run(group, model, c, solver, begin[part], x_scale[part], lanes)
-            for name, values in found.items():
-                shape = (len(spectra), *values.shape[1:])
-                rows.setdefault(name, np.zeros(shape, values.dtype))[part] = values
+            shape = lambda a: np.zeros((len(spectra), *a.shape[1:]), a.dtype)
+            rows = rows or jax.tree.map(shape, found)
+            jax.tree.map(lambda rows, a, part=part: rows.__setitem__(part, a), rows, found)
     known = np.array(
         [s["sigma"] is not None and (s["noise"] is None or s["noise"].known) for s in fields]
     )
@@ -198,7 +199,7 @@ def _starts(starts, spectra, c: Coordinates, model, problem: Problem, seed: int)
     return begin, problem.natural_lengths(begin[:, 0], high - low)
 
 
-def _run(spectra, model, c, solver, begin, x_scale, lanes) -> dict[str, np.ndarray]:
+def _run(spectra, model, c, solver, begin, x_scale, lanes) -> dict[str, Any]:
     """One chunk through the program, padded to a power of two in spectra and in starts."""
     count, tries = begin.shape[:2]
     size, width = max(16, 1 << (count - 1).bit_length()), 1 << (tries - 1).bit_length()
@@ -209,7 +210,7 @@ def _run(spectra, model, c, solver, begin, x_scale, lanes) -> dict[str, np.ndarr
         batch, model, c, solver, fill(begin), fill(x_scale), jnp.asarray(count),
         jnp.asarray(tries), lanes,
     )  # fmt: skip
-    return {name: np.asarray(values)[:count] for name, values in found.items()}
+    return jax.tree.map(lambda a: np.asarray(a)[:count], found)
 
 
 @eqx.filter_jit
@@ -226,13 +227,15 @@ def _many_jit(batch, model, coordinates, solver, begin, x_scale, count, tries, l
         search = lambda z: solver.search(residual(data, always), z, *bounds, x_scale)
         ends = jax.vmap(search)(begin) if lanes else jax.lax.map(search, begin)
         real = jnp.arange(len(begin)) < tries
-        usable = real & jnp.isfinite(ends.chi2) & (ends.code != Code.NOT_FINITE)
+        usable = real & jnp.isfinite(ends.chi2) & (ends.result != RESULTS.start_not_finite)
         k = jnp.argmin(jnp.where(usable, ends.chi2, jnp.inf))
         lost = ~jnp.any(usable)
+        best = jax.tree.map(lambda a: a[k], ends)
         return dict(
-            z=ends.z[k], chi2=ends.chi2[k], code=jnp.where(lost, Code.NOT_FINITE, ends.code[k]),
+            z=best.z, chi2=best.chi2,
+            result=RESULTS.where(lost, RESULTS.start_not_finite, best.result),
             steps=jnp.sum(jnp.where(real, ends.steps, 0)),
-            converged=jnp.sum(real & (ends.code == Code.CONVERGED)),
+            converged=jnp.sum(real & (ends.result == RESULTS.successful)),
         )  # fmt: skip
 
     def measured(row):
@@ -270,7 +273,7 @@ def _triangle(J: Float[Array, "p m"]) -> Float[Array, "p p"]:
 
 def _result(c: Coordinates, rows, points, known, x_scale, pairs) -> FitMany:
     log, z = np.asarray(c.log), rows["z"]
-    lost = rows["code"] == Code.NOT_FINITE
+    lost = np.asarray(rows["result"] == RESULTS.start_not_finite)
     for one, two in pairs:
         # Of two that the data cannot tell apart the first is the larger, as in `fit`.
         a, b = c.names.index(one), c.names.index(two)
@@ -301,5 +304,5 @@ def _result(c: Coordinates, rows, points, known, x_scale, pairs) -> FitMany:
         standard_errors=blank(error), covariance=blank(covariance),
         identifiable=identifiable & ~lost[:, None], chi2=blank(rows["chi2"]), noise=blank(noise),
         points=points, relative_rms_residual=blank(np.sqrt(rows["relative"] / points)),
-        code=rows["code"], converged=rows["converged"], steps=rows["steps"],
+        result=rows["result"], converged=rows["converged"], steps=rows["steps"],
     )  # fmt: skip

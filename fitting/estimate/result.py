@@ -12,7 +12,7 @@ from fitting.diagnosis.minima import EQUAL, Minimum
 from fitting.diagnosis.term_report import TermReport
 from fitting.estimate.bic import bic_sentence, size_in_words
 from fitting.problem.problem import Problem
-from fitting.solvers.levenberg_marquardt import Code
+from fitting.solvers.solver import RESULTS
 
 # Correlations beyond this are told.
 STRONG_CORRELATION = 0.95
@@ -71,7 +71,7 @@ class Searches(NamedTuple):
       `drawn`: how many starts were drawn (more, where few are polished on transients).
     """
 
-    code: Code
+    result: RESULTS
     minima: tuple[Minimum, ...]
     starts: int
     converged: int
@@ -153,9 +153,9 @@ class Fit(eqx.Module):
         return self.quality.relative_rms_residual
 
     @property
-    def code(self) -> Code:
+    def result(self) -> RESULTS:
         """How the best search ended."""
-        return self.searches.code
+        return self.searches.result
 
     def _all(self, field: str) -> tuple[Any, ...]:
         return tuple(getattr(p, field) for p in self.parameters)
@@ -188,7 +188,12 @@ class Fit(eqx.Module):
     @property
     def ok(self) -> bool:
         """Whether the best search converged."""
-        return self.code == Code.CONVERGED
+        return bool(self.result == RESULTS.successful)
+
+    @property
+    def outcome(self) -> str:
+        """How the best search ended, in words."""
+        return RESULTS[self.result] or "converged"
 
     def rows(self) -> list[dict[str, Any]]:
         """One dictionary a parameter, then one a derived quantity, for tables and JSON.
@@ -213,7 +218,7 @@ class Fit(eqx.Module):
         """What the fit can and cannot say, in plain sentences."""
         lines = []
         if not self.ok:
-            lines.append(f"The best search did not converge: {self.code.meaning}.")
+            lines.append(f"The best search did not converge: {self.outcome}.")
         found, what = self.searches, self.identifiability
         best = found.minima[0]
         drawn = found.drawn if found.drawn > found.starts else found.starts

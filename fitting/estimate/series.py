@@ -4,13 +4,15 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from fitting.estimate.drift import Trend, trends
 from fitting.estimate.single import Fit, begin_fit, best_of, finish_fit
 from fitting.models.setup import Setup
 from fitting.problem.space import MultiStart
-from fitting.solvers.levenberg_marquardt import AbstractSolver, LeastSquares, Search
+from fitting.solvers.levenberg_marquardt import LeastSquares
+from fitting.solvers.solver import AbstractSolver
 from fitting.terms.spectrum import Spectrum
 from jaxmem.output.reporter import Reporter, Silent
 
@@ -18,7 +20,7 @@ from jaxmem.output.reporter import Reporter, Silent
 class Series(NamedTuple):
     """Fits of a series of spectra, in their order.
 
-    - `fits`: one for each spectrum; a search that did not converge says so in its `code`.
+    - `fits`: one for each spectrum; a search that did not converge says so in its `result`.
     - `outlier`: whether a spectrum stands out from its neighbours, `reasons` why, in words.
     - `trends`: how each quantity drifts, for each group of spectra (see `trends`).
     """
@@ -77,7 +79,7 @@ def fit_series(
         problem, x_scale = problems[k]
         near = found[neighbour].z[best_of(found[neighbour])]
         again = problem.search(solver, near[None], x_scale)
-        found[k] = Search(*(np.concatenate(pair) for pair in zip(found[k], again, strict=True)))
+        found[k] = jax.tree.map(lambda *parts: np.concatenate(parts), found[k], again)
         done += 1
         step("fitting", done, total)
     fits = [

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -31,10 +32,11 @@ from fitting.estimate.two_stage import (
     within_reach,
 )
 from fitting.problem.noise import first_guess, reweighted, scales
-from fitting.problem.polish import Polish, Polished
 from fitting.problem.problem import Problem
 from fitting.problem.space import MultiStart, Space
-from fitting.solvers.levenberg_marquardt import AbstractSolver, Code, LeastSquares, Search
+from fitting.solvers.host_loop import HostLeastSquares
+from fitting.solvers.levenberg_marquardt import LeastSquares
+from fitting.solvers.solver import RESULTS, AbstractSolver, Search
 from fitting.terms.measurement import measurement_of
 from jaxmem.output.reporter import Reporter, Silent
 
@@ -77,10 +79,11 @@ def fit(
     - `lanes`: all starts side by side; default on an accelerator.
     - `keep`: called at each better point of a search with transients, with a `Progress` from which
       `resume` goes on.
-    - `throw`: raise if the best search did not converge; else the `code` says so.
+    - `throw`: raise if the best search did not converge; else the `result` says so.
 
     With transients (`Trace`) the starts are searched on the other terms first, and few are polished
-    on all (see `joint_search`); Ctrl-C then returns the best so far, with `Code.INTERRUPTED`.
+    on all (see `joint_search`); Ctrl-C then returns the best so far, with
+    `RESULTS.interrupted`.
 
     The noise of a term without sigma, or with an `estimated` one, is found from what is left, in a
     few rounds, and proportional noise is then taken from the model's values.
@@ -94,30 +97,29 @@ def fit(
     say(f"{len(begin)} starts, {len(c.names)} parameters, {problem.points} numbers")
     if problem.integrates and (solver is None or isinstance(solver, LeastSquares)):
         again = lambda turn: _starts(starts).draw(c, model, seed + 1000 * turn)
-        polish = Polish() if solver is None else Polish(max_steps=solver.max_steps)
+        host = HostLeastSquares()
+        polish = host if solver is None else replace(host, max_steps=solver.max_steps)
         problem, found = _joint(problem, again, x_scale, polish, say, resume, keep)
     else:
         problem, found = _direct(problem, solver or LeastSquares(), begin, x_scale, lanes)
     best = best_of(found)
-    code = Code(int(found.code[best]))
-    if throw and code not in (Code.CONVERGED, Code.INTERRUPTED):
+    ended = found.result == RESULTS.successful
+    over = bool(found.at(best).result == RESULTS.interrupted)
+    if throw and not (over or ended[best]):
         raise RuntimeError(
-            f"fit: the best of {len(found.code)} searches ended {code.meaning} "
+            f"fit: the best of {len(ended)} searches ended {RESULTS[found.at(best).result]} "
             f"(chi2 {found.chi2[best]:.6g}); give more starts or steps, or throw=False to look"
         )
-    converged = int(np.sum(found.code == 0))
-    say(f"chi2 {found.chi2[best]:.6g}, {converged} of {len(found.code)} converged")
+    say(f"chi2 {found.chi2[best]:.6g}, {int(ended.sum())} of {len(ended)} converged")
     try:
-        mirrored = () if code == Code.INTERRUPTED else _mirrored(problem, found, x_scale)
+        mirrored = () if over else _mirrored(problem, found, x_scale)
     except KeyboardInterrupt:
         found, mirrored = _interrupted(found), ()
     if mirrored and min(end.chi2 for end in mirrored) < found.chi2[best] * (1 - 1e-6):
         # The exchanged point is the better one: it is an end of the search like the others.
         lower = min(mirrored, key=lambda end: end.chi2)
-        join = lambda a, b: np.concatenate([np.asarray(a), [b]])
-        before = Polished(found.z[best], float(found.chi2[best]), code, 0, lower.r, lower.J)
-        found = Search(join(found.z, lower.z), join(found.chi2, lower.chi2),
-                       join(found.code, lower.code), join(found.steps, lower.steps))  # fmt: skip
+        before = found.at(best)
+        found = jax.tree.map(lambda a, b: np.concatenate([a, [b]]), found, lower)
         mirrored = (before, *(end for end in mirrored if end is not lower))
     end = lambda found: finish_fit(
         problem, found, x_scale, derived, len(begin), [(m.z, m.chi2) for m in mirrored]
@@ -130,9 +132,9 @@ def fit(
 
 
 def _interrupted(found: Search) -> Search:
-    best = best_of(found)
-    code = np.where(np.arange(len(found.code)) == best, Code.INTERRUPTED, found.code)
-    return found._replace(code=code)
+    best = np.arange(len(found.chi2)) == best_of(found)
+    put = lambda new, old: np.where(best, new, old)
+    return found._replace(result=jax.tree.map(put, RESULTS.interrupted, found.result))
 
 
 def _starts(starts: MultiStart | int | None) -> MultiStart:
@@ -179,7 +181,7 @@ def _joint(problem, again, x_scale, polish, say, resume, keep):
         if np.abs(np.log(problem.scales / before)).max() < 0.01:
             break
     if cut:
-        ends[0] = ends[0]._replace(code=Code.INTERRUPTED)
+        ends[0] = ends[0]._replace(result=RESULTS.interrupted)
     return problem, as_search(ends)
 
 
@@ -195,28 +197,21 @@ def _next_noise(problem, ends, x_scale, polish):
     near = [near[k] for k in apart([e.z for e in near], x_scale, 3)]
     follow = []
     for e in near:
-        follow.append(polish(problem, e.z, x_scale))
-        if follow[-1].code == Code.INTERRUPTED:
-            raise KeyboardInterrupt
+        follow.append(polish.search(problem.on_host(), e.z, x_scale).unless_interrupted())
     return problem, sorted(follow, key=lambda e: e.chi2)
 
 
-def _mirrored(problem, found, x_scale) -> tuple[Polished, ...]:
+def _mirrored(problem, found, x_scale) -> tuple[Search, ...]:
     """Refits from the best point with tau_d and f tau_k exchanged."""
     best = best_of(found)
     z, ends = found.z[best], []
     for begin in exchanged_lags(problem, z):
         if problem.integrates:
-            ends.append(Polish()(problem, refined(problem, [begin], x_scale)[0], x_scale))
-            if ends[-1].code == Code.INTERRUPTED:
-                raise KeyboardInterrupt
+            begin = refined(problem, [begin], x_scale)[0]
+            end = HostLeastSquares().search(problem.on_host(), begin, x_scale)
+            ends.append(end.unless_interrupted().search)
         else:
-            one = problem.search(LeastSquares(), begin[None], x_scale)
-            nothing = np.zeros(0)
-            ends.append(
-                Polished(one.z[0], float(one.chi2[0]), Code(int(one.code[0])), int(one.steps[0]),
-                         nothing, nothing)
-            )  # fmt: skip
+            ends.append(problem.search(LeastSquares(), begin[None], x_scale).at(0))
     other = lambda end: np.abs((end.z - z) / x_scale).max() > 0.02
     return tuple(end for end in ends if np.isfinite(end.chi2) and other(end))
 
@@ -234,7 +229,7 @@ def best_of(found: Search) -> int:
 
     **Raises:** `RuntimeError` if the residual is finite at none of the starts.
     """
-    usable = np.isfinite(found.chi2) & (found.code != Code.NOT_FINITE)
+    usable = np.isfinite(found.chi2) & np.asarray(found.result != RESULTS.start_not_finite)
     if not usable.any():
         raise RuntimeError(
             f"fit: the residual is not finite at any of {len(found.chi2)} starts; check units, "
@@ -275,9 +270,11 @@ def finish_fit(
     swaps = tuple(gain for _, gain in gains if gain < AS_GOOD)
     others += [Alternative(end, EXCHANGED_IS_AS_GOOD) for end, gain in gains if gain < AS_GOOD]
     error = np.sqrt(np.diag(u.covariance))
-    over = found.code[best] == Code.INTERRUPTED
+    ended, result = found.result == RESULTS.successful, found.at(best).result
     curved = (
-        Nonlinearity({}, []) if over else find_nonlinearity(problem, z, chi2, error, x_scale, noise)
+        Nonlinearity({}, [])
+        if result == RESULTS.interrupted
+        else find_nonlinearity(problem, z, chi2, error, x_scale, noise)
     )
     identifiable, reasons = verdicts(c, z, u, x_scale, others, curved.reasons)
     ends = np.stack([np.clip(z - error, c.low, c.high), np.clip(z + error, c.low, c.high)])
@@ -300,8 +297,6 @@ def finish_fit(
     columns = (c.names, c.paths, c.units, c.meanings, c.log, values.tolist(), ends[0].tolist(),
                ends[1].tolist(), error.tolist(), identifiable.tolist(), reasons,
                stopped.tolist())  # fmt: skip
-    code = Code(int(found.code[best]))
-    converged = int(np.sum(found.code == Code.CONVERGED))
     tried = len(found.chi2)
     return Fit(
         model=model,
@@ -315,7 +310,9 @@ def finish_fit(
             chi2, n, noise if alone else _relative_noise(problem), known,
             relative_rms(looked), information(problem, r) + p * math.log(n),
         ),
-        searches=Searches(code, minima, tried, converged, tried if starts is None else starts),
+        searches=Searches(
+            result, minima, tried, int(ended.sum()), tried if starts is None else starts
+        ),
         problem=problem,
     )  # fmt: skip
 

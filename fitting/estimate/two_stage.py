@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from fitting.problem.polish import Polish, Polished
 from fitting.problem.problem import Problem
-from fitting.solvers.levenberg_marquardt import Code, LeastSquares, Search
+from fitting.solvers.host_loop import HostLeastSquares, HostSearch
+from fitting.solvers.levenberg_marquardt import LeastSquares
+from fitting.solvers.solver import RESULTS, Search
 
 # Of the ends of the first stage (the terms that do not integrate) so many are ranked by all terms,
 # and so many of these are polished on all.
@@ -29,12 +31,12 @@ class Progress(NamedTuple):
     """How far a search has come: what `resume` needs.
 
     - `candidates`: search vectors to polish, the most promising first; `done`: those that are, with
-      chi2 and code; `best`: the best point so far. `round`: how many draws of starts there were.
+      chi2 and result; `best`: the best point so far. `round`: how many draws of starts there were.
     """
 
     round: int
     candidates: list[list[float]]
-    done: list[tuple[list[float], float, int]]
+    done: list[tuple[list[float], float, str]]
     best: tuple[list[float], float] | None
 
 
@@ -44,12 +46,12 @@ def joint_search(
     x_scale: np.ndarray,
     *,
     mirrors: Callable[[np.ndarray], list[np.ndarray]] = lambda z: [],
-    polish: Polish | None = None,
+    polish: HostLeastSquares | None = None,
     best: int = POLISHED,
     say: Callable[[str], None] = lambda line: None,
     resume: Progress | None = None,
     keep: Callable[[Progress], None] = lambda progress: None,
-) -> tuple[list[Polished], bool]:
+) -> tuple[list[HostSearch], bool]:
     """Search from many starts, and polish the best ends one after the other.
 
     First stage: all starts descend on the terms that do not integrate in time, which cost
@@ -70,8 +72,8 @@ def joint_search(
     **Raises:** `RuntimeError` if the residual is finite at none of the starts; `KeyboardInterrupt`
     if there is no end yet.
     """
-    polish = polish or Polish()
-    ends: list[Polished] = []
+    polish = polish or HostLeastSquares()
+    ends: list[HostSearch] = []
     first, waiting = 0, []
     if resume is not None:
         first = resume.round
@@ -96,14 +98,14 @@ def joint_search(
                     keep(Progress(turn, rest, done, (z.tolist(), float(chi2))))
 
                 tell = lambda step, x, k=k: say(f"polishing {k + 1}, step {step}: chi2 {x:.6g}")
-                ends.append(polish(problem, z, x_scale, tell, better))
-                _stop(ends)
+                ends.append(polish.search(problem.on_host(), z, x_scale, tell, better))
+                ends[-1].unless_interrupted()
             if not ends:
                 continue
             top = min(ends, key=lambda e: e.chi2)
             for z in refined(problem, mirrors(top.z), x_scale) if np.isfinite(top.chi2) else ():
-                ends.append(polish(problem, z, x_scale))
-                _stop(ends)
+                ends.append(polish.search(problem.on_host(), z, x_scale))
+                ends[-1].unless_interrupted()
             top = min(ends, key=lambda e: e.chi2)
             freedom = max(problem.points - len(x_scale), 1)
             same = sum(e.chi2 < top.chi2 * 1.001 + 0.1 for e in ends)
@@ -124,7 +126,7 @@ def joint_search(
     return ends, False
 
 
-def within_reach(ends: list[Polished]) -> float:
+def within_reach(ends: list[HostSearch]) -> float:
     """The chi2 up to which an end may still be the best, when the noise is known better."""
     least = min((e.chi2 for e in ends), default=np.inf)
     return STILL_POSSIBLE[0] * least + STILL_POSSIBLE[1]
@@ -148,17 +150,12 @@ def _informed(problem: Problem) -> Problem | None:
     return None if few else cheap
 
 
-def _stop(ends: list[Polished]) -> None:
-    if ends[-1].code == Code.INTERRUPTED:
-        raise KeyboardInterrupt
-
-
 def _plain(rows) -> list[list[float]]:
     return [np.asarray(z).tolist() for z in rows]
 
 
-def _done(ends: list[Polished]) -> list[tuple[list[float], float, int]]:
-    return [(e.z.tolist(), e.chi2, int(e.code)) for e in ends]
+def _done(ends: list[HostSearch]) -> list[tuple[list[float], float, str]]:
+    return [(e.z.tolist(), e.chi2, RESULTS[e.result]) for e in ends]
 
 
 def _candidates(problem, begin, x_scale, best, polish, say) -> tuple[list[np.ndarray], list[float]]:
@@ -185,7 +182,8 @@ def _candidates(problem, begin, x_scale, best, polish, say) -> tuple[list[np.nda
         pool = apart(near.z[order], x_scale, RANKED)
         costs = _costs(problem, near.z[order][pool])
         ranked = [order[pool[k]] for k in np.argsort(costs, kind="stable") if np.isfinite(costs[k])]
-        floors = [float(near.chi2[k]) if near.code[k] == Code.CONVERGED else 0.0 for k in ranked]
+        least = np.where(near.result == RESULTS.successful, near.chi2, 0.0)
+        floors = [float(least[k]) for k in ranked]
         return [near.z[k] for k in ranked[:best]], floors[:best]
     costs = _costs(problem, begin, far=True)
     order = [k for k in np.argsort(costs, kind="stable") if np.isfinite(costs[k])]
@@ -193,11 +191,10 @@ def _candidates(problem, begin, x_scale, best, polish, say) -> tuple[list[np.nda
     pool = [begin[order[k]] for k in apart(begin[order], x_scale, 2 * RANKED)]
     # With transients alone a start says little: a few steps from each show which are promising,
     # in logarithms, because most are decades away.
-    short = Polish(15, polish.enough, 1.0, polish.floor, far=True)
-    ends: list[Polished] = []
+    short = replace(polish, max_steps=15, clip=1.0)
+    ends: list[HostSearch] = []
     for z in pool:
-        ends.append(short(problem, z, x_scale))
-        _stop(ends)
+        ends.append(short.search(problem.on_host(far=True), z, x_scale).unless_interrupted())
     rows = [e.z for e in ends if np.isfinite(e.chi2)]
     kept = [rows[k] for k in apart(rows, x_scale, len(rows))]
     costs = _costs(problem, kept, far=True)
@@ -238,7 +235,6 @@ def _near(a, b, x_scale) -> bool:
     return bool(np.abs((a - b) / x_scale).max() < 1e-3)
 
 
-def as_search(ends: list[Polished]) -> Search:
-    """Polished ends as what a search returns."""
-    row: Any = lambda name: np.array([getattr(e, name) for e in ends])
-    return Search(np.stack([e.z for e in ends]), row("chi2"), row("code").astype(int), row("steps"))
+def as_search(ends: list[HostSearch]) -> Search:
+    """Ends of the host loop as what a search from many starts returns."""
+    return jax.tree.map(lambda *rows: np.stack(rows), *(e.search for e in ends))

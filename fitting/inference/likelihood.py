@@ -10,6 +10,7 @@ from jaxtyping import Float
 from fitting.estimate.result import Fit
 from fitting.problem.noise import leverages
 from fitting.problem.problem import Problem
+from fitting.solvers.levenberg_marquardt import Quadratic
 
 # Where a step can take less than this off chi2 the fit is at its optimum, whatever stopped it.
 NEAR = 0.1
@@ -48,8 +49,8 @@ class Likelihood(NamedTuple):
         r, J = (a[0] for a in problem.inspect(z[None]))
         if not fit.ok and not _promise(problem.coordinates, z, r, J) < NEAR:
             raise ValueError(
-                f"the fit did not end at an optimum ({fit.code.meaning}); give it more starts or "
-                "steps before asking how sure it is"
+                f"the fit did not end at an optimum ({fit.outcome}); give it more starts "
+                "or steps before asking how sure it is"
             )
         owned = problem.owner >= 0
         group = np.asarray(problem.groups)[np.maximum(problem.owner, 0)]
@@ -94,8 +95,7 @@ class Likelihood(NamedTuple):
 
 def _promise(c, z, r, J) -> float:
     """What a whole step takes off chi2 in the linear model, within the bounds."""
-    g = J.T @ r
-    free = ~(((z <= np.asarray(c.low)) & (g > 0)) | ((z >= np.asarray(c.high)) & (g < 0)))
+    free = Quadratic.at(z, J.T @ r, J.T @ J, np.asarray(c.low), np.asarray(c.high)).free
     J = J[:, free]
     size = np.linalg.norm(J, axis=0)
     J = J / np.where(size > 0, size, 1.0)

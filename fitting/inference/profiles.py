@@ -14,8 +14,8 @@ from fitting.diagnosis.derived import elements, value_and_slope
 from fitting.estimate.result import Fit
 from fitting.inference.intervals import quantile
 from fitting.inference.likelihood import Likelihood, open_ends
-from fitting.problem.polish import Altered, Polish
-from fitting.solvers.levenberg_marquardt import Code
+from fitting.solvers.host_loop import HostLeastSquares
+from fitting.solvers.solver import RESULTS
 from jaxmem.output.reporter import Reporter, Silent
 
 # Points a side that an increase which is quadratic gets, and how often a step may be shortened.
@@ -212,7 +212,7 @@ class _Walk:
         self.base, self.target, self.side, self.top, self.goal = base, target, side, top, goal
         self.h, self.s, self.z = [target.look(base.z)[0]], [0.0], [base.z]
         self.closed = False
-        self.polish = Polish(max_steps=40, enough=1e-4)
+        self.solver = HostLeastSquares(max_steps=40, enough=1e-4)
         self.problem = base.problem
 
     @property
@@ -254,26 +254,19 @@ class _Walk:
 
     def _at(self, aim):
         """The best fit near h = aim: where it is, the root of the increase, the vector."""
-        # Drawn to the aim by a spring. Wherever that ends, nothing with the same h is better, so
-        # that it is a point of the profile, and the spring need not be stiff.
+        # It need not be held firmly: every point is one of the profile.
         width = 0.1 * min(self.target.error, self.target.length)
-
-        def change(z, r, J):
-            h, slope = self.target.look(z)
-            return np.append(r, (h - aim) / width), np.vstack([J, slope / width])
-
         start = self.z[-1]
         if len(self.h) > 1 and self.h[-1] != self.h[-2]:
             ahead = (aim - self.h[-1]) / (self.h[-1] - self.h[-2])
             move = ahead * (self.z[-1] - self.z[-2])
             start = start + np.clip(move, -self.base.lengths, self.base.lengths)
         for _ in range(3):
-            problem: Any = Altered(self.problem, change)
-            found = self.polish(problem, start, self.base.lengths)
-            if found.code == Code.NOT_FINITE and start is not self.z[-1]:
-                found = self.polish(problem, self.z[-1], self.base.lengths)
-            if found.code == Code.INTERRUPTED:
-                raise KeyboardInterrupt
+            residual = self.problem.on_host().held(self.target.look, aim, width)
+            found = self.solver.search(residual, start, self.base.lengths)
+            if found.result == RESULTS.start_not_finite and start is not self.z[-1]:
+                found = self.solver.search(residual, self.z[-1], self.base.lengths)
+            found.unless_interrupted()
             if not np.isfinite(found.chi2):
                 return None
             # In the units of the optimum, whatever the scales are by now.

@@ -14,8 +14,9 @@ from fitting.inference.intervals import interval
 from fitting.inference.likelihood import Likelihood, residual_of
 from fitting.inference.propagate import Summary, summaries
 from fitting.problem.noise import leverages
-from fitting.problem.polish import Altered, Polish
-from fitting.solvers.levenberg_marquardt import AbstractSolver, Code, LeastSquares
+from fitting.solvers.host_loop import HostLeastSquares
+from fitting.solvers.levenberg_marquardt import LeastSquares
+from fitting.solvers.solver import RESULTS, AbstractSolver
 from fitting.terms.measurement import measurement_of
 from jaxmem.output.reporter import Reporter, Silent
 
@@ -156,19 +157,16 @@ def _cheap(base: Likelihood, shifts):
             jnp.asarray(padded), jnp.asarray(len(block)), jnp.asarray(base.z),
             jnp.asarray(base.lengths),
         )  # fmt: skip
-        z, code = (np.asarray(a)[: len(block)] for a in found)
-        yield z, code == Code.CONVERGED
+        yield tuple(np.asarray(a)[: len(block)] for a in found)
 
 
 def _integrating(base: Likelihood, shifts):
     """One refit after the other, driven from here."""
-    polish = Polish(max_steps=40)
+    solver = HostLeastSquares(max_steps=40)
     for shift in shifts:
-        moved: Any = Altered(base.problem, lambda z, r, J, shift=shift: (r - shift, J))
-        end = polish(moved, base.z, base.lengths)
-        if end.code == Code.INTERRUPTED:
-            raise KeyboardInterrupt
-        yield end.z[None], np.array([end.code == Code.CONVERGED])
+        drawn = base.problem.on_host().changed(lambda z, r, J, shift=shift: (r - shift, J))
+        end = solver.search(drawn, base.z, base.lengths).unless_interrupted()
+        yield end.z[None], np.array([bool(end.result == RESULTS.successful)])
 
 
 @eqx.filter_jit
@@ -178,9 +176,10 @@ def _refits(parts, model, coordinates, solver: AbstractSolver, scale, shifts, co
     def step(k, found):
         residual = lambda z: residual_of(parts, model, coordinates, z) / scale - shifts[k]
         end = solver.search(residual, z, low, high, x_scale)
-        return found[0].at[k].set(end.z), found[1].at[k].set(end.code)
+        usable = end.result == RESULTS.successful
+        return found[0].at[k].set(end.z), found[1].at[k].set(usable)
 
-    empty = jnp.zeros((len(shifts), z.size), z.dtype), jnp.zeros(len(shifts), jnp.int32)
+    empty = jnp.zeros((len(shifts), z.size), z.dtype), jnp.zeros(len(shifts), bool)
     return jax.lax.fori_loop(0, count, step, empty)
 
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from fitting.problem.batch import Part, noise_groups, stack
 from fitting.problem.space import Coordinates, Space
-from fitting.solvers.levenberg_marquardt import AbstractSolver, Parts, Search
+from fitting.solvers.residual import HostResidual, Parts
+from fitting.solvers.solver import RESULTS, AbstractSolver, Search
 from fitting.terms.measurement import measurement_of
 from fitting.terms.term import Term, part_of
 
@@ -138,6 +139,16 @@ class Problem(eqx.Module):
         scale = self.row_scale
         return r / scale, np.swapaxes(J / scale, 1, 2)
 
+    def on_host(self, far: bool = False) -> HostResidual:
+        """What a search from Python minimises; `far`: with traces in logarithms (`compressed`)."""
+
+        def evaluate(z):
+            r, J = (a[0] for a in self.inspect(z[None]))
+            return self.compressed(r, J) if far else (r, J)
+
+        c = self.coordinates
+        return HostResidual(evaluate, np.asarray(c.low), np.asarray(c.high), self.points)
+
     def compile(self) -> None:
         """Make what `inspect` needs, and evaluate nothing."""
         for parts in reversed(self._programs):
@@ -190,26 +201,31 @@ class Problem(eqx.Module):
         x_scale: np.ndarray,
         lanes: bool | None = None,
         far: bool | None = None,
+        bounds: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> Search:
         """Searches from all starts, shape `(starts, parameters)`.
 
         With `lanes` they run side by side (`vmap`), else one after the other; default: side by
         side on an accelerator only, because on a CPU all lanes wait for the slowest. `far` True
         compares logarithms where that can be done (see `SpectrumBatch.compressed`), False does
-        not, and both are one program.
+        not, and both are one program. `bounds` are low and high of each start, `(starts,
+        parameters)`, by default those of the coordinates; where the two are equal the parameter is
+        held.
         """
         # 1,000 starts of 16 steps take 0.11 s one after the other, 0.43 s side by side (CPU).
         lanes = jax.default_backend() != "cpu" if lanes is None else lanes
         count = len(starts)
         # Padded to a power of two: any number of starts up to it shares a program.
         size = max(64, 1 << (count - 1).bit_length())
-        padded = np.concatenate([starts, np.repeat(starts[-1:], size - count, axis=0)])
+        c = self.coordinates
+        low, high = bounds or (np.broadcast_to(b, starts.shape) for b in (c.low, c.high))
+        pad = lambda a: jnp.asarray(np.concatenate([a, np.repeat(a[-1:], size - count, axis=0)]))
         found = _search_jit(
-            self.parts, *self._rest, solver, jnp.asarray(self.row_scale), jnp.asarray(padded),
-            jnp.asarray(count), jnp.asarray(x_scale), None if far is None else jnp.asarray(far),
-            lanes,
+            self.parts, *self._rest, solver, jnp.asarray(self.row_scale),
+            (pad(starts), pad(low), pad(high)), jnp.asarray(count), jnp.asarray(x_scale),
+            None if far is None else jnp.asarray(far), lanes,
         )  # fmt: skip
-        return Search(*(np.asarray(part)[:count] for part in found))
+        return found.at(slice(count))
 
     @property
     def _rest(self):
@@ -256,26 +272,27 @@ def _inspect_jit(parts, model, coordinates, z, count):
 
 @eqx.filter_jit
 def _search_jit(
-    parts, model, coordinates, solver, scale, starts, count, x_scale, far, lanes
+    parts, model, coordinates, solver, scale, rows, count, x_scale, far, lanes
 ):  # fmt: skip
-    low, high = jnp.asarray(coordinates.low), jnp.asarray(coordinates.high)
-
-    def one(z):
+    def one(row):
+        z, low, high = row
         residual = Parts(lambda z: _pieces(parts, model, coordinates, z, far, scale))
         return solver.search(residual, z, low, high, x_scale)
 
     if lanes:
-        return jax.vmap(one)(starts)
-    number = lambda dtype: jnp.zeros(len(starts), dtype)
-    empty = Search(starts, number(starts.dtype), number(jnp.int32), number(jnp.int32))
-    return _first(one, starts, count, empty)
+        return jax.vmap(one)(rows)
+    starts = rows[0]
+    full = lambda value: jnp.full(len(starts), value)
+    empty = jax.tree.map(full, Search(0.0, 0.0, RESULTS.successful, jnp.int32(0)))
+    return _first(one, rows, count, empty._replace(z=starts))
 
 
 def _first(fn, rows, count, empty):
-    """`fn` of the first `count` rows, one after the other, into `empty`."""
+    """`fn` of the first `count` rows of a pytree, one after the other, into `empty`."""
 
     # A loop, because tracing a model twice (as for its shapes) takes seconds.
     def step(k, found):
-        return jax.tree.map(lambda all, new: all.at[k].set(new), found, fn(rows[k]))
+        new = fn(jax.tree.map(lambda a: a[k], rows))
+        return jax.tree.map(lambda all, one: all.at[k].set(one), found, new)
 
     return jax.lax.fori_loop(0, count, step, empty)

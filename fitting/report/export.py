@@ -47,7 +47,7 @@ def fit_record(fit: Fit, checked: Sequence[Checked]) -> dict[str, Any]:
         },
         "correlation": [[plain(x) for x in row] for row in fit.correlation],
         "converged": fit.ok,
-        "code": fit.code.meaning,
+        "result": fit.outcome,
         "statements": fit.statements(),
         "relative_rms_residual": plain(fit.relative_rms_residual),
         "chi2": plain(fit.chi2),

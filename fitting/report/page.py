@@ -154,7 +154,7 @@ def write_series(
             engineering(row["value"], row["unit"], 3) if row["identifiable"] else None
             for row in (table[n] for n in shown)
         ]
-        why = list(series.reasons[k]) + ([] if f.ok else [f"fit {f.code.meaning}"])
+        why = list(series.reasons[k]) + ([] if f.ok else [f"fit {f.outcome}"])
         if m.check.violation not in (None, "structure"):
             why.append(f"Kramers-Kronig: {m.check.violation}")
         rows.append(
@@ -199,7 +199,7 @@ def write_summary(path: Path, series: Series, measured: Sequence[Checked]) -> No
 
 def flags_of(fit: Fit, checked: Sequence[Checked]) -> list[str]:
     """What a reader must know before using the numbers, in words."""
-    flags = [] if fit.ok else [f"The best search did not converge: {fit.code.meaning}."]
+    flags = [] if fit.ok else [f"The best search did not converge: {fit.outcome}."]
     lost = [n for n, fine in zip(fit.names, fit.identifiable, strict=True) if not fine]
     if lost:
         flags.append(

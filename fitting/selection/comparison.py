@@ -8,7 +8,7 @@ from fitting.estimate.single import fit
 from fitting.problem.space import MultiStart
 from fitting.selection.families import Rival, rivals
 from fitting.selection.ranking import Comparison, Entry
-from fitting.solvers.levenberg_marquardt import AbstractSolver, Code
+from fitting.solvers.solver import RESULTS, AbstractSolver
 from jaxmem.output.reporter import Reporter, Silent
 
 
@@ -65,6 +65,6 @@ def _one(rival, data, starts, seed, solver, report) -> Entry:
         # Whatever is wrong with one model must not cost the others; the reason is kept.
         report.say(f"{rival.name} failed: {error}")
         return Entry(rival, None, f"{type(error).__name__}: {error}".rstrip("."))
-    if found.code == Code.INTERRUPTED:
+    if found.result == RESULTS.interrupted:
         raise KeyboardInterrupt
     return Entry(rival, found, "" if math.isfinite(found.bic) else "its BIC is not finite")

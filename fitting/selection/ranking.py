@@ -155,7 +155,7 @@ class Comparison:
             if not e.usable:
                 lines.append(f"{e.rival.name} could not be fitted: {e.failure}.")
             elif e.fit is not None and not e.fit.ok:
-                lines.append(f"{e.rival.name} did not converge: {e.fit.code.meaning}.")
+                lines.append(f"{e.rival.name} did not converge: {e.fit.outcome}.")
         structured = [t.name for t in top.fit.terms if t.structured] if top.fit else []
         if structured:
             lines.append(
@@ -249,7 +249,7 @@ def _line(e: Entry, width: int) -> str:
         return f"{e.rival.name:{width}}  failed: {e.failure}"
     f = e.fit
     rms = f"{100 * f.relative_rms_residual:.2f} %" if math.isfinite(f.relative_rms_residual) else ""
-    flags = [] if f.ok else [f.code.meaning]
+    flags = [] if f.ok else [f.outcome]
     flags += [f"leaves {', '.join(e.undetermined)} open"] if e.undetermined else []
     return (
         f"{e.rival.name:{width}}  {len(f.names):<2} {f.chi2:9.4g} {f.bic:9.1f}  {e.gap:9.1f}"

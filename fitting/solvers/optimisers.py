@@ -1,16 +1,90 @@
-"""Optimisers of optax by name, as the command line takes them."""
+"""Searches by any optimiser of optax; also by name, as the command line takes them."""
 
 import ast
 import difflib
 import inspect
 from typing import Any
 
+import equinox as eqx
+import jax
+import jax.numpy as jnp
 import optax
 
-from fitting.solvers.levenberg_marquardt import Descent
+from fitting.solvers.levenberg_marquardt import Quadratic, mean_unit, solve_damped
+from fitting.solvers.residual import Residual, Vector, sum_of_squares
+from fitting.solvers.solver import RESULTS, AbstractSolver, Search
 
 # How optax's schedules call what a fit knows: the first rate, and how long it runs.
 _RATE, _LENGTH = ("init_value", "value", "peak_value"), ("decay_steps", "transition_steps")
+
+
+class Descent(AbstractSolver):
+    """Any optax optimiser and schedule on the same sum of squares.
+
+        Descent(optax.adam(optax.cosine_decay_schedule(0.1, 3000)), steps=3000)
+
+    **Arguments:**
+
+    - `optimiser`: default L-BFGS with its line search, which copes with the valleys that data of
+      one kind leave. For an objective that is noisy give a first-order one, and more steps.
+    - `steps`: how many.
+    - `tolerance`: a search counts as converged if a Gauss-Newton step from where it ended would
+      reduce the sum of squares by less than this fraction.
+    - `clip`: longest step of each coordinate, in natural lengths: a line search alone leaps to
+      where nothing depends on a parameter any more, and stays there.
+    """
+
+    optimiser: optax.GradientTransformation | None = eqx.field(static=True, default=None)
+    steps: int = eqx.field(static=True, default=300)
+    tolerance: float = eqx.field(static=True, default=1e-2)
+    clip: float = eqx.field(static=True, default=0.25)
+
+    def __check_init__(self):
+        if self.steps < 1:
+            raise ValueError(f"Descent: steps must be at least 1, got {self.steps}")
+
+    def search(
+        self, residual: Residual, z: Vector, low: Vector, high: Vector, x_scale: Vector
+    ) -> Search:
+        """See `AbstractSolver.search`."""
+        optimiser = self.optimiser
+        if optimiser is None:
+            # A first-order method is slow along the valleys of an ill-conditioned sum of squares.
+            optimiser = optax.lbfgs()
+        # Some want more than the slope: line searches, Polyak's step.
+        optimiser = optax.with_extra_args_support(optimiser)
+        first = jnp.sum(residual(z) ** 2)
+
+        # In coordinates of natural length, and relative to the start, so that one schedule
+        # serves every unit; the best point seen is the answer, as no optimiser is monotone.
+        def loss(y):
+            return jnp.sum(residual(y * x_scale) ** 2) / first
+
+        def step(carry, _):
+            y, state, best, least = carry
+            value, slope = jax.value_and_grad(loss)(y)
+            better = value < least
+            best, least = jnp.where(better, y, best), jnp.where(better, value, least)
+            slope = jnp.where(jnp.isfinite(slope), slope, 0.0)
+            update, state = optimiser.update(
+                slope, state, y, value=value, grad=slope, value_fn=loss
+            )
+            y = y + jnp.clip(jnp.asarray(update), -self.clip, self.clip)
+            y = jnp.clip(y, low / x_scale, high / x_scale)
+            return (y, state, best, least), None
+
+        y = z / x_scale
+        carry = (y, optimiser.init(y), y, jnp.ones_like(first))
+        (_, _, y, _), _ = jax.lax.scan(step, carry, length=self.steps)
+        z = y * x_scale
+        cost, g, A = sum_of_squares(residual, z)
+        model = Quadratic.at(z, g, A, low, high)
+        newton = model.step(1e-6, mean_unit(model, x_scale), solve_damped)
+        near = model.reduction(newton) <= self.tolerance * cost
+        result = RESULTS.where(near, RESULTS.successful, RESULTS.steps_exhausted)
+        finite = jnp.isfinite(first) & jnp.isfinite(cost)
+        result = RESULTS.where(finite, result, RESULTS.start_not_finite)
+        return Search(z, cost, result, jnp.asarray(self.steps, jnp.int32))
 
 
 def descent(

@@ -6,7 +6,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from fitting.solvers.levenberg_marquardt import Code, LeastSquares
+from fitting.solvers.levenberg_marquardt import LeastSquares
+from fitting.solvers.solver import RESULTS, Search
 
 # How many searches go side by side on a CPU. Their scalars fill its vectors, and what each
 # operation costs to start is shared.
@@ -33,26 +34,27 @@ def pooled(
     - `residual`: called as `residual(datum, always)`, gives the residual of one datum; `always`
       is for `Parts`.
     - `data`: a pytree of arrays of shape `(k, ...)`; `begin`, starts, shape `(k, starts, p)`;
-      `x_scale`, natural lengths, shape `(k, p)`; `bounds`, of shape `(p,)` each.
+      `x_scale`, natural lengths, shape `(k, p)`; `bounds`, of shape `(p,)` or `(k, p)` each.
     - `count`, `tries`: how many of the k data and of the starts are real.
 
-    Returned: `z`, `chi2`, `code` of the best search, `steps` and `converged` of all.
+    Returned: `z`, `chi2`, `result` of the best search, `steps` and `converged` of all.
     """
     size, width = begin.shape[0], min(LANES, begin.shape[0])
     total = count * tries
     always = total >= 0
+    low, high = (jnp.broadcast_to(bound, x_scale.shape) for bound in bounds)
 
     def load(job):
         k = jnp.minimum(job // tries, size - 1)
         at = lambda x: jax.lax.dynamic_index_in_dim(x, k, keepdims=False)
         start = jax.lax.dynamic_index_in_dim(at(begin), job % tries, keepdims=False)
-        return jax.tree.map(at, data), at(x_scale), solver.begin(start)
+        return jax.tree.map(at, data), (at(low), at(high), at(x_scale)), solver.begin(start)
 
-    def step(datum, x_scale, state):
-        return solver.step(residual(datum, always), state, *bounds, x_scale)
+    def step(datum, scales, state):
+        return solver.step(residual(datum, always), state, *scales)
 
     def ended(lanes, jobs):
-        return (lanes[2].code >= 0) & (jobs >= 0)
+        return lanes[2].ended & (jobs >= 0)
 
     def exchange(carry):
         """Note down one search that has ended, and put the next in its lane."""
@@ -60,14 +62,13 @@ def pooled(
         lane = jnp.argmax(ended(lanes, jobs))
         end = solver.end(jax.tree.map(lambda x: x[lane], lanes[2]))
         k = jobs[lane] // tries
-        here = {name: x[k] for name, x in best.items()}
-        usable = jnp.isfinite(end.chi2) & (end.code != Code.NOT_FINITE)
-        better = usable & (end.chi2 < here["chi2"])
-        new = dict(z=end.z, chi2=end.chi2, code=end.code)
-        new = {name: jnp.where(better, x, here[name]) for name, x in new.items()}
-        new["steps"] = here["steps"] + end.steps
-        new["converged"] = here["converged"] + (end.code == Code.CONVERGED)
-        best = {name: _put(x, new[name], k) for name, x in best.items()}
+        here, converged = jax.tree.map(lambda x: x[k], best)
+        usable = jnp.isfinite(end.chi2) & (end.result != RESULTS.start_not_finite)
+        better = usable & (end.chi2 < here.chi2)
+        new = jax.tree.map(lambda a, b: jnp.where(better, a, b), end, here)
+        new = new._replace(steps=here.steps + end.steps)
+        new = new, converged + (end.result == RESULTS.successful)
+        best = jax.tree.map(lambda rows, row: _put(rows, row, k), best, new)
         lanes = jax.tree.map(lambda x, row: _put(x, row, lane), lanes, load(following))
         jobs = _put(jobs, jnp.where(following < total, following, -1), lane)
         return lanes, jobs, following + 1, best
@@ -80,12 +81,13 @@ def pooled(
         )
 
     none = jnp.zeros(size, jnp.int32)
-    best = dict(z=begin[:, 0], chi2=jnp.full(size, jnp.inf, begin.dtype),
-                code=none + int(Code.NOT_FINITE), steps=none, converged=none)  # fmt: skip
+    lost = jax.tree.map(lambda x: none + x, RESULTS.start_not_finite)
+    best = Search(begin[:, 0], jnp.full(size, jnp.inf, begin.dtype), lost, none), none
     first = jnp.arange(width, dtype=jnp.int32)
     jobs = jnp.where(first < total, first, -1)
     carry = (jax.vmap(load)(first), jobs, jnp.asarray(width, jnp.int32), best)
-    return jax.lax.while_loop(lambda c: jnp.any(c[1] >= 0), trial, carry)[3]
+    best, converged = jax.lax.while_loop(lambda c: jnp.any(c[1] >= 0), trial, carry)[3]
+    return best._asdict() | dict(converged=converged)
 
 
 def _put(rows, row, k):

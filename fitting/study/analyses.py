@@ -16,7 +16,7 @@ from fitting.report.figures.inference import draws_figure, profiles_figure
 from fitting.report.section import Section
 from fitting.selection.comparison import compare
 from fitting.selection.families import rivals
-from fitting.solvers.levenberg_marquardt import Code
+from fitting.solvers.solver import RESULTS
 from fitting.study.spec import Spec
 from fitting.terms.term import Prior
 from jaxmem.devices import Memristor2D, Memristor3D
@@ -82,7 +82,7 @@ def answers(
     for key, title, answer in asked:
         lines, record, table, figure = ("Not asked: the fit was interrupted.",), {}, (), None
         try:
-            if fit.code != Code.INTERRUPTED:
+            if fit.result != RESULTS.interrupted:
                 lines, record, table, figure = answer()
         except Exception as error:
             # Whatever goes wrong here must not cost the fit, which is not written yet.

@@ -13,7 +13,7 @@ from fitting.models.setup import Setup
 from fitting.problem.space import MultiStart
 from fitting.report.page import flags_of, write_fit, write_series
 from fitting.selection.ranking import second_lag_verdict
-from fitting.solvers.levenberg_marquardt import Code
+from fitting.solvers.solver import RESULTS
 from fitting.study.analyses import answers, check_asked
 from fitting.study.checks import check_study
 from fitting.study.load import Loaded, load_terms
@@ -47,7 +47,7 @@ class Outcome(NamedTuple):
     @property
     def interrupted(self) -> bool:
         """Whether a fit was interrupted and holds the best until then."""
-        return any(f.code == Code.INTERRUPTED for f in self.fits)
+        return any(bool(f.result == RESULTS.interrupted) for f in self.fits)
 
 
 def run_study(
@@ -121,7 +121,7 @@ def _one_device(spec: Spec, loaded: Loaded, out: Path, origin, force, resume, re
             remarks=[*loaded.notes, *remarks], sections=sections,
         )  # fmt: skip
         _write_spec(spec, out, folder)
-    if found.code == Code.INTERRUPTED:
+    if found.result == RESULTS.interrupted:
         report.say("interrupted: the best so far is written, marked as such; --resume goes on")
     else:
         record.remove()

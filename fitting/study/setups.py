@@ -9,7 +9,8 @@ from fitting.models.elements import element_model
 from fitting.models.memristor import memristor_model
 from fitting.models.setup import Setup, device_model
 from fitting.problem.space import Space
-from fitting.solvers.levenberg_marquardt import AbstractSolver, LeastSquares
+from fitting.solvers.levenberg_marquardt import LeastSquares
+from fitting.solvers.solver import AbstractSolver
 from fitting.study.load import Loaded
 from fitting.study.spec import Spec, SpecError
 from fitting.terms.spectrum import Spectrum

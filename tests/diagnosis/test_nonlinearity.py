@@ -5,29 +5,33 @@ import numpy as np
 import pytest
 from interrupting import interrupt_at
 
-from fitting import Code, Free, Goal, MultiStart, Space, fit
+from fitting import RESULTS, Free, Goal, MultiStart, Space, fit
 from fitting.diagnosis.nonlinearity import find_nonlinearity
+from fitting.estimate import single
+from fitting.problem.problem import Problem
 
 # Not zero, of which nobody could say what a long step is.
 MODEL = {"a": jnp.asarray(0.8), "b": jnp.asarray(2.2)}
 SPACE = Space(*(Free(lambda m, n=n: m[n], name=n, log=False) for n in MODEL))
 
 
-def twice(fn, target, tolerance):
+def twice(fn, target, tolerance, integrates=False):
     """Two measurements that do not quite agree, together of that tolerance."""
-    return [Goal(fn, target * s, tolerance * np.sqrt(2)) for s in (0.999, 1.001)]
+    goal = lambda s: Goal(fn, target * s, tolerance * np.sqrt(2), integrates)
+    return [goal(s) for s in (0.999, 1.001)]
 
 
-def fit_of(curve, derived=None):
+def fit_of(curve, derived=None, integrates=False):
     """a is 1 +- 0.5, and b is 2 + curve(a - 1) +- 0.01."""
     narrow = lambda m: m["b"] - curve(m["a"] - 1)
-    terms = [*twice(lambda m: m["a"], 1.0, 0.5), *twice(narrow, 2.0, 0.01)]
+    terms = [*twice(lambda m: m["a"], 1.0, 0.5), *twice(narrow, 2.0, 0.01, integrates)]
     return fit(terms, MODEL, SPACE, starts=MultiStart(0), derived=derived)
 
 
-def test_a_bent_valley_takes_the_interval_of_what_follows():
+@pytest.mark.parametrize("integrates", [False, True])
+def test_a_bent_valley_takes_the_interval_of_what_follows(integrates):
     """At the optimum the square has no slope: b is 2 +- 0.01 there, and 3 two errors off."""
-    result = fit_of(jnp.square, {"double": ("V", lambda m: 2 * m["b"])})
+    result = fit_of(jnp.square, {"double": ("V", lambda m: 2 * m["b"])}, integrates)
     np.testing.assert_allclose(result.values, [1.0, 2.0], atol=1e-3)
     np.testing.assert_allclose(result.standard_errors, [0.5, 0.01], rtol=1e-3)
     assert result.identifiable.tolist() == [True, False]
@@ -82,9 +86,21 @@ def test_a_better_fit_on_the_way_is_said():
     assert "better fit" in found.reasons[0]
 
 
-@pytest.mark.parametrize("after", [1, 3, 5, 7])
+@pytest.mark.parametrize("after", [1, 2, 3, 4, None])
 def test_ctrl_c_while_the_intervals_are_tried_is_said(after, monkeypatch):
-    left = interrupt_at(monkeypatch, after + 2)
-    result = fit_of(jnp.square)
-    assert left[0] <= 0 and result.code == Code.INTERRUPTED
+    """In a search from Python, at some look at the residuals, or in the compiled one."""
+
+    def in_the_program(*arguments, **options):
+        raise KeyboardInterrupt
+
+    def armed(*arguments):
+        if after:
+            interrupt_at(monkeypatch, after)
+        else:
+            monkeypatch.setattr(Problem, "search", in_the_program)
+        return find_nonlinearity(*arguments)
+
+    monkeypatch.setattr(single, "find_nonlinearity", armed)
+    result = fit_of(jnp.square, integrates=after is not None)
+    assert result.result == RESULTS.interrupted
     np.testing.assert_allclose(result.values, [1.0, 2.0], atol=1e-3)

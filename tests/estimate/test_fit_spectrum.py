@@ -19,7 +19,7 @@ from benchmarks.problems.circuits_by_hand import (
     three_biases,
 )
 from fitting import (
-    Code,
+    RESULTS,
     Descent,
     LeastSquares,
     MultiStart,
@@ -33,7 +33,7 @@ from fitting import (
     proportional,
 )
 from fitting.estimate.single import begin_fit
-from fitting.solvers.levenberg_marquardt import value_and_jacobian
+from fitting.solvers.residual import value_and_jacobian
 
 NEEDED = [0.95, 0.95, 0.93]
 
@@ -110,7 +110,7 @@ def test_a_search_that_runs_out_of_steps_raises_or_says_so():
     with pytest.raises(RuntimeError, match="steps ran out"):
         fit(s, model, space, solver=few, starts=MultiStart(4, box))
     result = fit(s, model, space, solver=few, starts=MultiStart(4, box), throw=False)
-    assert result.code == Code.MAX_STEPS and not result.ok
+    assert result.result == RESULTS.steps_exhausted and not result.ok
     assert "did not converge" in result.statements()[0]
 
 

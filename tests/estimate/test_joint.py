@@ -10,7 +10,7 @@ import jaxmem as jm
 from benchmarks.problems import studies
 from benchmarks.problems.studies import LETTERS, SPACE, draw_study, starts_around, truth_of
 from fitting import (
-    Code,
+    RESULTS,
     MultiStart,
     On,
     Prior,
@@ -24,8 +24,9 @@ from fitting import (
     memristor_model,
     proportional,
 )
-from fitting.problem.polish import Polish
 from fitting.problem.problem import Problem
+from fitting.solvers.host_loop import HostLeastSquares
+from fitting.solvers.residual import HostResidual
 from fitting.study.checks import check_study
 
 SEED = 41
@@ -112,7 +113,7 @@ def test_an_interrupted_search_gives_its_best_and_goes_on():
     starts = starts_around(rng, device)
     kept = []
     part = fit(terms, device, SPACE, starts=starts, progress=Stop(2), keep=kept.append, throw=False)
-    assert part.code == Code.INTERRUPTED and not part.ok
+    assert part.result == RESULTS.interrupted and not part.ok
     assert "interrupted" in part.statements()[0]
     whole = fit(terms, device, SPACE, starts=starts)
     assert part.chi2 < np.inf and kept
@@ -150,27 +151,20 @@ def test_a_start_whose_integration_fails_costs_a_start(monkeypatch):
     begin = np.array(whole.z)
     begin[k] += 0.45
     x_scale = problem.natural_lengths(begin)
-    end = Polish()(problem, begin, x_scale)
-    assert end.code == Code.CONVERGED and end.chi2 == pytest.approx(whole.chi2, rel=1e-3)
+    end = HostLeastSquares().search(problem.on_host(), begin, x_scale)
+    assert end.result == RESULTS.successful and end.chi2 == pytest.approx(whole.chi2, rel=1e-3)
     begin[k] += 0.2
-    assert Polish()(problem, begin, x_scale).code == Code.NOT_FINITE
+    lost = HostLeastSquares().search(problem.on_host(), begin, x_scale)
+    assert lost.result == RESULTS.start_not_finite
 
 
 def test_a_nearly_free_direction_does_not_end_a_descent():
     """The step along it, cut in one coordinate only, would go up; the descent goes on."""
     J = np.array([[100.0, 1000.0], [0.0, 0.01]])
-
-    class Line:
-        points = 2
-
-        class coordinates:
-            low, high = (-np.inf,) * 2, (np.inf,) * 2
-
-        def inspect(self, z):
-            return z @ J.T + np.array([50.0, 1.0]), np.stack([J] * len(z))
-
-    end = Polish()(Line(), np.zeros(2), np.ones(2))
-    assert end.code == Code.CONVERGED and end.chi2 < 1.01
+    free = np.full(2, np.inf)
+    line = HostResidual(lambda z: (J @ z + np.array([50.0, 1.0]), J), -free, free, points=2)
+    end = HostLeastSquares().search(line, np.zeros(2), np.ones(2))
+    assert end.result == RESULTS.successful and end.chi2 < 1.01
 
 
 @pytest.mark.parametrize("after", range(1, 12))
@@ -180,7 +174,7 @@ def test_an_interruption_at_any_time_is_said(after, monkeypatch):
     left = interrupt_at(monkeypatch, after + 2)
     result = fit(terms, device, SPACE, starts=starts_around(rng, device), throw=False)
     assert left[0] <= 0
-    assert result.code == Code.INTERRUPTED and np.isfinite(result.chi2)
+    assert result.result == RESULTS.interrupted and np.isfinite(result.chi2)
 
 
 def test_two_cells_of_one_material():

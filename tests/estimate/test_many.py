@@ -16,7 +16,7 @@ import jaxmem as jm
 from benchmarks.problems.circuits_by_hand import SPACE, TRUTHS, device, noisy, three_biases
 from benchmarks.problems.peer_circuits import CASES, draw
 from fitting import (
-    Code,
+    RESULTS,
     Descent,
     Free,
     LeastSquares,
@@ -134,7 +134,7 @@ def test_derivatives_of_the_real_admittance():
 
 
 def same(many, k, one):
-    assert many.code[k] == one.code
+    assert (many.result == one.result)[k]
     assert many.points[k] == one.quality.points and many.converged[k] == one.searches.converged
     felt = one.standard_errors < 1
     for name in ("values", "z", "low", "high", "standard_errors"):
@@ -265,7 +265,7 @@ def test_a_hopeless_spectrum_costs_only_itself():
     hopeless = Spectrum(good[0].freq, good[0].Z * 1e200, sigma=1e-200)
     model = device(*TRUTHS[0])
     many = fit_many([good[0], hopeless, good[1]], model, SPACE, starts=3)
-    assert many.code[1] == Code.NOT_FINITE and many.converged[1] == 0
+    assert (many.result == RESULTS.start_not_finite)[1] and many.converged[1] == 0
     assert np.isnan(many.values[1]).all() and np.isnan(many.chi2[1])
     assert not many.identifiable[1].any()
     alone = fit_many(good, model, SPACE, starts=3)
@@ -277,7 +277,7 @@ def test_other_estimators_and_steps_that_run_out():
     model = device(*TRUTHS[0])
     starts = MultiStart(0)
     short = fit_many(spectra, model, SPACE, solver=LeastSquares(max_steps=0), starts=starts)
-    assert short.code[0] == Code.MAX_STEPS and np.isfinite(short.values).all()
+    assert (short.result == RESULTS.steps_exhausted)[0] and np.isfinite(short.values).all()
     slow = fit_many(spectra, model, SPACE, solver=Descent(steps=300), starts=starts)
     assert slow.chi2[0] < short.chi2[0]
 

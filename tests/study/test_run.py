@@ -84,7 +84,7 @@ def test_an_interrupted_fit_is_written_as_such_and_resumed(files, fitted):
     out = files.folder / "part"
     outcome = run_study(spec, out, progress=CtrlC(lambda line: "step 2" in line))
     assert outcome.interrupted and not outcome.ok
-    assert "interrupted" in json.loads((out / "fit.json").read_text())["code"]
+    assert "interrupted" in json.loads((out / "fit.json").read_text())["result"]
     kept = out.with_name("part.search.json")
     assert kept.is_file()
     with pytest.raises(SpecError, match="other data or options"):
