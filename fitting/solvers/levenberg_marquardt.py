@@ -65,7 +65,7 @@ def next_damping(
     # Where the model says nothing the damping falls by a middling factor.
     sound = expected > 0
     gain = xp.where(sound, gained / xp.where(sound, expected, 1.0), 0.5)
-    fall = xp.clip(1 - (2 * gain - 1) ** 3, 1 / 3, 2.0)
+    fall = xp.maximum(1 - (2 * xp.clip(gain, 0.0, 1.0) - 1) ** 3, 1 / 3)
     damping = xp.maximum(xp.where(accepted, damping * fall, damping * growth), 1e-12)
     return damping, xp.where(accepted, 2.0, growth * 2)
 
