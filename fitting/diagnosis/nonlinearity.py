@@ -16,7 +16,8 @@ from fitting.solvers.host_loop import HostLeastSquares
 from fitting.solvers.levenberg_marquardt import LeastSquares
 from fitting.solvers.pool import pooled
 from fitting.solvers.residual import Parts
-from fitting.terms.spectrum import Spectrum, SpectrumBatch
+from fitting.terms.spectrum import Spectrum
+from fitting.terms.spectrum_batch import SpectrumBatch
 
 # Up to this standard error, in natural lengths, the linear law is not doubted.
 NARROW = 0.15

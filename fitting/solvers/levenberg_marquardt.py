@@ -29,7 +29,7 @@ class Quadratic(NamedTuple):
         """At z, where half the gradient is g and half the Hessian A."""
         # A bound holds a coordinate as long as the descent points beyond it.
         free = ~(((z <= low) & (g > 0)) | ((z >= high) & (g < 0)))
-        return cls(g * free, A * free[:, None] * free, free)
+        return cls(g * free, A * (free[:, None] & free[None]), free)
 
     def reduction(self, dz: Any) -> Any:
         """What a step takes off the sum of squares."""
@@ -37,7 +37,7 @@ class Quadratic(NamedTuple):
 
     def step(self, damping: Any, unit: Any, solve: Callable[..., Any]) -> Any:
         """-(A + damping/unit^2)^-1 g; `solve(A, g, damping)` gives (A + damping 1)^-1 g."""
-        return -unit * solve(self.A * unit[:, None] * unit, self.g * unit, damping)
+        return -unit * solve(self.A * unit[:, None] * unit[None], self.g * unit, damping)
 
     def trial(
         self, z: Any, damping: Any, unit: Any, longest: Any, bounds: Any, solve: Callable[..., Any]
@@ -65,7 +65,7 @@ def next_damping(
     # Where the model says nothing the damping falls by a middling factor.
     sound = expected > 0
     gain = xp.where(sound, gained / xp.where(sound, expected, 1.0), 0.5)
-    fall = xp.clip(1 - (2 * gain - 1) ** 3, 1 / 3, 2.0)
+    fall = xp.maximum(1 - (2 * xp.clip(gain, 0.0, 1.0) - 1) ** 3, 1 / 3)
     damping = xp.maximum(xp.where(accepted, damping * fall, damping * growth), 1e-12)
     return damping, xp.where(accepted, 2.0, growth * 2)
 
