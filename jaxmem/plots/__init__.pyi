@@ -19,7 +19,6 @@ from .figure import Contour as Contour
 from .figure import Curve as Curve
 from .figure import Figure as Figure
 from .figure import Inset as Inset
-from .figure import Interval as Interval
 from .figure import Map as Map
 from .figure import Note as Note
 from .figure import Panel as Panel

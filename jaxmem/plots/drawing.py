@@ -14,25 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, TwoSlopeNorm
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
+from jaxmem import plots
 from jaxmem.output.numbers import SYMBOLS, takes_prefix
 from jaxmem.plots.circuit_diagram import draw_circuit
-from jaxmem.plots.figure import (
-    AbstractMark,
-    Arrow,
-    Band,
-    CircuitDiagram,
-    Colour,
-    Contour,
-    Curve,
-    Figure,
-    Inset,
-    Interval,
-    Map,
-    Note,
-    Panel,
-    PlotAxis,
-    Rule,
-)
 
 SYMBOL: dict[str, Any] = dict(linestyle="none", marker="o")
 ROLES: dict[str, dict[str, Any]] = {
@@ -56,11 +40,11 @@ ROLES: dict[str, dict[str, Any]] = {
 LEFT, RIGHT, BOTTOM, TOP, BETWEEN, CLOSE = 0.9, 0.3, 0.55, 0.36, 0.95, 0.12
 
 
-def draw(figure: Figure) -> matplotlib.figure.Figure:
+def draw(figure: plots.Figure) -> matplotlib.figure.Figure:
     """A figure as one of matplotlib."""
     panels = list(chain(*figure.rows))
     # Colour scales and words at an axis want room that only matplotlib knows.
-    wide = any(p.y.names or any(isinstance(m, Map) for m in p.marks) for p in panels if p)
+    wide = any(p.y.names or any(isinstance(m, plots.Map) for m in p.marks) for p in panels if p)
     made = matplotlib.figure.Figure(figsize=figure.size, layout="constrained" if wide else None)
     room: dict[str, Any] = {"width_ratios": figure.widths} | ({} if wide else _room(figure))
     axes = made.subplots(len(figure.rows), len(figure.rows[0]), squeeze=False, gridspec_kw=room)
@@ -69,7 +53,7 @@ def draw(figure: Figure) -> matplotlib.figure.Figure:
     return made
 
 
-def _room(figure: Figure) -> dict[str, float]:
+def _room(figure: plots.Figure) -> dict[str, float]:
     """Margins and distances between panels, as matplotlib counts them."""
     (width, height), n, m = figure.size, len(figure.rows), len(figure.rows[0])
     inner = [panel.y for row in figure.rows for panel in row[1:] if panel]
@@ -84,13 +68,13 @@ def _room(figure: Figure) -> dict[str, float]:
     )  # fmt: skip
 
 
-def draw_panel(ax: Axes, panel: Panel) -> None:
+def draw_panel(ax: Axes, panel: plots.Panel) -> None:
     """Draw a panel into axes of matplotlib."""
     for mark in panel.marks:
         _put(mark, ax, _colour(panel.colour if mark.colour is None else mark.colour))
     small = ax.bbox.width < 2 * ax.figure.dpi
     ax.set_title(panel.title, fontsize="x-small" if small else "medium", loc="left")
-    if any(isinstance(mark, CircuitDiagram) for mark in panel.marks):
+    if any(isinstance(mark, plots.CircuitDiagram) for mark in panel.marks):
         return
     if panel.equal:
         ax.set_aspect("equal", adjustable="datalim")
@@ -99,7 +83,7 @@ def draw_panel(ax: Axes, panel: Panel) -> None:
         _axis(ax, which, axis, panel.equal)
     if small:
         ax.tick_params(labelsize=7)
-    if not any(isinstance(mark, Map) for mark in panel.marks):
+    if not any(isinstance(mark, plots.Map) for mark in panel.marks):
         ax.grid(alpha=0.25, lw=0.5)
     handles, labels = ax.get_legend_handles_labels()
     if once := dict(zip(labels, handles, strict=True)):
@@ -107,7 +91,7 @@ def draw_panel(ax: Axes, panel: Panel) -> None:
         ax.legend(list(once.values()), list(once), **style)
 
 
-def _axis(ax: Axes, which: str, spec: PlotAxis, free: bool) -> None:
+def _axis(ax: Axes, which: str, spec: plots.PlotAxis, free: bool) -> None:
     """Scale, limits, label and numbers of an axis."""
     axis = getattr(ax, f"{which}axis")
     getattr(ax, f"set_{which}scale")(spec.scale)
@@ -147,18 +131,18 @@ def label_axis(axis: Any, label: str, unit: str = "", ticks: int = 5) -> None:
         axis.set_major_locator(LogLocator(subs=subs, numticks=max(4, ticks)))
 
 
-def _colour(colour: Colour) -> Any:
+def _colour(colour: plots.Colour) -> Any:
     return colormaps["viridis"](colour) if isinstance(colour, float) else colour
 
 
 @singledispatch
-def _put(mark: AbstractMark, ax: Axes, colour: Any) -> None:
+def _put(mark: plots.AbstractMark, ax: Axes, colour: Any) -> None:
     """Draw a mark into axes."""
     raise TypeError(f"there is no drawing of a {type(mark).__name__}")
 
 
 @_put.register
-def _(mark: Curve, ax, colour):
+def _(mark: plots.Curve, ax, colour):
     style = dict(ROLES[mark.role])
     if mark.size is not None:
         style["markersize" if "marker" in style else "linewidth"] = mark.size
@@ -166,7 +150,7 @@ def _(mark: Curve, ax, colour):
 
 
 @_put.register
-def _(mark: Rule, ax, colour):
+def _(mark: plots.Rule, ax, colour):
     upright = mark.of == "x"
     if mark.to is None:
         (ax.axvline if upright else ax.axhline)(
@@ -179,21 +163,14 @@ def _(mark: Rule, ax, colour):
 
 
 @_put.register
-def _(mark: Band, ax, colour):
+def _(mark: plots.Band, ax, colour):
     ax.fill_between(
         mark.x, mark.low, mark.high, color=colour, alpha=mark.alpha, lw=0, label=mark.label
     )
 
 
 @_put.register
-def _(mark: Interval, ax, colour):
-    low, high = np.asarray(mark.low), np.asarray(mark.high)
-    reach = (high - low) / 2
-    ax.errorbar(mark.x, low + reach, reach, fmt="none", ecolor=colour, lw=1, label=mark.label)
-
-
-@_put.register
-def _(mark: Map, ax, colour):
+def _(mark: plots.Map, ax, colour):
     values = np.asarray(mark.values)
     style: dict[str, Any] = dict(cmap="viridis", norm=LogNorm() if mark.kind == "log" else None)
     if mark.kind == "signed":
@@ -206,13 +183,13 @@ def _(mark: Map, ax, colour):
 
 
 @_put.register
-def _(mark: Contour, ax, colour):
+def _(mark: plots.Contour, ax, colour):
     if np.min(mark.values) < 0 < np.max(mark.values):
         ax.contour(mark.x, mark.y, mark.values, [0.0], colors=[colour], linewidths=1.2)
 
 
 @_put.register
-def _(mark: Note, ax, colour):
+def _(mark: plots.Note, ax, colour):
     where = dict(xy=(0.5, 0.5), xycoords="axes fraction", ha="center")
     if mark.at is not None:
         where = dict(xy=mark.at, xytext=mark.offset, textcoords="offset points", va="center")
@@ -220,22 +197,24 @@ def _(mark: Note, ax, colour):
 
 
 @_put.register
-def _(mark: Arrow, ax, colour):
+def _(mark: plots.Arrow, ax, colour):
     style = dict(arrowstyle="-|>", color=colour, lw=1, mutation_scale=9, shrinkA=0, shrinkB=0)
     ax.annotate("", mark.end, mark.start, arrowprops=style)
 
 
 @_put.register
-def _(mark: Inset, ax, colour):
+def _(mark: plots.Inset, ax, colour):
     draw_panel(ax.inset_axes(mark.box), mark.panel)
 
 
 @_put.register
-def _(mark: CircuitDiagram, ax, colour):
+def _(mark: plots.CircuitDiagram, ax, colour):
     draw_circuit(ax, mark.values)
 
 
-def save(figure: Figure, folder: Path, name: str, formats: Sequence[str] = ("png", "svg")) -> str:
+def save(
+    figure: plots.Figure, folder: Path, name: str, formats: Sequence[str] = ("png", "svg")
+) -> str:
     """Write a figure as `name.png`, ...
 
     **Arguments:**

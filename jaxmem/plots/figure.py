@@ -67,17 +67,6 @@ class Band(AbstractMark):
 
 
 @dataclass(frozen=True)
-class Interval(AbstractMark):
-    """Upright bars at `x` from `low` to `high`."""
-
-    x: Any
-    low: Any
-    high: Any
-    _: KW_ONLY
-    colour: Colour = PALE
-
-
-@dataclass(frozen=True)
 class Map(AbstractMark):
     """Values over x (columns) and y (rows) as colours, whose scale has the label and `unit`.
 

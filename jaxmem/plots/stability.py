@@ -10,34 +10,20 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
+from jaxmem import plots
 from jaxmem.circuits import DriveKind
 from jaxmem.circuits.drive import LETTER, UNIT
 from jaxmem.devices import AbstractDevice, Memristor2D, Memristor3D
-from jaxmem.plots.figure import (
-    BLACK,
-    COLOURS,
-    AbstractMark,
-    Arrow,
-    Band,
-    Contour,
-    Curve,
-    Figure,
-    Map,
-    Note,
-    Panel,
-    PlotAxis,
-    Rule,
-)
 from jaxmem.stability import CycleBranch, HopfPoints, hopf_margin, loop_gain, unstable_count
 from jaxmem.stability.why.change import log_ratio
 
-REST, CYCLE, HARD = BLACK, COLOURS[0], COLOURS[1]
+REST, CYCLE, HARD = plots.BLACK, plots.COLOURS[0], plots.COLOURS[1]
 READY = "ln(b/a): above 0 it oscillates"
 
 
 def bifurcation_figure(
     device: AbstractDevice, drive: DriveKind, hopf: HopfPoints, branches: Sequence[CycleBranch]
-) -> Figure:
+) -> plots.Figure:
     """Rest and cycles over the drive: u, frequency, energy per period.
 
     Full lines are stable, dashed ones are not; rings are Hopf points.
@@ -47,7 +33,7 @@ def bifurcation_figure(
     values = np.concatenate([at, *(np.asarray(b.drive)[np.isfinite(b.drive)] for b in branches)])
     reach = 0.25 * np.ptp(values) or 0.5 * abs(values[0])
     ends = float(max(values.min() - reach, min(0.0, values.min()))), float(values.max() + reach)
-    rings = Curve(at, np.asarray(hopf.u)[: at.size], "ring", colour=REST)
+    rings = plots.Curve(at, np.asarray(hopf.u)[: at.size], "ring", colour=REST)
     extrema, frequency, energy = [*rest_curves(device, drive, ends), rings], [], []
     for branch in branches:
         n = int(branch.count)
@@ -58,23 +44,22 @@ def bifurcation_figure(
         ):  # fmt: skip
             lines += _pieces(x, np.asarray(y)[:n], stable)
     folds = [
-        Rule("x", float(fold), role="dotted", colour=HARD)
+        plots.Rule("x", float(fold), role="dotted", colour=HARD)
         for b in branches for fold in np.asarray(b.fold_drive)[np.isfinite(b.fold_drive)]
     ]  # fmt: skip
-    x, positive = PlotAxis(letter, unit, limits=ends), (0.0, None)
-    return Figure(
-        [[
-            Panel(extrema + folds, x, PlotAxis("u: rest, and the cycle's extrema", "V")),
-            Panel(frequency + folds, x, PlotAxis("frequency", "Hz", limits=positive)),
-            Panel(energy + folds, x, PlotAxis("energy per spike", "J", limits=positive)),
-        ]],
-        (11, 3.6),
-    )  # fmt: skip
+    x, positive = plots.PlotAxis(letter, unit, limits=ends), (0.0, None)
+    axes = (
+        plots.PlotAxis("u: rest, and the cycle's extrema", "V"),
+        plots.PlotAxis("frequency", "Hz", limits=positive),
+        plots.PlotAxis("energy per spike", "J", limits=positive),
+    )
+    parts = zip((extrema, frequency, energy), axes, strict=True)
+    return plots.Figure([[plots.Panel(lines + folds, x, y) for lines, y in parts]], (11, 3.6))
 
 
 def rest_curves(
     device: AbstractDevice, drive: DriveKind, ends: tuple[float, float]
-) -> list[AbstractMark]:
+) -> list[plots.AbstractMark]:
     """u at rest over the drive between two values, dashed where it is unstable."""
     windows, points = device.windows(), 1201
     low = min([0.0, *(float(c - 12 * w) for c, w in windows)])
@@ -88,44 +73,49 @@ def rest_curves(
     return _pieces(given[inside], u[inside], np.asarray(unstable)[inside] == 0, REST)
 
 
-def _pieces(x, y, stable, colour=CYCLE) -> list[AbstractMark]:
+def _pieces(x, y, stable, colour=CYCLE) -> list[plots.AbstractMark]:
     """A line in pieces, full where stable; neighbours meet."""
     cuts = [0, *(np.flatnonzero(np.diff(stable.astype(int))) + 1), len(x)]
     return [
-        Curve(x[a : b + 1], y[a : b + 1], "line" if stable[a] else "dashed", colour=colour)
+        plots.Curve(x[a : b + 1], y[a : b + 1], "line" if stable[a] else "dashed", colour=colour)
         for a, b in pairwise(cuts)
         if b > a
     ]
 
 
-def gain_panel(device: AbstractDevice, drive: DriveKind) -> Panel:
+def gain_panel(device: AbstractDevice, drive: DriveKind) -> plots.Panel:
     """Loop gain and its bound over u; for other devices the share b/a of the Hurwitz terms."""
     centre, width = min(device.windows(), key=lambda w: float(w[1]))
     u = jnp.linspace(centre - 8 * width, centre + 8 * width, 401)
     if isinstance(device, Memristor2D | Memristor3D) and not device.extra:
         g = jax.vmap(lambda u: loop_gain(device, u, drive))(u)
-        marks: list[AbstractMark] = [Curve(u, g.gain, label="loop gain g", colour=CYCLE)]
+        marks: list[plots.AbstractMark] = [
+            plots.Curve(u, g.gain, label="loop gain g", colour=CYCLE)
+        ]
         most, least = float(g.gain.max()), float(g.bound.min())
         if np.isfinite(g.bound).all():
             marks += [
-                Curve(u, g.bound, label="needed to oscillate", colour=HARD),
-                Band(u, g.bound, np.maximum(g.bound, g.gain), alpha=0.15),
+                plots.Curve(u, g.bound, label="needed to oscillate", colour=HARD),
+                plots.Band(u, g.bound, np.maximum(g.bound, g.gain), alpha=0.15),
             ]
             limits = min(least, most) / 10, 3 * max(most, 3 * least)
         else:
             words = "8: three equal lags would need"
-            marks.append(Rule("y", 8.0, role="dashed", label=words, colour=HARD))
+            marks.append(plots.Rule("y", 8.0, role="dashed", label=words, colour=HARD))
             limits = min(8.0, most) / 30, 3 * max(8.0, most)
         label = "loop gain"
     else:
         margin = jax.vmap(lambda u: hopf_margin(device, u, drive))(u)
         ratio = jnp.exp(-log_ratio(margin))
-        marks = [Curve(u, ratio, colour=CYCLE), Rule("y", 1.0, role="line", colour=HARD)]
+        marks = [
+            plots.Curve(u, ratio, colour=CYCLE),
+            plots.Rule("y", 1.0, role="line", colour=HARD),
+        ]
         # What is a thousand times too small is as good as nothing.
         limits = max(float(ratio.min()), 1e-3) / 2, 2 * max(1.0, float(ratio.max()))
         label = "b/a of the Hurwitz determinant a - b"
-    y = PlotAxis(label, scale="log", limits=limits)
-    return Panel(marks, PlotAxis("u", "V"), y, "what it has and what it needs")
+    y = plots.PlotAxis(label, scale="log", limits=limits)
+    return plots.Panel(marks, plots.PlotAxis("u", "V"), y, "what it has and what it needs")
 
 
 def map_panel(
@@ -133,7 +123,7 @@ def map_panel(
     *,
     here: tuple[float, float] | None = None,
     target: tuple[float, float] | None = None,
-) -> Panel:
+) -> plots.Panel:
     """ln(b/a) over two parameters: blue where it oscillates at some bias, a line where it begins.
 
     `data` is a sweep of `least_margin` over two axes; `here` the device, `target` the boundary's
@@ -141,17 +131,17 @@ def map_panel(
     """
     values = -np.asarray(log_ratio(jnp.asarray(data.margin.values)))
     panel = _over_two(data, values, READY, kind="signed")
-    marks = [*panel.marks, Contour(*_coordinates(data), values)]
+    marks = [*panel.marks, plots.Contour(*_coordinates(data), values)]
     if here is not None:
         if target is not None:
-            marks.append(Arrow(here, target, colour=BLACK))
-        marks.append(Curve([here[0]], [here[1]], "star", colour=BLACK))
+            marks.append(plots.Arrow(here, target, colour=plots.BLACK))
+        marks.append(plots.Curve([here[0]], [here[1]], "star", colour=plots.BLACK))
     return replace(panel, marks=marks)
 
 
-def map_figure(data: xr.Dataset, **marks: Any) -> Figure:
+def map_figure(data: xr.Dataset, **marks: Any) -> plots.Figure:
     """A figure of `map_panel` alone."""
-    return Figure([[map_panel(data, **marks)]], (6.4, 4.8))
+    return plots.Figure([[map_panel(data, **marks)]], (6.4, 4.8))
 
 
 def _coordinates(data: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
@@ -159,36 +149,40 @@ def _coordinates(data: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
-def _over_two(data: xr.Dataset, values: np.ndarray, label: str, **kind: Any) -> Panel:
+def _over_two(data: xr.Dataset, values: np.ndarray, label: str, **kind: Any) -> plots.Panel:
     y, x = (_axis(data[name]) for name in data.margin.dims[:2])
-    return Panel([Map(*_coordinates(data), values, label=label, **kind)], x, y)
+    return plots.Panel([plots.Map(*_coordinates(data), values, label=label, **kind)], x, y)
 
 
-def _axis(coordinate: xr.DataArray) -> PlotAxis:
+def _axis(coordinate: xr.DataArray) -> plots.PlotAxis:
     """The axis of a map, logarithmic where neighbours have one ratio."""
     v = np.asarray(coordinate.values)
     log = v.size > 2 and v.min() > 0 and bool(np.ptp(v[1:] / v[:-1]) < 1e-6 * v[1] / v[0])
     ends = (float(v.min()), float(v.max())) if v.size > 1 else (None, None)
     scale = "log" if log else "linear"
-    return PlotAxis(str(coordinate.name), coordinate.attrs["units"], scale, ends)
+    return plots.PlotAxis(str(coordinate.name), coordinate.attrs["units"], scale, ends)
 
 
-def hopf_map_figure(data: xr.Dataset, drive: DriveKind) -> Figure:
+def hopf_map_figure(data: xr.Dataset, drive: DriveKind) -> plots.Figure:
     """Where devices of a sweep oscillate, from what drive and frequency on; over one or two axes.
 
     `data` is a sweep of `jaxmem.apps.oscillation_map.oscillation`.
     """
     if len(data.margin.dims) == 1:
-        return Figure([_window_panels(data, drive)], (12.5, 3.9))
+        return plots.Figure([_window_panels(data, drive)], (12.5, 3.9))
     onsets = ("drive_low", "drive at the onset"), ("frequency_low", "frequency at the onset")
-    return Figure([[map_panel(data), *(_onset_panel(data, *of) for of in onsets)]], (13.5, 3.9))
+    return plots.Figure(
+        [[map_panel(data), *(_onset_panel(data, *of) for of in onsets)]], (13.5, 3.9)
+    )
 
 
-def _onset_panel(data: xr.Dataset, name: str, label: str) -> Panel:
+def _onset_panel(data: xr.Dataset, name: str, label: str) -> plots.Panel:
     values = data[name].values
     fine = values[np.isfinite(values)]
     if not fine.size:
-        return replace(_over_two(data, values, label), marks=[Note("nothing oscillates here")])
+        return replace(
+            _over_two(data, values, label), marks=[plots.Note("nothing oscillates here")]
+        )
     ratio = fine.min() > 0 and fine.max() > 5 * fine.min()
     panel = _over_two(
         data, values, label, unit=data[name].attrs["units"], kind="log" if ratio else "linear"
@@ -196,26 +190,30 @@ def _onset_panel(data: xr.Dataset, name: str, label: str) -> Panel:
     l1 = data.l1_low.values
     if not np.any(l1 > 0):
         return panel
-    border = Contour(*_coordinates(data), np.where(np.isfinite(l1), l1, -1.0), colour=HARD)
+    border = plots.Contour(*_coordinates(data), np.where(np.isfinite(l1), l1, -1.0), colour=HARD)
     title = "within the orange line the onset is hard"
     return replace(panel, marks=[*panel.marks, border], title=title)
 
 
-def _window_panels(data: xr.Dataset, drive: DriveKind) -> list[Panel]:
+def _window_panels(data: xr.Dataset, drive: DriveKind) -> list[plots.Panel]:
     (name,) = data.margin.dims
     v, x = data[name].values, _axis(data[name])
-    ready = Curve(v, -log_ratio(jnp.asarray(data.margin.values)), colour=CYCLE)
-    panels = [Panel([Rule("y", 0.0, role="line", colour=HARD), ready], x, PlotAxis(READY))]
+    ready = plots.Curve(v, -log_ratio(jnp.asarray(data.margin.values)), colour=CYCLE)
+    panels = [
+        plots.Panel(
+            [plots.Rule("y", 0.0, role="line", colour=HARD), ready], x, plots.PlotAxis(READY)
+        )
+    ]
     for kind, label in (
         ("drive", f"window of {LETTER[drive]}"), ("frequency", "frequency at the Hopf points"),
     ):  # fmt: skip
         low, high = (data[f"{kind}_{end}"] for end in ("low", "high"))
-        marks: list[AbstractMark] = [
-            Curve(v, low.values, label="lowest Hopf point", colour=CYCLE),
-            Curve(v, high.values, label="highest Hopf point", colour=COLOURS[2]),
+        marks: list[plots.AbstractMark] = [
+            plots.Curve(v, low.values, label="lowest Hopf point", colour=CYCLE),
+            plots.Curve(v, high.values, label="highest Hopf point", colour=plots.COLOURS[2]),
         ]
         if kind == "drive":
-            marks.append(Band(v, low.values, high.values))
+            marks.append(plots.Band(v, low.values, high.values))
         scale = "log" if np.isfinite(low).any() else "linear"
-        panels.append(Panel(marks, x, PlotAxis(label, low.attrs["units"], scale)))
+        panels.append(plots.Panel(marks, x, plots.PlotAxis(label, low.attrs["units"], scale)))
     return panels

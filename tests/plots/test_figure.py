@@ -15,7 +15,6 @@ from jaxmem.plots import (
     Curve,
     Figure,
     Inset,
-    Interval,
     Map,
     Note,
     Panel,
@@ -62,7 +61,7 @@ def test_matplotlib_is_imported_when_something_is_drawn():
 def test_each_kind_of_mark_is_drawn():
     marks = [
         Curve(X, X, label="a"), Rule("x", 2.0), Rule("y", 1.0, 2.0), Band(X, X - 1, X),
-        Interval(X, X - 1, X), Contour(X, X, VALUES), Note("here", (1.0, 1.0)), Note("middle"),
+        Contour(X, X, VALUES), Note("here", (1.0, 1.0)), Note("middle"),
         Arrow((1.0, 1.0), (2.0, 2.0)),
         Inset((0.1, 0.1, 0.3, 0.3), Panel([Curve(X, X)])),
     ]  # fmt: skip

@@ -9,24 +9,8 @@ from jaxtyping import Bool, Complex, Float
 
 from fitting.estimate.result import Fit
 from fitting.terms.spectrum import Spectrum
+from jaxmem import plots
 from jaxmem.devices import AbstractDevice
-from jaxmem.plots.figure import (
-    BLACK,
-    COLOURS,
-    GREY,
-    AbstractMark,
-    Colour,
-    Curve,
-    Figure,
-    Interval,
-    Note,
-    Panel,
-    PlotAxis,
-    Rule,
-    grid,
-    nyquist_axes,
-    overlay,
-)
 
 # From this many spectra on they are coloured by their place in the series, without a legend.
 MANY = 7
@@ -38,7 +22,7 @@ def impedance_figure(
     *,
     used: Sequence[np.ndarray] | None = None,
     floor: float | None = None,
-) -> Figure:
+) -> plots.Figure:
     """Nyquist plot, Bode plot and residuals of spectra and the model at their biases.
 
     `used` marks the points that were fitted (the others are hollow); `floor` is the noise, a
@@ -54,11 +38,11 @@ def impedance_figure(
             line.impedance(model),
         )  # fmt: skip
         rows.append([replace(panel, colour=colour) for panel in row])
-    panels = [overlay(column) for column in zip(*rows, strict=True)]
+    panels = [plots.overlay(column) for column in zip(*rows, strict=True)]
     if floor is not None and np.isfinite(floor):
-        noise = Rule("y", -100 * floor, 100 * floor, label="± Kramers-Kronig noise")
+        noise = plots.Rule("y", -100 * floor, 100 * floor, label="± Kramers-Kronig noise")
         panels[2] = replace(panels[2], marks=[noise, *panels[2].marks])
-    return Figure(grid(panels, 2), (10, 7.2))
+    return plots.Figure(plots.grid(panels, 2), (10, 7.2))
 
 
 def spectrum_panels(
@@ -69,7 +53,7 @@ def spectrum_panels(
     used: Bool[np.ndarray, " f"],
     line_freq: Float[np.ndarray, " l"],
     line_Z: Complex[np.ndarray, " l"],
-) -> list[Panel]:
+) -> list[plots.Panel]:
     """A spectrum and its fit in the complex plane, their moduli, residuals and phases.
 
     **Arguments:**
@@ -83,53 +67,55 @@ def spectrum_panels(
     near = np.interp(np.log(freq), np.log(line_freq), phase)
     own = near + np.angle(Z * np.exp(-1j * near))
     off = 100 * (Z - fitted) / np.abs(Z)
-    over = PlotAxis("frequency", "Hz", "log")
+    over = plots.PlotAxis("frequency", "Hz", "log")
     x, y = np.real(Z), -np.imag(Z)
     line_x, line_y = np.real(line_Z), -np.imag(line_Z)
     room = 0.3 * float(max(np.ptp(x), np.ptp(y)))
-    plane = nyquist_axes()
+    plane = plots.nyquist_axes()
     for axis, points, line in (("x", x, line_x), ("y", y, line_y)):
         plane[axis] = replace(plane[axis], limits=_frame(points, line, room))
     return [
-        Panel(
-            [Rule("y", 0.0), *_points(x, y, used, name), Curve(line_x, line_y)],
+        plots.Panel(
+            [plots.Rule("y", 0.0), *_points(x, y, used, name), plots.Curve(line_x, line_y)],
             title="Nyquist", **plane,
         ),
-        Panel(
-            [*_points(freq, np.abs(Z), used), Curve(line_freq, np.abs(line_Z))],
-            over, PlotAxis("|Z|", "ohm", "log"), "Bode: modulus",
+        plots.Panel(
+            [*_points(freq, np.abs(Z), used), plots.Curve(line_freq, np.abs(line_Z))],
+            over, plots.PlotAxis("|Z|", "ohm", "log"), "Bode: modulus",
         ),
-        Panel(
-            [Rule("y", 0.0), Curve(freq[used], np.real(off[used]), "data", label="Re"),
-             Curve(freq[used], np.imag(off[used]), "triangle", label="Im")],
-            over, PlotAxis("(data - fit)/|Z|  (%)"), "residuals",
+        plots.Panel(
+            [plots.Rule("y", 0.0), plots.Curve(freq[used], np.real(off[used]), "data", label="Re"),
+             plots.Curve(freq[used], np.imag(off[used]), "triangle", label="Im")],
+            over, plots.PlotAxis("(data - fit)/|Z|  (%)"), "residuals",
         ),
-        Panel(
-            [*_points(freq, np.degrees(own), used), Curve(line_freq, np.degrees(phase))],
-            over, PlotAxis("phase of Z  (degrees)"), "Bode: phase",
+        plots.Panel(
+            [*_points(freq, np.degrees(own), used), plots.Curve(line_freq, np.degrees(phase))],
+            over, plots.PlotAxis("phase of Z  (degrees)"), "Bode: phase",
         ),
     ]  # fmt: skip
 
 
-def series_figure(spectra: Sequence[Spectrum], fits: Sequence[Fit], outlier: np.ndarray) -> Figure:
+def series_figure(
+    spectra: Sequence[Spectrum], fits: Sequence[Fit], outlier: np.ndarray
+) -> plots.Figure:
     """Spectra of a series and how the fitted parameters go along it, with 68 % intervals."""
     sources = list(dict.fromkeys(s.source for s in spectra))
-    many = len(sources) == 1 or len(sources) > len(COLOURS)
+    many = len(sources) == 1 or len(sources) > len(plots.COLOURS)
     group = np.array([0 if many else sources.index(s.source) for s in spectra])
-    colours = _colours(len(spectra)) if many else [COLOURS[g] for g in group]
+    colours = _colours(len(spectra)) if many else [plots.COLOURS[g] for g in group]
     names = ["" if many else Path(s.source).stem for s in spectra]
     lines = [
-        Curve(s.Z.real, -s.Z.imag, "thin", label=name, colour=colour)
+        plots.Curve(s.Z.real, -s.Z.imag, "thin", label=name, colour=colour)
         for s, name, colour in zip(spectra, names, colours, strict=True)
     ]
     place, along = _places(spectra)
     residual = np.array([100 * f.relative_rms_residual for f in fits])
     fine = np.ones(len(fits), bool)
     panels = [
-        Panel([Rule("y", 0.0), *lines], title="Nyquist", **nyquist_axes()),
-        Panel(
-            _trend(place, residual, None, outlier, fine, group), along, PlotAxis(limits=(0, None)),
-            "relative rms residual  (%)",
+        plots.Panel([plots.Rule("y", 0.0), *lines], title="Nyquist", **plots.nyquist_axes()),
+        plots.Panel(
+            _trend(place, residual, None, outlier, fine, group), along,
+            plots.PlotAxis(limits=(0, None)), "relative rms residual  (%)",
         ),
     ]  # fmt: skip
     for rows in zip(*(f.rows() for f in fits), strict=True):
@@ -139,43 +125,44 @@ def series_figure(spectra: Sequence[Spectrum], fits: Sequence[Fit], outlier: np.
         fine = np.array([row["identifiable"] for row in rows])
         wide = fine.any() and np.all(value[fine] > 0) and np.ptp(np.log10(value[fine])) > 1
         marks = _trend(place, value, (low, high), outlier, fine, group)
-        unit = PlotAxis("", rows[0]["unit"], "log" if wide else "linear")
-        panels.append(Panel(marks, along, unit, rows[0]["name"]))
-    rows = grid(panels, 4)
-    return Figure(rows, (13, 2.7 * len(rows)))
+        unit = plots.PlotAxis("", rows[0]["unit"], "log" if wide else "linear")
+        panels.append(plots.Panel(marks, along, unit, rows[0]["name"]))
+    rows = plots.grid(panels, 4)
+    return plots.Figure(rows, (13, 2.7 * len(rows)))
 
 
-def _trend(place, value, ends, outlier, fine, group) -> list[AbstractMark]:
+def _trend(place, value, ends, outlier, fine, group) -> list[plots.AbstractMark]:
     """Dots where identifiable, crosses where not, a ring round an outlier."""
     good = fine & np.isfinite(value)
     if not good.any():
-        return [Note("not identifiable", colour=GREY)]
-    marks: list[AbstractMark] = []
+        return [plots.Note("not identifiable", colour=plots.GREY)]
+    marks: list[plots.AbstractMark] = []
     if ends is not None:
-        marks.append(Interval(place[good], ends[0][good], ends[1][good]))
-    marks += [Curve(place[here], value[here], "data", colour=COLOURS[g])
+        bars = [np.where(np.isfinite(end), end, value)[good] for end in ends]
+        across = np.stack([*bars, np.full(good.sum(), np.nan)], axis=1)
+        marks.append(plots.Curve(np.repeat(place[good], 3), across.ravel(), colour=plots.PALE))
+    marks += [plots.Curve(place[here], value[here], "data", colour=plots.COLOURS[g])
               for g in np.unique(group) if (here := good & (group == g)).any()]  # fmt: skip
     low, high = value[good].min(), value[good].max()
     bad = ~good & (value >= low / 3) & (value <= high * 3)
     ring = outlier & good
     return [
         *marks,
-        Curve(place[bad], value[bad], "cross", colour=GREY),
-        Curve(place[ring], value[ring], "ring", 10, colour=BLACK),
+        plots.Curve(place[bad], value[bad], "cross", colour=plots.GREY),
+        plots.Curve(place[ring], value[ring], "ring", 10, colour=plots.BLACK),
     ]
 
 
 def _places(spectra):
     times = [s.time for s in spectra]
     if all(t is not None for t in times):
-        return np.array(times, dtype=float) / 3600, PlotAxis("time  (h)")
-    return np.arange(len(spectra)), PlotAxis("spectrum")
+        return np.array(times, dtype=float) / 3600, plots.PlotAxis("time  (h)")
+    return np.arange(len(spectra)), plots.PlotAxis("spectrum")
 
 
-def _points(x, y, used, name="") -> list[AbstractMark]:
-    return [
-        Curve(x[used], y[used], "data", label=name), Curve(x[~used], y[~used], "excluded"),
-    ]  # fmt: skip
+def _points(x, y, used, name="") -> list[plots.AbstractMark]:
+    left_out = plots.Curve(x[~used], y[~used], "excluded")
+    return [plots.Curve(x[used], y[used], "data", label=name), left_out]
 
 
 def _frame(points, line, room: float) -> tuple[float | None, float | None]:
@@ -201,5 +188,5 @@ def _dense(s: Spectrum, model: AbstractDevice) -> Spectrum:
     return at(np.exp(np.interp(even, walk, np.log(first.freq))))
 
 
-def _colours(n: int) -> list[Colour]:
-    return list(COLOURS[:n]) if n < MANY else [k / (n - 1) for k in range(n)]
+def _colours(n: int) -> list[plots.Colour]:
+    return list(plots.COLOURS[:n]) if n < MANY else [k / (n - 1) for k in range(n)]
