@@ -29,7 +29,7 @@ class Quadratic(NamedTuple):
         """At z, where half the gradient is g and half the Hessian A."""
         # A bound holds a coordinate as long as the descent points beyond it.
         free = ~(((z <= low) & (g > 0)) | ((z >= high) & (g < 0)))
-        return cls(g * free, A * free[:, None] * free, free)
+        return cls(g * free, A * free[:, None] * free[None, :], free)
 
     def reduction(self, dz: Any) -> Any:
         """What a step takes off the sum of squares."""
@@ -37,7 +37,7 @@ class Quadratic(NamedTuple):
 
     def step(self, damping: Any, unit: Any, solve: Callable[..., Any]) -> Any:
         """-(A + damping/unit^2)^-1 g; `solve(A, g, damping)` gives (A + damping 1)^-1 g."""
-        return -unit * solve(self.A * unit[:, None] * unit, self.g * unit, damping)
+        return -unit * solve(self.A * unit[:, None] * unit[None, :], self.g * unit, damping)
 
     def trial(
         self, z: Any, damping: Any, unit: Any, longest: Any, bounds: Any, solve: Callable[..., Any]
