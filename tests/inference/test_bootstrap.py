@@ -88,6 +88,7 @@ def test_what_cannot_be_identified_gets_no_interval():
     assert np.isfinite(found.interval("a")).all()
 
 
+@pytest.mark.usefixtures("as_users_call")
 def test_wrong_calls_say_what_to_do():
     result = linear(*curves())
     with pytest.raises(ValueError, match="parametric"):

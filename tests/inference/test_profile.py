@@ -120,6 +120,7 @@ def test_ctrl_c_returns_what_was_found():
     assert "interrupted" in found.statement()
 
 
+@pytest.mark.usefixtures("as_users_call")
 def test_wrong_calls_say_what_to_do():
     X, y, sigma = curves()
     result = linear(X, y, sigma)
