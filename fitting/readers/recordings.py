@@ -80,7 +80,7 @@ def recordings_in(
     rate: float | None = None,
     freq: float | None = None,
     compliance: float | None = None,
-    fewest: int = FEWEST,
+    fewest: int = LEAST_SAMPLES,
 ) -> list[Recording]:
     """The recordings in a file that was opened; the arguments are those of `read_recordings`.
 

@@ -5,8 +5,8 @@ import math
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from linear_fits import curves, least_squares, linear
 from listening import CtrlC, Heard
+from oracles.linear_fits import curves, least_squares, linear
 
 import jaxmem as jm
 from benchmarks.problems.circuits_by_hand import SPACE, TRUTHS, device, noisy

@@ -20,6 +20,8 @@ from jaxmem.devices import (
 )
 from jaxmem.lens import describe, get, path, put
 
+pytestmark = pytest.mark.quick
+
 
 def circuit():
     branches = {

@@ -82,6 +82,7 @@ def test_a_start_of_ones_own():
         jm.solve(CIRCUIT, TIMES, start=(0.5, jnp.zeros(3)))
 
 
+@pytest.mark.quick
 def test_samples_at_jumps_are_right_limits_and_may_repeat():
     t = jnp.array([-1.0, 0.0, 0.0, 1.0, 3.0, 3.0, 4.0])
     out = jm.solve(CIRCUIT, jnp.concatenate([t, jnp.linspace(4.0, 6.0, 54)]))
@@ -160,6 +161,7 @@ def _python(code, **environment):
     assert run.returncode == 0, run.stderr[-2000:]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("t", "words"),
     [

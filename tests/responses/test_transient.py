@@ -71,6 +71,7 @@ def test_random_devices_against_agreeing_oracles(three, count, draw):
             assert np.all((values["f"] >= 0) & (values["f"] <= 1))
 
 
+@pytest.mark.quick
 def test_the_device_that_fools_solvers():
     """Radau returns a peak of 1.0565 here, with a success code; it is 4.4028."""
     t = np.linspace(0, 2, 4001)

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from oracles.spiking import HARD
 from scipy.integrate import solve_ivp
-from spiking import HARD
 from strategies import FitzHughNagumo
 
 import jaxmem as jm

@@ -104,6 +104,7 @@ def _changed(spec, folder):
     return path
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "text, message",
     [

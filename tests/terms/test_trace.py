@@ -109,6 +109,7 @@ def test_residuals_are_weighted_differences_and_masked_samples_count_nothing():
     assert not Trace(t, drive, data, sigma=estimated(absolute(1e-6))).scale_known
 
 
+@pytest.mark.quick
 def test_a_steady_curve_is_the_closed_form():
     V = np.linspace(-0.2, 1.3, 20)
     p = {n: float(getattr(DEVICE, n)) for n in ("R_b", "i_c0", "V_T", "V_m", "R_s")}
@@ -125,6 +126,7 @@ def test_a_steady_curve_is_the_closed_form():
     np.testing.assert_allclose(far, near.residual(DEVICE), rtol=1e-3)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "change, text",
     [
