@@ -4,7 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXAMPLE := fitting/examples/three_biases.csv
 
-.PHONY: demo paper notebooks test slow lint gpu picture clean
+.PHONY: demo paper notebooks quick quick-newest test slow lint gpu picture clean
+
+# Programs that tests compile are kept from run to run. Tests are dealt out in pieces of files that
+# lie together, and a process that is through with its own takes from the other's.
+PYTEST := -m pytest -n 2 --dist worksteal
+PROGRAMS = JAX_COMPILATION_CACHE_DIR=$(CURDIR)/$(VENV)/programs
 
 demo: $(VENV)/installed
 	$(BIN)/jaxmem fit $(EXAMPLE) --device 3d --together --out out/demo --force
@@ -16,11 +21,21 @@ notebooks: $(VENV)/installed
 	mkdir -p out/notebooks
 	cd out/notebooks && for n in ../../notebooks/0*.py; do ../../$(BIN)/python $$n || exit 1; done
 
-test: $(VENV)/installed
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" tests
+quick: $(VENV)/installed
+	$(PROGRAMS) $(BIN)/python $(PYTEST) -m quick tests
 
+# The quick tests with the newest releases of everything, on the newest interpreter that is here.
+quick-newest:
+	@newest=$$(tests/newest_python) && [ -n "$$newest" ] || \
+	  { echo "no Python newer than $(PYTHON) is here: nothing to run"; exit 0; } && \
+	  $(MAKE) --no-print-directory quick VENV=.venv-newest PYTHON="$$newest"
+
+test: $(VENV)/installed
+	$(PROGRAMS) $(BIN)/python $(PYTEST) -m "not slow" tests
+
+# Compiled as a user's programs are; see tests/conftest.py.
 slow: $(VENV)/installed
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow tests
+	$(PROGRAMS) XLA_FLAGS= $(BIN)/python $(PYTEST) -m slow tests
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
@@ -42,4 +57,4 @@ $(VENV)/installed: pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) .venv-newest

@@ -23,6 +23,7 @@ def admittances(d):
     return {"Y": jnp.stack([Y.real, Y.imag]), "tau_m": d.tau_m, "sure": d.tau_d > 1e-3}
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("batch, lanes", [(None, None), (3, None), (4, 2), (None, 1), (35, 4)])
 def test_every_point_is_that_of_a_loop(batch, lanes):
     axes = Axis(TAU_D, TAUS), Axis(I_C0, CURRENTS)

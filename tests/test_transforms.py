@@ -13,7 +13,7 @@ from fitting import Goal, On, Prior, Spectrum
 OMEGA = jnp.array([0.3, 5.0, 200.0])
 TIMES = jnp.linspace(0.0, 2.0, 9)
 # Text, files and counts have no derivative; a sweep loops, and a branch tells to use limit_cycle,
-# whose transforms take minutes to compile: tests/test_cycle.py has them. A boundary and a curve
+# whose transforms take minutes to compile: tests/stability/test_cycle.py has them. A boundary and a curve
 # of Hopf points have no derivatives, and what is measured of a neuron has tests of its own.
 NOT_NUMERIC = {
     "entrainment", "fi_curve", "phase_response", "refractory_time", "rheobase",
@@ -125,13 +125,17 @@ def test_jit_vmap_and_grad(name):
     plain = np.stack([np.atleast_1d(fn(p)) for p in points])
     scale = np.abs(plain).max(axis=0) + 1e-300
     assert np.isfinite(plain).all() and np.all(plain.std(axis=0).max() > 0)
-    jitted = np.stack([np.atleast_1d(jax.jit(fn)(p)) for p in points])
-    np.testing.assert_allclose(jitted / scale, plain / scale, atol=1e-9)
-    batched = np.asarray(jax.jit(jax.vmap(fn))(points)).reshape(plain.shape)
+
+    def total(p):
+        values = jnp.atleast_1d(fn(p))
+        return jnp.sum(values / scale), values
+
+    # One program: gradients and values of a batch, compiled.
+    every = jax.jit(jax.vmap(jax.value_and_grad(total, has_aux=True)))
+    (_, batched), slopes = every(points)
     np.testing.assert_allclose(batched / scale, plain / scale, atol=1e-9)
-    total = lambda p: jnp.sum(jnp.atleast_1d(fn(p)) / scale)
-    slope = float(jax.grad(total)(points[0]))
+    slope = float(slopes[0])
     h = 1e-4
-    rough = [float(total(points[0] + k * h)) for k in (-2, -1, 1, 2)]
+    rough = [float(total(points[0] + k * h)[0]) for k in (-2, -1, 1, 2)]
     difference = (rough[0] - 8 * rough[1] + 8 * rough[2] - rough[3]) / (12 * h)
     assert slope == pytest.approx(difference, rel=2e-4, abs=2e-4)

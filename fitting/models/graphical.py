@@ -3,11 +3,11 @@
 Rough on purpose: each number is what one would read with a ruler, and a search goes on from there.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import ArrayLike
 from scipy.optimize import nnls
 from scipy.special import expit, log_expit
 
@@ -78,7 +78,10 @@ class Gate(NamedTuple):
 
 
 def gate_of_slopes(
-    u: ArrayLike, g: ArrayLike, V_T: tuple[float, float], V_m: tuple[float, float]
+    u: Sequence[float] | np.ndarray,
+    g: Sequence[float] | np.ndarray,
+    V_T: tuple[float, float],
+    V_m: tuple[float, float],
 ) -> Gate | None:
     """From 1/R_a = (i_c0/V_m) f(1-f) (7) at two biases or more; the best of a grid."""
     u, g = np.asarray(u, dtype=float), np.asarray(g, dtype=float)

@@ -42,7 +42,8 @@ class CapacitiveLadder(AbstractBranch):
         # In closed form: the sum of di/du and of the states' response cancels at low frequency.
         del u
         s = jnp.asarray(s)[..., None]
-        return jnp.sum(s * self.C / (1 + s * self.R * self.C), axis=-1)
+        R, C = (jnp.expand_dims(part, range(s.ndim - 1)) for part in (self.R, self.C))
+        return jnp.sum(s * C / (1 + s * R * C), axis=-1)
 
     def admittance_at(self, omega, u):
         del u

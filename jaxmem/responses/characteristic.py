@@ -65,8 +65,8 @@ def _solve_rolled(W, n):
         pivot = jnp.argmax(jnp.where(at >= k, jnp.abs(W[:, k]), -1.0))
         W = W[jnp.where(at == k, pivot, jnp.where(at == pivot, k, at))]
         row = W[k] / W[k, k]
-        cleared = W - W[:, k][:, None] * row
-        return jnp.where((at == k)[:, None], row, cleared), None
+        cleared = W - W[:, k][:, None] * row[None, :]
+        return jnp.where((at == k)[:, None], row[None, :], cleared), None
 
     return jax.lax.scan(eliminate, W, at)[0][:, n:]
 

@@ -185,7 +185,7 @@ def _scan_grid(of, device, target):
     # sinh spaces the samples evenly where |u - centre| is below the width and by ratio beyond.
     far = jnp.arcsinh((span + jnp.abs(centres)) / widths)
     s = jnp.linspace(-1, 1, SCAN, dtype=dtype)
-    near = centres[:, None] + widths[:, None] * jnp.sinh(s * far[:, None])
+    near = centres[:, None] + widths[:, None] * jnp.sinh(s[None, :] * far[:, None])
     ends = jnp.stack([-span, span])
     return jnp.sort(jnp.clip(jnp.concatenate([near.ravel(), ends]), -span, span))
 

@@ -372,7 +372,7 @@ def _bounds(t, edges):
 
 def _amplitude(wave, bounds):
     """The largest value of the drive: at rest, and at both ends and inside of each piece."""
-    middles = bounds[:-1] + jnp.diff(bounds) * jnp.linspace(0, 1, 9)[:, None]
+    middles = bounds[None, :-1] + jnp.diff(bounds)[None, :] * jnp.linspace(0, 1, 9)[:, None]
     at = bounds[:-1] + jnp.diff(bounds) / 2
     values = jax.vmap(jax.vmap(wave.value), in_axes=(0, None))(middles, at)
     top = jnp.maximum(jnp.max(jnp.abs(values)), jnp.abs(wave.before()))

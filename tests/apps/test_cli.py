@@ -40,6 +40,7 @@ def single(inductor):
     return ran, out
 
 
+@pytest.mark.quick
 def test_help_does_not_wait_for_jax():
     code = (
         "import sys; sys.argv = ['jaxmem', 'fit', '--help']\n"
@@ -260,6 +261,7 @@ BAD_OPTIONS = [
 ]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("options, word", BAD_OPTIONS)
 def test_bad_options_get_one_sentence(options, word, inductor, tmp_path):
     ran = run("fit", inductor, *options, "--out", tmp_path / "out")

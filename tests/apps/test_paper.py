@@ -100,6 +100,7 @@ def test_expected_numbers_are_those_of_scipy(name):
     assert judged
 
 
+@pytest.mark.quick
 def test_expected_impedance_by_hand():
     """Equations 6, 13 and 14."""
     s = 1j * impedance.OMEGA
@@ -143,6 +144,7 @@ def test_a_panel_that_fails_is_the_exit_status(tmp_path, monkeypatch):
     assert "✗" in (out / "index.html").read_text()
 
 
+@pytest.mark.quick
 def test_a_check_of_what_is_no_number_fails():
     assert not Check("a period", float("nan"), 1.0, 0.1).passed
     assert Check("a period", float("nan"), 1.0, 0.1).record()["value"] is None

@@ -5,8 +5,8 @@ import json
 
 import numpy as np
 import pytest
+from oracles.spiking import least_gap
 from scipy.stats import norm
-from spiking import least_gap
 from typer.testing import CliRunner
 
 import jaxmem as jm

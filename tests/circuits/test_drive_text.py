@@ -6,6 +6,8 @@ import pytest
 
 import jaxmem as jm
 
+pytestmark = pytest.mark.quick
+
 GOOD = {
     "I = Step(3.3e-4)": jm.CurrentDrive(jm.Step(3.3e-4)),
     "I=-3e-4": jm.CurrentDrive(jm.Constant(-3e-4)),

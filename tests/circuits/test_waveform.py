@@ -18,6 +18,7 @@ SAMPLED = jm.Sampled([0.0, 1.0, 1.0, 2.0], [0.0, 1.0, 3.0, 2.0])
 ALL = [jm.Constant(4.0), STEP, PULSE, TRAIN, TRIANGLE, SINE, SAMPLED, STEP + SINE]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("wave", "t", "value"),
     [

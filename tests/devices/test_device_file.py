@@ -8,6 +8,8 @@ from strategies import letters
 
 import jaxmem as jm
 
+pytestmark = pytest.mark.quick
+
 BAD = {
     "": "no kind",
     'kind = "Memristor4D"': "did you mean Memristor3D",

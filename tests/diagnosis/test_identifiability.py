@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from linear_fits import TRUTH, linear
+from oracles.linear_fits import TRUTH, linear
 
 from benchmarks.problems.circuits_by_hand import NOISE, SEED, TRUTHS, device, noisy, three_biases
 from fitting import (
@@ -24,6 +24,7 @@ from fitting.selection.ranking import second_lag_verdict
 from jaxmem.devices import Device, Leak, Memristor2D, SlowConductance, si_device
 
 
+@pytest.mark.quick
 def test_uncertainty_sees_an_exact_and_a_weak_direction():
     rng = np.random.default_rng(0)
     J = rng.normal(size=(50, 4))

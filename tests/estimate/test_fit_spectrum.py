@@ -38,6 +38,7 @@ from fitting.solvers.residual import value_and_jacobian
 NEEDED = [0.95, 0.95, 0.93]
 
 
+@pytest.mark.quick
 def test_residual_is_the_weighted_difference():
     rng = np.random.default_rng(0)
     truth = TRUTHS[0]
@@ -132,6 +133,7 @@ def scipy_optimum(s, truth):
     return least_squares(residual, np.log(truth), method="lm", xtol=1e-14, ftol=1e-14, gtol=1e-14)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("truth", TRUTHS)
 def test_the_optimum_and_its_covariance_are_scipys(truth):
     s = noisy(truth, np.random.default_rng([SEED, 1]))

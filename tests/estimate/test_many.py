@@ -302,6 +302,7 @@ def test_wrong_calls_say_what_is_wrong():
         fit_many([spectrum, zero], model, SPACE, starts=1)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("defect", ["none", "unfelt", "combined", "weak"])
 def test_errors_of_many_are_those_of_one(defect):
     J = np.random.default_rng(10).normal(size=(5, 40, 4)) * [1.0, 1e3, 1e-5, 10.0]
@@ -321,6 +322,7 @@ def test_errors_of_many_are_those_of_one(defect):
         np.testing.assert_allclose(share[k], weak.max(axis=0, initial=0.0), atol=1e-6)
 
 
+@pytest.mark.quick
 def test_stacking_pads_with_points_of_no_weight():
     rng = np.random.default_rng(11)
     a, b = noisy(TRUTHS[0], rng, n=5, sigma=2.0), noisy(TRUTHS[0], rng, n=3)

@@ -5,8 +5,8 @@ import math
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from linear_fits import curves, least_squares, linear
 from listening import CtrlC, Heard
+from oracles.linear_fits import curves, least_squares, linear
 
 import jaxmem as jm
 from benchmarks.problems.circuits_by_hand import SPACE, TRUTHS, device, noisy
@@ -88,6 +88,7 @@ def test_what_cannot_be_identified_gets_no_interval():
     assert np.isfinite(found.interval("a")).all()
 
 
+@pytest.mark.usefixtures("as_users_call")
 def test_wrong_calls_say_what_to_do():
     result = linear(*curves())
     with pytest.raises(ValueError, match="parametric"):

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
-from linear_fits import curves, least_squares, linear
 from listening import CtrlC, Heard
+from oracles.linear_fits import curves, least_squares, linear
 from scipy.stats import chi2, kstest, norm, t, truncnorm
 
 import jaxmem as jm

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from linear_fits import curves, least_squares, linear
 from listening import CtrlC
+from oracles.linear_fits import curves, least_squares, linear
 from scipy.stats import chi2
 
 from benchmarks.problems.circuits_by_hand import SPACE, TRUTHS, device, impedance, noisy
@@ -14,6 +14,7 @@ from fitting import LeastSquares, MultiStart, Space, Spectrum, fit, interval, pr
 ELEMENTS = ("C", "R_b", "g", "tau")
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("level", [0.6827, 0.95])
 def test_linear_gaussian_of_known_noise_is_the_closed_form(level):
     X, y, sigma = curves()
@@ -120,6 +121,7 @@ def test_ctrl_c_returns_what_was_found():
     assert "interrupted" in found.statement()
 
 
+@pytest.mark.usefixtures("as_users_call")
 def test_wrong_calls_say_what_to_do():
     X, y, sigma = curves()
     result = linear(X, y, sigma)

@@ -28,6 +28,7 @@ def off(found, truth):
     return max(found / truth, truth / found)
 
 
+@pytest.mark.quick
 @given(**SIZES, apart=decades(2.5, 4), series=decades(-3, -1))
 def test_arcs_of_a_circuit_are_read_off(R_b, tau_m, gain, apart, series):
     # 1/Z = 1/R_b + i w C + g/(1 + i w tau), its arcs well apart; the lead is seen at the top.
@@ -49,6 +50,7 @@ def test_a_capacitive_arc_alone_says_nothing_of_a_memory():
     assert off(seen.R_b, 1e4) < 1.1 and np.isnan([seen.g, seen.tau, seen.L_s]).all()
 
 
+@pytest.mark.quick
 @given(V_T=st.floats(0.3, 1.5), narrow=st.floats(0.05, 0.12), i_c0=decades(-9, 1))
 def test_the_gate_is_read_off_slopes_at_three_biases(V_T, narrow, i_c0):
     V_m = narrow * V_T

@@ -20,6 +20,8 @@ from jaxmem.devices import (
 )
 from jaxmem.lens import describe, get, path, put
 
+pytestmark = pytest.mark.quick
+
 
 def circuit():
     branches = {
@@ -100,7 +102,7 @@ def test_unpack_works_under_jit_vmap_and_grad():
     device, space = si_device(), Space(lambda d: d.R_b, lambda d: d.C_m)
     z = jnp.asarray(space.pack(device))
     tau = lambda z: space.unpack(z, device).tau_m
-    many = jax.jit(jax.vmap(tau))(z + jnp.arange(3.0)[:, None])
+    many = jax.jit(jax.vmap(tau))(z[None, :] + jnp.arange(3.0)[:, None])
     np.testing.assert_allclose(many, 1e-3 * np.exp(2 * np.arange(3.0)))
     np.testing.assert_allclose(jax.grad(tau)(z), [1e-3, 1e-3])
 

@@ -6,6 +6,8 @@ from readers.spectrum_files import FREQ, PLAIN, Z, rows, same
 
 from fitting.readers import ReadError, read_spectra
 
+pytestmark = pytest.mark.quick
+
 HEADERS = {
     "freq_Hz,Re_Z_ohm,Im_Z_ohm": PLAIN,
     "Frequency (Hz),Z' (Ω),-Z'' (Ω)": (FREQ, Z.real, -Z.imag),

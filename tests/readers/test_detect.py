@@ -9,6 +9,8 @@ from fitting.readers.recordings import recordings_in
 from fitting.readers.source import NotARecording, NotASpectrum, Source
 from fitting.readers.spectra import spectra_in
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture
 def spectrum(tmp_path):

@@ -6,6 +6,8 @@ from readers.spectrum_files import FREQ, PLAIN, SAMPLES, Z, npz, rows, same
 
 from fitting.readers import ReadError, read_spectra
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.mark.parametrize(
     "name, factor, kind",

@@ -21,6 +21,8 @@ from readers.spectrum_files import (
 
 from fitting.readers import ReadError, read_spectra
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_each_instrument_is_read(put, name):

@@ -10,6 +10,8 @@ from readers.spectrum_files import reads_or_refuses
 
 from fitting.readers import ReadError, read_spectra
 
+pytestmark = pytest.mark.quick
+
 
 class Export(NamedTuple):
     """What a file holds: points, bias, separator, columns (frequency, Re, Im), sign of Im."""

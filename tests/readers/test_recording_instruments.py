@@ -10,6 +10,8 @@ from readers.recording_files import CYCLE, NAMES, I, N, T, V, mpt, noted, rows, 
 
 from fitting import ReadError, read_recordings
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.mark.parametrize("decimal", [".", ","])
 def test_biologic_text(put, decimal):

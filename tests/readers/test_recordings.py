@@ -17,6 +17,8 @@ from readers.recording_files import (
 
 from fitting import ReadError, read_recordings
 
+pytestmark = pytest.mark.quick
+
 HEADERS = {
     "t_s,V_V,I_A": (T, V, I),
     "Time (s),Voltage (V),Current (A)": (T, V, I),

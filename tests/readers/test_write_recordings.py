@@ -19,7 +19,8 @@ def any_recordings(draw):
     n = draw(st.integers(8, 12))
     some = st.lists(VALUES, min_size=n, max_size=n)
     used = draw(st.lists(st.booleans(), min_size=n, max_size=n))
-    return Recording(np.sort(draw(some)), draw(some), draw(some), used, notes=("synthetic",))
+    V, I = (np.array(draw(some)) for _ in range(2))
+    return Recording(np.sort(draw(some)), V, I, np.array(used), notes=("synthetic",))
 
 
 @given(any_recordings())

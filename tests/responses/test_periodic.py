@@ -42,10 +42,11 @@ def test_the_loop_its_multiplier_and_transformations():
     def currents(V_m):
         return response(V_m).transient.I
 
-    both = jax.jit(jax.vmap(currents))(jnp.array([0.05, 0.06]))
+    # One program has values and slopes of a batch.
+    slopes = lambda V_m: jax.jvp(currents, (V_m,), (jnp.ones(()),))
+    both, (slope, _) = jax.jit(jax.vmap(slopes))(jnp.array([0.05, 0.06]))
     other = settled_current(np.asarray(loop.transient.t), V_m=0.06)
     np.testing.assert_allclose(both, [expected, other], atol=1e-6 * np.ptp(expected))
-    slope = jax.jacfwd(currents)(0.05)
     t, h = np.asarray(loop.transient.t), 1e-6
     difference = settled_current(t, V_m=0.05 + h) - settled_current(t, V_m=0.05 - h)
     difference = difference / (2 * h)

@@ -39,6 +39,7 @@ def turn(t, y, args):
 START = jnp.array([1.0, 0.0, 0.5])
 
 
+@pytest.mark.quick
 def test_coefficients_are_those_published(shared):
     known = json.loads((shared / "reference" / "rosenbrock.json").read_text())["rodas5p"]
     assert known["gamma"] == GAMMA and known["order"] == 5

@@ -75,6 +75,7 @@ def test_all_equilibria_of_a_device_with_negative_resistance():
         jm.operating_point(device, I=0.0)
 
 
+@pytest.mark.quick
 def test_values_of_the_paper():
     device = jm.paper_device()
     I = jm.steady_curve(device, jnp.array([0.5, 1.0, 1.5])).I

@@ -92,6 +92,7 @@ def _too_many(terms):
     fit(short, *pair(terms[0])[0].setup(terms)[:2])
 
 
+@pytest.mark.quick
 def test_the_family_follows_from_the_data():
     s = capacitive(np.geomspace(10, 5e6, 30))
     names = [r.name for r in rivals(s, lead=(True, False))]
@@ -126,6 +127,7 @@ def entry(name, bic, *, idea="", contains=(), k=6):
     return Entry(Rival(name, lambda terms: None, idea or name, tuple(contains)), numbers, "", bic)
 
 
+@pytest.mark.quick
 def test_the_words_follow_from_the_numbers():
     two = entry("2D", 0.0, idea="a chemical inductor (2D)")
     near = entry("C", 5.9, idea="a slow capacitive branch")

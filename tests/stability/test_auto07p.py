@@ -5,7 +5,7 @@ The two share no code and no equation: AUTO has the paper's, scaled and with R_s
 
 import numpy as np
 import pytest
-from spiking import HARD
+from oracles.spiking import HARD
 
 import jaxmem as jm
 from benchmarks.oracles.auto07p import MISSING, WHY, Auto

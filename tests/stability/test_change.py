@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from oracles.spiking import least_gap
 from scipy.optimize import brentq, minimize
-from spiking import least_gap
 from strategies import FitzHughNagumo, letters
 
 import jaxmem as jm

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from oracles.spiking import HARD
 from scipy.integrate import solve_ivp
-from spiking import HARD
 from strategies import FitzHughNagumo
 
 import jaxmem as jm
@@ -144,21 +144,30 @@ def test_no_cycle_is_said():
         jm.limit_cycle(jm.Circuit(device, jm.CurrentDrive(jm.Sine(1.0, 1.0))))
     with pytest.raises(ValueError, match="R_s = 0"):
         jm.limit_cycle(jm.Circuit(device, jm.VoltageDrive(jm.Constant(1.0))))
-    flat = jm.paper_device(tau_m=1.0, tau_d=1.0)  # two states: never
+    with pytest.raises(ValueError, match="R_s = 0"):
+        jm.cycle_branch(device, drive="voltage")
+
+
+@pytest.mark.slow
+def test_two_states_have_no_cycle_and_an_empty_branch():
+    flat = jm.paper_device(tau_m=1.0, tau_d=1.0)
     assert at_current(flat, 6.0, throw=False).result == jm.RESULTS.no_hopf_point
-
-
-def test_two_states_have_an_empty_branch():
-    branch = jm.cycle_branch(jm.paper_device(tau_m=1.0, tau_d=1.0))
+    branch = jm.cycle_branch(flat)
     assert int(branch.count) == 0 and not bool(branch.complete)
     assert np.isnan(branch.period).all() and not np.asarray(branch.stable).any()
-    with pytest.raises(ValueError, match="R_s = 0"):
-        jm.cycle_branch(jm.Memristor3D(**SETS["A"]), drive="voltage")
+
+
+FHN = jm.Device(1.0, {"fhn": FitzHughNagumo(eps=0.08, a=0.7, b=0.8)})
+
+
+@pytest.mark.slow
+def test_the_branch_of_fitzhugh_nagumo_is_complete():
+    branch = jm.cycle_branch(FHN, u_range=(-3.0, 3.0))
+    assert bool(branch.complete) and int(branch.end_hopf) == 1
 
 
 def test_fitzhugh_nagumo_against_scipy():
-    device = jm.Device(1.0, {"fhn": FitzHughNagumo(eps=0.08, a=0.7, b=0.8)})
-    got = at_current(device, 0.5, u_range=(-3.0, 3.0))
+    got = at_current(FHN, 0.5, u_range=(-3.0, 3.0))
 
     def field(t, y):
         return [0.5 - (y[0] ** 3 / 3 - y[0] + y[1]), 0.08 * (y[0] + 0.7 - 0.8 * y[1])]
@@ -176,8 +185,6 @@ def test_fitzhugh_nagumo_against_scipy():
         np.log(abs(complex(got.multipliers[1]))), abs=1e-8
     )
     assert bool(got.stable)
-    branch = jm.cycle_branch(device, u_range=(-3.0, 3.0))
-    assert bool(branch.complete) and int(branch.end_hopf) == 1
 
 
 @pytest.mark.slow

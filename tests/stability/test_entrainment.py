@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from spiking import LETTERS, integrate
+from oracles.spiking import LETTERS, integrate
 
 import jaxmem as jm
 

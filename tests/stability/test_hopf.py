@@ -32,6 +32,7 @@ def device_of(parameters):
     return jm.Memristor3D(**{ours: float(parameters[n]) for n, ours in NAMES.items()})
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("name", ["A", "SI", "N1"])
 def test_reference_values(reference, name):
     entry = reference["hopf_points"][name]
@@ -111,6 +112,7 @@ def test_the_count_is_that_of_eigenvalues(case):
             assert (float(jm.hopf_margin(d, u)) > 0) == (np.sum(real > 0) == 0)
 
 
+@pytest.mark.quick
 def test_units_change_nothing_but_units():
     d = jm.si_device()
     volt, ampere, second = 1e3, 1e9, 1e6  # mV, nA, us
@@ -174,7 +176,7 @@ def random_device(rng, states):
     return jm.Device(10 ** rng.uniform(-1, 0.5), branches)
 
 
-@pytest.mark.parametrize("states", [2, 3, 4, 5])
+@pytest.mark.parametrize("states", [2, 3, 4, pytest.param(5, marks=pytest.mark.slow)])
 def test_random_devices_against_eigenvalues_on_a_fine_grid(states):
     rng = np.random.default_rng(states)
     total = 0

@@ -5,8 +5,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from oracles.spiking import gap, least_gap
 from scipy.optimize import brentq
-from spiking import gap, least_gap
 from strategies import FitzHughNagumo
 
 import jaxmem as jm

@@ -57,6 +57,7 @@ def test_profiles_and_a_bootstrap_agree_with_the_covariance(circuit):
     assert spec.profile == ("all",) and spec.bootstrap == 200 and not spec.compare
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -105,6 +105,7 @@ def _changed(spec, folder):
     return path
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "text, message",
     [

@@ -56,6 +56,7 @@ def test_a_violation_is_named_and_located():
     assert drifted.violation == "drift" and "% over the sweep" in drifted.reason
 
 
+@pytest.mark.quick
 def test_drift_is_found_in_measuring_order_too():
     clean = device("negative_real", level=0.0)
     n = clean.freq.size
@@ -77,6 +78,7 @@ def test_current_unstable_device_passes_as_admittance():
     assert "admittance" in result.reason and "drift can pass" in result.reason
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("kind", valid_spectra.KINDS)
 def test_exact_data_pass_with_no_noise(kind):
     result = kramers_kronig(device(kind, level=0.0))

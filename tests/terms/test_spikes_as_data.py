@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from oracles.spiking import LETTERS, integrate
 from scipy.optimize import brentq
-from spiking import LETTERS, integrate
 
 import jaxmem as jm
 from fitting import Free, MultiStart, Space, Spikes, absolute, estimated, fit, proportional

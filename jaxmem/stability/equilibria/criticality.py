@@ -39,7 +39,7 @@ def normal_form(device: AbstractDevice, u: Scalar, omega: Scalar, drive: DriveKi
     A = circuit_matrix(device, u, drive)
     y = jnp.concatenate([u[None], device.rest(u)])
     scale = sizes(device, u, y)
-    A = A * scale / scale[:, None]  # states of order one, or the solves lose digits
+    A = A * scale[None, :] / scale[:, None]  # states of order one, or the solves lose digits
 
     def field(z):
         # Only its second and third derivatives are used: what is constant or linear is left out.

@@ -7,7 +7,7 @@ import pytest
 
 from jaxmem.apps import cli
 
-CONTRIBUTING = Path(__file__).parents[1] / "CONTRIBUTING.md"
+CONTRIBUTING = Path(__file__).parents[2] / "CONTRIBUTING.md"
 RECIPES = dict(
     re.findall(r"## A (\w+)\n[^#]*?```python\n(.*?)```", CONTRIBUTING.read_text(), re.DOTALL)
 )

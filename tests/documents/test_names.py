@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.quick
+
+ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("jaxmem", "fitting")
 # Clashes that are known and are to go; a name that no longer clashes must leave this list.
 # The commands of the command line are functions called like what they run.

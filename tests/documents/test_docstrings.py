@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.quick
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def offered(package):
