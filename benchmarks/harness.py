@@ -134,9 +134,9 @@ def provenance(command):
     """Where and with what a part was run."""
     import jax
 
-    from jaxmem.output.provenance import provenance as of_the_library
+    from jaxmem.output.provenance import provenance_of
 
-    found = of_the_library(command)
+    found = provenance_of(command)
     others = {name: installed(name) for name in PEERS}
     return {
         **{key: found[key] for key in ("command", "time", "platform")},

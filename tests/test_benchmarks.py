@@ -38,6 +38,13 @@ def test_without_a_name_all_questions_are_listed():
     assert "Are all Hopf points found" in said
 
 
+def test_the_readme_has_the_table_of_the_results_that_are_kept():
+    # In a process of its own: a benchmark may set threads and environment where it is imported.
+    code = "from benchmarks import table; print(table.text())"
+    said = subprocess.check_output([sys.executable, "-c", code], cwd=harness.ROOT, text=True)
+    assert said in table.README.read_text()
+
+
 def test_a_part_replaces_its_own_numbers_only(bench):
     assert harness.run("bench", ["--cases", "4", "--seed", "7"]) == 0
     assert harness.run("bench", ["--only", "a"]) == 0
