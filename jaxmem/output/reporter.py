@@ -1,9 +1,10 @@
 """How a computation that takes long says how far it has come."""
 
 import sys
-from typing import Protocol, TextIO
+from typing import Protocol, TextIO, runtime_checkable
 
 
+@runtime_checkable
 class Reporter(Protocol):
     """What hears of the progress of a computation. An exception that it raises stops the work."""
 
