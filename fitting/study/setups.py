@@ -11,7 +11,7 @@ from fitting.models.setup import Setup, device_model
 from fitting.problem.space import Space
 from fitting.solvers.levenberg_marquardt import LeastSquares
 from fitting.solvers.solver import AbstractSolver
-from fitting.study.load import Loaded
+from fitting.study.loading import Loaded
 from fitting.study.spec import Spec, SpecError
 from fitting.terms.spectrum import Spectrum
 from fitting.terms.term import Prior
