@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from fitting.terms.measurement import AbstractMeasurement, Sizes
-from fitting.terms.noise_model import SHARE, Noise
+from fitting.terms.noise_model import Noise
 from jaxmem.devices import AbstractDevice
 from jaxmem.responses import operating_point
 
@@ -65,22 +65,6 @@ class SteadyCurve(AbstractMeasurement):
 
     noun = ("steady curve", "steady curves")
     spans_decades = True
-
-    @property
-    def name(self) -> str:
-        """The label, or else the source."""
-        return self.label or self.source or "steady curve"
-
-    @property
-    def scale_known(self) -> bool:
-        """Whether `sigma` is the deviation itself, and no shape whose scale is estimated."""
-        return self.sigma is not None and (self.noise is None or self.noise.known)
-
-    @property
-    def weight(self) -> Float[np.ndarray, "n"]:
-        """1/sigma of each point."""
-        size = SHARE * np.abs(self.observed) if self.sigma is None else self.sigma
-        return np.broadcast_to(1 / size, self.observed.shape)
 
     @property
     def unit(self) -> str:

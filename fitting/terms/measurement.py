@@ -59,6 +59,9 @@ class AbstractMeasurement(eqx.Module):
     label: eqx.AbstractVar[str]
     unit: eqx.AbstractVar[str]
 
+    # Standard deviations, where they are given as numbers; the file that the numbers came from.
+    sigma: ClassVar[Any] = None
+    source: ClassVar[str] = ""
     # What one and what several of them are called.
     noun: ClassVar[tuple[str, str]] = ("measurement", "measurements")
     # Whether the signal is an integration in time: then other terms are searched first.
@@ -74,24 +77,25 @@ class AbstractMeasurement(eqx.Module):
 
     @property
     def name(self) -> str:
-        """The label, or else the kind."""
-        return self.label or self.noun[0]
+        """The label, or else the source or the kind."""
+        return self.label or self.source or self.noun[0]
 
     # Noise
 
     @property
     def scale_known(self) -> bool:
         """Whether the noise is known, and not only its shape."""
-        return self.noise is not None and self.noise.known
+        return self.sigma is not None if self.noise is None else self.noise.known
 
     @property
     def weight(self) -> Float[np.ndarray, "n"]:
         """1/sigma of each number, 0 where one is not fitted."""
-        noise = self.noise or Noise(relative=SHARE)
-        sigma = noise.sigma(self.observed)
+        sigma = self.sigma
+        if sigma is None:
+            sigma = (self.noise or Noise(relative=SHARE)).sigma(self.observed)
         if not (np.isfinite(sigma) & (sigma > 0)).all():
             raise ValueError(f"{self.name}: a value of 0 has no relative weight; give a noise")
-        return 1 / sigma
+        return np.broadcast_to(1 / sigma, np.shape(self.observed))
 
     @property
     def fitted(self) -> np.ndarray:
@@ -101,7 +105,7 @@ class AbstractMeasurement(eqx.Module):
     @property
     def assumed_noise(self) -> float | None:
         """The relative noise that the weights stand for where none was given, else None."""
-        return SHARE if self.noise is None else None
+        return SHARE if self.noise is None and self.sigma is None else None
 
     @property
     def noise_group(self) -> Hashable | None:
@@ -181,6 +185,11 @@ class AbstractMeasurement(eqx.Module):
     # What is shown
 
     @property
+    def applied(self) -> tuple[np.ndarray, str] | None:
+        """What was imposed at each number and its unit, where that is not the abscissa."""
+        return None
+
+    @property
     def quantity(self) -> str:
         """What the numbers are, for tables and axes."""
         return self.label or self.unit
@@ -199,15 +208,12 @@ class AbstractMeasurement(eqx.Module):
         - `used`: which points were fitted, if not all that have a weight.
         """
         name, unit, x = self.abscissa
-        return dataset(
-            self.name,
-            {
-                name: (x, unit),
-                "observed": (self.observed, self.unit),
-                "fit": (signal, self.unit),
-                "used": ((self.fitted if used is None else used).astype("i1"), "1"),
-            },
-        )
+        used = self.fitted if used is None else used
+        columns = {
+            name: (x, unit), "applied": self.applied, "observed": (self.observed, self.unit),
+            "fit": (signal, self.unit), "used": (used.astype("i1"), "1"),
+        }  # fmt: skip
+        return dataset(self.name, {k: v for k, v in columns.items() if v is not None})
 
     def readings(self, signal: np.ndarray) -> list[dict[str, Any]]:
         """Single numbers for a table of the report: feature, at, unit, measured, sd, fit; none by
@@ -216,8 +222,8 @@ class AbstractMeasurement(eqx.Module):
 
     def figure_row(self, signal: np.ndarray) -> list[Any]:
         """Panels of its row in the figure of the report (see `jaxmem.plots.figure`)."""
-        from fitting.terms.figure_rows import NAMES, curve_row
         from jaxmem.plots.figure import PlotAxis
+        from jaxmem.plots.rows import NAMES, curve_row
 
         name, unit, x = self.abscissa
         effect = PlotAxis(NAMES.get(self.quantity, self.quantity), self.unit)

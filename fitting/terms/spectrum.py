@@ -48,20 +48,9 @@ class Spectrum(AbstractMeasurement):
     time: float | None = None
 
     def __init__(
-        self,
-        freq,
-        Z,
-        *,
-        u=None,
-        I=None,
-        V=None,
-        sigma=None,
-        noise=None,
-        label="",
-        source="",
-        temperature=None,
-        time=None,
-    ):
+        self, freq, Z, *, u=None, I=None, V=None, sigma=None, noise=None, label="", source="",
+        temperature=None, time=None,
+    ):  # fmt: skip
         self.freq = np.asarray(freq, dtype=float)
         self.Z = np.asarray(Z, dtype=complex)
         self.u, self.I, self.V = u, I, V
@@ -103,11 +92,6 @@ class Spectrum(AbstractMeasurement):
     tells_structure = False
 
     @property
-    def name(self) -> str:
-        """The label, or else the source."""
-        return self.label or self.source or "spectrum"
-
-    @property
     def unit(self) -> str:
         """Of the impedance."""
         return "ohm"
@@ -122,11 +106,6 @@ class Spectrum(AbstractMeasurement):
         """1/sigma of Re Z and of Im Z, 1/|Z| without a sigma."""
         sigma = np.abs(self.Z) if self.sigma is None else self.sigma
         return np.tile(np.broadcast_to(1 / sigma, self.freq.shape), 2)
-
-    @property
-    def scale_known(self) -> bool:
-        """Whether `sigma` is the deviation itself, and no shape whose scale is estimated."""
-        return self.sigma is not None and (self.noise is None or self.noise.known)
 
     @property
     def assumed_noise(self) -> float | None:

@@ -84,21 +84,6 @@ class Spikes(AbstractMeasurement):
         """`sigma` holds it."""
         return None
 
-    @property
-    def scale_known(self) -> bool:
-        """Always: see `sigma`."""
-        return True
-
-    @property
-    def weight(self) -> Float[np.ndarray, "n"]:
-        """1/sigma."""
-        return 1 / self.sigma
-
-    @property
-    def assumed_noise(self) -> float | None:
-        """None: it is given."""
-        return None
-
     def misfit(self, off: Float[np.ndarray, "n"]) -> tuple[float, str]:
         """Root mean square in standard deviations."""
         return float(np.sqrt(np.mean((off / self.sigma) ** 2))), self.unit

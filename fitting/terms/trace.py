@@ -7,10 +7,11 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Array, Float
 
-from fitting.terms.measurement import AbstractMeasurement, Sizes, dataset
+from fitting.terms.measurement import AbstractMeasurement, Sizes
 from fitting.terms.noise_model import SHARE, Noise
 from fitting.terms.trace_batch import UNITS, TraceBatch, batch_signal
 from jaxmem.circuits import AbstractDrive, AbstractWaveform, Sampled
+from jaxmem.circuits.drive import LETTER
 from jaxmem.devices import AbstractDevice
 
 
@@ -136,16 +137,6 @@ class Trace(AbstractMeasurement):
     spans_decades = True
 
     @property
-    def name(self) -> str:
-        """The label, or else the source."""
-        return self.label or self.source or "trace"
-
-    @property
-    def scale_known(self) -> bool:
-        """Whether `sigma` is the deviation itself, and no shape whose scale is estimated."""
-        return self.sigma is not None and (self.noise is None or self.noise.known)
-
-    @property
     def unit(self) -> str:
         """Of the signal, A or V."""
         return UNITS[self.observe]
@@ -172,9 +163,9 @@ class Trace(AbstractMeasurement):
         return TraceBatch.of([self]).residual(model)[: len(self.t)]
 
     @property
-    def applied(self) -> np.ndarray:
-        """What was imposed at the times of the trace [V] or [A], shape `(n,)`."""
-        return np.asarray(self.drive.wave(self.t))
+    def applied(self) -> tuple[np.ndarray, str]:
+        """What was imposed at the times of the trace, shape `(n,)`, and its unit."""
+        return np.asarray(self.drive.wave(self.t)), UNITS[LETTER[self.drive.kind]]
 
     @property
     def closed(self) -> bool:
@@ -184,7 +175,7 @@ class Trace(AbstractMeasurement):
     def sizes(self) -> Sizes:
         """Voltages, currents and times of the samples that are fitted."""
         voltage = self.drive.kind == "voltage"
-        applied, seen = self.applied[self.used], self.observed[self.used]
+        applied, seen = self.applied[0][self.used], self.observed[self.used]
         V, I = (applied, seen) if voltage else (seen, applied)
         if voltage and self.observe == "u":
             # Nothing says how large the currents are.
@@ -211,26 +202,15 @@ class Trace(AbstractMeasurement):
         """The time."""
         return "t", "s", self.t
 
-    def to_dataset(self, signal: np.ndarray, used: np.ndarray | None = None) -> Any:
-        """See `AbstractMeasurement.to_dataset`; with what was applied."""
-        cause = "V" if self.drive.kind == "voltage" else "A"
-        used = self.used if used is None else used
-        columns = {
-            "t": (self.t, "s"), "applied": (self.applied, cause),
-            "observed": (self.observed, self.unit), "fit": (signal, self.unit),
-            "used": (used.astype("i1"), "1"),
-        }  # fmt: skip
-        return dataset(self.name, columns)
-
     def figure_row(self, signal: np.ndarray) -> list[Any]:
         """Against time, against what was applied, and the residuals."""
-        from fitting.terms.figure_rows import NAMES, time_row
         from jaxmem.plots.figure import PlotAxis
+        from jaxmem.plots.rows import NAMES, time_row
 
-        voltage = self.drive.kind == "voltage"
-        cause = PlotAxis("applied V", "V") if voltage else PlotAxis("applied I", "A")
+        applied, unit = self.applied
+        cause = PlotAxis(f"applied {LETTER[self.drive.kind]}", unit)
         return time_row(
-            self.name, self.t, self.applied, self.observed, signal, self.used,
+            self.name, self.t, applied, self.observed, signal, self.used,
             PlotAxis(NAMES[self.observe], self.unit), cause,
         )  # fmt: skip
 

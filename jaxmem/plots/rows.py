@@ -1,4 +1,4 @@
-"""The row of a measurement in the figure of a report: three panels, as data."""
+"""Measured and modelled side by side: a row of three panels for a trace or a curve, as data."""
 
 import numpy as np
 from jaxtyping import Bool, Float
