@@ -16,7 +16,7 @@ from fitting.selection.ranking import second_lag_verdict
 from fitting.solvers.solver import RESULTS
 from fitting.study.analyses import answers, check_asked
 from fitting.study.checks import check_study
-from fitting.study.load import Loaded, load_terms
+from fitting.study.loading import Loaded, load_terms
 from fitting.study.search_record import SearchRecord
 from fitting.study.setups import model_in_words, priors_of, setup_of, solver_of
 from fitting.study.spec import Spec, SpecError

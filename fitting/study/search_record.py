@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fitting.estimate.two_stage import Progress
-from fitting.study.load import Loaded
+from fitting.study.loading import Loaded
 from fitting.study.spec import Spec, SpecError
 from fitting.study.spec_file import spec_to_toml
 from jaxmem.devices import device_to_toml

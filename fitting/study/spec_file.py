@@ -58,9 +58,9 @@ def _spec(folder: Path, table: Mapping[str, Any]) -> Spec:
             values[key] = value
         else:
             raise SpecError(f"no key {key!r}{near(key, [*SETTINGS, *KINDS])}")
-    if not any(e.file for e in entries):
-        raise SpecError("nothing to fit; give [[spectra]], [[trace]] or [[curve]] with file =")
     spec = Spec(**values, entries=tuple(entries))
+    if not spec.files:
+        raise SpecError("nothing to fit; give [[spectra]], [[trace]] or [[curve]] with file =")
     # A path that is absolute stays as it is.
     return replace(spec, device=str(folder / spec.device)) if spec.device_file else spec
 

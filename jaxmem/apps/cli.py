@@ -252,7 +252,7 @@ app.command("fit")(fit_command)
 
 def _specification(files: list[Path], curves: list[Path], said: dict[str, Any]) -> Spec:
     """What the command line says: one specification, or files and options (by their names)."""
-    from fitting.study.load import entry_of
+    from fitting.study.loading import entry_of
     from fitting.study.spec_file import read_spec
 
     if any(f.suffix.lower() == ".toml" for f in files):

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from interrupting import interrupt_at
+from listening import Heard
 
 import jaxmem as jm
 from benchmarks.problems import studies
@@ -94,10 +95,11 @@ def test_a_misfit_is_seen_as_structure():
     assert result.terms[3].structured and not result.terms[4].structured
 
 
-class Stop:
+class Stop(Heard):
     """Stands for Ctrl-C at the n-th step."""
 
     def __init__(self, at):
+        super().__init__()
         self.left = at
 
     def say(self, line):

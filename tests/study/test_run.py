@@ -9,12 +9,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import xarray as xr
-from listening import CtrlC
+from listening import CtrlC, files_opened
 from typer.testing import CliRunner
 
 from benchmarks.problems import studies
 from fitting import Recording, write_recording_csv, write_spectra_csv
-from fitting.study.load import load_terms
+from fitting.study.loading import load_terms
 from fitting.study.run import run_study
 from fitting.study.spec import Entry, Spec, SpecError
 from fitting.study.spec_file import read_spec, spec_to_toml
@@ -147,11 +147,7 @@ def test_bad_options_of_a_joint_fit_get_one_sentence(files, options, message):
 
 
 def test_each_file_is_opened_once_and_starts_are_those_of_a_hand_written_file(files, monkeypatch):
-    opened, ordinary = [], io.open
-    monkeypatch.setattr(
-        io, "open", lambda f, *a, **k: opened.append(str(f)) or ordinary(f, *a, **k)
-    )
-    monkeypatch.setattr("builtins.open", io.open)
+    opened = files_opened(monkeypatch)
     spec = _specification([Path(p) for p in files.paths], [], {"device": "3d"})
     loaded = load_terms(spec)
     origin = provenance("", loaded.hashes)

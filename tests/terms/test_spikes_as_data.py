@@ -8,7 +8,7 @@ from scipy.optimize import brentq
 import jaxmem as jm
 from fitting import Free, MultiStart, Space, Spikes, absolute, estimated, fit, proportional
 from fitting.examples import FOLDER
-from fitting.study.load import load_terms
+from fitting.study.loading import load_terms
 from fitting.study.spec_file import read_spec, spec_to_toml
 
 DEVICE = jm.Memristor3D(**LETTERS)
