@@ -11,4 +11,4 @@ from fitting.readers.in_time.recording import write_recording_csv as write_recor
 from fitting.readers.recordings import read_recordings as read_recordings
 from fitting.readers.source import ReadError as ReadError
 from fitting.readers.spectra import read_spectra as read_spectra
-from fitting.readers.write import write_spectra_csv as write_spectra_csv
+from fitting.readers.spectra_csv import write_spectra_csv as write_spectra_csv

@@ -4,7 +4,7 @@ import numpy as np
 
 from fitting.readers.grouping import LEAST_FREQUENCIES, Group, groups
 from fitting.readers.source import NotASpectrum, Source
-from fitting.readers.tables.columns import Column, columns, roles
+from fitting.readers.tables.headings import Column, columns, roles
 from fitting.readers.tables.table import Table, short_row
 from fitting.terms.spectrum import Spectrum
 

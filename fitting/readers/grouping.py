@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fitting.readers.source import Source
-from fitting.readers.tables.columns import Column
+from fitting.readers.tables.headings import Column
 from fitting.readers.tables.table import Table
 
 # A spectrum with fewer distinct frequencies determines nothing.
@@ -42,7 +42,7 @@ def groups(
     for column in by_role.get("label", []) + by_role.get("group", []):
         cells = table.cells(column)
         if column.role == "group":
-            cells = [plain(cell) for cell in cells]
+            cells = [without_zeros(cell) for cell in cells]
         if max(_distinct(cells, freq).values()) >= LEAST_FREQUENCIES or len(set(cells)) == 1:
             keys.append(cells)
             names.append((column, cells))
@@ -75,7 +75,7 @@ def _named(rows: np.ndarray, names: list[tuple[Column, list[str]]]) -> Group:
     return Group(rows, label, keep_label=[name for name, _ in counted] != ["spectrum"])
 
 
-def plain(cell: str) -> str:
+def without_zeros(cell: str) -> str:
     """A counter without trailing zeros: 1.000000000000000E+000 is 1."""
     try:
         return f"{float(cell):g}"

@@ -5,16 +5,16 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from fitting.readers.grouping import plain
+from fitting.readers.grouping import without_zeros
 from fitting.readers.in_time.compliance import at_compliance, beyond
-from fitting.readers.in_time.groups import groups
+from fitting.readers.in_time.meanings import chosen, given_units
 from fitting.readers.in_time.recording import Recording
-from fitting.readers.in_time.roles import chosen, given_units
+from fitting.readers.in_time.rows import rows_of_recordings
 from fitting.readers.in_time.table import require_trace, trace_tables
 from fitting.readers.in_time.timing import by_frequency, by_rate, continued
 from fitting.readers.instruments.biologic import MPR_MARK, mpr_table
 from fitting.readers.source import Source
-from fitting.readers.tables.columns import Column
+from fitting.readers.tables.headings import Column
 from fitting.readers.tables.table import Table
 from fitting.readers.tables.text import decode
 from fitting.readers.tables.units import Unit
@@ -150,7 +150,7 @@ def _recordings(
         _recording(
             source, table, rows, label, values, cells, list(notes), rate, freq, compliance, fewest
         )
-        for label, rows in groups(source, table, fewest)
+        for label, rows in rows_of_recordings(source, table, fewest)
     ]
 
 
@@ -172,7 +172,7 @@ def _recording(source, table, rows, label, values, cells, notes, rate, freq, com
     V, I = values["V"][rows], values["I"][rows]
     lines = np.array(table.lines)[rows]
     cycle = (
-        np.array([plain(cells["cycle"][k]) for k in rows])
+        np.array([without_zeros(cells["cycle"][k]) for k in rows])
         if "cycle" in cells
         else np.zeros(len(rows))
     )
@@ -212,7 +212,7 @@ def _used(V, I, rows, cells, compliance, notes: list[str]) -> np.ndarray:
     used = np.ones(len(V), bool)
     for role, bad in (("used", ("0", "false", "f", "no")), ("limited", ("1", "true", "t", "yes"))):
         if role in cells:
-            used &= np.array([plain(cells[role][k]).lower() not in bad for k in rows])
+            used &= np.array([without_zeros(cells[role][k]).lower() not in bad for k in rows])
     if compliance is not None:
         used &= ~beyond(I, compliance)
         said = f"the compliance of {compliance:g} A that was given"

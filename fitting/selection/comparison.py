@@ -7,7 +7,7 @@ from typing import Any
 from fitting.estimate.single import fit
 from fitting.problem.space import MultiStart
 from fitting.selection.families import Rival, rivals
-from fitting.selection.ranking import Comparison, Entry
+from fitting.selection.ranking import Comparison, Ranked
 from fitting.solvers.solver import RESULTS, AbstractSolver
 from jaxmem.output.reporter import Reporter, Silent
 
@@ -50,11 +50,11 @@ def compare(
         raise RuntimeError(f"compare: no rival could be fitted ({reasons})")
     bic = lambda e: e.fit.bic if e.usable and e.fit is not None else math.inf
     least = min(map(bic, usable))
-    ranked = [Entry(e.rival, e.fit, e.failure, bic(e) - least) for e in sorted(entries, key=bic)]
+    ranked = [Ranked(e.rival, e.fit, e.failure, bic(e) - least) for e in sorted(entries, key=bic)]
     return Comparison(tuple(ranked))
 
 
-def _one(rival, data, starts, seed, solver, report) -> Entry:
+def _one(rival, data, starts, seed, solver, report) -> Ranked:
     try:
         model, space, box = rival.setup(data)
         found = fit(
@@ -64,7 +64,7 @@ def _one(rival, data, starts, seed, solver, report) -> Entry:
     except Exception as error:
         # Whatever is wrong with one model must not cost the others; the reason is kept.
         report.say(f"{rival.name} failed: {error}")
-        return Entry(rival, None, f"{type(error).__name__}: {error}".rstrip("."))
+        return Ranked(rival, None, f"{type(error).__name__}: {error}".rstrip("."))
     if found.result == RESULTS.interrupted:
         raise KeyboardInterrupt
-    return Entry(rival, found, "" if math.isfinite(found.bic) else "its BIC is not finite")
+    return Ranked(rival, found, "" if math.isfinite(found.bic) else "its BIC is not finite")

@@ -13,7 +13,7 @@ from fitting.selection.families import Rival
 
 
 @dataclass(frozen=True)
-class Entry:
+class Ranked:
     """A rival with its fit, or with the reason why there is none; `gap` is its BIC over the best.
 
     `undetermined`: parameters that the data leave open or that lie at the end of their range: if
@@ -47,24 +47,24 @@ class Comparison:
     choose, None if they cannot tell.
     """
 
-    entries: tuple[Entry, ...]
+    entries: tuple[Ranked, ...]
 
     @property
-    def best(self) -> Entry:
+    def best(self) -> Ranked:
         """The one of lowest BIC, chosen or not."""
         return self.entries[0]
 
     @property
-    def leaders(self) -> tuple[Entry, ...]:
+    def leaders(self) -> tuple[Ranked, ...]:
         """The best of each idea, the best first."""
-        first: dict[str, Entry] = {}
+        first: dict[str, Ranked] = {}
         for entry in self.entries:
             if entry.usable:
                 first.setdefault(entry.rival.words, entry)
         return tuple(first.values())
 
     @property
-    def winner(self) -> Entry | None:
+    def winner(self) -> Ranked | None:
         """What the data choose among the ideas: better by 6 in BIC than every other one.
 
         One that contains the best as a special case need not be beaten: that it gains nothing is
@@ -74,16 +74,16 @@ class Comparison:
         return None if any(self._open(top, e) for e in others) else top
 
     @property
-    def not_excluded(self) -> tuple[Entry, ...]:
+    def not_excluded(self) -> tuple[Ranked, ...]:
         """What may be true beside the best: ideas within 6 in BIC, or that contain it."""
         top, *others = self.leaders
         may = lambda e: e.gap < STRONG or top.rival.name in e.rival.contains
         return tuple(e for e in others if may(e))
 
-    def _open(self, top: Entry, other: Entry) -> bool:
+    def _open(self, top: Ranked, other: Ranked) -> bool:
         return other.gap < STRONG and top.rival.name not in other.rival.contains
 
-    def of(self, name: str) -> Entry:
+    def of(self, name: str) -> Ranked:
         """The entry of this name.
 
         **Raises:** `KeyError`.
@@ -206,16 +206,16 @@ def _begin(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _size(entry: Entry) -> str:
+def _size(entry: Ranked) -> str:
     return size_in_words(entry.rival.name, len(entry.fit.names) if entry.fit else 0)
 
 
-def _sizes(entries: Sequence[Entry]) -> str:
+def _sizes(entries: Sequence[Ranked]) -> str:
     first, *rest = map(_size, entries)
     return f"{first} against {' and '.join(rest)}"
 
 
-def _price(top: Entry, larger: Entry) -> str:
+def _price(top: Ranked, larger: Ranked) -> str:
     one, two = top.fit, larger.fit
     assert one is not None and two is not None
     more = len(two.names) - len(one.names)
@@ -225,7 +225,7 @@ def _price(top: Entry, larger: Entry) -> str:
     )
 
 
-def _row(rank: int, e: Entry, winner: Entry | None) -> dict[str, Any]:
+def _row(rank: int, e: Ranked, winner: Ranked | None) -> dict[str, Any]:
     plain = lambda x: float(x) if math.isfinite(x) else None
     row: dict[str, Any] = {"rank": rank, "name": e.rival.name, "idea": e.rival.words}
     row |= {"contains": list(e.rival.contains), "chosen": e is winner, "failure": e.failure}
@@ -244,7 +244,7 @@ def _row(rank: int, e: Entry, winner: Entry | None) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _line(e: Entry, width: int) -> str:
+def _line(e: Ranked, width: int) -> str:
     if e.fit is None:
         return f"{e.rival.name:{width}}  failed: {e.failure}"
     f = e.fit

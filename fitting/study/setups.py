@@ -9,14 +9,9 @@ from fitting.models.elements import element_model
 from fitting.models.memristor import memristor_model
 from fitting.models.setup import Setup, device_model
 from fitting.problem.space import Space
-<<<<<<< HEAD
 from fitting.solvers.levenberg_marquardt import LeastSquares
 from fitting.solvers.solver import AbstractSolver
-from fitting.study.load import Loaded
-=======
-from fitting.solvers.levenberg_marquardt import AbstractSolver, LeastSquares
 from fitting.study.loading import Loaded
->>>>>>> ff3e08a (The changelog and the README speak of one pipeline; study.loading bears no function's name)
 from fitting.study.spec import Spec, SpecError
 from fitting.terms.spectrum import Spectrum
 from fitting.terms.term import Prior

@@ -10,7 +10,7 @@ import jaxmem as jm
 from benchmarks.problems.picking import DECISIVE, TRUTHS, advantage, draw, picked
 from benchmarks.problems.studies import device_of, draw_truth, noisy_spectrum
 from fitting import Rival, Spectrum, Trace, compare, fit, rivals, structured_covariance
-from fitting.selection.ranking import Comparison, Entry
+from fitting.selection.ranking import Comparison, Ranked
 
 SEED = 31
 INDUCTIVE, CAPACITIVE = "2D + CPE", "R-C + CPE + slow R-C"
@@ -124,7 +124,7 @@ def entry(name, bic, *, idea="", contains=(), k=6):
         bic=bic, names=tuple(f"p{n}" for n in range(k)), identifiable=np.ones(k, bool), at_bound=(),
         terms=(), ok=True, chi2=1.0, relative_rms_residual=0.01,
     )  # fmt: skip
-    return Entry(Rival(name, lambda terms: None, idea or name, tuple(contains)), numbers, "", bic)
+    return Ranked(Rival(name, lambda terms: None, idea or name, tuple(contains)), numbers, "", bic)
 
 
 @pytest.mark.quick

@@ -2,14 +2,14 @@
 
 from math import isfinite
 
-from fitting.readers.in_time.roles import EXPECTED, is_trace, trace_columns, unknown_columns
+from fitting.readers.in_time.meanings import EXPECTED, is_trace, trace_columns, unknown_columns
 from fitting.readers.instruments.biologic import MPT_MARKS, mpt_table
 from fitting.readers.instruments.gamry import MARK, dta_table
 from fitting.readers.instruments.versastudio import is_versastudio, par_tables
 from fitting.readers.source import NotARecording, ReadError, Source
-from fitting.readers.tables.columns import columns, complete, roles
 from fitting.readers.tables.delimited import find_header, table_below
 from fitting.readers.tables.headerless import names_before, numeric_layout
+from fitting.readers.tables.headings import columns, complete, roles
 from fitting.readers.tables.layout import DELIMITERS, as_names, body_of, split
 from fitting.readers.tables.table import Table
 from fitting.readers.tables.text import has_decimal_comma, lines_of, number

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from fitting.readers.assemble import spectra_of
 from fitting.readers.source import Source
-from fitting.readers.tables.columns import columns, roles
 from fitting.readers.tables.headerless import require_spectrum
+from fitting.readers.tables.headings import columns, roles
 from fitting.readers.tables.table import Table
 from fitting.readers.tables.text import lines_of, number
 from fitting.readers.tables.units import unit

@@ -9,7 +9,7 @@ import numpy as np
 from fitting.readers.assemble import DOUBTED, refuse_duplicates
 from fitting.readers.grouping import LEAST_FREQUENCIES
 from fitting.readers.source import Source
-from fitting.readers.tables.columns import Column, columns, roles
+from fitting.readers.tables.headings import Column, columns, roles
 from fitting.terms.spectrum import Spectrum
 
 _KEYS = "freq or omega, and Z (complex) or Re and Im"

@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable
 
 from fitting.readers.source import Source, shown
-from fitting.readers.tables.columns import Column, columns, complete, roles
 from fitting.readers.tables.headerless import read_headerless
+from fitting.readers.tables.headings import Column, columns, complete, roles
 from fitting.readers.tables.layout import DELIMITERS, are_units, as_names, body_of, split
 from fitting.readers.tables.table import Table
 from fitting.readers.tables.text import has_decimal_comma, lines_of, number

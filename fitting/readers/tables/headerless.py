@@ -3,7 +3,7 @@
 from collections import Counter
 
 from fitting.readers.source import NotASpectrum, ReadError, Source, shown
-from fitting.readers.tables.columns import columns, complete, missing, roles
+from fitting.readers.tables.headings import columns, complete, missing, roles
 from fitting.readers.tables.layout import DELIMITERS, as_names, body_of, split
 from fitting.readers.tables.table import Table
 from fitting.readers.tables.text import number

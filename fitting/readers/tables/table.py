@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fitting.readers.source import ReadError, Source, shown
-from fitting.readers.tables.columns import Column, columns
+from fitting.readers.tables.headings import Column, columns
 from fitting.readers.tables.text import has_decimal_comma, number
 
 

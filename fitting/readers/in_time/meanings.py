@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from fitting.readers.source import ReadError, Source, shown
-from fitting.readers.tables.columns import Column, Vocabulary, columns
+from fitting.readers.tables.headings import Column, Vocabulary, columns
 from fitting.readers.tables.table import Table
 from fitting.readers.tables.text import number
 from fitting.readers.tables.units import Unit, unit

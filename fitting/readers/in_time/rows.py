@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from fitting.readers.grouping import plain
-from fitting.readers.in_time.roles import trace_columns
+from fitting.readers.grouping import without_zeros
+from fitting.readers.in_time.meanings import trace_columns
 from fitting.readers.source import Source
-from fitting.readers.tables.columns import Column
+from fitting.readers.tables.headings import Column
 from fitting.readers.tables.table import Table
 
 
-def groups(source: Source, table: Table, fewest: int) -> list[tuple[str, np.ndarray]]:
+def rows_of_recordings(source: Source, table: Table, fewest: int) -> list[tuple[str, np.ndarray]]:
     """Label and rows of each recording, in the order of their first rows.
 
     Recordings are told apart by repeated headers, and by columns `label`, `run` and the like. A
@@ -21,7 +21,7 @@ def groups(source: Source, table: Table, fewest: int) -> list[tuple[str, np.ndar
     for column in trace_columns(table.names):
         if column.role not in ("label", "apart"):
             continue
-        cells = [plain(cell) for cell in table.cells(column)]
+        cells = [without_zeros(cell) for cell in table.cells(column)]
         if len(set(cells)) == 1 or len(cells) >= fewest * len(set(cells)):
             keys.append(cells)
             kept.append(column)
