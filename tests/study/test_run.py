@@ -1,7 +1,6 @@
 """Joint fits from files: one command, a specification that does it again, interruption, errors."""
 
 import hashlib
-import io
 import json
 from pathlib import Path
 from types import SimpleNamespace
