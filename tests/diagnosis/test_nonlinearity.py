@@ -7,7 +7,7 @@ from interrupting import interrupt_at
 
 from fitting import RESULTS, Free, Goal, MultiStart, Space, fit
 from fitting.diagnosis.nonlinearity import find_nonlinearity
-from fitting.estimate import single
+from fitting.estimate import outcome
 from fitting.problem.problem import Problem
 
 # Not zero, of which nobody could say what a long step is.
@@ -100,7 +100,7 @@ def test_ctrl_c_while_the_intervals_are_tried_is_said(after, monkeypatch):
             monkeypatch.setattr(Problem, "search", in_the_program)
         return find_nonlinearity(*arguments)
 
-    monkeypatch.setattr(single, "find_nonlinearity", armed)
+    monkeypatch.setattr(outcome, "find_nonlinearity", armed)
     result = fit_of(jnp.square, integrates=after is not None)
     assert result.result == RESULTS.interrupted
     np.testing.assert_allclose(result.values, [1.0, 2.0], atol=1e-3)
