@@ -5,6 +5,10 @@
 # period, and a start from rest beside the cycle that it comes to.
 
 # %%
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # no lines of XLA's compiler
+
 import jax
 
 jax.config.update("jax_enable_x64", True)

@@ -38,7 +38,7 @@ def derive(
     `others` explain the data as well; so do `ends`, each with how many standard errors off a
     quantity may be there (see `find_nonlinearity`).
     """
-    wanted = elements(problem.model) | dict(more or {})
+    wanted = slow_elements(problem.model) | dict(more or {})
     if not wanted:
         return {}
     functions = tuple(fn for _, fn in wanted.values())
@@ -71,7 +71,7 @@ def value_and_slope(problem: Problem, fn: Callable[[Any], Any], z: np.ndarray):
     return float(value[0]), np.asarray(slope[0])
 
 
-def elements(model: Any) -> dict[str, tuple[str, Callable[[Any], Any]]]:
+def slow_elements(model: Any) -> dict[str, tuple[str, Callable[[Any], Any]]]:
     """R_a = 1/g and L_d = tau/g (eqs 7, 8) of the slow conductances of a device.
 
     The first one's are called `R_a` and `L_d`, those of others `name.R_a`, `name.L_d`.

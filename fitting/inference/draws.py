@@ -73,7 +73,7 @@ class Posterior(NamedTuple):
         """Of the search coordinates."""
         return np.corrcoef(self.flat, rowvar=False).reshape(self.z.shape[-1], -1)
 
-    def __getitem__(self, name: str) -> Summary:
+    def __getitem__(self, name: str) -> Summary:  # pyright: ignore[reportIncompatibleMethodOverride]
         """A parameter over the draws, with its 95 % interval."""
         return self.summary(name)
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from scipy.interpolate import PchipInterpolator
 
 from fitting.diagnosis.covariance import DECADE
-from fitting.diagnosis.derived import elements, value_and_slope
+from fitting.diagnosis.derived import slow_elements, value_and_slope
 from fitting.estimate.result import Fit
 from fitting.inference.intervals import quantile
 from fitting.inference.likelihood import Likelihood, open_ends
@@ -179,7 +179,7 @@ def _target(fit, base, name, of, decades) -> _Target:
         sign = c.signs[k] if log else 1.0
         bounds = c.low[k], c.high[k]
     else:
-        known = elements(fit.model) | ({} if of is None else {name: of})
+        known = slow_elements(fit.model) | ({} if of is None else {name: of})
         if name not in known:
             raise KeyError(f"{name}; there are {', '.join((*fit.names, *known))}; or give of=")
         unit, fn = known[name]

@@ -50,7 +50,7 @@ class Bootstrap(NamedTuple):
         """In search coordinates, as those of the fit."""
         return np.std(self.z, axis=0, ddof=1)
 
-    def __getitem__(self, name: str) -> Summary:
+    def __getitem__(self, name: str) -> Summary:  # pyright: ignore[reportIncompatibleMethodOverride]
         """A parameter over the samples, with its 95 % interval."""
         return self.summary(name)
 

@@ -87,7 +87,7 @@ def spectrum_record(s: Spectrum, model: AbstractDevice, check: KramersKronig) ->
         "bias": None if kind is None else {"kind": kind, "value": value},
         "time_s": s.time,
         "temperature_K": s.temperature,
-        "relative_rms_residual": relative_rms(s, model),
+        "relative_rms_residual": rms_of_spectrum(s, model),
         "kramers_kronig": {
             "passed": check.passed,
             "noise": plain(check.noise),
@@ -100,7 +100,7 @@ def spectrum_record(s: Spectrum, model: AbstractDevice, check: KramersKronig) ->
     }
 
 
-def relative_rms(s: Spectrum, model: AbstractDevice) -> float:
+def rms_of_spectrum(s: Spectrum, model: AbstractDevice) -> float:
     """sqrt(sum(|dZ|^2/|Z|^2)/(2N)) of one spectrum, a fraction."""
     off = np.abs(s.impedance(model) - s.Z) / np.abs(s.Z)
     return float(np.sqrt(np.mean(off**2) / 2))

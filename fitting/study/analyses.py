@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fitting.diagnosis.derived import elements
+from fitting.diagnosis.derived import slow_elements
 from fitting.estimate.result import Fit
 from fitting.inference.draws import posterior
 from fitting.inference.nuts import numpyro_here
@@ -37,7 +37,7 @@ def check_asked(spec: Spec, model: Any, names: Sequence[str]) -> None:
     **Raises:** `ValueError` for a name that is no parameter and no element of the model, a
     number of refits that makes no sense, and a posterior without numpyro.
     """
-    known = [*names, *elements(model)]
+    known = [*names, *slow_elements(model)]
     unknown = [n for n in spec.profile if n not in known and n != ALL]
     if unknown:
         raise ValueError(f"no profile of {', '.join(unknown)}; there are {', '.join(known)}")

@@ -1,6 +1,8 @@
 """What is applied: waveforms of current [A] or voltage [V] against time [s]."""
 
 import abc
+from functools import reduce
+from operator import add
 
 import equinox as eqx
 import jax
@@ -314,7 +316,7 @@ class Sum(AbstractWaveform):
         return Sum(tuple(part.piece(at) for part in self.parts))
 
     def value(self, t, at):
-        return sum(part.value(t, at) for part in self.parts)
+        return reduce(add, (part.value(t, at) for part in self.parts))
 
     def edges(self):
         return jnp.sort(jnp.concatenate([part.edges() for part in self.parts]))
@@ -327,15 +329,15 @@ class Sum(AbstractWaveform):
         # The one corner of a constant is no place where anything changes.
         places = [t for t, _ in lines if len(t) > 1] or [lines[0][0]]
         times = np.unique(np.concatenate(places))
-        before = sum(_at(*line, times, "left") for line in lines)
-        after = sum(_at(*line, times, "right") for line in lines)
+        before = reduce(add, (_at(*line, times, "left") for line in lines))
+        after = reduce(add, (_at(*line, times, "right") for line in lines))
         # A corner where nothing jumps stands once.
         jumps = np.abs(after - before) > 1e-12 * max(np.abs(before).max(), np.abs(after).max())
         kept = np.stack([jumps, np.ones_like(jumps)], axis=1).ravel()
         return np.repeat(times, 2)[kept], np.stack([before, after], axis=1).ravel()[kept]
 
     def before(self):
-        return sum(part.before() for part in self.parts)
+        return reduce(add, (part.before() for part in self.parts))
 
 
 class _Line(AbstractWaveform):

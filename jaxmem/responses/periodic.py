@@ -87,7 +87,9 @@ def periodic_state(
         t = jnp.linspace(begin, begin + period, samples)
     t = jnp.asarray(t, dtype=jnp.result_type(float))
     notes = approximations(circuit, t)
-    found = _closed(whole, t, period, multipliers, tol, max_iterations, options, notes)
+    # As arrays, so that one program serves all tolerances and counts.
+    limits = jnp.asarray(tol), jnp.asarray(max_iterations)
+    found = _closed(whole, t, period, multipliers, limits, options, notes)
     code = found.transient.result
     if throw and is_concrete(code) and not bool(found.successful):
         raise RuntimeError(
@@ -99,7 +101,8 @@ def periodic_state(
 
 
 @eqx.filter_jit
-def _closed(circuit, t, period, multipliers, tol, most, options, notes) -> PeriodicState:
+def _closed(circuit, t, period, multipliers, limits, options, notes) -> PeriodicState:
+    tol, most = limits
     # The end of the period becomes a sample.
     times = jnp.sort(jnp.append(t, t[0] + period))
     close = jnp.searchsorted(times, t[0] + period)

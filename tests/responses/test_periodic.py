@@ -23,18 +23,29 @@ def settled_current(t, R_b=1.0, C_m=0.01, i_c0=10.0, V_T=1.0, V_m=0.05, tau_d=1.
     return C_m * AMPLITUDE * w * np.cos(w * t) + V / R_b + i_c
 
 
-def response(V_m):
+def response(V_m, **options):
     device = jm.Memristor2D(1.0, 0.01, 10.0, 1.0, V_m, 1.0)
     wave = jm.Sine(AMPLITUDE, FREQ, offset=OFFSET)
     return jm.periodic_state(
-        jm.Circuit(device, jm.VoltageDrive(wave)), 1 / FREQ, samples=41, throw=False
+        jm.Circuit(device, jm.VoltageDrive(wave)),
+        1 / FREQ,
+        samples=41,
+        **{"throw": False, **options},
     )
 
 
 def test_the_loop_its_multiplier_and_transformations():
     loop = response(0.05)
     expected = settled_current(np.asarray(loop.transient.t))
-    assert bool(loop.successful)
+    assert bool(loop.successful) and bool(loop.transient.successful)
+    assert int(loop.transient.steps) > 40
+    assert float(loop.residual) < 1e-7
+    # What does not close is told by a code and holds no number.
+    open_end = response(0.05, max_iterations=0)
+    assert not bool(open_end.successful) and np.isnan(open_end.transient.I).all()
+    assert float(open_end.residual) > 1e-3
+    with pytest.raises(RuntimeError, match="does not close"):
+        response(0.05, max_iterations=0, throw=True)
     np.testing.assert_allclose(loop.transient.I, expected, atol=1e-6 * np.ptp(expected))
     # The only memory is i_c, which forgets as exp(-t/tau_d).
     assert np.max(np.abs(loop.multipliers)) == pytest.approx(np.exp(-1 / FREQ), rel=1e-4)

@@ -134,7 +134,7 @@ def _folds(rows, shown):
     p, before, after, step = rows.drive, rows.slope_before, rows.slope_after, rows.step
     # Interval k goes from cycle k to k + 1; its slopes are those by the arclength of that step.
     p0, p1, s0, s1, ds = p[:-1], p[1:], before[1:], after[1:], step[1:]
-    s = jnp.linspace(0, 1, FINE)
+    s = jnp.linspace(0, 1, FINE)[None]
     a, b = s0 * ds, s1 * ds
     rise = p1 - p0
     cubic = lambda s: (

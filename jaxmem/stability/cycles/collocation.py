@@ -87,12 +87,12 @@ def slopes(orbit: Orbit) -> Float[Array, "N 4 n"]:
 def phases(mesh: Float[Array, "N"]) -> Float[Array, "N 4"]:
     """Where the stages lie in the period, from 0 to 1."""
     ends = jnp.cumsum(mesh)
-    return (ends - mesh)[:, None] + mesh[:, None] * C
+    return (ends - mesh)[:, None] + mesh[:, None] * C[None]
 
 
 def weights(mesh: Float[Array, "N"]) -> Float[Array, "N 4"]:
     """Weights of the integral over the period."""
-    return mesh[:, None] * B
+    return mesh[:, None] * B[None]
 
 
 def linearise(
@@ -115,7 +115,7 @@ def linearise(
     step = (mesh * jnp.exp(orbit.log_period))[:, None, None]
     F, J = step * F, step[..., None] * J
     from_start = jnp.broadcast_to(
-        (A_INVERSE @ jnp.ones(STAGES))[:, None, None] * jnp.eye(n), (*F.shape, n)
+        (A_INVERSE @ jnp.ones(STAGES))[:, None, None] * jnp.eye(n)[None], (*F.shape, n)
     )
     gap = F - slopes(orbit) if gap is None else gap
     right = jnp.concatenate([from_start, F[..., None], J[..., n:], gap[..., None]], axis=-1)
@@ -127,7 +127,7 @@ def linearise(
     before = jnp.concatenate([jnp.eye(n + 3)[None], chained[:-1]])
     closure = chained[-1, :n].at[:, :n].add(-jnp.eye(n))
     closure = closure.at[:, -1].add(orbit.stages[-1, -1] - orbit.start)
-    trace = jnp.sum(B * jnp.trace(J[..., :n], axis1=-2, axis2=-1))
+    trace = jnp.sum(B[None] * jnp.trace(J[..., :n], axis1=-2, axis2=-1))
     return Linear(maps, before, closure, chained[-1, :n, :n], trace)
 
 

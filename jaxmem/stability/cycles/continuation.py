@@ -64,7 +64,7 @@ class Walk(NamedTuple):
     iteration: Int[Array, ""]
     tries: Int[Array, ""]
     update: Scalar
-    count: Int[Array, ""]
+    count: Int[Array, ""]  # pyright: ignore[reportIncompatibleMethodOverride]
     first_swing: Scalar
     trips: Int[Array, ""]
     ended: Bool[Array, ""]
@@ -77,14 +77,14 @@ class Walk(NamedTuple):
 
 def inner(mesh, size, a: Orbit, b: Orbit) -> Scalar:
     """The scalar product of relative changes: states by their ranges, ln T, drive."""
-    states = jnp.sum(weights(mesh)[..., None] * a.stages * b.stages / size**2)
+    states = jnp.sum(weights(mesh)[..., None] * a.stages * b.stages / size[None, None] ** 2)
     return states + a.log_period * b.log_period + a.drive * b.drive
 
 
 def conditions(linear: Linear, place: Place, size, guess: Orbit, step) -> Float[Array, "2 m"]:
     """Phase and arclength: the change from the prediction is normal to its flow and tangent."""
     predicted = place.orbit.plus(place.tangent, step)
-    share = weights(place.mesh)[..., None] / size**2
+    share = weights(place.mesh)[..., None] / size[None, None] ** 2
     along = share * slopes(predicted) / place.mesh[:, None, None]
     phase = linear.row(along).at[-1].add(jnp.sum(along * (guess.stages - predicted.stages)))
     phase = phase / jnp.sqrt(jnp.sum(along**2 / share))
@@ -125,7 +125,7 @@ def _trip(field, power, walk: Walk, most, target, largest) -> Walk:
     rows = conditions(linear, place, walk.size, walk.guess, walk.step)
     change = linear.direction(solve_for(linear, rows))
     update = jnp.maximum(
-        jnp.max(jnp.abs(change.stages) / walk.size),
+        jnp.max(jnp.abs(change.stages) / walk.size[None, None]),
         jnp.maximum(jnp.abs(change.log_period), jnp.abs(change.drive)),
     )
     guess = walk.guess.plus(change)
@@ -255,7 +255,7 @@ def from_hopf(mode, centre, omega, drive, amplitude, intervals: int) -> tuple[Pl
     """The equilibrium as an orbit with the mode as tangent, and the mode's ranges."""
     mesh = jnp.full((intervals,), 1 / intervals)
     turn = jnp.exp(2j * jnp.pi * phases(mesh))[..., None]
-    wave = amplitude * (turn * mode).real
+    wave = amplitude * (turn * mode[None, None]).real
     stages = jnp.broadcast_to(centre, wave.shape)
     orbit = Orbit(centre, stages, jnp.log(2 * jnp.pi / omega), drive)
     tangent = Orbit(wave[-1, -1], wave, jnp.zeros(()), jnp.zeros(()))

@@ -227,7 +227,7 @@ def _describe(circuit: Circuit, search: CycleSearch, rtol) -> LimitCycle:
     error = jax.lax.stop_gradient(gap * (WALK / mesh.shape[0]) ** 6)
     period = jnp.exp(orbit.log_period)
     size = frame.size
-    values = jnp.concatenate([orbit.start[None], orbit.stages.reshape(-1, n)]) * size
+    values = jnp.concatenate([orbit.start[None], orbit.stages.reshape(-1, n)]) * size[None]
     phase = jnp.concatenate([jnp.zeros(1), continuation.phases(mesh).ravel()])
     V, I = terminals(device, kind, orbit.stages[..., 0] * size[0], value)
     energy = period * jnp.sum(weights(mesh) * V * I)
@@ -262,7 +262,8 @@ def _settle(field, place: Place, target, intervals: int):
         linear = linearise(field, mesh, orbit)
         change = linear.direction(solve_for(linear, _fixed(linear, mesh, orbit, target)))
         update = jnp.maximum(
-            jnp.max(jnp.abs(change.stages) / meshes.spans(orbit)), jnp.abs(change.log_period)
+            jnp.max(jnp.abs(change.stages) / meshes.spans(orbit)[None, None]),
+            jnp.abs(change.log_period),
         )
         return k + 1, mesh, orbit.plus(change), update
 
@@ -289,7 +290,7 @@ def _fixed(linear, mesh, orbit, target):
     size = meshes.spans(orbit)
     along = (
         weights(mesh)[..., None]
-        / size**2
+        / size[None, None] ** 2
         * slopes(orbit)
         / jnp.where(mesh > 0, mesh, 1.0)[:, None, None]
     )
@@ -319,7 +320,7 @@ def starts(device, hopf: HopfPoints, kind: DriveKind, intervals: int):
         ok = jnp.isfinite(value)
         u, omega = jnp.where(ok, u, u0), jnp.where(ok, omega, 1.0)
         y = jnp.concatenate([u[None], device.rest(u)]) / size
-        A = circuit_matrix(device, u, kind) * size / size[:, None]
+        A = circuit_matrix(device, u, kind) * size[None] / size[:, None]
         drive = jnp.where(ok, (value - frame.origin) / frame.unit, 0.0)
         return continuation.from_hopf(mode(A, omega), y, omega, drive, AMPLITUDE, intervals)
 

@@ -41,7 +41,7 @@ def equidistribute(
     approximation by splines with variable knots, 1973).
     """
     width = jnp.where(mesh > 0, mesh, 1.0)
-    fourth = _polynomials(orbit)[:, -1] / width[:, None] ** 4 / spans(orbit)
+    fourth = _polynomials(orbit)[:, -1] / width[:, None] ** 4 / spans(orbit)[None]
     middle = (width + jnp.roll(width, 1)) / 2
     jump = jnp.abs(fourth - jnp.roll(fourth, 1, axis=0)) / middle[:, None]
     fifth = jnp.max(jump + jnp.roll(jump, -1, axis=0), axis=1)

@@ -76,7 +76,7 @@ def _response(circuit: Circuit, search, cycle) -> PhaseResponse:
         return Z, Z
 
     _, Z = jax.lax.scan(back, w, ends, reverse=True)
-    Z = jnp.concatenate([Z, w[None]]) / frame.size
+    Z = jnp.concatenate([Z, w[None]]) / frame.size[None]
     u = jnp.concatenate([orbit.start[:1], orbit.stages[:, -1, 0]]) * frame.size[0]
     t = jnp.concatenate([jnp.zeros(1), jnp.cumsum(mesh)]) * jnp.exp(orbit.log_period)
     hide = lambda a: jnp.where(cycle.result == RESULTS.successful, a, jnp.nan)

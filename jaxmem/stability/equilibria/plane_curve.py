@@ -38,7 +38,7 @@ class CurveWalk(NamedTuple):
     y: Plane
     tangent: Plane
     step: Scalar
-    count: Int[Array, ""]
+    count: Int[Array, ""]  # pyright: ignore[reportIncompatibleMethodOverride]
     stopped: Bool[Array, ""]
     ended: Bool[Array, ""]
     closed: Bool[Array, ""]
