@@ -1,4 +1,4 @@
-"""What is imported when: a command's help and `import fitting` wait for no numerics and no plots."""
+"""What is imported when: help and `import fitting` wait for no numerics and no plots."""
 
 import subprocess
 import sys
