@@ -13,8 +13,8 @@ from fitting import Goal, On, Prior, Spectrum
 OMEGA = jnp.array([0.3, 5.0, 200.0])
 TIMES = jnp.linspace(0.0, 2.0, 9)
 # Text, files and counts have no derivative; a sweep loops, and a branch tells to use limit_cycle,
-# whose transforms take minutes to compile: tests/stability/test_cycle.py has them. A boundary and a
-# curve of Hopf points have no derivatives, and what is measured of a neuron has tests of its own.
+# whose transforms take minutes to compile: tests/stability/test_cycle.py has them. A boundary and
+# a curve of Hopf points have no derivatives, and what is measured of a neuron has its own tests.
 NOT_NUMERIC = {
     "entrainment", "fi_curve", "phase_response", "refractory_time", "rheobase",
     "cycle_branch", "limit_cycle", "sweep", "hopf_curve", "second_lag", "smallest_change",

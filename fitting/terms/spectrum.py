@@ -97,12 +97,12 @@ class Spectrum(AbstractMeasurement):
         return "ohm"
 
     @property
-    def observed(self) -> Float[np.ndarray, "2*n"]:
+    def observed(self) -> Float[np.ndarray, "m"]:
         """Re Z, then Im Z [ohm]."""
         return np.concatenate([self.Z.real, self.Z.imag])
 
     @property
-    def weight(self) -> Float[np.ndarray, "2*n"]:
+    def weight(self) -> Float[np.ndarray, "m"]:
         """1/sigma of Re Z and of Im Z, 1/|Z| without a sigma."""
         sigma = np.abs(self.Z) if self.sigma is None else self.sigma
         return np.tile(np.broadcast_to(1 / sigma, self.freq.shape), 2)
@@ -122,11 +122,11 @@ class Spectrum(AbstractMeasurement):
         """Proportional without a sigma."""
         return proportional(1.0) if self.sigma is None else self.noise
 
-    def magnitude(self, values: Float[np.ndarray, "2*n"]) -> Float[np.ndarray, "2*n"]:
+    def magnitude(self, values: Float[np.ndarray, "m"]) -> Float[np.ndarray, "m"]:
         """|Z|, for the real and for the imaginary part."""
         return np.tile(np.hypot(*values.reshape(2, -1)), 2)
 
-    def misfit(self, off: Float[np.ndarray, "2*n"]) -> tuple[float, str]:
+    def misfit(self, off: Float[np.ndarray, "m"]) -> tuple[float, str]:
         """Root mean square of differences relative to |Z|."""
         return float(np.sqrt(np.mean((off / self.magnitude(self.observed)) ** 2))), "|Z|"
 
@@ -173,12 +173,12 @@ class Spectrum(AbstractMeasurement):
         u = bias_voltage(model, kind, jnp.asarray(value, dtype=jnp.result_type(float)))
         return np.asarray(model.impedance(jnp.asarray(1j * self.omega), u))
 
-    def signal(self, model: AbstractDevice) -> Float[np.ndarray, "2*n"]:
+    def signal(self, model: AbstractDevice) -> Float[np.ndarray, "m"]:
         """Re Z, then Im Z of the model [ohm]."""
         Z = self.impedance(model)
         return np.concatenate([Z.real, Z.imag])
 
-    def residual(self, model: AbstractDevice) -> Float[Array, "2*n"]:
+    def residual(self, model: AbstractDevice) -> Float[Array, "m"]:
         """(Z_model - Z)/sigma, the real parts and then the imaginary parts; shape `(2n,)`.
 
         Without a sigma the weight is the modulus of the measured Z.

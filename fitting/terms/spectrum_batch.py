@@ -66,7 +66,7 @@ class SpectrumBatch(AbstractBatch):
         """An admittance costs microseconds."""
         return False
 
-    def residual(self, model: AbstractDevice) -> Float[Array, "k*2*n"]:
+    def residual(self, model: AbstractDevice) -> Float[Array, "m"]:
         """All residuals, spectrum by spectrum, (real parts, imaginary parts) in each."""
         return jnp.stack(self.parts(model), axis=1).ravel()
 

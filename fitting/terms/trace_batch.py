@@ -94,7 +94,7 @@ class TraceBatch(AbstractBatch):
         """Each trace is an integration in time."""
         return True
 
-    def residual(self, model: AbstractDevice) -> Float[Array, "k*m"]:
+    def residual(self, model: AbstractDevice) -> Float[Array, "m"]:
         """All residuals, trace by trace."""
         return ((self.signal(model) - self.observed) * self.weight).ravel()
 

@@ -37,7 +37,7 @@ def test_arcs_of_a_circuit_are_read_off(R_b, tau_m, gain, apart, series):
     L_s = R_s * 1e-4 * tau_m
     s = 1j * np.geomspace(0.01 / tau, 1e5 / tau_m, 200)
     Z = R_s + L_s * s + 1 / (1 / R_b + C_m * s + g / (1 + s * tau))
-    seen = arcs(Spectrum(s.imag / (2 * np.pi), Z))
+    seen = arcs(Spectrum(s.imag / (2 * np.pi), Z).sizes())
     truth = dict(R_s=R_s, R_b=R_b, C_m=C_m, g=g, tau=tau, apex=1 / tau_m)
     for name, value in truth.items():
         assert off(getattr(seen, name), value) < 1.5, name
@@ -46,7 +46,7 @@ def test_arcs_of_a_circuit_are_read_off(R_b, tau_m, gain, apart, series):
 
 def test_a_capacitive_arc_alone_says_nothing_of_a_memory():
     freq = np.geomspace(1, 1e6, 50)
-    seen = arcs(Spectrum(freq, 10 + 1e4 / (1 + 2j * np.pi * freq * 1e-4)))
+    seen = arcs(Spectrum(freq, 10 + 1e4 / (1 + 2j * np.pi * freq * 1e-4)).sizes())
     assert off(seen.R_b, 1e4) < 1.1 and np.isnan([seen.g, seen.tau, seen.L_s]).all()
 
 

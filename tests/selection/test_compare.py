@@ -128,6 +128,7 @@ def entry(name, bic, *, idea="", contains=(), k=6):
 
 
 @pytest.mark.quick
+@pytest.mark.usefixtures("as_users_call")
 def test_the_words_follow_from_the_numbers():
     two = entry("2D", 0.0, idea="a chemical inductor (2D)")
     near = entry("C", 5.9, idea="a slow capacitive branch")

@@ -74,7 +74,8 @@ def normal_form(device: AbstractDevice, u: Scalar, omega: Scalar, drive: DriveKi
     q_raw = q * scale
     c1 = c1 / scale[0] ** 2  # q_u = 1 [V] and not 1 in units of scale
     norm = jnp.sum(jnp.abs(q_raw / scale[0]) ** 2)
-    slope = jax.jacfwd(lambda u: circuit_matrix(device, u, drive))(u) * scale / scale[:, None]
+    slope = jax.jacfwd(lambda u: circuit_matrix(device, u, drive))(u)
+    slope = slope * scale[None, :] / scale[:, None]
     return NormalForm(c1, c1.real / omega, c1.real / omega / norm, p @ (slope @ q))
 
 
