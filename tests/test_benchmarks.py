@@ -60,6 +60,12 @@ def test_a_quick_run_is_a_tenth_and_writes_nothing(bench, capsys):
     assert '"of": 4' in capsys.readouterr().out and not bench.exists()
 
 
+def test_a_function_is_called_in_a_process_of_its_own():
+    version = harness.in_new_process(harness.installed, "numpy")
+    assert version == harness.installed("numpy") and version is not None
+    assert harness.in_new_process(harness.installed, "no-such-package") is None
+
+
 def test_the_table_has_dashes_for_what_a_result_lacks(bench):
     assert table.cells("bench") == ["bench", *["-"] * 5]
     bench.write_text(json.dumps({"b": []}))
