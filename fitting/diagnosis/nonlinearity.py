@@ -15,7 +15,7 @@ from fitting.problem.space import Coordinates
 from fitting.solvers.host_loop import HostLeastSquares
 from fitting.solvers.levenberg_marquardt import LeastSquares
 from fitting.solvers.pool import pooled
-from fitting.solvers.residual import Parts
+from fitting.solvers.residual_parts import Parts
 from fitting.terms.spectrum import Spectrum
 from fitting.terms.spectrum_batch import SpectrumBatch
 

@@ -18,7 +18,7 @@ from fitting.problem.problem import Problem
 from fitting.problem.space import Coordinates, MultiStart, Space
 from fitting.solvers.levenberg_marquardt import LeastSquares
 from fitting.solvers.pool import LANES, pooled
-from fitting.solvers.residual import Parts
+from fitting.solvers.residual_parts import Parts
 from fitting.solvers.solver import RESULTS, AbstractSolver
 from fitting.terms.spectrum import Spectrum
 from fitting.terms.spectrum_batch import BUCKET, SpectrumBatch, bias_of, fields_of

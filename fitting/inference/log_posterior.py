@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from fitting.diagnosis.covariance import DECADE
 from fitting.inference.likelihood import Likelihood, residual_of
 from fitting.problem.space import Coordinates
-from fitting.solvers.residual import value_and_jacobian
+from fitting.solvers.residual_parts import value_and_jacobian
 
 
 class Density(eqx.Module):

@@ -9,7 +9,7 @@ import numpy as np
 
 from fitting.problem.batch import Part, noise_groups, stack
 from fitting.problem.space import Coordinates, Space
-from fitting.solvers.residual import HostResidual, Parts
+from fitting.solvers.residual_parts import HostResidual, Parts
 from fitting.solvers.solver import RESULTS, AbstractSolver, Search
 from fitting.terms.measurement import measurement_of
 from fitting.terms.term import Term, part_of

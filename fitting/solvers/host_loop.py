@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fitting.solvers.levenberg_marquardt import Quadratic, next_damping
-from fitting.solvers.residual import HostResidual
+from fitting.solvers.residual_parts import HostResidual
 from fitting.solvers.solver import RESULTS, Search
 
 

@@ -10,7 +10,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from fitting.solvers.residual import UNROLLED, Residual, Vector, sum_of_squares
+from fitting.solvers.residual_parts import UNROLLED, Residual, Vector, sum_of_squares
 from fitting.solvers.solver import RESULTS, AbstractSolver, Search
 
 

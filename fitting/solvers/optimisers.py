@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import optax
 
 from fitting.solvers.levenberg_marquardt import Quadratic, mean_unit, solve_damped
-from fitting.solvers.residual import Residual, Vector, sum_of_squares
+from fitting.solvers.residual_parts import Residual, Vector, sum_of_squares
 from fitting.solvers.solver import RESULTS, AbstractSolver, Search
 
 # How optax's schedules call what a fit knows: the first rate, and how long it runs.

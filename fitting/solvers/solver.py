@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from fitting.solvers.residual import Residual, Vector
+from fitting.solvers.residual_parts import Residual, Vector
 from jaxmem.results import RESULTS as RESULTS
 
 

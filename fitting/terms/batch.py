@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fitting.solvers.residual import value_and_jacobian
+from fitting.solvers.residual_parts import value_and_jacobian
 
 
 class AbstractBatch(eqx.Module):

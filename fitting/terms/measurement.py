@@ -72,8 +72,8 @@ class AbstractMeasurement(eqx.Module):
     tells_structure: ClassVar[bool] = True
 
     @abc.abstractmethod
-    def signal(self, model: Any) -> Float[Array, "n"]:
-        """What the model says in the place of `observed`, in `unit`."""
+    def signal(self, model: Any) -> Any:
+        """What the model says in the place of `observed`, in `unit`, shape `(n,)`."""
 
     @property
     def name(self) -> str:

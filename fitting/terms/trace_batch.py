@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from fitting.solvers.residual import value_and_jacobian
+from fitting.solvers.residual_parts import value_and_jacobian
 from fitting.terms.batch import AbstractBatch
 from jaxmem.circuits import Circuit, EitherDrive, Sampled
 from jaxmem.devices import AbstractDevice

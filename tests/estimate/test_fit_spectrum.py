@@ -33,7 +33,7 @@ from fitting import (
     proportional,
 )
 from fitting.estimate.single import begin_fit
-from fitting.solvers.residual import value_and_jacobian
+from fitting.solvers.residual_parts import value_and_jacobian
 
 NEEDED = [0.95, 0.95, 0.93]
 

@@ -27,7 +27,7 @@ from fitting import (
 )
 from fitting.problem.problem import Problem
 from fitting.solvers.host_loop import HostLeastSquares
-from fitting.solvers.residual import HostResidual
+from fitting.solvers.residual_parts import HostResidual
 from fitting.study.checks import check_study
 
 SEED = 41
