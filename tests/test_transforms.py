@@ -133,7 +133,7 @@ def test_jit_vmap_and_grad(name):
     # One program: gradients and values of a batch, compiled.
     every = jax.jit(jax.vmap(jax.value_and_grad(total, has_aux=True)))
     (_, batched), slopes = every(points)
-    np.testing.assert_allclose(batched / scale, plain / scale, atol=1e-9)
+    np.testing.assert_allclose(np.asarray(batched) / scale, plain / scale, atol=1e-9)
     slope = float(slopes[0])
     h = 1e-4
     rough = [float(total(points[0] + k * h)[0]) for k in (-2, -1, 1, 2)]

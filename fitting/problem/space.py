@@ -187,7 +187,7 @@ class MultiStart(eqx.Module):
     n: int = eqx.field(static=True, default=24)
     box: Box | None = None
     decades: float = eqx.field(static=True, default=2.0)
-    extra: Sequence[Any] = ()
+    extra: Sequence[Any] | np.ndarray = ()
     own: bool = eqx.field(static=True, default=True)
 
     def __check_init__(self):

@@ -1,6 +1,6 @@
 """A pool of lanes that many searches share: one that has ended makes room for the next."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -20,7 +20,7 @@ def pooled(
     data: Any,
     begin: Any,
     x_scale: Any,
-    bounds: tuple[Any, Any],
+    bounds: Sequence[Any],
     count: Any,
     tries: Any,
 ) -> dict[str, Any]:

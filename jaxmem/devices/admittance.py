@@ -31,7 +31,8 @@ def state_space_admittance(branch: Any, s, u):
     # (s - J) v = dr/du by elimination unrolled over the states: XLA's batched complex solve is
     # 40 times slower on CPU. Rows are scaled by their pivots' moduli through the reciprocal.
     if n > UNROLLED:
-        full = s[..., None, None] * jnp.eye(n) - r_x
+        eye, r_x = (jnp.expand_dims(matrix, range(s.ndim)) for matrix in (jnp.eye(n), r_x))
+        full = s[..., None, None] * eye - r_x
         v = jnp.linalg.solve(full, jnp.broadcast_to(r_u, (*s.shape, n))[..., None])[..., 0]
         return i_u + v @ i_x.astype(s.dtype)
     matrix = [[(s if i == j else 0.0) - r_x[i, j] for j in range(n)] for i in range(n)]

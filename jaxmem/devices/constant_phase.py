@@ -41,15 +41,19 @@ class CapacitiveLadder(AbstractBranch):
     def admittance(self, s, u):
         # In closed form: the sum of di/du and of the states' response cancels at low frequency.
         del u
-        s = jnp.asarray(s)[..., None]
-        R, C = (jnp.expand_dims(part, range(s.ndim - 1)) for part in (self.R, self.C))
+        s, R, C = self._side_by_side(jnp.asarray(s))
         return jnp.sum(s * C / (1 + s * R * C), axis=-1)
 
     def admittance_at(self, omega, u):
         del u
-        x = omega[..., None] * (self.R * self.C)
-        im = omega[..., None] * self.C / (1 + x * x)
+        omega, R, C = self._side_by_side(omega)
+        x = omega * (R * C)
+        im = omega * C / (1 + x * x)
         return jnp.sum(x * im, axis=-1), jnp.sum(im, axis=-1)
+
+    def _side_by_side(self, s):
+        """Frequencies, R and C of one rank: the rungs are the last axis."""
+        return s[..., None], *(jnp.expand_dims(part, range(s.ndim)) for part in (self.R, self.C))
 
 
 class ConstantPhase(AbstractBranch):

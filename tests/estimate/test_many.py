@@ -282,6 +282,7 @@ def test_other_estimators_and_steps_that_run_out():
     assert slow.chi2[0] < short.chi2[0]
 
 
+@pytest.mark.usefixtures("as_users_call")
 def test_wrong_calls_say_what_is_wrong():
     spectrum = noisy(TRUTHS[0], np.random.default_rng(9))
     model = device(*TRUTHS[0])

@@ -202,10 +202,10 @@ def test_the_frequency_of_spikes_over_the_draws():
 
 
 def test_a_spread_says_how_often_there_is_something():
-    rare = Summary.of([np.nan] * 99 + [1.0], "Hz")
+    rare = Summary.of(np.array([np.nan] * 99 + [1.0]), "Hz")
     assert rare.share == 0.01 and math.isnan(rare.low)
     assert "1 % of the samples" in rare.statement("frequency")
-    half = Summary.of([np.nan] * 50 + list(np.linspace(0, 1, 50)), "Hz", 0.9)
+    half = Summary.of(np.append([np.nan] * 50, np.linspace(0, 1, 50)), "Hz", 0.9)
     assert half.median == pytest.approx(0.5) and "50 %" in half.statement("frequency")
 
 

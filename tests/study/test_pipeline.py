@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from circuits_by_hand import TRUTHS, noisy
 from listening import files_opened
 from typer.testing import CliRunner
 
 import jaxmem as jm
+from benchmarks.problems.circuits_by_hand import TRUTHS, noisy
 from fitting import write_spectra_csv
 from fitting.examples import FOLDER
 from jaxmem.apps.cli import app

@@ -18,7 +18,7 @@ from fitting.study.run import run_study
 from fitting.study.spec import Entry, Spec, SpecError
 from fitting.study.spec_file import read_spec, spec_to_toml
 from jaxmem.apps.cli import _specification, app
-from jaxmem.output.provenance import provenance
+from jaxmem.output.provenance import provenance_of
 
 runner = CliRunner()
 
@@ -149,7 +149,7 @@ def test_each_file_is_opened_once_and_starts_are_those_of_a_hand_written_file(fi
     opened = files_opened(monkeypatch)
     spec = _specification([Path(p) for p in files.paths], [], {"device": "3d"})
     loaded = load_terms(spec)
-    origin = provenance("", loaded.hashes)
+    origin = provenance_of("", loaded.hashes)
     assert [opened.count(path) for path in files.paths] == [1] * 6
     assert [row["sha256"] for row in origin["data"]] == [
         hashlib.sha256(Path(p).read_bytes()).hexdigest() for p in files.paths

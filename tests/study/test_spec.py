@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from fitting.models.elements import ADDITIONS
-from fitting.models.elements import KINDS as CIRCUITS
+from fitting.models.setup import ADDITIONS
+from fitting.models.setup import KINDS as CIRCUITS
 from fitting.study.declaration import Sigma, SpikeSigma, Units
 from fitting.study.spec import KINDS, MODELS, SETTINGS, Entry, Spec, SpecError, settings_table
 from fitting.study.spec_file import read_spec, spec_to_toml

@@ -66,7 +66,7 @@ class Linear(NamedTuple):
         return row.at[n].add(log_period).at[n + 1].add(drive)
 
 
-def residual(field: Field, mesh: Float[Array, "N"], orbit: Orbit) -> Float[Array, "N 4 n"]:
+def stage_residual(field: Field, mesh: Float[Array, "N"], orbit: Orbit) -> Float[Array, "N 4 n"]:
     """A^-1 (Z - X) - h T F(Z), in derivative form.
 
     The usual form Z - X - h T A F(Z) lets an occupation fall below zero on deep spikes.

@@ -19,9 +19,9 @@ from jaxmem.stability.cycles import mesh as meshes
 from jaxmem.stability.cycles.collocation import (
     Orbit,
     linearise,
-    residual,
     slopes,
     solve_for,
+    stage_residual,
     weights,
 )
 from jaxmem.stability.cycles.continuation import Place
@@ -209,7 +209,7 @@ def _describe(circuit: Circuit, search: CycleSearch, rtol) -> LimitCycle:
     mesh, orbit = search.meshes[1], jax.tree.map(lambda a: a[1], search.orbits)
     # One step with the live residual carries the derivatives.
     live = frame.field(device, kind)
-    linear = linearise(field, mesh, orbit, -residual(live, mesh, orbit))
+    linear = linearise(field, mesh, orbit, -stage_residual(live, mesh, orbit))
     conditions = _fixed(linear, mesh, orbit, (value - frame.origin) / frame.unit)
     orbit = orbit.plus(linear.direction(solve_for(linear, conditions)))
 
