@@ -18,7 +18,7 @@ from fitting.study.run import run_study
 from fitting.study.spec import Entry, Spec, SpecError
 from fitting.study.spec_file import read_spec, spec_to_toml
 from jaxmem.apps.cli import _specification, app
-from jaxmem.output.provenance import provenance
+from jaxmem.output.provenance import provenance_of
 
 runner = CliRunner()
 
@@ -149,7 +149,7 @@ def test_each_file_is_opened_once_and_starts_are_those_of_a_hand_written_file(fi
     opened = files_opened(monkeypatch)
     spec = _specification([Path(p) for p in files.paths], [], {"device": "3d"})
     loaded = load_terms(spec)
-    origin = provenance("", loaded.hashes)
+    origin = provenance_of("", loaded.hashes)
     assert [opened.count(path) for path in files.paths] == [1] * 6
     assert [row["sha256"] for row in origin["data"]] == [
         hashlib.sha256(Path(p).read_bytes()).hexdigest() for p in files.paths
@@ -172,7 +172,7 @@ def test_nothing_and_too_much_to_fit(files):
 def test_a_steady_curve_may_be_short(tmp_path):
     path = tmp_path / "curve.csv"
     path.write_text("V (V),I (A)\n0.1,1e-6\n0.2,2.1e-6\n0.4,4.5e-6\n0.6,8e-6\n0.8,2e-5\n")
-    curve = load_terms(Spec(entries=(Entry("curve", path),))).curves[0]
+    curve = load_terms(Spec(entries=(Entry("curve", path),))).terms[0]
     np.testing.assert_array_equal(curve.bias, [0.1, 0.2, 0.4, 0.6, 0.8])
     path.write_text("V (V),I (A)\n0.1,1e-6\n0.2,2.1e-6\n")
     with pytest.raises(ValueError, match="2 samples, and 3 are the least"):

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from fitting.models.elements import ADDITIONS
-from fitting.models.elements import KINDS as CIRCUITS
+from fitting.models.setup import ADDITIONS
+from fitting.models.setup import KINDS as CIRCUITS
 from fitting.study.declaration import Sigma, SpikeSigma, Units
 from fitting.study.spec import KINDS, MODELS, SETTINGS, Entry, Spec, SpecError, settings_table
 from fitting.study.spec_file import read_spec, spec_to_toml
@@ -40,7 +40,7 @@ NAMES = [f"{kind or 'fit'}-{s.name}" for kind, s in DECLARED]
 def made(kind, name, value):
     """A specification in which one setting has a value; the value that it then has."""
     if kind is None:
-        return getattr(Spec(**{name: value}), name)
+        return getattr(Spec.of({name: value}), name)
     options = LEAST[kind] | {name: value}
     return Entry(kind, None, options).options.get(name, value)
 
@@ -84,7 +84,7 @@ def test_each_setting_survives_its_file(kind, s, tmp_path):
     data = Entry("spectra", tmp_path / "a.csv")
     only = dict([s.only]) if s.only else {}
     if kind is None:
-        spec = Spec(**({s.name: a_value(s)} | only), entries=(data,))
+        spec = Spec.of({s.name: a_value(s)} | only, [data])
     elif s.name == "file":
         spec = Spec(entries=(data,))
     else:
