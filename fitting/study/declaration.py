@@ -163,5 +163,5 @@ def settings_of(cls: Any) -> dict[str, Setting]:
 
 
 def _listed(choices: tuple[str, ...]) -> str:
-    *first, last = choices
+    *first, last = (f'"{choice}"' for choice in choices)
     return f"{', '.join(first)} or {last}" if first else last

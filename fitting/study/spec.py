@@ -67,7 +67,7 @@ KINDS = {
         Setting("start", str, "Where traces start: rest, or periodic for a loop that goes round",
                 "rest", choices=("rest", "periodic"), option="start"),
         Setting("imposed", str, "What was imposed in traces, else found out",
-                choices=("voltage", "current"), option="imposed"),
+                choices=("current", "voltage"), option="imposed"),
         Setting("compliance", float, "Current compliance of traces, else found out", unit="A",
                 above=0, infinite=True, option="compliance"),
         Setting("drive", str, 'What was applied, if not the samples: "V = Triangle(...)"'),
@@ -197,6 +197,20 @@ class Spec:
             )
         if self.device_file is not None and (self.add or self.without):
             raise SpecError("a device from a file is fitted as it is: no add, no without")
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any], entries: Iterable[Entry] = ()) -> "Spec":
+        """A specification of values as a file or a command line holds them.
+
+        **Arguments:**
+
+        - `said`: the values by the names of the settings.
+        - `entries`: what is fitted.
+
+        **Raises:** `SpecError` for a value that a setting cannot have.
+        """
+        values = {name: SETTINGS[name].checked(value) for name, value in said.items()}
+        return cls(**values, entries=tuple(entries))
 
     @property
     def device_file(self) -> Path | None:

@@ -58,7 +58,7 @@ def _spec(folder: Path, table: Mapping[str, Any]) -> Spec:
             values[key] = value
         else:
             raise SpecError(f"no key {key!r}{near(key, [*SETTINGS, *KINDS])}")
-    spec = Spec(**values, entries=tuple(entries))
+    spec = Spec.of(values, entries)
     if not spec.files:
         raise SpecError("nothing to fit; give [[spectra]], [[trace]] or [[curve]] with file =")
     # A path that is absolute stays as it is.

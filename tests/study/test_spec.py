@@ -40,7 +40,7 @@ NAMES = [f"{kind or 'fit'}-{s.name}" for kind, s in DECLARED]
 def made(kind, name, value):
     """A specification in which one setting has a value; the value that it then has."""
     if kind is None:
-        return getattr(Spec(**{name: value}), name)
+        return getattr(Spec.of({name: value}), name)
     options = LEAST[kind] | {name: value}
     return Entry(kind, None, options).options.get(name, value)
 
@@ -84,7 +84,7 @@ def test_each_setting_survives_its_file(kind, s, tmp_path):
     data = Entry("spectra", tmp_path / "a.csv")
     only = dict([s.only]) if s.only else {}
     if kind is None:
-        spec = Spec(**({s.name: a_value(s)} | only), entries=(data,))
+        spec = Spec.of({s.name: a_value(s)} | only, [data])
     elif s.name == "file":
         spec = Spec(entries=(data,))
     else:
