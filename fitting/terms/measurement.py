@@ -72,7 +72,7 @@ class AbstractMeasurement(eqx.Module):
     tells_structure: ClassVar[bool] = True
 
     @abc.abstractmethod
-    def signal(self, model: Any) -> Float[Array, "n"]:
+    def signal(self, model: Any) -> Float[Array, "n"] | Float[np.ndarray, "n"]:
         """What the model says in the place of `observed`, in `unit`."""
 
     @property
