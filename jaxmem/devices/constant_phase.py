@@ -22,11 +22,11 @@ class CapacitiveLadder(AbstractBranch):
     C: Float[Array, "k"] = quantity("F", "capacitances of the ladder")
 
     @property
-    def states(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def states(self) -> tuple[str, ...]:
         return tuple(f"v_{k}" for k in range(self.R.shape[-1]))
 
     @property
-    def units(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def units(self) -> tuple[str, ...]:
         return ("V",) * self.R.shape[-1]
 
     def current(self, u: Scalar, x: States) -> Scalar:

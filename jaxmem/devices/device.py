@@ -206,9 +206,7 @@ class Memristor2D(_Memristor):
     extra: dict[str, AbstractBranch] = eqx.field(default_factory=dict)
 
     @property
-    def branches(  # pyright: ignore[reportIncompatibleVariableOverride]
-        self,
-    ) -> dict[str, AbstractBranch]:
+    def branches(self) -> dict[str, AbstractBranch]:
         conduction = DelayedConduction(self.i_c0, self.V_T, self.V_m, self.tau_d)
         return self._with_extra({"leak": Leak(self.R_b), "conduction": conduction})
 
@@ -236,9 +234,7 @@ class Memristor3D(_Memristor):
     extra: dict[str, AbstractBranch] = eqx.field(default_factory=dict)
 
     @property
-    def branches(  # pyright: ignore[reportIncompatibleVariableOverride]
-        self,
-    ) -> dict[str, AbstractBranch]:
+    def branches(self) -> dict[str, AbstractBranch]:
         conduction = ActivatedConduction(self.i_c0, self.V_T, self.V_m, self.tau_d, self.tau_k)
         return self._with_extra({"leak": Leak(self.R_b), "conduction": conduction})
 

@@ -121,8 +121,8 @@ UNROLLED = 6
 class RosenbrockInterpolation(diffrax.AbstractLocalInterpolation):
     """The method's fourth-order dense output, y(t0 + s h) for s in [0, 1]."""
 
-    t0: Float[Array, ""]  # pyright: ignore[reportIncompatibleVariableOverride]
-    t1: Float[Array, ""]  # pyright: ignore[reportIncompatibleVariableOverride]
+    t0: Float[Array, ""]
+    t1: Float[Array, ""]
     y0: Float[Array, "n"]
     y1: Float[Array, "n"]
     k: Float[Array, "3 n"]
