@@ -74,9 +74,9 @@ def test_a_settled_state_says_whether_it_closed_and_in_how_many_steps():
     device = jm.Memristor2D(1.0, 0.01, 10.0, 1.0, 0.05, 1.0)
     circuit = jm.Circuit(device, jm.VoltageDrive(jm.Sine(AMPLITUDE, FREQ, offset=OFFSET)))
     t = jnp.linspace(0.0, 4.0, 9)
-    settled = jm.periodic_state(circuit, 1 / FREQ, t).transient
+    settled = jm.periodic_state(circuit, 1 / FREQ, t=t).transient
     assert settled.successful and int(settled.steps) > 10
     np.testing.assert_allclose(settled.I, settled_current(np.asarray(t)), rtol=1e-5)
-    short = jm.periodic_state(circuit, 1 / FREQ, t, max_iterations=0, throw=False).transient
+    short = jm.periodic_state(circuit, 1 / FREQ, t=t, max_iterations=0, throw=False).transient
     assert short.result == jm.RESULTS.not_periodic and not short.successful
     assert np.isnan(short.u).all()

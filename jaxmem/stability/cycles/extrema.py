@@ -35,7 +35,7 @@ def extremum(
             return F, J
 
         F, J = jax.vmap(local)(Z, nodes)
-        gap = d * F - A_INVERSE @ (Z - X)
+        gap = d * F - A_INVERSE @ (Z - X[None])
         # The matrices are frozen: their derivatives would multiply a step that is zero.
         F0, J = jax.lax.stop_gradient((F, J))
         moves = condense(d * J, jnp.stack([F0, gap], axis=-1))
