@@ -20,7 +20,7 @@ from jaxmem.plots.circuit_diagram import draw_circuit
 
 SYMBOL: dict[str, Any] = dict(linestyle="none", marker="o")
 ROLES: dict[str, dict[str, Any]] = {
-    "line": dict(linestyle="-", linewidth=1.4),
+    "line": dict(linestyle="-", linewidth=1.4, solid_capstyle="butt"),
     "dashed": dict(linestyle="--", linewidth=1.2),
     "dotted": dict(linestyle=":", linewidth=0.9),
     "thin": dict(linestyle="-", linewidth=0.7),
