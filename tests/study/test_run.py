@@ -173,7 +173,7 @@ def test_a_steady_curve_may_be_short(tmp_path):
     path = tmp_path / "curve.csv"
     path.write_text("V (V),I (A)\n0.1,1e-6\n0.2,2.1e-6\n0.4,4.5e-6\n0.6,8e-6\n0.8,2e-5\n")
     curve = load_terms(Spec(entries=(Entry("curve", path),))).terms[0]
-    np.testing.assert_array_equal(curve.bias, [0.1, 0.2, 0.4, 0.6, 0.8])
+    np.testing.assert_array_equal(curve.given, [0.1, 0.2, 0.4, 0.6, 0.8])
     path.write_text("V (V),I (A)\n0.1,1e-6\n0.2,2.1e-6\n")
     with pytest.raises(ValueError, match="2 samples, and 3 are the least"):
         load_terms(Spec(entries=(Entry("curve", path),)))
