@@ -47,21 +47,10 @@ class SteadyCurve(AbstractMeasurement):
         ((self.kind, bias),) = given.items()
         self.observed = np.asarray(observed, dtype=float)
         self.given = np.asarray(bias, dtype=float)
-        self.noise = sigma if isinstance(sigma, Noise) else None
-        sigma = sigma.sigma(self.observed) if isinstance(sigma, Noise) else sigma
-        self.sigma = None if sigma is None else np.asarray(sigma, dtype=float)
-        if self.observed.ndim != 1 or self.observed.shape != self.given.shape:
-            raise ValueError(
-                f"{self.name}: bias and observed must be vectors of one length, got shapes "
-                f"{self.given.shape} and {self.observed.shape}"
-            )
-        bad = ~(np.isfinite(self.observed) & np.isfinite(self.given))
-        if bad.any():
-            raise ValueError(f"{self.name}: point {int(np.argmax(bad))} is not finite; remove it")
+        check_columns(self.name, "point", bias=self.given, observed=self.observed)
+        self.sigma, self.noise = sigma_and_noise(self.name, sigma, self.observed)
         if self.sigma is None and (self.observed == 0).any():
             raise ValueError(f"{self.name}: a value of 0 has no relative weight; give sigma")
-        if self.sigma is not None and not (np.isfinite(self.sigma) & (self.sigma > 0)).all():
-            raise ValueError(f"{self.name}: sigma must be positive and finite everywhere")
 
     noun = ("steady curve", "steady curves")
     spans_decades = True

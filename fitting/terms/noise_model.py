@@ -1,5 +1,7 @@
 """How large the noise of a measured number is."""
 
+from typing import Any
+
 import equinox as eqx
 import numpy as np
 from jaxtyping import Float, Inexact
@@ -51,3 +53,51 @@ def absolute(s: float) -> Noise:
 def estimated(noise: Noise) -> Noise:
     """Noise of this shape, whose scale the fit estimates from what is left, term by term."""
     return Noise(noise.relative, noise.floor, known=False)
+
+
+def sigma_and_noise(
+    name: str, sigma: Any, observed: np.ndarray
+) -> tuple[np.ndarray | None, Noise | None]:
+    """What a user gives as sigma: the standard deviations, and the noise model if it is one.
+
+    **Arguments:**
+
+    - `name`: of the measurement, for errors. `observed`: its numbers, shape `(n,)`.
+    - `sigma`: a number, shape `(n,)`, a noise model, or None.
+
+    **Raises:** `ValueError` for another shape, or a value that is not positive and finite.
+    """
+    noise = sigma if isinstance(sigma, Noise) else None
+    if sigma is None:
+        return None, None
+    sigma = np.asarray(sigma if noise is None else noise.sigma(observed), dtype=float)
+    if sigma.ndim and sigma.shape != observed.shape:
+        raise ValueError(
+            f"{name}: sigma must be a number or of shape {observed.shape}, got {sigma.shape}"
+        )
+    if not (np.isfinite(sigma) & (sigma > 0)).all():
+        raise ValueError(
+            f"{name}: sigma must be positive and finite everywhere; proportional noise "
+            "needs a floor where the signal passes zero: proportional(r) + absolute(s)"
+        )
+    return sigma, noise
+
+
+def check_columns(name: str, point: str, **columns: np.ndarray) -> None:
+    """Vectors of one length, finite everywhere.
+
+    **Arguments:**
+
+    - `name`: of the measurement; `point`: what one of its numbers is called. `columns`: by name.
+
+    **Raises:** `ValueError` that says what is not.
+    """
+    shapes = [a.shape for a in columns.values()]
+    if len(set(shapes)) > 1 or len(shapes[0]) != 1:
+        raise ValueError(
+            f"{name}: {' and '.join(columns)} must be vectors of one length, got shapes "
+            f"{' and '.join(map(str, shapes))}"
+        )
+    bad = ~np.isfinite(np.stack(list(columns.values()))).all(axis=0)
+    if bad.any():
+        raise ValueError(f"{name}: {point} {int(np.argmax(bad))} is not finite; remove it")

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
 from fitting.terms.measurement import AbstractMeasurement, Sizes, dataset
-from fitting.terms.noise_model import Noise, proportional
+from fitting.terms.noise_model import Noise, check_columns, proportional, sigma_and_noise
 from fitting.terms.spectrum_batch import SpectrumBatch, bias_of, bias_voltage, fields_of
 from jaxmem.devices import AbstractDevice
 
@@ -54,23 +54,15 @@ class Spectrum(AbstractMeasurement):
         self.freq = np.asarray(freq, dtype=float)
         self.Z = np.asarray(Z, dtype=complex)
         self.u, self.I, self.V = u, I, V
-        self.noise = sigma if isinstance(sigma, Noise) else noise
-        if isinstance(sigma, Noise):
-            sigma = sigma.sigma(self.Z)
-        self.sigma = None if sigma is None else np.asarray(sigma, dtype=float)
         self.label, self.source = label, source
         self.temperature, self.time = temperature, time
 
+        check_columns(self.name, "point", freq=self.freq, Z=self.Z)
+        self.sigma, given = sigma_and_noise(self.name, sigma, self.Z)
+        self.noise = given or noise
+
     def __check_init__(self):
         name = self.name
-        if self.freq.ndim != 1 or self.freq.shape != self.Z.shape:
-            raise ValueError(
-                f"{name}: freq and Z must be vectors of one length, "
-                f"got shapes {self.freq.shape} and {self.Z.shape}"
-            )
-        bad = ~(np.isfinite(self.freq) & np.isfinite(self.Z))
-        if bad.any():
-            raise ValueError(f"{name}: point {int(np.argmax(bad))} is not finite; remove it")
         if (self.freq <= 0).any():
             at = int(np.argmax(self.freq <= 0))
             raise ValueError(
@@ -78,14 +70,6 @@ class Spectrum(AbstractMeasurement):
             )
         if sum(b is not None for b in (self.u, self.I, self.V)) > 1:
             raise ValueError(f"{name}: give the bias once, as u, I or V")
-        if self.sigma is not None:
-            if self.sigma.ndim and self.sigma.shape != self.freq.shape:
-                raise ValueError(
-                    f"{name}: sigma must be a number or of shape {self.freq.shape}, "
-                    f"got {self.sigma.shape}"
-                )
-            if not (np.isfinite(self.sigma) & (self.sigma > 0)).all():
-                raise ValueError(f"{name}: sigma must be positive and finite everywhere")
 
     noun = ("spectrum", "spectra")
     # Whether residuals have a structure is told by the Kramers-Kronig check.

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from fitting.terms.measurement import AbstractMeasurement, Sizes
-from fitting.terms.noise_model import SHARE, Noise
+from fitting.terms.noise_model import SHARE, Noise, check_columns, sigma_and_noise
 from fitting.terms.trace_batch import UNITS, TraceBatch, batch_signal
 from jaxmem.circuits import AbstractDrive, AbstractWaveform, Sampled
 from jaxmem.circuits.drive import LETTER
@@ -62,23 +62,16 @@ class Trace(AbstractMeasurement):
         self.observed = np.asarray(observed, dtype=float)
         self.drive = drive
         self.label, self.source, self.rtol = label, source, float(rtol)
-        self.noise = sigma if isinstance(sigma, Noise) else None
-        sigma = sigma.sigma(self.observed) if isinstance(sigma, Noise) else sigma
-        self.sigma = None if sigma is None else np.asarray(sigma, dtype=float)
         name, n = self.name, self.t.shape
         if not isinstance(drive, AbstractDrive):
             raise ValueError(
                 f"{name}: the drive is a {type(drive).__name__}; give VoltageDrive(wave) or "
                 "CurrentDrive(wave)"
             )
-        if self.t.ndim != 1 or n != self.observed.shape or self.t.size < 2:
-            raise ValueError(
-                f"{name}: t and observed must be vectors of one length, at least 2, got shapes "
-                f"{n} and {self.observed.shape}"
-            )
-        bad = ~(np.isfinite(self.t) & np.isfinite(self.observed))
-        if bad.any():
-            raise ValueError(f"{name}: sample {int(np.argmax(bad))} is not finite; remove it")
+        check_columns(name, "sample", t=self.t, observed=self.observed)
+        if self.t.size < 2:
+            raise ValueError(f"{name}: a trace has at least 2 samples, got {self.t.size}")
+        self.sigma, self.noise = sigma_and_noise(name, sigma, self.observed)
         if (np.diff(self.t) < 0).any():
             at = int(np.argmax(np.diff(self.t) < 0)) + 1
             raise ValueError(f"{name}: sample {at} is earlier than the one before it; sort by time")
@@ -94,14 +87,6 @@ class Trace(AbstractMeasurement):
                 f"{name}: under a {type(drive).__name__} observe {' or '.join(allowed)}, "
                 f"got {self.observe!r}"
             )
-        if self.sigma is not None:
-            if self.sigma.ndim and self.sigma.shape != n:
-                raise ValueError(f"{name}: sigma must be a number or of shape {n}")
-            if not (np.isfinite(self.sigma) & (self.sigma > 0)).all():
-                raise ValueError(
-                    f"{name}: sigma must be positive and finite everywhere; proportional noise "
-                    "needs a floor where the signal passes zero: proportional(r) + absolute(s)"
-                )
         if isinstance(start, str) and start not in ("rest", "periodic"):
             raise ValueError(f"{name}: start is 'rest', 'periodic' or (u, x), got {start!r}")
         self.start = start if isinstance(start, str) else "state"
