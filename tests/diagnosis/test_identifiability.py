@@ -88,7 +88,7 @@ def test_three_biases_identify_all_parameters(kind):
     assert "All 8 parameters are identifiable." in result.statements()
     for name in ("R_b", "C_m", "i_c0", "V_T", "V_m", "tau_d", "tau_k", "R_s"):
         k = result.names.index(name)
-        off = result.z[k] - (np.log if result.log[k] else float)(float(getattr(d, name)))
+        off = result.z[k] - (np.log if result.parameters[k].log else float)(float(getattr(d, name)))
         assert abs(off) < 4 * result.standard_errors[k], name
     if kind == "V":
         simpler = memristor_model("2d", spectra, lead=False)
@@ -128,7 +128,7 @@ def test_a_prior_decides_what_the_data_leave_open():
         Free(lambda d: d.branches["two"].R_b, name="R_2"),
     )  # fmt: skip
     bare = fit(s, d, space, starts=4)
-    assert bare.rank == 2 and bare.identifiable.tolist() == [True, False, False]
+    assert bare.identifiability.rank == 2 and bare.identifiable.tolist() == [True, False, False]
     assert np.isinf(bare.standard_errors[1]) and np.isinf(bare.high[1])
     prior = Prior(lambda d: d.branches["one"].R_b, 2.2e5, factor=1.1)
     result = fit([s, prior], d, space, starts=4)
