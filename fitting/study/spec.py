@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fitting.study.declaration import (
+from jaxmem.settings import (
     Setting,
     Sigma,
     SpecError,

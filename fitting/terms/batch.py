@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -15,10 +15,8 @@ from fitting.solvers.residual_parts import value_and_jacobian
 class AbstractBatch(eqx.Module):
     """Terms of one kind, stacked, with as many residuals for each (padding has no weight)."""
 
-    @property
-    @abc.abstractmethod
-    def integrates(self) -> bool:
-        """Whether it integrates in time, which takes long."""
+    # Whether it integrates in time, which takes long.
+    integrates: ClassVar[bool]
 
     @abc.abstractmethod
     def residual(self, model: Any) -> Float[Array, "m"]:

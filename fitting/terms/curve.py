@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from fitting.terms.measurement import AbstractMeasurement, Sizes
-from fitting.terms.noise_model import Noise
+from fitting.terms.noise_model import Noise, check_columns, sigma_and_noise
 from jaxmem.devices import AbstractDevice
 from jaxmem.responses import operating_point
 

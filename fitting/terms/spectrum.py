@@ -1,6 +1,6 @@
 """An impedance spectrum and where it was taken."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from typing import Any
 
 import equinox as eqx
@@ -72,13 +72,9 @@ class Spectrum(AbstractMeasurement):
             raise ValueError(f"{name}: give the bias once, as u, I or V")
 
     noun = ("spectrum", "spectra")
+    unit = "ohm"
     # Whether residuals have a structure is told by the Kramers-Kronig check.
     tells_structure = False
-
-    @property
-    def unit(self) -> str:
-        """Of the impedance."""
-        return "ohm"
 
     @property
     def observed(self) -> Float[np.ndarray, "m"]:
@@ -178,10 +174,7 @@ class Spectrum(AbstractMeasurement):
         """The kind of bias."""
         return self.bias[0] or "none"
 
-    @classmethod
-    def batch(cls, members: Sequence["Spectrum"]) -> SpectrumBatch:
-        """Spectra of one kind of bias."""
-        return SpectrumBatch.of(members)
+    batch = staticmethod(SpectrumBatch.of)  # pyright: ignore
 
     @property
     def abscissa(self) -> tuple[str, str, np.ndarray]:

@@ -61,10 +61,8 @@ class SpectrumBatch(AbstractBatch):
         value = real([float(value) for _, value in biases])
         return cls(real(omega), real(Z.real), real(Z.imag), real(weight), value, kinds.pop())
 
-    @property
-    def integrates(self) -> bool:
-        """An admittance costs microseconds."""
-        return False
+    # An admittance costs microseconds.
+    integrates = False
 
     def residual(self, model: AbstractDevice) -> Float[Array, "m"]:
         """All residuals, spectrum by spectrum, (real parts, imaginary parts) in each."""

@@ -68,21 +68,14 @@ class Spikes(AbstractMeasurement):
     noun = ("measurement of spikes", "measurements of spikes")
     # A limit cycle is searched after the terms that every device has an answer to.
     integrates = True
+    # Each feature has its own unit: what is off is told in standard deviations, those of `sigma`.
+    unit = "standard deviations"
+    noise = None
 
     @property
     def name(self) -> str:
         """The label, or else what was measured."""
         return self.label or f"spikes: {', '.join(self.features)}"
-
-    @property
-    def unit(self) -> str:
-        """Each feature has its own; what is off is told in standard deviations."""
-        return "standard deviations"
-
-    @property
-    def noise(self) -> Noise | None:
-        """`sigma` holds it."""
-        return None
 
     def misfit(self, off: Float[np.ndarray, "n"]) -> tuple[float, str]:
         """Root mean square in standard deviations."""

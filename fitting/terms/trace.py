@@ -1,6 +1,6 @@
 """Measurements in time: current-voltage loops, steps and pulses, as terms of a fit."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from typing import Any
 
 import equinox as eqx
@@ -172,10 +172,7 @@ class Trace(AbstractMeasurement):
         """Traces of equal keys share a program."""
         return TraceBatch.key(self)
 
-    @classmethod
-    def batch(cls, members: Sequence["Trace"]) -> TraceBatch:
-        """Traces of equal keys, one after the other."""
-        return TraceBatch.of(members)
+    batch = staticmethod(TraceBatch.of)  # pyright: ignore
 
     @property
     def quantity(self) -> str:

@@ -89,10 +89,8 @@ class TraceBatch(AbstractBatch):
         """The model's signals; NaN where an integration fails."""
         return self._each(lambda row: self._signal(row, model))
 
-    @property
-    def integrates(self) -> bool:
-        """Each trace is an integration in time."""
-        return True
+    # Each trace is an integration in time.
+    integrates = True
 
     def residual(self, model: AbstractDevice) -> Float[Array, "m"]:
         """All residuals, trace by trace."""

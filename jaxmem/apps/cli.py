@@ -23,8 +23,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from fitting.study.declaration import Setting, Units
 from fitting.study.spec import KINDS, SETTINGS, Entry, Spec, options
+from jaxmem.settings import Setting, Units
 
 app = typer.Typer(
     add_completion=False,

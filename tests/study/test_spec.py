@@ -8,10 +8,10 @@ from typer.testing import CliRunner
 
 from fitting.models.setup import ADDITIONS
 from fitting.models.setup import KINDS as CIRCUITS
-from fitting.study.declaration import Sigma, SpikeSigma, Units
 from fitting.study.spec import KINDS, MODELS, SETTINGS, Entry, Spec, SpecError, settings_table
 from fitting.study.spec_file import read_spec, spec_to_toml
 from jaxmem.apps.cli import app
+from jaxmem.settings import Sigma, SpikeSigma, Units
 
 # Of each type a value that it has, and values that it has not.
 GOOD = {

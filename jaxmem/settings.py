@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 
 class SpecError(ValueError):
-    """A fit that is not well specified. Its message names the setting and says what to do."""
+    """A specification that is not well made. Its message names the setting and says what to do."""
 
 
 # Types that a file may write in more than one way.
@@ -80,7 +80,7 @@ TYPES: dict[Any, tuple[str, Any]] = {
 
 @dataclass(frozen=True)
 class Setting:
-    """What a user may say of a fit, declared once.
+    """What a user may say in a specification or on the command line, declared once.
 
     - `name`: the key in a specification; `type`: one of `TYPES`; `help`: what it means.
     - `default`: what holds if nothing is said; `unit` of a number; `required` or not.
