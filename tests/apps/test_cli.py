@@ -170,7 +170,7 @@ def test_several_spectra_and_force(tmp_path):
     ran = run(*arguments)
     assert ran.exit_code == 0, ran.output
     assert "Outlier, run 5" in ran.output and "--together" in ran.output
-    rows = list(csv.DictReader((out / "summary.csv").open()))
+    rows = list(csv.DictReader((out / "summary.csv").read_text().splitlines()))
     assert len(rows) == 12 and [r["label"] for r in rows][:2] == ["run 0", "run 1"]
     assert [r["spectrum"] for r in rows if r["outlier"] == "1"] == ["5"]
     assert float(rows[8]["R_b [ohm]"]) == pytest.approx(1e5 * 1.1**8, rel=0.02)
@@ -196,7 +196,7 @@ def test_several_spectra_and_force(tmp_path):
     # The earlier results are gone, the user's files are not.
     assert mine.read_text() == "mine" and (out / "spectra/00/also.txt").exists()
     assert not (out / "spectra/11").exists()
-    assert len(list(csv.DictReader((out / "summary.csv").open()))) == 9
+    assert len(list(csv.DictReader((out / "summary.csv").read_text().splitlines()))) == 9
 
 
 def test_a_folder_of_the_users_is_never_replaced(inductor, tmp_path):
