@@ -107,7 +107,7 @@ def fit(
         found = jax.tree.map(lambda a, b: np.concatenate([a, [b]]), found, lower)
         exchanged = (before, *(end for end in exchanged if end is not lower))
     end = lambda found: finish_fit(
-        problem, found, x_scale, derived, len(begin), [(m.z, m.chi2) for m in exchanged]
+        problem, found, x_scale, derived, len(begin), [(m.z, float(m.chi2)) for m in exchanged]
     )
     try:
         return end(found)

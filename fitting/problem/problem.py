@@ -12,7 +12,7 @@ from fitting.problem.space import Coordinates, Space
 from fitting.solvers.residual_parts import HostResidual, Parts
 from fitting.solvers.solver import RESULTS, AbstractSolver, Search
 from fitting.terms.measurement import measurement_of
-from fitting.terms.term import Term, part_of
+from fitting.terms.term import Term
 
 # How many search vectors are looked at in one call.
 BLOCK = 8
@@ -64,10 +64,9 @@ class Problem(eqx.Module):
                     f"a {type(term).__name__} is no term: it has no residual(model); "
                     "give spectra, traces, goals and priors"
                 )
-            measurement = measurement_of(term)
-            if measurement is not None:
-                part = part_of(term)
-                measurement.check(model if part is None else part(model))
+            # A term on a part of the model asks only what that part must answer.
+            if (measurement := measurement_of(term)) is term and measurement is not None:
+                measurement.check(model)
         coordinates = space.resolve(model)
         parts, owner = stack(terms, model)
         points = int(np.sum(owner >= 0))

@@ -42,7 +42,7 @@ def test_everything_is_drawn_and_written(tmp_path, monkeypatch):
     monkeypatch.setattr(report, "EVERYTHING", {n: partial(built, n) for n in BUILDERS})
     made = report.reproduce(tmp_path / "paper")
     assert made.passed and [p.name for p in made.panels] == list(BUILDERS)
-    drawn = [p.name for p in made.panels if p.draw is not None]
+    drawn = [p.name for p in made.panels if p.drawn is not None]
     assert set(report.PANELS) <= set(drawn)
     for name in [*drawn, *(title.replace(" ", "_") for title in report.FIGURES)]:
         assert (tmp_path / "paper" / f"{name}.png").stat().st_size > 3000
