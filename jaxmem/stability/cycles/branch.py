@@ -50,7 +50,7 @@ class CycleBranch(eqx.Module):
     high: Scalar
 
     @property
-    def complete(self) -> Bool[Array, ""]:
+    def complete(self) -> Bool[Array, "..."]:
         """Whether it was followed to another Hopf point."""
         return self.result == RESULTS.successful
 

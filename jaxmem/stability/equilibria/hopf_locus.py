@@ -58,7 +58,7 @@ class HopfCurve(eqx.Module):
     result: RESULTS
 
     @property
-    def whole(self) -> Bool[Array, ""]:
+    def whole(self) -> Bool[Array, "..."]:
         """Whether no part of it is missing."""
         return self.result == RESULTS.successful
 
