@@ -35,7 +35,7 @@ class PeriodicState(eqx.Module):
     residual: Float[Array, ""]
 
     @property
-    def successful(self) -> Bool[Array, ""]:
+    def successful(self) -> Bool[Array, "..."]:
         """Whether the state closes."""
         return self.transient.successful
 
