@@ -86,7 +86,7 @@ def test_3d_is_not_identifiable_from_a_measured_spectrum(measured, cell, k):
         assert not three.identifiable[three.names.index(name)]
     assert any(line.startswith("Not identifiable from these data") for line in three.statements())
     assert three.bic > fits["2d"].bic
-    assert "no better" in three.against(fits["2d"], "3D", "2D")
+    assert "Cannot tell 2D from 3D" in three.against(fits["2d"], "3D", "2D")
 
 
 def test_a_series_and_its_outlier(measured):
