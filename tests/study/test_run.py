@@ -62,8 +62,8 @@ def test_one_command_fits_spectra_loops_and_a_step(files, fitted):
     page = (fitted / "report.html").read_text()
     assert "runs test" in page and "3 spectra, 3 traces, one device" in page
     data = xr.load_dataset(fitted / "fit.nc", engine="scipy")
-    assert data["trace_3_model"].shape == data["trace_3_observed"].shape == (64,)
-    np.testing.assert_allclose(data["trace_3_model"], data["trace_3_observed"], atol=0.05 * float(
+    assert data["trace_3_fit"].shape == data["trace_3_observed"].shape == (64,)
+    np.testing.assert_allclose(data["trace_3_fit"], data["trace_3_observed"], atol=0.05 * float(
         abs(data["trace_3_observed"]).max()))  # fmt: skip
     assert not fitted.with_name("out.search.json").exists()
 
