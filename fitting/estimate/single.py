@@ -7,9 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from fitting.diagnosis.minima import (
-    exchanged_lags,
-)
+from fitting.diagnosis.minima import exchanged_lags
 from fitting.estimate.outcome import best_of, finish_fit
 from fitting.estimate.result import Fit
 from fitting.estimate.two_stage import (
