@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import theilslopes
 
 from fitting.diagnosis.term_report import UNLIKELY, runs_probability
 from fitting.estimate.result import Fit
@@ -79,6 +78,8 @@ def trends(
     """
     if len(fits) < LEAST_SPECTRA or len({s.bias for s in spectra}) > 1:
         return ()
+    from scipy.stats import theilslopes
+
     times = [s.time for s in spectra]
     timed = all(t is not None for t in times) and len(set(times)) == len(times)
     x = np.array(times, dtype=float) / 3600 if timed else np.arange(len(fits), dtype=float)

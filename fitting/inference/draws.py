@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-import xarray as xr
 from jaxtyping import Bool, Float
 
 from fitting.estimate.result import Fit
@@ -130,11 +129,13 @@ class Posterior(NamedTuple):
                 lines.append(self.summary(name).statement(name))
         return lines
 
-    def to_xarray(self) -> xr.Dataset:
-        """All draws with units and meanings, over (chain, draw).
+    def to_xarray(self) -> Any:
+        """An `xarray.Dataset` of all draws with units and meanings, over (chain, draw).
 
         Ready for `to_netcdf(path, engine="scipy")`; attributes hold seed, versions and diagnostics.
         """
+        import xarray as xr
+
         made = provenance_of("posterior", seed=self.seed)
         data = {
             p.name: (("chain", "draw"), self.values[..., k], {"units": p.unit,

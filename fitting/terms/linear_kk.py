@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtr
 
 from fitting.terms.spectrum import Spectrum
 
@@ -334,7 +334,7 @@ def _correlated(found: _Found) -> float:
     MB, free = M @ B, np.trace(M)
     mean = np.trace(MB) / free
     variance = 2 * (free * np.sum(MB * MB.T) - np.trace(MB) ** 2) / (free**2 * (free + 2))
-    return float(stats.norm.sf((r @ B @ r / (r @ r) - mean) / np.sqrt(variance)))
+    return float(ndtr((mean - r @ B @ r / (r @ r)) / np.sqrt(variance)))
 
 
 def _result(found: _Found, domain, spectrum) -> KramersKronig:

@@ -4,7 +4,6 @@ from collections.abc import Hashable
 from typing import Any
 
 import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 from numpy.typing import NDArray
@@ -13,6 +12,9 @@ from fitting.terms.measurement import AbstractMeasurement, Sizes, dataset
 from fitting.terms.noise_model import Noise, check_columns, proportional, sigma_and_noise
 from fitting.terms.spectrum_batch import SpectrumBatch, bias_of, bias_voltage, fields_of
 from jaxmem.devices import AbstractDevice
+
+# Frequencies of a spectrum's model are padded to a multiple of this number.
+IMPEDANCE_BUCKET = 64
 
 
 class Spectrum(AbstractMeasurement):
@@ -149,9 +151,11 @@ class Spectrum(AbstractMeasurement):
 
     def impedance(self, model: AbstractDevice) -> NDArray[np.complex128]:
         """The model's Z at the frequencies and the bias of this spectrum [ohm], shape `(n,)`."""
+        # Spectra of like length share a program, which is compiled for a whole number of them.
+        n = self.omega.size
+        padded = np.pad(self.omega, (0, -n % IMPEDANCE_BUCKET), mode="edge")
         kind, value = self.bias
-        u = bias_voltage(model, kind, jnp.asarray(value, dtype=jnp.result_type(float)))
-        return np.asarray(model.impedance(jnp.asarray(1j * self.omega), u))
+        return np.asarray(_impedance(model, kind, np.asarray(value, dtype=float), padded))[:n]
 
     def signal(self, model: AbstractDevice) -> Float[np.ndarray, "m"]:
         """Re Z, then Im Z of the model [ohm]."""
@@ -190,3 +194,8 @@ class Spectrum(AbstractMeasurement):
             "Re_fit": (re, "ohm"), "Im_fit": (im, "ohm"), "used": (used.astype("i1"), "1"),
         }  # fmt: skip
         return dataset(self.name, columns)
+
+
+@eqx.filter_jit
+def _impedance(model: AbstractDevice, kind: str | None, value: Any, omega: Any) -> Any:
+    return model.impedance(1j * omega, bias_voltage(model, kind, value))
