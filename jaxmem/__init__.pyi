@@ -38,6 +38,12 @@ from .devices import read_device as read_device
 from .devices import si_device as si_device
 from .devices import write_device as write_device
 from .fields import quantity as quantity
+from .networks import Network as Network
+from .networks import as_device as as_device
+from .networks import equal_circuits as equal_circuits
+from .networks import network_from_toml as network_from_toml
+from .networks import network_to_toml as network_to_toml
+from .networks import read_network as read_network
 from .responses import EquivalentCircuit as EquivalentCircuit
 from .responses import Linearised as Linearised
 from .responses import OperatingPoint as OperatingPoint

@@ -21,6 +21,9 @@ EQUAL = 1.0
 # How many distinct minima are kept, the best first.
 MOST = 12
 
+# Its multiples fall evenly between 0 and 1, none twice.
+GOLDEN = (np.sqrt(5) - 1) / 2
+
 
 class Minimum(NamedTuple):
     """A distinct local minimum: search vector, values, sum of squares, starts that reached it."""
@@ -98,6 +101,10 @@ def exchanges(problem: Problem) -> tuple[tuple[str, str], ...]:
     # Tried where the model stands, not at the optimum: there a parameter may have run off to
     # where nothing depends on it, and any exchange would seem to leave the residuals alone.
     here = c.pack(problem.model)
+    # A little off, each parameter by another amount: where two resistances are equal, exchanging
+    # the capacitances beside them would change nothing either.
+    step = 0.2 * np.where(c.log, 1.0, np.abs(here) + 1e-3)
+    here = np.clip(here + step * (np.arange(len(here)) * GOLDEN % 1), c.low, c.high)
     rows = [here]
     for a, b in pairs:
         apart = here.copy()

@@ -19,6 +19,7 @@ from fitting.estimate.two_stage import (
     within_reach,
 )
 from fitting.problem.noise import first_guess, reweighted, scales
+from fitting.problem.order import in_order
 from fitting.problem.problem import Problem
 from fitting.problem.space import MultiStart, Space
 from fitting.solvers.host_loop import HostLeastSquares
@@ -135,6 +136,7 @@ def _direct(problem, solver, begin, x_scale, lanes):
             # A few of the starts are enough to follow the optimum.
             begin = begin[: max(8, len(begin) // 3)]
         found = problem.search(solver, begin, x_scale, lanes)
+        found = found._replace(z=in_order(problem, np.asarray(found.z)))
         best = best_of(found)
         if problem.mixed and turn < NOISE_ROUNDS - 1:
             r, J = (a[0] for a in problem.inspect(found.z[best : best + 1]))

@@ -13,8 +13,9 @@ from fitting.estimate.result import Fit
 from fitting.terms.checked import Checked
 from fitting.terms.linear_kk import KramersKronig
 from fitting.terms.spectrum import Spectrum
-from fitting.terms.spectrum_batch import bias_voltage
-from jaxmem.devices import AbstractDevice, device_to_toml
+from fitting.terms.spectrum_batch import HasImpedance, bias_voltage
+from jaxmem.devices import device_to_toml
+from jaxmem.networks import Network, network_to_toml
 from jaxmem.output.table import write_csv
 from jaxmem.responses import equivalent_circuit, operating_point
 
@@ -72,11 +73,16 @@ def fit_record(fit: Fit, checked: Sequence[Checked]) -> dict[str, Any]:
         "at_bound": list(fit.at_bound),
         "spectra": [spectrum_record(c.fitted, fit.model, c.check) for c in checked if c.check],
         "terms": [{k: _jsonable(v) for k, v in t._asdict().items()} for t in fit.terms],
-        "device": device_to_toml(fit.model),
+        "device": model_to_toml(fit.model),
     }
 
 
-def spectrum_record(s: Spectrum, model: AbstractDevice, check: KramersKronig) -> dict:
+def model_to_toml(model: Any) -> str:
+    """A device or a circuit as TOML."""
+    return network_to_toml(model) if isinstance(model, Network) else device_to_toml(model)
+
+
+def spectrum_record(s: Spectrum, model: HasImpedance, check: KramersKronig) -> dict:
     """One spectrum: where it is from, its bias, its residual and its Kramers-Kronig check."""
     kind, value = s.bias
     return {
@@ -100,16 +106,16 @@ def spectrum_record(s: Spectrum, model: AbstractDevice, check: KramersKronig) ->
     }
 
 
-def rms_of_spectrum(s: Spectrum, model: AbstractDevice) -> float:
+def rms_of_spectrum(s: Spectrum, model: HasImpedance) -> float:
     """sqrt(sum(|dZ|^2/|Z|^2)/(2N)) of one spectrum, a fraction."""
     off = np.abs(s.impedance(model) - s.Z) / np.abs(s.Z)
     return float(np.sqrt(np.mean(off**2) / 2))
 
 
-def elements_at(s: Spectrum, model: AbstractDevice) -> dict[str, float] | None:
+def elements_at(s: Spectrum, model: HasImpedance) -> dict[str, float] | None:
     """u [V] and the elements of the equivalent circuit at a spectrum's bias, if it has one."""
     kind, value = s.bias
-    if kind is None:
+    if kind is None or isinstance(model, Network):
         return None
     u = bias_voltage(model, kind, jnp.asarray(value, dtype=float))
     elements = equivalent_circuit(model, operating_point(model, u=u))._asdict()

@@ -16,6 +16,7 @@ from fitting.report.figures.traces import rows_figure
 from fitting.report.section import Section
 from fitting.terms.checked import Checked
 from jaxmem import plots
+from jaxmem.networks import Network
 from jaxmem.output.numbers import engineering
 from jaxmem.output.page import render
 from jaxmem.output.table import write_csv
@@ -55,7 +56,8 @@ def write_fit(
     record |= {section.key: section.record for section in sections}
     record["provenance"] = provenance
     (folder / "fit.json").write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
-    (folder / "device.toml").write_text(record["device"], encoding="utf-8")
+    kind = "circuit" if isinstance(fit.model, Network) else "device"
+    (folder / f"{kind}.toml").write_text(record["device"], encoding="utf-8")
     fit_dataset(fit, shown, provenance).to_netcdf(folder / "fit.nc", engine="scipy")
     write_tables(folder, shown)
     drawn = _figures(fit, shown)

@@ -11,6 +11,7 @@ from fitting.estimate.single import fit
 from fitting.estimate.two_stage import Progress
 from fitting.models.setup import Setup
 from fitting.problem.space import MultiStart
+from fitting.report.network import network_section
 from fitting.report.page import flags_of, write_fit, write_series
 from fitting.selection.ranking import second_lag_verdict
 from fitting.solvers.solver import RESULTS
@@ -102,7 +103,7 @@ def _one_device(spec: Spec, loaded: Loaded, out: Path, origin, force, resume, re
         report.say(f"note: {remark}")
     record = SearchRecord.beside(out, spec, loaded)
     before = record.read() if resume else None
-    compared = spec.device in OTHER and not spec.joint
+    compared = spec.device in OTHER and not spec.joint and not spec.circuit
     report.step("fitting", 0, 1 + compared)
     # A fit of spectra is done in one go, and has no stages to report.
     found = _fit(spec, terms, setup, report if spec.joint else None, before, record.keep)
@@ -115,7 +116,8 @@ def _one_device(spec: Spec, loaded: Loaded, out: Path, origin, force, resume, re
     report.step("fitting", 1 + compared, 1 + compared)
     words = model_in_words(spec, loaded)
     with new_folder(out, force=force) as folder:
-        sections = answers(spec, found, terms, folder, report)
+        drawn = network_section(found)
+        sections = [*([drawn] if drawn else []), *answers(spec, found, terms, folder, report)]
         write_fit(
             folder, found, loaded.measured, words=words, provenance=origin, verdict=verdict,
             remarks=[*loaded.notes, *remarks], sections=sections,

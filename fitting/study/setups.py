@@ -7,6 +7,7 @@ import numpy as np
 
 from fitting.models.elements import element_model
 from fitting.models.memristor import memristor_model
+from fitting.models.network import network_model
 from fitting.models.setup import Setup, device_model
 from fitting.problem.space import Space
 from fitting.solvers.levenberg_marquardt import LeastSquares
@@ -16,6 +17,7 @@ from fitting.study.spec import Spec, SpecError
 from fitting.terms.spectrum import Spectrum
 from fitting.terms.term import Prior
 from jaxmem.lens import lenses, put
+from jaxmem.networks import circuit_of
 
 LEFT_OUT = {"lead": "L_s", "series": "R_s"}
 
@@ -34,7 +36,11 @@ def setup_of(
     **Raises:** `SpecError` if a parameter is named that the model has not.
     """
     parts = dict(lead="lead" not in spec.without, series="series" not in spec.without)
-    if loaded.device is not None:
+    if spec.circuit:
+        one: Any = loaded.measured[0].fitted if spectrum is None else spectrum
+        own = spec.circuit.lower().endswith(".toml")
+        setup = network_model(circuit_of(spec.circuit), spectrum=one, own=own)
+    elif loaded.device is not None:
         setup = device_model(loaded.device)
     elif not spec.one_device:
         one: Any = loaded.measured[0].fitted if spectrum is None else spectrum
@@ -102,6 +108,8 @@ def solver_of(spec: Spec) -> AbstractSolver:
 
 def model_in_words(spec: Spec, loaded: Loaded) -> str:
     """The model, in words."""
+    if spec.circuit:
+        return f"circuit {circuit_of(spec.circuit).text}"
     if loaded.device is not None:
         return f"{type(loaded.device).__name__} of a file"
     words = {"rc": "R-C circuit", "2d": "2D model", "3d": "3D model"}[spec.device]

@@ -23,6 +23,8 @@ from jaxmem.settings import (
 MODELS = ("rc", "2d", "3d")
 # Starts of a search: of a fit done in one go, and of one that integrates in time.
 STARTS, STARTS_IN_TIME = 24, 64
+# Of a circuit nothing is read off the data but sizes.
+STARTS_OF_CIRCUIT = 128
 
 
 class Kind(NamedTuple):
@@ -145,6 +147,10 @@ class Spec:
     device: str = setting(
         "2d", "rc, 2d, 3d, or DEVICE.toml: that device, from its values", option="device"
     )
+    circuit: str = setting(
+        "", "In the place of a device: a circuit of your own, L-R-p(CPE,R)-p(R,C) or LR(QR)(RC), "
+        "or circuit.toml", option="circuit",
+    )  # fmt: skip
     add: tuple[str, ...] = setting(
         (), "What is added to the model", choices=("cpe", "polarisation", "slow"), option="add"
     )
@@ -174,7 +180,7 @@ class Spec:
     steps: int | None = setting(None, "Most steps from one start", low=1, option="steps")
     starts: int | None = setting(
         None, f"How many starts are drawn: {STARTS}, with loops, steps, pulses or spikes "
-        f"{STARTS_IN_TIME}", low=1, option="starts",
+        f"{STARTS_IN_TIME}, of a circuit {STARTS_OF_CIRCUIT}", low=1, option="starts",
     )  # fmt: skip
     seed: int = setting(0, "Of the starts", low=0, option="seed")
     compare: bool = setting(False, "Also fit other models, and rank all by BIC", option="compare")
@@ -195,8 +201,35 @@ class Spec:
                 f"no device {self.device!r}; there are {', '.join(MODELS)}, and devices in files, "
                 "DEVICE.toml"
             )
+        if self.circuit:
+            self._check_circuit()
         if self.device_file is not None and (self.add or self.without):
             raise SpecError("a device from a file is fitted as it is: no add, no without")
+
+    def _check_circuit(self) -> None:
+        """A circuit has an impedance only, and is what it is.
+
+        **Raises:** `SpecError` if it cannot be read, or is asked for more.
+        """
+        given = [name for name in ("add", "without") if getattr(self, name)]
+        if given or self.device != SETTINGS["device"].default:
+            raise SpecError(
+                f"circuit: it is the whole model; leave out {given[0] if given else 'device'}, and "
+                "write what is wanted into the circuit"
+            )
+        if self.one_device:
+            raise SpecError(
+                "circuit: an impedance circuit describes one spectrum at its bias; it has no "
+                "equation in time and none for the bias, so that it fits no loops, steps, curves, "
+                "spikes, and not all spectra together. Fit a device to them"
+            )
+        # JAX waits until a circuit is named: the command line imports this file first.
+        from jaxmem.networks import circuit_of
+
+        try:
+            circuit_of(self.circuit)
+        except (ValueError, OSError) as error:
+            raise SpecError(f"circuit: {error}") from None
 
     @classmethod
     def of(cls, said: Mapping[str, Any], entries: Iterable[Entry] = ()) -> "Spec":
@@ -241,7 +274,9 @@ class Spec:
     def number_of_starts(self) -> int:
         """How many starts are drawn: what was said, else by what is fitted."""
         in_time = any(e.kind in ("trace", "spikes") for e in self.entries)
-        return self.starts or (STARTS_IN_TIME if in_time else STARTS)
+        return self.starts or (
+            STARTS_IN_TIME if in_time else STARTS_OF_CIRCUIT if self.circuit else STARTS
+        )
 
 
 SETTINGS = settings_of(Spec)

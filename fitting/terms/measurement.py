@@ -13,6 +13,7 @@ from fitting.terms.batch import AbstractBatch, LoneMeasurement
 from fitting.terms.noise_model import SHARE, Noise
 from fitting.terms.term import unwrap
 from jaxmem.devices import AbstractDevice
+from jaxmem.networks import Network
 
 NOTHING = np.zeros(0)
 
@@ -133,6 +134,11 @@ class AbstractMeasurement(eqx.Module):
 
         **Raises:** `ValueError`.
         """
+        if isinstance(model, Network):
+            raise ValueError(
+                f"{self.name}: the circuit {model.text} answers in frequency only, with an "
+                "impedance; fit a device to what was measured in time or as a curve"
+            )
         if not isinstance(model, AbstractDevice):
             raise ValueError(
                 f"{self.name}: the model is a {type(model).__name__}, not a device; "

@@ -10,8 +10,14 @@ from numpy.typing import NDArray
 
 from fitting.terms.measurement import AbstractMeasurement, Sizes, dataset
 from fitting.terms.noise_model import Noise, check_columns, proportional, sigma_and_noise
-from fitting.terms.spectrum_batch import SpectrumBatch, bias_of, bias_voltage, fields_of
-from jaxmem.devices import AbstractDevice
+from fitting.terms.spectrum_batch import (
+    HasImpedance,
+    SpectrumBatch,
+    bias_of,
+    bias_voltage,
+    fields_of,
+)
+from jaxmem.networks import Network
 
 # Frequencies of a spectrum's model are padded to a multiple of this number.
 IMPEDANCE_BUCKET = 64
@@ -119,6 +125,8 @@ class Spectrum(AbstractMeasurement):
 
     def check(self, model: Any) -> None:
         """See `AbstractMeasurement.check`; a device that needs a bias is not compared without."""
+        if isinstance(model, Network):
+            return
         super().check(model)
         kind, value = self.bias
         bias_voltage(model, kind and "u", value)
@@ -149,7 +157,7 @@ class Spectrum(AbstractMeasurement):
             where, self, (self.freq[keep], self.Z[keep], sigma), is_leaf=lambda x: x is None
         )
 
-    def impedance(self, model: AbstractDevice) -> NDArray[np.complex128]:
+    def impedance(self, model: HasImpedance) -> NDArray[np.complex128]:
         """The model's Z at the frequencies and the bias of this spectrum [ohm], shape `(n,)`."""
         # Spectra of like length share a program, which is compiled for a whole number of them.
         n = self.omega.size
@@ -157,12 +165,12 @@ class Spectrum(AbstractMeasurement):
         kind, value = self.bias
         return np.asarray(_impedance(model, kind, np.asarray(value, dtype=float), padded))[:n]
 
-    def signal(self, model: AbstractDevice) -> Float[np.ndarray, "m"]:
+    def signal(self, model: HasImpedance) -> Float[np.ndarray, "m"]:
         """Re Z, then Im Z of the model [ohm]."""
         Z = self.impedance(model)
         return np.concatenate([Z.real, Z.imag])
 
-    def residual(self, model: AbstractDevice) -> Float[Array, "m"]:
+    def residual(self, model: HasImpedance) -> Float[Array, "m"]:
         """(Z_model - Z)/sigma, the real parts and then the imaginary parts; shape `(2n,)`.
 
         Without a sigma the weight is the modulus of the measured Z.
@@ -197,5 +205,5 @@ class Spectrum(AbstractMeasurement):
 
 
 @eqx.filter_jit
-def _impedance(model: AbstractDevice, kind: str | None, value: Any, omega: Any) -> Any:
+def _impedance(model: HasImpedance, kind: str | None, value: Any, omega: Any) -> Any:
     return model.impedance(1j * omega, bias_voltage(model, kind, value))

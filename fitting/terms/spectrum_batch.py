@@ -11,8 +11,11 @@ from jaxtyping import Array, Float
 
 from fitting.terms.batch import AbstractBatch
 from jaxmem.devices import AbstractDevice
+from jaxmem.networks import Network
 from jaxmem.responses.steady import operating_point
 
+# What a spectrum can be compared with.
+HasImpedance = AbstractDevice | Network
 # Spectra are padded to a multiple of this many points, so that near lengths share a program.
 BUCKET = 16
 
@@ -64,12 +67,12 @@ class SpectrumBatch(AbstractBatch):
     # An admittance costs microseconds.
     integrates = False
 
-    def residual(self, model: AbstractDevice) -> Float[Array, "m"]:
+    def residual(self, model: HasImpedance) -> Float[Array, "m"]:
         """All residuals, spectrum by spectrum, (real parts, imaginary parts) in each."""
         return jnp.stack(self.parts(model), axis=1).ravel()
 
     def parts(
-        self, model: AbstractDevice, far: Any = None
+        self, model: HasImpedance, far: Any = None
     ) -> tuple[Float[Array, "k n"], Float[Array, "k n"]]:
         """The residuals of the real parts and of the imaginary parts.
 
@@ -105,11 +108,8 @@ class SpectrumBatch(AbstractBatch):
 
     def _impedance(self, model):
         def one(omega, value):
-            u = bias_voltage(model, self.kind, value)
             # In real arithmetic: XLA's complex one is slow on CPU.
-            re, im = model.admittance_at(omega, u)
-            size = 1 / (re * re + im * im)
-            return model.R_s + re * size, model.L_s * omega - im * size
+            return model.impedance_at(omega, bias_voltage(model, self.kind, value))
 
         if self.omega.shape[0] == 1:
             re, im = one(self.omega[0], self.value[0])
@@ -130,7 +130,7 @@ def bias_of(fields: dict[str, Any]) -> tuple[str | None, float]:
     return None, 0.0
 
 
-def bias_voltage(model: AbstractDevice, kind: str | None, value: Any) -> Any:
+def bias_voltage(model: HasImpedance, kind: str | None, value: Any) -> Any:
     """The voltage over the memristor [V] at a bias of the given kind.
 
     **Raises:** `ValueError` if there is no bias and the device has a branch that needs one.

@@ -108,6 +108,14 @@ class AbstractDevice(eqx.Module):
         """Z(s) = R_s + L_s s + 1/Y(s) at the terminals [ohm]."""
         return self.R_s + self.L_s * s + 1 / self.admittance(s, u)
 
+    def impedance_at(
+        self, omega: Float[Array, "..."], u: Scalar
+    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+        """Re Z and Im Z at the terminals [ohm] at s = j omega, in real arithmetic."""
+        re, im = self.admittance_at(omega, u)
+        size = 1 / (re * re + im * im)
+        return self.R_s + re * size, self.L_s * omega - im * size
+
     def chart(self, x: States) -> States:
         """States to the integrator's coordinates (see `AbstractBranch.chart`)."""
         parts = [b.chart(part) for b, part in self.split(x) if b.size]

@@ -100,6 +100,12 @@ def device_from_toml(text: str, *, source: str = "device") -> AbstractDevice:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise DeviceFileError(f"{source}: this is not TOML: {error}") from None
+    if "circuit" in table:
+        raise DeviceFileError(
+            f"{source}: this is an impedance circuit, {table['circuit']}. It has an impedance and "
+            "no equation in time, so that it cannot be simulated, asked for spikes or exported; "
+            "fit it (`jaxmem fit FILES --circuit`), or write a device (`jaxmem device si`)"
+        )
     if "kind" not in table:
         raise DeviceFileError(
             f'{source}: no kind; begin with kind = "Memristor3D" '

@@ -20,6 +20,7 @@ from .figure import Curve as Curve
 from .figure import Figure as Figure
 from .figure import Inset as Inset
 from .figure import Map as Map
+from .figure import NetworkDiagram as NetworkDiagram
 from .figure import Note as Note
 from .figure import Panel as Panel
 from .figure import PlotAxis as PlotAxis

@@ -17,6 +17,7 @@ from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatt
 from jaxmem import plots
 from jaxmem.output.numbers import SYMBOLS, takes_prefix
 from jaxmem.plots.circuit_diagram import draw_circuit
+from jaxmem.plots.network_diagram import draw_network
 
 SYMBOL: dict[str, Any] = dict(linestyle="none", marker="o")
 ROLES: dict[str, dict[str, Any]] = {
@@ -74,7 +75,7 @@ def draw_panel(ax: Axes, panel: plots.Panel) -> None:
         _put(mark, ax, _colour(panel.colour if mark.colour is None else mark.colour))
     small = ax.bbox.width < 2 * ax.figure.dpi
     ax.set_title(panel.title, fontsize="x-small" if small else "medium", loc="left")
-    if any(isinstance(mark, plots.CircuitDiagram) for mark in panel.marks):
+    if any(isinstance(m, plots.CircuitDiagram | plots.NetworkDiagram) for m in panel.marks):
         return
     if panel.equal:
         ax.set_aspect("equal", adjustable="datalim")
@@ -210,6 +211,11 @@ def _(mark: plots.Inset, ax, colour):
 @_put.register
 def _(mark: plots.CircuitDiagram, ax, colour):
     draw_circuit(ax, mark.values)
+
+
+@_put.register
+def _(mark: plots.NetworkDiagram, ax, colour):
+    draw_network(ax, mark.layout, mark.labels)
 
 
 def save(

@@ -123,6 +123,18 @@ class CircuitDiagram(AbstractMark):
 
 
 @dataclass(frozen=True)
+class NetworkDiagram(AbstractMark):
+    """An impedance circuit of elements in series and in parallel.
+
+    - `layout`: as in `Network.layout`.
+    - `labels`: of the elements, by name.
+    """
+
+    layout: Any
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Inset(AbstractMark):
     """A small panel within the panel: left, bottom, width and height as shares of it."""
 

@@ -9,8 +9,8 @@ from jaxtyping import Bool, Complex, Float
 
 from fitting.estimate.result import Fit
 from fitting.terms.spectrum import Spectrum
+from fitting.terms.spectrum_batch import HasImpedance
 from jaxmem import plots
-from jaxmem.devices import AbstractDevice
 
 # From this many spectra on they are coloured by their place in the series, without a legend.
 MANY = 7
@@ -18,7 +18,7 @@ MANY = 7
 
 def impedance_figure(
     spectra: Sequence[Spectrum],
-    model: AbstractDevice,
+    model: HasImpedance,
     *,
     used: Sequence[np.ndarray] | None = None,
     floor: float | None = None,
@@ -177,7 +177,7 @@ def _frame(points, line, room: float) -> tuple[float | None, float | None]:
     )
 
 
-def _dense(s: Spectrum, model: AbstractDevice) -> Spectrum:
+def _dense(s: Spectrum, model: HasImpedance) -> Spectrum:
     """Frequencies for a smooth line, closer where Z moves faster, as at a resonance."""
     at = lambda freq: replace(s, freq=freq, Z=np.ones(freq.size, complex), sigma=None)
     first = at(np.geomspace(s.freq.min(), s.freq.max(), 2000))
