@@ -99,6 +99,9 @@ def rest_at(device: AbstractDevice, value: Scalar, voltage: bool | Array) -> Ope
 def operating_points(device: AbstractDevice, *, I=None, V=None) -> tuple[Array, Array]:
     """All equilibria of a device at a current or an applied voltage.
 
+    They are searched most densely where the branches are steep (their `window`). Of a branch that
+    does not say so, and is steep far from 0 V, a pair may be overlooked.
+
     **Arguments:**
 
     - `device`: any device.
