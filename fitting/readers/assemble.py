@@ -4,6 +4,7 @@ import numpy as np
 
 from fitting.readers.grouping import LEAST_FREQUENCIES, Group, groups
 from fitting.readers.source import NotASpectrum, Source
+from fitting.readers.tables.headerless import require_spectrum
 from fitting.readers.tables.headings import Column, columns, roles
 from fitting.readers.tables.table import Table, short_row
 from fitting.terms.spectrum import Spectrum
@@ -21,8 +22,11 @@ def spectra_of(source: Source, table: Table, *, instrument: bool = False) -> lis
     instrument recorded (`instrument=True`) the dc columns are measured values, so they do not
     tell spectra apart; a sweep that starts again does.
 
-    **Raises:** `ReadError` for a cell, a row or a spectrum that cannot be used.
+    **Raises:** `ReadError` for a cell, a row or a spectrum that cannot be used, and for names that
+    include no frequency and impedance.
     """
+    if table.named:
+        require_spectrum(source, table.names, None)
     by_role = roles(columns(table.names)) if table.named else _by_order(table)
     refuse_duplicates(source, by_role)
     if instrument:

@@ -8,7 +8,7 @@ import numpy as np
 
 from fitting.readers.assemble import spectra_of
 from fitting.readers.instruments.biologic import MPR_MARK, MPT_MARKS, read_mpr, read_mpt
-from fitting.readers.instruments.gamry import MARK, read_dta
+from fitting.readers.instruments.gamry import DTA_MARK, read_dta
 from fitting.readers.instruments.npz import read_npz
 from fitting.readers.instruments.versastudio import is_versastudio, read_par
 from fitting.readers.source import Source
@@ -74,7 +74,7 @@ def _spectra(source: Source, data: bytes) -> list[Spectrum]:
     text = decode(source, data)
     if text.lstrip().startswith(MPT_MARKS):
         return read_mpt(source, text)
-    if text.lstrip().startswith(MARK):
+    if text.lstrip().startswith(DTA_MARK):
         return read_dta(source, text)
     if is_versastudio(text):
         return read_par(source, text)

@@ -126,9 +126,9 @@ def elements_at(s: Spectrum, model: HasImpedance) -> dict[str, float] | None:
 def write_tables(folder: Path, shown: Sequence[tuple[Checked, np.ndarray]]) -> None:
     """Data and fit as CSV, in SI units, with whether a point was fitted.
 
-    Spectra in `data.csv`: freq_Hz, Re and Im of both [ohm]. All else in `samples.csv`: t_s (empty
-    where there is no time), what was applied and what was observed, the fit, and which quantity
-    was observed (I, V or u).
+    Spectra in `data.csv`: freq_Hz, Re and Im of both [ohm]. All else in `samples.csv`: t_s (an
+    abscissa in s; empty where there is no time), what was applied (any other abscissa) and what
+    was observed, the fit, and which quantity was observed (I, V or u).
     """
     spectra, samples = [], []
     for c, signal in shown:
@@ -141,8 +141,10 @@ def write_tables(folder: Path, shown: Sequence[tuple[Checked, np.ndarray]]) -> N
             number = len({row[-2] for row in spectra})
             spectra += [[*row, number, name] for row in zip(*columns.values(), strict=True)]
             continue
-        t = columns.get("t", [""] * len(columns["used"]))
-        applied = columns.get("applied") or next(iter(columns.values()))
+        none, over = [""] * len(columns["used"]), next(iter(table))
+        in_time = table[over].attrs["units"] == "s"
+        t = columns[over] if in_time else none
+        applied = columns.get("applied") or (none if in_time else columns[over])
         rest = zip(t, applied, columns["observed"], columns["fit"], columns["used"], strict=True)
         samples += [[*row, c.whole.quantity, name] for row in rest]
     of_spectra = ["freq_Hz", "Re_Z_ohm", "Im_Z_ohm", "Re_fit_ohm", "Im_fit_ohm", "used", "spectrum"]

@@ -20,13 +20,14 @@ class AbstractBranch(eqx.Module):
 
     A branch with memory has `states`, physical quantities x (a current, an occupation), and says
     three things: the `current` i(u, x) [A] at the voltage u [V], the `rates` dx/dt [1/s times
-    the state's unit] and the equilibrium `rest` x*(u). That is all that a branch of your own
-    needs: current-voltage curves, impedance, transients, stability, fits follow from it by
-    automatic differentiation.
+    the state's unit] and the equilibrium `rest` x*(u). Current-voltage curves, impedance,
+    transients, stability, fits follow from it by automatic differentiation. A branch that is not
+    linear also says by `window` where it is steep: equilibria and Hopf points are looked for
+    there, and without one some may be overlooked.
 
     For the time integrator, and for it alone, a branch may declare a *chart* z = chart(x) in
     which its states are of order one and its rates stay smooth and finite; the default is the
-    identity. `window` may name the voltages where the branch is steep.
+    identity.
     """
 
     states: ClassVar[tuple[str, ...]] = ()

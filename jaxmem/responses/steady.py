@@ -63,8 +63,8 @@ def operating_point(device: AbstractDevice, *, u=None, I=None, V=None) -> Operat
     - `device`: any device.
     - `u`, `I`, `V`: the bias, a number; exactly one of them.
 
-    **Raises:** `ValueError` if not exactly one bias is given, or if a given I or V has no
-    equilibrium or several (a branch with negative differential resistance): then
+    **Raises:** `ValueError` if not exactly one bias is given, or if a given I or V is not finite,
+    or has no equilibrium or several (a branch with negative differential resistance): then
     `operating_points` lists them, and `u=` chooses one. Under `jit` or `vmap` the result is
     NaN instead and `count` tells why.
     """
@@ -75,6 +75,8 @@ def operating_point(device: AbstractDevice, *, u=None, I=None, V=None) -> Operat
     roots, count = _points(device, I, V)
     if is_concrete(roots, count) and int(count) != 1:
         name, value = ("I", I) if V is None else ("V", V)
+        if not np.isfinite(np.asarray(value)):
+            raise ValueError(f"operating_point: {name} must be a finite number, got {value}")
         found = ", ".join(f"{float(r):.6g}" for r in roots if jnp.isfinite(r))
         raise ValueError(
             f"operating_point: {int(count)} equilibria at {name} = {float(np.asarray(value)):.6g}"
@@ -96,6 +98,9 @@ def rest_at(device: AbstractDevice, value: Scalar, voltage: bool | Array) -> Ope
 
 def operating_points(device: AbstractDevice, *, I=None, V=None) -> tuple[Array, Array]:
     """All equilibria of a device at a current or an applied voltage.
+
+    They are searched most densely where the branches are steep (their `window`). Of a branch that
+    does not say so, and is steep far from 0 V, a pair may be overlooked.
 
     **Arguments:**
 

@@ -95,8 +95,9 @@ def solve(
     **Returns:** a `Transient`. Constant-phase elements act as ladders and the lead inductance
     is left out: `notes` says so.
 
-    **Raises:** `ValueError` on times that do not ascend; `RuntimeError` if the integration
-    fails. Under `jit` or `vmap` failures are NaN, and `result` says why.
+    **Raises:** `ValueError` on times that do not ascend, or without `start` where the drive begins
+    at no equilibrium or at one of several; `RuntimeError` if the integration fails. Under `jit`
+    or `vmap` failures are NaN, and `result` says why.
     """
     if not isinstance(circuit, Circuit):
         raise ValueError(f"solve: wants a Circuit first, got {type(circuit).__name__}")
@@ -186,7 +187,13 @@ def _rest(circuit):
     begin, count = _at_rest(circuit.device, before, circuit.is_voltage)
     if is_concrete(count) and np.any(np.asarray(count) != 1):
         name = LETTER[circuit.drive.kind]
-        operating_point(circuit.device, **{name: before})  # says that there is none, or several
+        try:
+            operating_point(circuit.device, **{name: before})  # says that there is none, or several
+        except ValueError as error:
+            raise ValueError(
+                "solve: before the drive's first edge there is no one equilibrium to start from "
+                f"({error}); give start=(u, x), or start=operating_point(device, u=...)"
+            ) from None
     return begin
 
 

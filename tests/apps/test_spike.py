@@ -217,7 +217,7 @@ def test_wrong_files_are_refused(tmp_path):
     (tmp_path / "list.json").write_text("[1]")
     (tmp_path / "broken.json").write_text("{")
     for file, options, words in (
-        (linear, (), "--together"), (ladder, (), "at most 20"),
+        (linear, (), "--together"), (linear, (), "needs a `window`"), (ladder, (), "at most 20"),
         (tmp_path / "list.json", (), "holds no fitted device"),
         (tmp_path / "broken.json", (), "no JSON"), (tmp_path / "none.json", (), "no such file"),
         (device, ("--map", "R_b"), "two parameters"), (device, ("--map", "R_b,R_b"), "twice"),

@@ -1,5 +1,7 @@
 """Files that are no spectra are refused in one sentence, and nothing escapes as another error."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,6 +22,9 @@ from readers.spectrum_files import (
 )
 
 from fitting.readers import ReadError, read_spectra
+from fitting.readers.assemble import spectra_of
+from fitting.readers.source import NotASpectrum, Source
+from fitting.readers.tables.table import Table
 
 REFUSED = {
     "empty.csv": ("", r"the file is empty"),
@@ -82,6 +87,19 @@ def test_bad_files_are_refused_in_one_sentence(put, name):
         read_spectra(path)
     said = str(caught.value)
     assert said.startswith(str(path)) and "\n" not in said and not said.endswith(".")
+
+
+def test_a_table_of_anything_else_is_refused_by_its_names():
+    """Whoever writes a reader need not look whether the columns of a spectrum are there."""
+    for names, kind, words in (
+        (["Foo", "Bar"], ReadError, "no column for frequency"),
+        (["Freq (Hz)", "Zreal (Ohm)"], ReadError, "no column for Im Z"),
+        (["t (s)", "V (V)", "I (A)"], NotASpectrum, "current-voltage trace"),
+    ):
+        table = Table(names)
+        table.add(["1"] * len(names), 3)
+        with pytest.raises(kind, match=rf"a\.px: .*{words}"):
+            spectra_of(Source(Path("a.px")), table, instrument=True)
 
 
 def test_a_path_that_is_no_file_is_refused(tmp_path):

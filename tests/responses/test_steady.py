@@ -73,6 +73,8 @@ def test_all_equilibria_of_a_device_with_negative_resistance():
     np.testing.assert_allclose(u[:3], expected, atol=1e-14)
     with pytest.raises(ValueError, match="3 equilibria"):
         jm.operating_point(device, I=0.0)
+    with pytest.raises(ValueError, match="I must be a finite number, got nan"):
+        jm.operating_point(device, I=np.nan)
 
 
 @pytest.mark.quick

@@ -9,6 +9,7 @@ import xarray as xr
 
 import jaxmem as jm
 from fitting import AbstractMeasurement, Free, Noise, Space, Spectrum, bootstrap, fit
+from fitting.report.export import write_tables
 from fitting.report.page import write_fit
 from fitting.terms.checked import Checked
 from fitting.terms.linear_kk import kramers_kronig
@@ -90,3 +91,29 @@ def test_it_is_reported(fitted, tmp_path):
         assert data["charge_curve_1_fit"].attrs["units"] == "C"
     page = (tmp_path / "report.html").read_text()
     assert "charge" in page and (tmp_path / "traces.png").is_file()
+
+
+class Decay(AbstractMeasurement):
+    """The voltage that is left at times after the terminals were opened at 1 V."""
+
+    t: np.ndarray
+    observed: np.ndarray
+    noise: Noise | None = None
+    label: str = "decay"
+    unit: str = "V"
+
+    def signal(self, model):
+        return jnp.exp(-jnp.asarray(self.t) / (model.C_m * model.branches["leak"].R_b))
+
+    @property
+    def abscissa(self):
+        return "time", "s", self.t
+
+
+def test_times_are_times_by_whatever_name(tmp_path):
+    decay = Decay(np.array([0.0, 1e-4]), np.array([1.0, 0.6]))
+    signal = np.asarray(decay.signal(device(**TRUTH)))
+    write_tables(tmp_path, [(Checked(decay, decay.fitted, decay), signal)])
+    _, first, second = (tmp_path / "samples.csv").read_text().splitlines()
+    assert first.split(",") == ["0.0", "", "1.0", "1.0", "1", "decay", "decay"]
+    assert second.split(",")[:3] == ["0.0001", "", "0.6"]

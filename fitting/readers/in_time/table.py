@@ -4,7 +4,7 @@ from math import isfinite
 
 from fitting.readers.in_time.meanings import EXPECTED, is_trace, trace_columns, unknown_columns
 from fitting.readers.instruments.biologic import MPT_MARKS, mpt_table
-from fitting.readers.instruments.gamry import MARK, dta_table
+from fitting.readers.instruments.gamry import DTA_MARK, dta_table
 from fitting.readers.instruments.versastudio import is_versastudio, par_tables
 from fitting.readers.source import NotARecording, ReadError, Source
 from fitting.readers.tables.delimited import find_header, table_below
@@ -26,7 +26,7 @@ def trace_tables(source: Source, text: str) -> list[Table]:
     lines = lines_of(text)
     if text.lstrip().startswith(MPT_MARKS):
         tables = [mpt_table(source, text, require_trace)]
-    elif text.lstrip().startswith(MARK):
+    elif text.lstrip().startswith(DTA_MARK):
         tables = [_gamry(source, lines)]
     elif is_versastudio(text):
         tables = _versastudio(source, lines)

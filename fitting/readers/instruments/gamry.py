@@ -12,7 +12,7 @@ from fitting.readers.tables.text import lines_of, number
 from fitting.readers.tables.units import unit
 from fitting.terms.spectrum import Spectrum
 
-MARK = "EXPLAIN"
+DTA_MARK = "EXPLAIN"
 
 
 def read_dta(source: Source, text: str) -> list[Spectrum]:

@@ -67,8 +67,8 @@ def write_report(
       smallest change moves most.
     - `progress`: hears of what is answered and drawn.
 
-    **Raises:** `ValueError` for a file that is neither, for a device whose branches are linear at
-    all voltages (a fit of elements), with more than 20 states besides u (as ladders of
+    **Raises:** `ValueError` for a file that is neither, for a device none of whose branches says
+    where it is steep (a fit of linear elements), with more than 20 states besides u (as ladders of
     constant-phase elements have that are wide and accurate), and for axes that it has not.
     """
     check_folder(out, force=force)
@@ -76,8 +76,9 @@ def write_report(
     device, fit = read(file)
     if not device.windows():
         raise ValueError(
-            f"{file}: this device is linear (no branch has a threshold), so it says nothing of "
-            "other biases; fit spectra at several biases with --together, or give a Memristor3D"
+            f"{file}: no branch of this device says at which voltages it is steep. Linear elements "
+            "say nothing of other biases: fit spectra at several biases with --together, or give a "
+            "Memristor3D. A branch of your own that is not linear needs a `window`"
         )
     states = device.in_time().size
     if states > STATES:
