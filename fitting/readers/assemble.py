@@ -6,6 +6,7 @@ from fitting.readers.grouping import LEAST_FREQUENCIES, Group, groups
 from fitting.readers.source import NotASpectrum, Source
 from fitting.readers.tables.headerless import require_spectrum
 from fitting.readers.tables.headings import Column, columns, roles
+from fitting.readers.tables.impedance import impedances
 from fitting.readers.tables.table import Table, short_row
 from fitting.terms.spectrum import Spectrum
 
@@ -28,7 +29,8 @@ def spectra_of(source: Source, table: Table, *, instrument: bool = False) -> lis
     if table.named:
         require_spectrum(source, table.names, None)
     by_role = roles(columns(table.names)) if table.named else _by_order(table)
-    refuse_duplicates(source, by_role)
+    if len(by_role["freq"]) > 1:
+        refuse_duplicates(source, {"freq": by_role["freq"]})
     if instrument:
         _refuse_short_rows(source, table, by_role)
     table = _without_dc_rows(source, table, by_role, instrument)
@@ -47,11 +49,12 @@ def spectra_of(source: Source, table: Table, *, instrument: bool = False) -> lis
             "the first of three columns without names is taken as frequency, but is evenly spaced "
             "as times are; add a first line with names, freq_Hz, Re_Z_ohm, Im_Z_ohm"
         )
-    Z, known_sign = _impedance(source, table, by_role)
+    Z, known_sign = impedances(source, table, by_role)
     _check_sign(source, Z, known_sign or instrument)
     for column in (c for found in by_role.values() for c in found if c.remark):
         source.note(f"column {column.name}: {column.remark}")
 
+    _leave_out_densities(source, by_role)
     optional = {
         role: table.optional(source, by_role[role][0])
         for role in ("u", "V", "I", "time", "temperature", "sigma")
@@ -62,7 +65,7 @@ def spectra_of(source: Source, table: Table, *, instrument: bool = False) -> lis
         # where all are zero the bias beside them was not measured either.
         if not table.optional(source, by_role["ampl"][0]).any():
             del optional["V"]
-    found = groups(source, table, freq, optional, by_role, instrument)
+    found = groups(source, table, freq, Z, optional, by_role, instrument)
     return _spectra(source, table, freq, Z, optional, found, instrument)
 
 
@@ -85,7 +88,11 @@ def refuse_duplicates(source: Source, by_role: dict[str, list[Column]]) -> None:
 
 def _refuse_short_rows(source: Source, table: Table, by_role) -> None:
     """Raise if a row breaks off: an instrument leaves no cell empty, as a spreadsheet may."""
-    least = 1 + max(column.index for found in by_role.values() for column in found)
+    # A column that most rows lack has a number once: it is ragged, and the rows are whole.
+    lengths = [len(row) for row in table.rows]
+    usual = float(np.median(lengths)) if lengths else 0.0
+    used = [c.index for found in by_role.values() for c in found]
+    least = 1 + max(index for index in used if index < usual or index == min(used))
     for row, line in zip(table.rows, table.lines, strict=True):
         if len(row) < least:
             raise short_row(source, table, row, line)
@@ -119,26 +126,14 @@ def _without_dc_rows(source, table: Table, by_role, instrument: bool) -> Table:
     return table.only(~dc)
 
 
-def _impedance(source: Source, table: Table, by_role) -> tuple[np.ndarray, bool]:
-    """Z [ohm] of each row, and whether the file says the sign of its imaginary part."""
-    if "re" in by_role and "im" in by_role:
-        im = by_role["im"][0]
-        re, imaginary = table.numbers(source, by_role["re"][0]), table.numbers(source, im)
-        # Im_Z_ohm is the name that `write_spectra_csv` gives; others often mean -Im Z.
-        return re + 1j * imaginary, im.negative or im.name == "Im_Z_ohm"
-    modulus, phase = by_role["mod"][0], by_role["phase"][0]
-    size, angle = table.numbers(source, modulus), table.numbers(source, phase)
-    if (size < 0).any():
-        at = int(np.argmax(size < 0))
-        raise source.error(f"{modulus.name} is negative; it must be |Z|", table.lines[at])
-    if phase.unit is None and (abs(angle) <= np.pi).all():
-        raise source.error(
-            f"column {phase.name} may be in degrees or radians; write the unit into the header, "
-            "as in phase_deg"
+def _leave_out_densities(source: Source, by_role: dict[str, list[Column]]) -> None:
+    """Drop a dc current per area where the area is not known: the impedance does not need it."""
+    dc = by_role.get("I", [])
+    if dc and dc[0].area and source.area is None:
+        source.note(
+            f"column {dc[0].name} is per area and is left out; give --area to have the dc current"
         )
-    # A phase above pi without a unit can only be in degrees.
-    angle = np.deg2rad(angle) if phase.unit != "rad" else angle
-    return size * np.exp(1j * angle), phase.negative
+        del by_role["I"]
 
 
 def _check_sign(source: Source, Z: np.ndarray, known: bool) -> None:

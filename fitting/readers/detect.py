@@ -38,7 +38,11 @@ class Content(NamedTuple):
         return cls("trace", recordings_in(source, **reading, **more), [], source.sha256)
 
 
-def sniff(path: str | os.PathLike, trace: Mapping[str, Any] | None = None) -> Content:
+def sniff(
+    path: str | os.PathLike,
+    trace: Mapping[str, Any] | None = None,
+    area: float | None = None,
+) -> Content:
     """What a file holds: spectra if it can be read as such, else recordings in time.
 
     **Arguments:**
@@ -46,10 +50,11 @@ def sniff(path: str | os.PathLike, trace: Mapping[str, Any] | None = None) -> Co
     - `path`: the file, which is opened once.
     - `trace`: options of a file that holds recordings, by the keys of `[[trace]]`. If any is given,
       a file that is no spectrum for whatever reason is tried as a recording too.
+    - `area`: of the electrode [m^2], for columns in ohm cm2 or mA/cm2.
 
     **Raises:** `ReadError` with the reason of the reader that the file was meant for.
     """
-    source = Source.open(path)
+    source = Source.open(path, area)
     try:
         return Content.of_spectra(source)
     except ReadError as error:
@@ -57,7 +62,7 @@ def sniff(path: str | os.PathLike, trace: Mapping[str, Any] | None = None) -> Co
         if not (looks_recorded or trace):
             raise
         try:
-            return Content.of_recordings(Source(source.path, source.data), trace or {})
+            return Content.of_recordings(Source(source.path, source.data, area), trace or {})
         except ReadError as other:
             # The advice to use the other reader is no help to who gave a file.
             says_more = looks_recorded and not isinstance(other, NotARecording)

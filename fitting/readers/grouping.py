@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fitting.readers.source import Source
+from fitting.readers.sweeps import apart, sweep_numbers
 from fitting.readers.tables.headings import Column
 from fitting.readers.tables.table import Table
 
@@ -26,6 +27,7 @@ def groups(
     source: Source,
     table: Table,
     freq: np.ndarray,
+    Z: np.ndarray,
     optional: dict[str, np.ndarray],
     by_role: dict[str, list[Column]],
     instrument: bool,
@@ -35,7 +37,7 @@ def groups(
     Spectra are told apart by headers or dc segments between them; by a column `label`,
     `spectrum`, `cycle` or the like, unless it counts points; and by a bias, time or temperature
     that was set (see `_was_set`). In an instrument's recording a sweep that starts again is
-    another spectrum.
+    another spectrum; elsewhere it is one where it differs beyond the noise (see `apart`).
     """
     keys: list[list] = [list(table.blocks)]
     names: list[tuple[Column, list[str]]] = []
@@ -47,7 +49,7 @@ def groups(
             keys.append(cells)
             names.append((column, cells))
     if instrument:
-        keys.append(list(_sweeps(freq)))
+        keys.append(list(sweep_numbers(freq)))
     else:
         for role in ("u", "V", "I", "time", "temperature"):
             values = optional.get(role)
@@ -56,10 +58,16 @@ def groups(
     rows: dict[tuple, list[int]] = {}
     for k, key in enumerate(zip(*keys, strict=True)):
         rows.setdefault(key, []).append(k)
-    found = [_named(np.array(some), names) for some in rows.values()]
+    pieces = [np.array(some) for some in rows.values()]
+    stacked = False
+    if not instrument:
+        split = [[p[k] for k in apart(source, freq[p], Z[p], table.lines[p[0]])] for p in pieces]
+        stacked = any(len(some) > 1 for some in split)
+        pieces = [p for some in split for p in some]
+    found = [_named(piece, names) for piece in pieces]
     # Without a name, several spectra of one recording are numbered.
     apart_by_piece = len(set(keys[0])) > 1 or (instrument and len(set(keys[-1])) > 1)
-    if apart_by_piece and len({g.label for g in found}) < len(found):
+    if (apart_by_piece or stacked) and len({g.label for g in found}) < len(found):
         for k, group in enumerate(found):
             stem = group.label or source.path.stem
             group.label, group.keep_label = f"{stem}, sweep {k + 1}", True
@@ -104,14 +112,3 @@ def _was_set(values: np.ndarray, freq: np.ndarray) -> bool:
         return False
     bands = [freq[values == value] for value in whole]
     return bool(max(b.min() for b in bands) < min(b.max() for b in bands))
-
-
-def _sweeps(freq: np.ndarray) -> np.ndarray:
-    """The number of the sweep of each row: it grows where the frequency jumps far back."""
-    step = np.diff(np.log(freq))
-    moved = step[step != 0]
-    if len(moved) == 0:
-        return np.zeros(len(freq), int)
-    direction = np.sign(np.median(moved))
-    back = (step * direction < 0) & (abs(step) > 0.5 * np.log(freq.max() / freq.min()))
-    return np.concatenate([[0], np.cumsum(back)])

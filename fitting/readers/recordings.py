@@ -2,19 +2,21 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
 from fitting.readers.grouping import without_zeros
 from fitting.readers.in_time.compliance import at_compliance, beyond
-from fitting.readers.in_time.meanings import chosen, given_units
+from fitting.readers.in_time.meanings import candidates, given_units, is_commanded
 from fitting.readers.in_time.recording import Recording
 from fitting.readers.in_time.rows import rows_of_recordings
+from fitting.readers.in_time.still_voltage import voltage_that_moves
 from fitting.readers.in_time.table import require_trace, trace_tables
 from fitting.readers.in_time.timing import by_frequency, by_rate, continued
 from fitting.readers.instruments.biologic import MPR_MARK, mpr_table
 from fitting.readers.source import Source
-from fitting.readers.tables.headings import Column
 from fitting.readers.tables.table import Table
 from fitting.readers.tables.text import decode
 from fitting.readers.tables.units import Unit
@@ -23,8 +25,6 @@ from fitting.readers.tables.units import Unit
 LEAST_SAMPLES, LARGEST_LOSS = 8, 0.2
 # Above these a unit was probably forgotten.
 LARGE = {"I": 1.0, "V": 100.0}
-# Instruments write numbers near 1e38 for an overflow.
-OVERFLOW = 9e36
 
 
 def read_recordings(
@@ -34,6 +34,7 @@ def read_recordings(
     rate: float | None = None,
     freq: float | None = None,
     compliance: float | None = None,
+    area: float | None = None,
     fewest: int = LEAST_SAMPLES,
 ) -> list[Recording]:
     """The voltages and currents against time in a file: loops, steps, trains of pulses.
@@ -60,6 +61,7 @@ def read_recordings(
     - `freq`: frequency [Hz] of a file without times: its points, or those of each cycle of a
       column `cycle`, are one whole period.
     - `compliance`: largest current [A] that the instrument gave, if it is known.
+    - `area`: of the electrode [m^2], for a current in mA/cm2; refused without it.
     - `fewest`: samples that a recording has at least; fewer are taken for something else.
 
     **Returns:** the recordings, in the order of the file; what was assumed is in their `notes`.
@@ -69,7 +71,8 @@ def read_recordings(
     that cannot be used.
     """
     return recordings_in(
-        Source.open(path), units=units, rate=rate, freq=freq, compliance=compliance, fewest=fewest
+        *(Source.open(path, area),),
+        **{"units": units, "rate": rate, "freq": freq, "compliance": compliance, "fewest": fewest},
     )
 
 
@@ -109,7 +112,7 @@ def recordings_in(
 
 def _labelled(recording: Recording, label: str) -> Recording:
     r = recording
-    return Recording(r.t, r.V, r.I, r.used, r.label or label, r.source, r.notes)
+    return replace(r, label=r.label or label)
 
 
 def _tables(source: Source, data: bytes) -> list[Table]:
@@ -125,8 +128,9 @@ def _tables(source: Source, data: bytes) -> list[Table]:
 def _recordings(
     source, table: Table, given: dict[str, Unit], rate, freq, compliance, fewest
 ) -> list[Recording]:
-    notes: list[str] = []
-    by_role = chosen(source, table, given, notes)
+    notes = list(table.notes)
+    found = candidates(source, table, given, notes)
+    by_role = {role: some[0] for role, some in found.items()}
     if "t" not in by_role and rate is None and freq is None:
         raise source.error(
             "no column of times in numbers; name it t_s, or give the scan rate (rate=, V/s) or the "
@@ -138,20 +142,23 @@ def _recordings(
     if not table.named:
         order = ", ".join(table.names)
         notes.append(f"the columns have no names and are taken as {order}")
-        if "t" in by_role and _log_spaced(_values(source, table, by_role["t"])):
+        if "t" in by_role and _log_spaced(table.optional(source, by_role["t"])):
             notes.append("the times are spaced as frequencies of a spectrum are; check the columns")
     values = {
-        role: _values(source, table, by_role[role]) for role in ("t", "V", "I") if role in by_role
+        role: table.optional(source, by_role[role]) for role in ("t", "V", "I") if role in by_role
     }
+    values["V"] = voltage_that_moves(source, table, found, values, notes)
+    imposed = _imposed(source, table, found, values)
     cells = {
         role: table.cells(by_role[role]) for role in ("cycle", "used", "limited") if role in by_role
     }
-    return [
+    recordings = [
         _recording(
             source, table, rows, label, values, cells, list(notes), rate, freq, compliance, fewest
         )
         for label, rows in rows_of_recordings(source, table, fewest)
     ]
+    return [replace(r, imposed=imposed) for r in recordings]
 
 
 def _log_spaced(t: np.ndarray) -> bool:
@@ -160,11 +167,18 @@ def _log_spaced(t: np.ndarray) -> bool:
     return bool(t[0] > 0 and t[-1] > 10 * t[0] and np.ptp(step) < 0.02 * np.median(step))
 
 
-def _values(source: Source, table: Table, column: Column) -> np.ndarray:
-    """A column in SI units, NaN where there is no value or an overflow."""
-    values = table.optional(source, column)
-    values[abs(values) >= OVERFLOW * column.factor] = np.nan
-    return values
+def _imposed(source, table: Table, found, values) -> Literal["voltage", "current"] | None:
+    """Which of voltage and current the instrument was asked for, if one column follows that."""
+    asked: set[str] = set()
+    for role in ("V", "I"):
+        for column in filter(is_commanded, found[role][:4]):
+            size = np.nanmax(abs(values[role]), initial=0.0)
+            error = np.nanmedian(abs(table.optional(source, column) - values[role]))
+            if size > 0 and error <= 0.05 * size:
+                asked.add(role)
+    if len(asked) != 1:
+        return None
+    return "voltage" if "V" in asked else "current"
 
 
 def _recording(source, table, rows, label, values, cells, notes, rate, freq, compliance, fewest):

@@ -1,6 +1,7 @@
 """Where a measurement comes from, and how a reader speaks about it."""
 
 import hashlib
+import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,23 +20,29 @@ class NotASpectrum(ReadError):
 
 
 class NotARecording(ReadError):
-    """A file that was to be a recording in time, and holds an impedance spectrum."""
+    """A file that was to be a recording in time, and holds a spectrum, or nothing like one."""
 
 
 @dataclass
 class Source:
-    """The file that is being read, and its content; what was assumed waits in `notes`."""
+    """The file that is being read, and its content; what was assumed waits in `notes`.
+
+    `area` is that of the electrode [m^2], which makes ohm of ohm cm2 and A of mA/cm2.
+    """
 
     path: Path
     data: bytes = b""
+    area: float | None = None
     notes: list[str] = field(default_factory=list)
     # A text has lines; a binary record has points.
     row_word: str = "line"
 
     @classmethod
-    def open(cls, path: str | os.PathLike) -> "Source":
+    def open(cls, path: str | os.PathLike, area: float | None = None) -> "Source":
         """A file with its content; `ReadError` if it cannot be opened."""
-        made = cls(Path(path))
+        if area is not None and not (area > 0 and math.isfinite(area)):
+            raise ValueError(f"area must be a positive number [m^2], got {area}")
+        made = cls(Path(path), area=area)
         try:
             made.data = made.path.read_bytes()
         except FileNotFoundError:

@@ -17,7 +17,9 @@ from fitting.readers.tables.text import decode
 from fitting.terms.spectrum import Spectrum
 
 
-def read_spectra(path: str | os.PathLike, *, bias: float | None = None) -> list[Spectrum]:
+def read_spectra(
+    path: str | os.PathLike, *, bias: float | None = None, area: float | None = None
+) -> list[Spectrum]:
     """The impedance spectra in a file, with Im Z < 0 where the device is capacitive.
 
     The format is recognised by the content. Frequencies come out in Hz, impedances in ohm: units
@@ -34,6 +36,7 @@ def read_spectra(path: str | os.PathLike, *, bias: float | None = None) -> list[
 
     - `path`: the file.
     - `bias`: applied voltage [V] of all spectra in the file, in place of what it says.
+    - `area`: of the electrode [m^2], for columns in ohm cm2 or mA/cm2; refused without it.
 
     **Returns:** the spectra, in the order of the file.
 
@@ -45,7 +48,7 @@ def read_spectra(path: str | os.PathLike, *, bias: float | None = None) -> list[
     """
     if bias is not None and not np.isfinite(bias):
         raise ValueError(f"bias must be a finite voltage [V], got {bias}")
-    source = Source.open(path)
+    source = Source.open(path, area)
     spectra = spectra_in(source)
     for note in source.notes:
         warnings.warn(note, stacklevel=2)

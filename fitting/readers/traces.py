@@ -29,6 +29,7 @@ def read_trace(
     rate: float | None = None,
     freq: float | None = None,
     compliance: float | None = None,
+    area: float | None = None,
     sigma: float | Noise | None = None,
 ) -> list[Trace]:
     """The current-voltage loops, steps and pulses in a file, as terms of a fit.
@@ -36,20 +37,23 @@ def read_trace(
     **Arguments:**
 
     - `path`: CSV or text with columns t, V, I, or an instrument's export; see `read_recordings`.
-    - `imposed`: `"current"` or `"voltage"`, what was applied. Default: the drive's, else the one
-      that is smoother where it changes or that stays where it is put (the voltage in doubt).
+    - `imposed`: `"current"` or `"voltage"`, what was applied. Default: the drive's, else
+      what the file says was asked for, else the one that is smoother where it changes or that
+      stays where it is put (the voltage in doubt).
     - `drive`: what was applied, if it is known better than it was measured; by default the samples
       joined by straight lines.
     - `start`: `"rest"`, or `"periodic"` if the loop had gone round before; the file is then one
       period, or `1/freq` is.
-    - `units`, `rate`, `freq`, `compliance`: see `read_recordings`. `sigma`: see `Trace`.
+    - `units`, `rate`, `freq`, `compliance`, `area`: see `read_recordings`. `sigma`: see `Trace`.
 
     Samples at the compliance, and those that stand on a jump, are not fitted. If what
     is imposed is the same in all samples, it was switched on from 0 at the first of them.
 
     **Raises:** `ReadError` (a `ValueError`) if the file is none of these.
     """
-    found = read_recordings(path, units=units, rate=rate, freq=freq, compliance=compliance)
+    found = read_recordings(
+        path, units=units, rate=rate, freq=freq, compliance=compliance, area=area
+    )
     period = None if freq is None else 1 / freq
     return [
         trace_of(r, imposed=imposed, drive=drive, start=start, period=period, sigma=sigma)
@@ -77,7 +81,7 @@ def trace_of(
     **Raises:** `ValueError` for another `imposed`, and as `Trace`.
     """
     r = recording
-    imposed = drive.kind if drive is not None else imposed or which_is_imposed(r)
+    imposed = drive.kind if drive is not None else imposed or r.imposed or which_is_imposed(r)
     applied, observed = (r.V, r.I) if imposed == "voltage" else (r.I, r.V)
     if drive is None:
         drive = drive_of_kind(imposed, _wave(r.t, applied, start))
@@ -111,6 +115,9 @@ def which_is_imposed(r: Recording) -> DriveKind:
     whether one of them keeps to one or two levels, then the typical second differences, relative
     to the range.
     """
+    if not r.I.any():
+        # An open circuit.
+        return "current"
     level = {name: _on_levels(x) for name, x in (("V", r.V), ("I", r.I))}
     if (level["V"] > 0.98) != (level["I"] > 0.98):
         return "voltage" if level["V"] > 0.98 else "current"

@@ -81,11 +81,30 @@ def test_a_lower_case_m_is_milli_with_a_warning(put):
         assert same(read_spectra(path)[0])
 
 
-def test_an_area_in_the_unit_is_remarked(put):
-    path = put("a.csv", "freq,Re (ohm cm2),-Im (ohm cm2)\n" + rows(FREQ, Z.real, -Z.imag))
-    with pytest.warns(UserWarning, match="times an area") as seen:
-        assert same(read_spectra(path)[0])
-    assert len(seen) == 2
+AREAS = {"ohm cm2": 1e-4, "Ω·cm²": 1e-4, "ohm m2": 1.0, "kOhm*cm^2": 0.1}
+
+
+@pytest.mark.parametrize("unit", AREAS)
+def test_an_impedance_per_area_needs_the_area(put, unit):
+    factor = 1e-5 / AREAS[unit]  # an electrode of 0.1 cm2
+    path = put(
+        "a.csv", f"freq,Re ({unit}),-Im ({unit})\n" + rows(FREQ, factor * Z.real, -factor * Z.imag)
+    )
+    with pytest.raises(ReadError, match=r"needs the area of the electrode; give --area"):
+        read_spectra(path)
+    assert same(read_spectra(path, area=1e-5)[0])
+    for wrong in (0, -1, np.inf):
+        with pytest.raises(ValueError, match="area must be a positive number"):
+            read_spectra(path, area=wrong)
+
+
+def test_a_dc_current_per_area_is_left_out_of_a_spectrum(put):
+    path = put("a.csv", "freq,Re,Im,j (mA/cm2)\n" + rows(*PLAIN, 0.5 + 0 * FREQ))
+    with pytest.warns(UserWarning, match=r"j \(mA/cm2\) is per area and is left out"):
+        (s,) = read_spectra(path)
+    assert same(s) and s.bias == (None, 0.0)
+    (s,) = read_spectra(path, area=1e-5)
+    assert s.bias == ("I", pytest.approx(0.5e-3 * 0.1))
 
 
 def test_a_phase_without_unit_is_refused_where_it_may_be_either(put):
@@ -119,6 +138,5 @@ def test_three_bare_columns_that_may_be_a_trace_are_remarked(put):
 
 def test_replicates_are_kept(put):
     freq, twice = np.repeat(FREQ, 2), np.repeat(Z, 2)
-    freq, twice = np.append(freq, FREQ), np.append(twice, 2 * Z)
     (s,) = read_spectra(put("a.csv", rows(freq, twice.real, twice.imag)))
     assert same(s, twice, freq)

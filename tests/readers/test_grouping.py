@@ -149,7 +149,7 @@ def test_npz_of_several_spectra(put):
         ({"freq": FREQ[:3], "Z": Z[:3]}, "3 distinct frequencies"),
         ({"freq": FREQ.astype(str), "Z": Z}, "real numbers"),
         ({"freq": FREQ, "Z": Z, "V": [0.1, 0.2]}, "each of the 1 spectra"),
-        ({"freq": FREQ, "Z": Z, "f": FREQ}, "mean the same"),
+        ({"freq": FREQ, "Z": Z, "frequency": FREQ}, "mean the same"),
         ({"freq": FREQ, "Z": Z.astype(object)}, "no whole .npz archive"),
         ({}, "no array for frequency; the keys are none"),
     ],

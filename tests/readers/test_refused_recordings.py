@@ -38,7 +38,7 @@ REFUSED = {
     "unknown.csv": ("a,b,c\n" + rows(T, V, I), r"line 1: no column for voltage .* 'a', 'b', 'c'"),
     "no_current.csv": ("t,V\n" + rows(T, V), r"line 1: no column for current \(I_A\)"),
     "density.csv": ("t,V,J (mA/cm2)\n" + rows(T, V, I), "a current density needs the area"),
-    "twice.csv": ("t,V,V,I\n" + rows(T, V, V, I), "'V' and 'V' mean the same"),
+    "twice.csv": ("t,V,V,I\n" + rows(T, V, V + 1, I), "'V' and 'V' mean the same"),
     "header.csv": ("t,V,I\n", "line 1: the file has a header and no data"),
     "clock.csv": ("Time,V,I\n" + rows(["10:11:12"] * N, V, I), "no column of times in numbers"),
     "long.csv": ("t,V,I\n" + rows(T, V, I) + "4,5,6,7\n", "line 42: the row has 4 cells"),

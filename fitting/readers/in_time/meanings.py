@@ -4,34 +4,46 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from fitting.readers.source import ReadError, Source, shown
+from fitting.readers.source import NotARecording, ReadError, Source, shown
 from fitting.readers.tables.headings import Column, Vocabulary, columns
-from fitting.readers.tables.table import Table
+from fitting.readers.tables.table import MISSING, Table
 from fitting.readers.tables.text import number
 from fitting.readers.tables.units import Unit, unit
 
 EXPECTED = "columns such as t_s, V_V, I_A"
 QUANTITIES = {"t": ("time", "s"), "V": ("voltage", "V"), "I": ("current", "A")}
 
-# Of several columns of one role the earliest here is taken: a measured voltage goes before the
-# one that was asked for. `reading`, `value` and `source` are what their unit says.
-_CORES = {
-    "t": "t time times times timesec elapsedtime timeelapsed elapsed relativetime reltime "
-    "correctedtime timestamp testtime totaltime runtime zeit",
-    "V": "v ewe eweece we1potential wepotential vmeas vmeasured measuredvoltage voltagemeasured "
-    "measuredpotential vf voltage potential vds vd v1 av anodev drainv vdut vdevice voltage1 "
-    "ch1v ch1voltage spannung reading value e vapp vapplied appliedvoltage voltageapplied "
-    "potentialapplied appliedpotential eapplied control vset vsource vsrc vin vbias bias "
-    "sourcevoltage voltagesource source",
-    "I": "i current we1current wecurrent im imeas imeasured measuredcurrent currentmeasured ids "
-    "id i1 ai anodei draini idut idevice iout current1 ch1i ch1current strom reading value",
+# Of several columns of one role the earliest here is taken. `reading`, `value` and `source` are
+# what their unit says. German, French, Spanish and Chinese words are those of instruments.
+_MEASURED = {
+    "t": "correctedtime time times timesec elapsedtime timeelapsed elapsed relativetime reltime "
+    "timestamp testtime totaltime runtime t zeit temps tempsecoule tiempo 时间 测试时间",
+    "V": "ewe ecell eweece we1potential wepotential vmeas vmeasured measuredvoltage "
+    "voltagemeasured measuredpotential vf voltage potential vds vd v1 av anodev drainv vdut "
+    "vdevice voltage1 v ch1v ch1voltage spannung potenzial tension potentiel voltaje potencial "
+    "电压 电位 电势 reading value e",
+    "I": "current we1current wecurrent im imeas imeasured measuredcurrent currentmeasured ids "
+    "id i1 ai anodei draini idut idevice iout current1 i ch1i ch1current strom courant corriente "
+    "intensite intensidad 电流 reading value j currentdensity stromdichte 电流密度",
 }
+# What was asked for is taken only where nothing was measured.
+_COMMANDED = {
+    "t": "",
+    "V": "vapp vapplied appliedvoltage voltageapplied potentialapplied appliedpotential eapplied "
+    "control vset setvoltage voltageset vsource vsrc vin vbias bias sourcevoltage voltagesource "
+    "sollspannung vprog vcmd source 设定电压",
+    "I": "control iapplied appliedcurrent currentapplied iset setcurrent currentset isource isrc "
+    "sourcecurrent currentsource ibias iapp sollstrom source 设定电流",
+}
+_CORES = {role: f"{_MEASURED[role]} {_COMMANDED[role]}" for role in QUANTITIES}
 _DIMENSION = {role: symbol for role, (_, symbol) in QUANTITIES.items()}
 VOCABULARY: Vocabulary = {
     **{
         role: (frozenset(cores.split()), frozenset({_DIMENSION[role]}))
         for role, cores in _CORES.items()
     },
+    # The potential of the counter electrode, which with Ewe-Ece makes Ewe.
+    "counter": (frozenset({"ece"}), frozenset({"V"})),
     "reading": (frozenset({"reading"}), frozenset()),
     "set": (frozenset({"source", "value", "sourcevalue"}), frozenset()),
     # Cycles of one recording follow each other in time; columns `apart` and `label` tell
@@ -45,7 +57,6 @@ VOCABULARY: Vocabulary = {
     "used": (frozenset({"used"}), frozenset()),
     "limited": (frozenset("sourcelimit incompliance compliancestatus".split()), frozenset()),
 }
-_MISSING = ("", "nan", "na", "n/a", "none", "-", "--", "#n/a")
 
 
 def trace_columns(names: list[str]) -> list[Column]:
@@ -82,32 +93,41 @@ def given_units(units: str | Mapping[str, str] | None) -> dict[str, Unit]:
     return found
 
 
-def chosen(
-    source: Source, table: Table, units: dict[str, Unit], notes: list[str]
-) -> dict[str, Column]:
-    """The column of each role, in the units given where there are any.
+def is_commanded(column: Column) -> bool:
+    """Whether a column says what was asked of the instrument, and not what it measured."""
+    return column.core in _COMMANDED.get(column.role, "").split()
 
-    **Raises:** `ReadError` if there is no voltage or current, or two columns of one name.
+
+def candidates(
+    source: Source, table: Table, units: dict[str, Unit], notes: list[str]
+) -> dict[str, list[Column]]:
+    """The columns of each role, the best first, in the units given where there are any.
+
+    What was measured goes before what was asked for, and an explicit name before a letter.
+
+    **Raises:** `ReadError` if there is no voltage or current, or two columns of one name differ.
     """
     found = trace_columns(table.names)
     by_role = {role: [c for c in found if c.role == role] for role in VOCABULARY}
     _kinds_of_readings(table, by_role, notes)
-    taken = {}
+    taken: dict[str, list[Column]] = {}
     for role, (word, _) in QUANTITIES.items():
         order = _CORES[role].split()
         # Columns of numbers come before a clock in words, and I before its average <I>.
         rank = lambda c, order=order: (
             not _numeric(table, c),
+            is_commanded(c),
+            not c.explicit,
             order.index(c.core),
             "<" in c.name,
         )
-        candidates = sorted(by_role[role], key=rank)
+        some = sorted(by_role[role], key=rank)
         if role == "t":
-            candidates = [c for c in candidates if _numeric(table, c)]
-        if not candidates:
+            some = [c for c in some if _numeric(table, c)]
+        if not some:
             continue
-        first, others = candidates[0], [shown(c.name) for c in candidates[1:]]
-        if others and rank(first) == rank(candidates[1]):
+        first, others = some[0], [shown(c.name) for c in some[1:]]
+        if others and rank(first) == rank(some[1]) and table.cells(first) != table.cells(some[1]):
             raise source.error(
                 f"columns {shown(first.name)} and {others[0]} mean the same; keep one, and one "
                 "recording below the other with a column `run` that tells them apart"
@@ -117,16 +137,22 @@ def chosen(
                 f"of the columns for the {word}, {shown(first.name)} is taken and "
                 f"{', '.join(others)} left out"
             )
+        if is_commanded(first):
+            notes.append(
+                f"only the {word} that was asked for is in the file (column {first.name}); what "
+                "was measured may differ"
+            )
         if role in units:
-            first = replace(first, factor=units[role].factor, offset=0.0, remark="")
+            u = units[role]
+            first = replace(first, factor=u.factor, offset=0.0, remark="", area=u.area)
         if first.remark:
             notes.append(f"column {first.name}: {first.remark}")
-        taken[role] = first
+        taken[role] = [first, *some[1:]]
     if not {"V", "I"} <= set(taken):
         raise unknown_columns(source, table.names, None)
-    for role in ("cycle", "used", "limited"):
+    for role in ("cycle", "used", "limited", "counter"):
         if by_role[role]:
-            taken[role] = by_role[role][0]
+            taken[role] = by_role[role]
     return taken
 
 
@@ -139,13 +165,15 @@ def unknown_columns(source: Source, names: list[str], line: int | None) -> ReadE
     advice = "name the columns t_s, V_V and I_A"
     if density and "I" not in found:
         advice = "a current density needs the area; multiply by it and name the column I_A"
-    return source.error(f"no column for {' and '.join(lacking)} among {listed}; {advice}", line)
+    kind = ReadError if found & set(QUANTITIES) else NotARecording
+    said = f"no column for {' and '.join(lacking)} among {listed}; {advice}"
+    return source.error(said, line, kind)
 
 
 def _numeric(table: Table, column: Column) -> bool:
     """Whether most of a column's first cells are numbers."""
     cells = table.cells(column)[:20]
-    good = sum(number(c, table.decimal) is not None or c.strip().lower() in _MISSING for c in cells)
+    good = sum(number(c, table.decimal) is not None or c.strip().lower() in MISSING for c in cells)
     return 2 * good > len(cells)
 
 

@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -23,6 +24,7 @@ class Recording:
     - `label`: what the file calls it; empty where it does not.
     - `source`: the path of the file.
     - `notes`: what was assumed, left out or masked, in words.
+    - `imposed`: "voltage" or "current" where the file says which was asked of the instrument.
 
     **Raises:** `ValueError` for arrays of different length or of more dimensions, values that
     are not finite, or a time that falls.
@@ -35,6 +37,7 @@ class Recording:
     label: str = ""
     source: str = ""
     notes: tuple[str, ...] = ()
+    imposed: Literal["voltage", "current"] | None = None
 
     def __post_init__(self):
         set_field = lambda name, value: object.__setattr__(self, name, value)

@@ -3,6 +3,7 @@
 from math import isfinite
 
 from fitting.readers.in_time.meanings import EXPECTED, is_trace, trace_columns, unknown_columns
+from fitting.readers.in_time.open_circuit import is_open_circuit, with_no_current
 from fitting.readers.instruments.biologic import MPT_MARKS, mpt_table
 from fitting.readers.instruments.gamry import DTA_MARK, dta_table
 from fitting.readers.instruments.versastudio import is_versastudio, par_tables
@@ -25,7 +26,7 @@ def trace_tables(source: Source, text: str) -> list[Table]:
     """
     lines = lines_of(text)
     if text.lstrip().startswith(MPT_MARKS):
-        tables = [mpt_table(source, text, require_trace)]
+        tables = [_biologic(source, text)]
     elif text.lstrip().startswith(DTA_MARK):
         tables = [_gamry(source, lines)]
     elif is_versastudio(text):
@@ -41,10 +42,24 @@ def require_trace(source: Source, names: list[str], line: int | None) -> None:
     """Raise the reason if the names do not include voltage and current."""
     by_role = roles(columns(names))
     # A spectrum whose frequencies were not exported is no trace either.
-    if complete(by_role) or {"re", "im"} <= set(by_role):
+    explicit = {role for role, some in by_role.items() if some[0].explicit}
+    if complete(by_role) or {"re", "im"} <= explicit or {"mod", "phase"} <= explicit:
         raise _is_spectrum(source, line)
     if not is_trace(names):
         raise unknown_columns(source, names, line)
+
+
+def _biologic(source: Source, text: str) -> Table:
+    """The table of an .mpt; one of the technique OCV has no current."""
+    opened: list[bool] = []
+
+    def require(source: Source, names: list[str], line: int | None) -> None:
+        opened.append(is_open_circuit(source, names, text[:4000]))
+        if not opened[0]:
+            require_trace(source, names, line)
+
+    table = mpt_table(source, text, require)
+    return with_no_current(table) if opened[0] else table
 
 
 def find_decimal(table: Table) -> None:
@@ -65,6 +80,10 @@ def _gamry(source: Source, lines: list[str]) -> Table:
     starts = [k for k, line in enumerate(lines) if line.split("\t")[1:2] == ["TABLE"]]
     tables = [dta_table(source, lines, k) for k in starts]
     curves = [table for table in tables if table.rows and is_trace(table.names)]
+    tag = next((line for line in lines[:20] if line.startswith("TAG\t")), "")
+    if not curves:
+        opened = [t for t in tables if t.rows and is_open_circuit(source, t.names, tag)]
+        curves = [with_no_current(table) for table in opened]
     if any(complete(roles(columns(table.names))) for table in tables):
         raise _is_spectrum(source, None)
     if not curves:
@@ -101,6 +120,9 @@ def _delimited(source: Source, lines: list[str]) -> Table:
     """The table under the header of a delimited text, or of bare numbers."""
     found = _find_header(lines)
     if found is None:
+        if opened := _open_circuit_header(source, lines):
+            way = (trace_columns, ("t", "V"))
+            return with_no_current(table_below(source, lines, *opened, *way))
         spectrum = find_header(lines)
         if spectrum is not None:
             raise _is_spectrum(source, spectrum[0] + 1)
@@ -127,6 +149,16 @@ def _find_header(lines: list[str]) -> tuple[int, list[str], str] | None:
                 (k for k, _ in below if any(is_trace(n) for n, _ in as_names(lines[k - 1]))), None
             )
             if better is None and (not below or any(_fits(row, names) for _, row in below)):
+                return at, names, delimiter
+    return None
+
+
+def _open_circuit_header(source: Source, lines: list[str]) -> tuple[int, list[str], str] | None:
+    """The line that names time and voltage of an open circuit: index, names, delimiter."""
+    for at, line in enumerate(lines[:_SEARCHED]):
+        above = "\n".join(lines[max(at - 60, 0) : at])
+        for names, delimiter in as_names(line):
+            if is_open_circuit(source, names, above) and body_of(lines[: at + 5], at + 1):
                 return at, names, delimiter
     return None
 
@@ -164,7 +196,9 @@ def _headerless(source: Source, lines: list[str]) -> Table:
         raise unknown_columns(source, names, named_at)
     if n not in (2, 3):
         said = "only one column of numbers was found" if n == 1 else f"{n} columns have no names"
-        raise source.error(f"{said}; a trace needs a first line with {EXPECTED}", line)
+        raise source.error(
+            f"{said}; a trace needs a first line with {EXPECTED}", line, NotARecording
+        )
     table = Table(["t", "V", "I"][3 - n :], decimal=decimal, named=False)
     for line, cells in rows[start:]:
         if len(cells) != n:

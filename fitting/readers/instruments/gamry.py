@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 from fitting.readers.assemble import spectra_of
-from fitting.readers.source import Source
+from fitting.readers.source import NotASpectrum, Source
 from fitting.readers.tables.headerless import require_spectrum
 from fitting.readers.tables.headings import columns, roles
 from fitting.readers.tables.table import Table
@@ -29,7 +29,8 @@ def read_dta(source: Source, text: str) -> list[Spectrum]:
         kinds = [line.split("\t")[0] for line in lines if line.split("\t")[1:2] == ["TABLE"]]
         seen = f"only {', '.join(kinds[:6])}" if kinds else "no table at all"
         raise source.error(
-            f"no table ZCURVE of impedances, {seen}; export the impedance measurement"
+            f"no table ZCURVE of impedances, {seen}; export the impedance measurement",
+            kind=NotASpectrum,
         )
     spectra, dropped = [], 0
     for start in starts:

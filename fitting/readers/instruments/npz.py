@@ -10,6 +10,7 @@ from fitting.readers.assemble import DOUBTED, refuse_duplicates
 from fitting.readers.grouping import LEAST_FREQUENCIES
 from fitting.readers.source import Source
 from fitting.readers.tables.headings import Column, columns, roles
+from fitting.readers.tables.table import per_area
 from fitting.terms.spectrum import Spectrum
 
 _KEYS = "freq or omega, and Z (complex) or Re and Im"
@@ -98,14 +99,16 @@ def _numbers(source: Source, column: Column, arrays: dict[str, Any]) -> np.ndarr
     if values.dtype.kind not in "fiu":
         raise source.error(f"{column.name} has type {values.dtype}; save it as real numbers")
     with np.errstate(over="ignore"):
-        return values.astype(float) * column.factor + column.offset
+        return (values.astype(float) * column.factor + column.offset) * per_area(source, column)
 
 
 def _impedance(source: Source, by_role, arrays, numeric) -> tuple[np.ndarray, bool]:
     """Z and whether its sign is beyond doubt."""
     for column in by_role.get("mod", []):
         if arrays[column.name].dtype.kind == "c":
-            return arrays[column.name].astype(complex) * column.factor, True
+            return arrays[column.name].astype(complex) * (
+                column.factor * per_area(source, column)
+            ), True
     pair = [by_role[r][0] for r in ("re", "im") if r in by_role]
     polar = [by_role[r][0] for r in ("mod", "phase") if r in by_role]
     chosen = pair if len(pair) == 2 else polar

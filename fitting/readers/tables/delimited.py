@@ -66,11 +66,18 @@ def table_below(
     body = body_of(lines, start)
     # Some instruments write a line such as `End Comments` between the names and the data.
     while body and not _has_number(body[0][1]):
-        body.pop(0)
+        line, words = body.pop(0)
+        if match := re.search(r"\bDC\s*=\s*([-+.\d]\S*)", words):
+            source.note(
+                f"a dc value of {match[1]} stands there without a unit and is not read; give the "
+                "bias (bias=)",
+                line,
+            )
     if not body:
         raise source.error("the file has a header and no data; export it again", at + 1)
     indices = [c.index for c in understood(names) if c.role in needed]
     delimiter = _delimiter(body, names, delimiter, indices)
+    _drop_count(source, body, delimiter)
     table = Table(names)
     block = 0
     for line, content in body:
@@ -105,6 +112,18 @@ def find_header(lines: list[str]) -> tuple[int, list[str], str] | None:
             if complete(roles(columns(names))):
                 return at, names, delimiter
     return None
+
+
+def _drop_count(source: Source, body: list[tuple[int, str]], delimiter: str) -> None:
+    """Drop a line that only says how many points follow, and compare."""
+    cells = split(body[0][1], delimiter)
+    count = int(cells[0]) if len(cells) == 1 and cells[0].isdecimal() else 0
+    rest = len(body) - 1
+    if not rest or len(split(body[1][1], delimiter)) < 2 or not rest <= count <= 4 * rest:
+        return
+    line, _ = body.pop(0)
+    if count > rest:
+        source.note(f"{count} points are announced and {rest} follow; the file was cut off", line)
 
 
 def _has_number(line: str) -> bool:

@@ -50,7 +50,9 @@ def read_headerless(source: Source, lines: list[str]) -> Table:
         )
     if n > 3:
         raise source.error(
-            f"{n} columns of numbers have no names; add a first line with {EXPECTED}", line
+            f"{n} columns of numbers have no names; add a first line with {EXPECTED}",
+            line,
+            NotASpectrum,
         )
     table = Table(["frequency", "Re Z", "Im Z"], decimal=decimal, named=False)
     for line, cells in rows[start:]:
@@ -114,7 +116,8 @@ def _unknown_columns(source: Source, names: list[str], line: int | None) -> Read
             "this looks like a current-voltage trace; read it with read_trace",
         )
     else:
-        kind = ReadError
+        # Nothing of a spectrum is named; it may be a recording.
+        kind = ReadError if impedance or "freq" in by_role else NotASpectrum
         advice = f"export {'it' if len(lacking) == 1 else 'them'} too, and name the columns"
     said = f"no column for {' and '.join(lacking)} among {listed}; {advice}"
     return source.error(said, line, kind)

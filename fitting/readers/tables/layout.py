@@ -8,7 +8,8 @@ from fitting.readers.tables.units import unit
 
 WHITESPACE = " "
 DELIMITERS = (",", ";", "\t", WHITESPACE)
-_COMMENT = re.compile(r"\s*(#+|%+|//|!)")
+# A cell `#REF!` or `#N/A` at the beginning of a row is an error of a spreadsheet and no comment.
+_COMMENT = re.compile(r"\s*(#+(?![A-ZÄÖÜ/0]+[!?]|N/A|NV\b)|%+|//|!)")
 
 
 def split(line: str, delimiter: str) -> list[str]:
@@ -36,7 +37,12 @@ def as_names(line: str) -> Iterator[tuple[list[str], str]]:
     # One export quotes the whole line of names.
     if line.count('"') == 2 and line.strip().startswith('"') and line.strip().endswith('"'):
         line = line.strip()[1:-1]
-    for delimiter in (",", ";", "\t"):
+    # Where there are tabs, blanks and commas belong to the names: `Potential applied (V)`.
+    tabbed = split(line, "\t")
+    if sum(cell != "" for cell in tabbed) > 1:
+        yield _names([cell.rstrip(",;") for cell in tabbed]), "\t"
+        return
+    for delimiter in (",", ";"):
         if delimiter in line:
             yield _names(split(line, delimiter)), delimiter
     yield _names(re.split(r"\s{2,}|\t", line.strip())), WHITESPACE

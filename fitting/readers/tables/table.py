@@ -7,7 +7,17 @@ import numpy as np
 
 from fitting.readers.source import ReadError, Source, shown
 from fitting.readers.tables.headings import Column, columns
-from fitting.readers.tables.text import has_decimal_comma, number
+from fitting.readers.tables.text import (
+    GROUPED,
+    OVERLOAD,
+    SHEET_ERRORS,
+    half_of_last_digit,
+    has_decimal_comma,
+    number,
+)
+
+# What instruments and people write where there is no value.
+MISSING = ("", "nan", "na", "n/a", "none", "-", "--", "#n/a")
 
 
 @dataclass
@@ -22,6 +32,8 @@ class Table:
     lines: list[int] = field(default_factory=list)
     blocks: list[int] = field(default_factory=list)
     decimal: str = "."
+    # What was assumed of it, in words.
+    notes: list[str] = field(default_factory=list)
     # False for a table without a header, whose columns are taken by their order.
     named: bool = True
 
@@ -45,7 +57,7 @@ class Table:
 
     def only(self, keep: Sequence[bool] | np.ndarray) -> "Table":
         """The rows where `keep` is true."""
-        some = Table(self.names, decimal=self.decimal, named=self.named)
+        some = Table(self.names, decimal=self.decimal, notes=self.notes, named=self.named)
         for row, line, block, kept in zip(self.rows, self.lines, self.blocks, keep, strict=True):
             if kept:
                 some.add(row, line, block)
@@ -57,33 +69,70 @@ class Table:
         return [row[at] if at < len(row) else "" for row in self.rows]
 
     def numbers(self, source: Source, column: Column) -> np.ndarray:
-        """The values of a column in SI units; each must be a finite number."""
+        """The values of a column in SI units; each must be a finite number and no overload."""
         values = np.empty(len(self.rows))
         for k, (row, line) in enumerate(zip(self.rows, self.lines, strict=True)):
             if column.index >= len(row):
                 raise short_row(source, self, row, line)
             values[k] = self._value(source, column, row[column.index], line)
+            if np.isnan(values[k]):
+                raise _unusable(source, column, row[column.index], line)
         return values
 
     def optional(self, source: Source, column: Column) -> np.ndarray:
-        """As `numbers`, with NaN where a cell is empty or says that there is no value."""
+        """As `numbers`, with NaN where a cell is empty, is an overload or says that it is none."""
         values = np.full(len(self.rows), np.nan)
         for k, (cell, line) in enumerate(zip(self.cells(column), self.lines, strict=True)):
-            if cell.strip().lower() not in ("", "nan", "na", "n/a", "none", "-"):
+            if cell.strip().lower() not in MISSING:
                 values[k] = self._value(source, column, cell, line)
         return values
 
+    def resolution(self, column: Column) -> np.ndarray:
+        """Half of the last digit that is written of each value, in SI units."""
+        halves = [half_of_last_digit(cell) for cell in self.cells(column)]
+        return np.array(halves) * abs(column.factor)
+
     def _value(self, source: Source, column: Column, cell: str, line: int) -> float:
+        """A cell in SI units, NaN for an overload."""
         value = number(cell, self.decimal)
+        if value is not None and OVERLOAD <= abs(value) < np.inf:
+            return np.nan
         scaled = np.nan if value is None else value * column.factor + column.offset
         if not np.isfinite(scaled):
-            hint = "; use one decimal sign in the whole file" if "," in cell else ""
-            raise source.error(
-                f"{column.name} is {shown(cell)}, not a finite number; "
-                f"correct the cell or remove the row{hint}",
-                line,
-            )
-        return float(scaled)
+            raise _unusable(source, column, cell, line)
+        return float(scaled) * per_area(source, column)
+
+
+def per_area(source: Source, column: Column) -> float:
+    """The factor that makes a value per area absolute.
+
+    **Raises:** `ReadError` if the area is not known.
+    """
+    if not column.area:
+        return 1.0
+    if source.area is None:
+        kind = "a current density" if column.area > 0 else "an impedance times an area"
+        raise source.error(
+            f"column {column.name}: {kind} needs the area of the electrode; give --area, as in "
+            "--area 0.1cm2 (area= in m2)"
+        )
+    return source.area**column.area
+
+
+def _unusable(source: Source, column: Column, cell: str, line: int) -> ReadError:
+    """The error for a cell that is no value that was measured."""
+    what, hint, value = "not a finite number", "", number(cell)
+    if cell.strip().upper() in SHEET_ERRORS:
+        what = "an error of the spreadsheet and no number"
+    elif value is not None and OVERLOAD <= abs(value) < np.inf:
+        what = "an overload of the instrument and no measured value"
+    elif GROUPED.fullmatch(cell.strip()):
+        hint = "; write numbers without a sign that groups thousands"
+    elif "," in cell:
+        hint = "; use one decimal sign in the whole file"
+    return source.error(
+        f"{column.name} is {shown(cell)}, {what}; correct the cell or remove the row{hint}", line
+    )
 
 
 def short_row(source: Source, table: Table, row: list[str], line: int) -> ReadError:

@@ -10,6 +10,18 @@ _LINE_END = re.compile(r"\r*\n|\r")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eEdD][+-]?\d+)?", re.ASCII)
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.ASCII | re.IGNORECASE)
+# Instruments write numbers near 1e38 for an overload: 9.9E+37, 9.91e37.
+OVERLOAD = 9e36
+SHEET_ERRORS = (
+    *("#REF!", "#VALUE!", "#DIV/0!", "#N/A", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!"),
+    *("#BEZUG!", "#WERT!", "#NV", "#ZAHL!", "#VALEUR!", "#NOMBRE!", "#VALOR!"),
+)
+# Numbers that surely have signs between thousands: 1,234,567 and 1,234.5 and 1.234,5 and 1'234.
+GROUPED = re.compile(
+    r"[+-]?\d{1,3}(?:(?:,\d{3}){2,}|(?:\.\d{3}){2,}|(?:['’ \xa0\u202f]\d{3})+"
+    r"|(?:,\d{3})+(?=\.)|(?:\.\d{3})+(?=,))(?:[.,]\d*)?"
+)
+_DIGITS = re.compile(r"[+-]?\d*(?:[.,](\d*))?(?:[eEdD]([+-]?\d+))?", re.ASCII)
 # Control characters that no text has; tab, line ends, form feed and the DOS end mark may occur.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x19\x1b-\x1f\x7f-\x9f]")
 
@@ -65,3 +77,11 @@ def number(cell: str, decimal: str = ".") -> float | None:
 def has_decimal_comma(cell: str) -> bool:
     """Whether a cell is a number written with a decimal comma."""
     return bool(_DECIMAL_COMMA.fullmatch(cell.strip().replace("\u2212", "-")))
+
+
+def half_of_last_digit(cell: str) -> float:
+    """Half of the last digit of a number as it is written: 0.05 for 61.3, 0 for no number."""
+    match = _DIGITS.fullmatch(cell.strip().replace("\u2212", "-"))
+    if match is None or not cell.strip():
+        return 0.0
+    return 0.5 * 10.0 ** max(-300, min(300, int(match[2] or 0) - len(match[1] or "")))

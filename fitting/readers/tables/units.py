@@ -5,16 +5,22 @@ from typing import NamedTuple
 
 
 class Unit(NamedTuple):
-    """What a unit measures, the factor (and offset) to SI, and what to warn of."""
+    """What a unit measures, the factor (and offset) to SI, and what to warn of.
+
+    `area` is the power of the electrode's area [m^2] that makes it absolute: -1 for ohm cm2, 1 for
+    mA/cm2, 0 for a unit without an area.
+    """
 
     dimension: str
     factor: float
     offset: float = 0.0
     remark: str = ""
+    area: int = 0
 
 
 _PREFIX = {
     "": 1.0,
+    "f": 1e-15,
     "p": 1e-12,
     "n": 1e-9,
     "u": 1e-6,
@@ -26,9 +32,15 @@ _PREFIX = {
 }
 # The prefix is read as written (m is milli, M is mega), the unit behind it in any case.
 _HERTZ = re.compile(r"([mkKMG]?)[Hh][Zz]")
-_OHM = re.compile(r"([munkKMG]?)(?:[Oo][Hh][Mm][Ss]?|Ω)(?P<area>[.*·_ ]*c?m(?:\^?2|²))?")
+_OHM = re.compile(r"([munkKMG]?)(?:[Oo][Hh][Mm][Ss]?|Ω)(?:[.*·×⋅_ ]*(?P<area>[cmu]?m)(?:\^?2|²))?")
 _VOLT = re.compile(r"([munk]?)(?:V|[Vv]olts?)(?: (?:vs\.?|versus) .*)?")
-_AMPERE = re.compile(r"([munp]?)(?:A|[Aa]mps?|[Aa]mperes?)")
+_AMPERE = re.compile(
+    r"([munpf]?)(?:A|[Aa]mps?|[Aa]mperes?)"
+    r"(?:[.*·×⋅_ ]*(?:/ ?(?P<area>[cmu]?m)(?:\^?2|²)|(?P<power>[cmu]?m)(?:\^?\(?[-−]2\)?|⁻²))"
+    r"|_(?:per_)?(?P<word>[cmu]?m)2)?"
+)
+# Square metres of a square of a length.
+_SQUARE = {"m": 1.0, "cm": 1e-4, "mm": 1e-6, "um": 1e-12}
 _PLAIN = {
     "rad/s": Unit("rad/s", 1.0),
     "rad_s": Unit("rad/s", 1.0),
@@ -45,6 +57,8 @@ _PLAIN = {
     "us": Unit("s", 1e-6),
     "usec": Unit("s", 1e-6),
     "ns": Unit("s", 1e-9),
+    "sek": Unit("s", 1.0),
+    "秒": Unit("s", 1.0),
     "min": Unit("s", 60.0),
     "minutes": Unit("s", 60.0),
     "h": Unit("s", 3600.0),
@@ -57,6 +71,9 @@ _PLAIN = {
     "degree": Unit("deg", 1.0),
     "degrees": Unit("deg", 1.0),
     "°": Unit("deg", 1.0),
+    "grad": Unit("deg", 1.0),
+    "grados": Unit("deg", 1.0),
+    "度": Unit("deg", 1.0),
     "rad": Unit("rad", 1.0),
     "radian": Unit("rad", 1.0),
     "radians": Unit("rad", 1.0),
@@ -80,9 +97,12 @@ def unit(text: str) -> Unit | None:
             remark = ""
             if text in ("mhz", "mohm", "mohms"):
                 remark = f"{text!r} is taken as milli, as it is written"
-            if dimension == "ohm" and match["area"]:
-                remark = f"{text!r} is an impedance times an area, and is taken as ohm"
-            return Unit(dimension, _PREFIX[prefix], remark=remark)
+            lengths = [v for k, v in match.groupdict().items() if v]
+            if not lengths:
+                return Unit(dimension, _PREFIX[prefix], remark=remark)
+            power = -1 if dimension == "ohm" else 1
+            factor = _PREFIX[prefix] * _SQUARE[lengths[0]] ** -power
+            return Unit(dimension, factor, remark=remark, area=power)
     text = re.sub(r"[ .·*]?s(\^?-1|⁻¹)$", "/s", text)
     text = {"/s": "1/s", "Rad/s": "rad/s"}.get(text, text)
     # S is siemens and T tesla: only words may be written in capitals.
