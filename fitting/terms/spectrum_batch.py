@@ -1,7 +1,7 @@
 """Spectra stacked for the compiled programs."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import equinox as eqx
 import jax
@@ -144,4 +144,4 @@ def bias_voltage(model: HasImpedance, kind: str | None, value: Any) -> Any:
             "a spectrum without a bias determines elements (R_a, L_d, tau), not i_c0, V_T, V_m; "
             "give u=, V= or I=, or fit elements"
         )
-    return operating_point(model, **{kind: value}).u
+    return operating_point(cast(AbstractDevice, model), **{kind: value}).u

@@ -75,7 +75,6 @@ def as_device(network: Network) -> Device | None:
         return None
     if len(set(kinds)) < len(kinds):
         return None
-    outer = {type(e): e for e in alone}
     C_m, branches = 0.0, {}
     for part in blocks[0][1:]:
         branch = _branch(network, part)
@@ -90,8 +89,9 @@ def as_device(network: Network) -> Device | None:
             branches[word if not number else f"{word}_{number + 1}"] = branch
     if not C_m and "cpe" not in branches:
         return None
-    R_s, L_s = outer.get(Resistor), outer.get(Inductor)
-    return Device(C_m, branches, R_s.R if R_s else 0.0, L_s.L if L_s else 0.0)
+    R_s = next((e.R for e in alone if isinstance(e, Resistor)), 0.0)
+    L_s = next((e.L for e in alone if isinstance(e, Inductor)), 0.0)
+    return Device(C_m, branches, R_s, L_s)
 
 
 def _branch(network: Network, part: Layout) -> Any:
@@ -99,28 +99,23 @@ def _branch(network: Network, part: Layout) -> Any:
     names = [part] if isinstance(part, str) else list(part[1:])
     if not all(isinstance(name, str) for name in names):
         return None
-    found = {type(network.elements[name]): network.elements[name] for name in names}
-    kinds = set(found)
-    if len(found) < len(names):
+    if len(names) > 1 and part[0] != "series":
         return None
-    if kinds == {Capacitor}:
-        return float(found[Capacitor].C)
-    if kinds == {PhaseElement}:
-        return ConstantPhase(found[PhaseElement].Q, found[PhaseElement].n)
-    if kinds == {Resistor}:
-        return Leak(found[Resistor].R)
-    if kinds == {ChemicalInductor}:
-        e = found[ChemicalInductor]
-        return SlowConductance(1 / e.R_a, e.tau_d)
-    if kinds == {SlowAdmittance}:
-        return SlowConductance(found[SlowAdmittance].g, found[SlowAdmittance].tau)
-    if isinstance(part, str) or part[0] != "series":
-        return None
-    if kinds == {Resistor, Inductor}:
-        R = found[Resistor].R
-        return SlowConductance(1 / R, found[Inductor].L / R)
-    if kinds == {Resistor, Capacitor}:
-        return Polarisation(found[Resistor].R, found[Capacitor].C)
+    match sorted((network.elements[name] for name in names), key=lambda e: type(e).__name__):
+        case [Capacitor() as c]:
+            return float(c.C)
+        case [PhaseElement() as q]:
+            return ConstantPhase(q.Q, q.n)
+        case [Resistor() as r]:
+            return Leak(r.R)
+        case [ChemicalInductor() as e]:
+            return SlowConductance(1 / e.R_a, e.tau_d)
+        case [SlowAdmittance() as e]:
+            return SlowConductance(e.g, e.tau)
+        case [Inductor() as coil, Resistor() as r]:
+            return SlowConductance(1 / r.R, coil.L / r.R)
+        case [Capacitor() as c, Resistor() as r]:
+            return Polarisation(r.R, c.C)
     return None
 
 
@@ -167,7 +162,7 @@ def _partial_fractions(top: np.ndarray, bottom: np.ndarray) -> _Parts | None:
     top, bottom = np.trim_zeros(top, "b"), np.trim_zeros(bottom, "b")
     if len(top) > len(bottom) + 1:
         return None
-    whole, rest = poly.polydiv(top, bottom)
+    whole, rest = poly.polydiv(top, bottom)  # pyright: ignore[reportGeneralTypeIssues]
     whole = np.pad(whole, (0, max(0, 2 - len(whole))))
     # Time in units of the middle pole, so that a root is not lost beside larger ones.
     low = int(np.flatnonzero(bottom)[0])

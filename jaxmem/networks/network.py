@@ -49,7 +49,7 @@ class Network(eqx.Module):
         """None: no element is steep at a voltage."""
         return []
 
-    def _of(self, layout: Layout, s):
+    def _of(self, layout: Layout, s: Any) -> Any:
         if isinstance(layout, str):
             return self.elements[layout].impedance(s)
         parts = [self._of(part, s) for part in layout[1:]]
