@@ -81,7 +81,7 @@ def finish_fit(
     swaps = tuple(gain for _, gain in gains if gain < AS_GOOD)
     others += [Alternative(end, EXCHANGED_IS_AS_GOOD) for end, gain in gains if gain < AS_GOOD]
     error = np.sqrt(np.diag(u.covariance))
-    ended, result = found.result == RESULTS.successful, found.at(best).result
+    ended, result = np.asarray(found.result == RESULTS.successful), found.at(best).result
     curved = (
         Nonlinearity({}, [])
         if result == RESULTS.interrupted

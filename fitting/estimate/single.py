@@ -87,7 +87,7 @@ def fit(
     else:
         problem, found = _direct(problem, solver or LeastSquares(), begin, x_scale, lanes)
     best = best_of(found)
-    ended = found.result == RESULTS.successful
+    ended = np.asarray(found.result == RESULTS.successful)
     over = bool(found.at(best).result == RESULTS.interrupted)
     if throw and not (over or ended[best]):
         raise RuntimeError(

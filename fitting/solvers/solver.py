@@ -21,7 +21,8 @@ class Search(NamedTuple):
 
     def at(self, k: Any) -> "Search":
         """Search number k of many, or those that a mask or an index array chooses."""
-        return jax.tree.map(lambda a: np.asarray(a[k]), self)
+        # Sliced by NumPy: in JAX each shape would be a program of its own.
+        return jax.tree.map(lambda a: np.asarray(np.asarray(a)[k]), self)
 
 
 class AbstractSolver(eqx.Module):
