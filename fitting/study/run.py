@@ -58,6 +58,7 @@ def run_study(
     *,
     force: bool = False,
     resume: bool = False,
+    allow_import: bool = False,
     command: str = "",
     progress: Reporter | None = None,
 ) -> Outcome:
@@ -75,15 +76,29 @@ def run_study(
     - `out`: the folder to write.
     - `force`: replace earlier results there.
     - `resume`: go on with a search that was interrupted.
+    - `allow_import`: whether a device file may name classes that are imported (see `read_device`).
     - `command`: what the user typed, for the record.
     - `progress`: hears of the stages, and remarks on the data.
 
     **Raises:** `ReadError`, `SpecError`, `FolderError` and `ValueError` for input that cannot be
     used; `RuntimeError` if no search gave a finite residual.
     """
-    report, out, force = progress or Silent(), Path(out), force or resume
-    check_folder(out, force=force)
-    loaded = load_terms(spec, report)
+    try:
+        check_folder(out, force=force or resume)
+        # What the solver cannot do is said before anything is read.
+        solver_of(spec)
+        report = progress or Silent()
+        loaded = load_terms(spec, report, allow_import=allow_import)
+        return _study(spec, loaded, Path(out), force or resume, resume, command, report)
+    except SpecError as error:
+        if spec.source is None:
+            raise
+        raise SpecError(f"{spec.source}: {error}") from None
+
+
+def _study(
+    spec: Spec, loaded: Loaded, out: Path, force: bool, resume: bool, command: str, report: Reporter
+) -> Outcome:
     if resume and not spec.joint:
         raise SpecError("nothing to resume: fits of spectra alone are done in one go")
     for note in loaded.notes:

@@ -40,6 +40,13 @@ BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 
 Out = Annotated[Path, typer.Option(help="Folder for the results.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the results of an earlier run.")]
+AllowImport = Annotated[
+    bool,
+    typer.Option(
+        "--allow-import",
+        help="Import the modules of the branch classes that a device file names: this runs them.",
+    ),
+]
 
 
 class Preset(StrEnum):
@@ -75,6 +82,7 @@ def simulate_command(
     points: Annotated[int, typer.Option(help="How many samples.")] = 2001,
     rtol: Annotated[float | None, typer.Option(help="Relative tolerance; 1e-7.")] = None,
     force: Force = False,
+    allow_import: AllowImport = False,
 ) -> None:
     """Solve a device under a drive from rest: transient.csv and figures."""
     with _guard():
@@ -84,7 +92,7 @@ def simulate_command(
 
         run, notes = simulate(
             device, drive, out, until=until, points=points, rtol=rtol, force=force,
-            command=command_line(),
+            allow_import=allow_import, command=command_line(),
         )  # fmt: skip
         for note in notes:
             _say(f"note: {note}")
@@ -102,6 +110,7 @@ def spike_command(
         str | None, typer.Option("--map", help="Parameters of the stability map, R_b,C_m.")
     ] = None,
     force: Force = False,
+    allow_import: AllowImport = False,
 ) -> None:
     """Will it spike? A report: windows, cycles, maps, and what would have to change."""
     with _guard():
@@ -113,8 +122,9 @@ def spike_command(
             raise ValueError(f"--map wants two parameters, R_b,C_m; got {over}")
         with _bars() as bars:
             report = write_report(
-                file, out, axes=axes, force=force, command=command_line(), progress=bars
-            )
+                file, out, axes=axes, force=force, allow_import=allow_import,
+                command=command_line(), progress=bars,
+            )  # fmt: skip
         for line in report.lines:
             _say(line)
         print(report.page)
@@ -125,6 +135,7 @@ def sweep_command(
     file: Annotated[Path, typer.Argument(metavar="SPEC.toml")],
     out: Out = Path("sweep"),
     force: Force = False,
+    allow_import: AllowImport = False,
 ) -> None:
     """Map where a device oscillates over one or two parameters: sweep.nc, sweep.csv, a figure.
 
@@ -136,7 +147,10 @@ def sweep_command(
         from jaxmem.output.provenance import command_line
 
         with _bars() as bars:
-            swept = write_sweep(file, out, force=force, command=command_line(), progress=bars)
+            swept = write_sweep(
+                file, out, force=force, allow_import=allow_import, command=command_line(),
+                progress=bars,
+            )  # fmt: skip
         _say(f"{swept.points} devices, {100 * swept.share:.3g} % oscillate at some bias")
         print(out / "sweep.nc")
 
@@ -203,6 +217,7 @@ def _fit_signature() -> inspect.Signature:
     made["curve"] = (Annotated[list[Path] | None, curve], None)
     made |= {"out": (Out, Path("fit")), "force": (Force, False)}
     made["resume"] = (Annotated[bool, again], False)
+    made["allow_import"] = (AllowImport, False)
     word = inspect.Parameter.KEYWORD_ONLY
     return inspect.Signature(
         [inspect.Parameter(n, word, default=d, annotation=a) for n, (a, d) in made.items()]
@@ -216,6 +231,7 @@ def fit_command(
     out: Path,
     force: bool,
     resume: bool,
+    allow_import: bool,
     **given: Any,
 ) -> None:
     """Fit impedance spectra, loops, steps and pulses from many starts: a report, fit.json, CSV.
@@ -235,8 +251,9 @@ def fit_command(
         spec = _specification(files or [], curve or [], said)
         with _bars() as bars:
             outcome = run_study(
-                spec, out, force=force, resume=resume, command=command_line(), progress=bars
-            )
+                spec, out, force=force, resume=resume, allow_import=allow_import,
+                command=command_line(), progress=bars,
+            )  # fmt: skip
         for line in outcome.lines:
             _say(line)
         print(outcome.report)

@@ -17,6 +17,9 @@ from jaxmem.output.table import write_csv
 from jaxmem.plots.devices import transient_figure
 from jaxmem.responses import Transient, linearize, operating_points, solve
 
+# More samples than these are a table of a hundred megabytes.
+MOST_POINTS = 1_000_000
+
 
 def simulate(
     device_file: str | Path,
@@ -27,6 +30,7 @@ def simulate(
     points: int = 2001,
     rtol: float | None = None,
     force: bool = False,
+    allow_import: bool = False,
     command: str = "",
 ) -> tuple[Transient, list[str]]:
     """Solve a circuit from rest and write `transient.csv`, figures, `device.toml`, a JSON.
@@ -38,15 +42,18 @@ def simulate(
     - `until`: end time [s]; by default past the drive's last edge by ten of the device's slowest
       time constants there (or ten periods of a sine). `points`: how many samples.
     - `rtol`: see `solve`.
+    - `allow_import`: whether the device may name classes that are imported (see `read_device`).
 
     **Returns:** the transient, and remarks on it in words.
 
     **Raises:** `ValueError` for what cannot be read; `RuntimeError` if the solve fails.
     """
     check_folder(out, force=force)
-    if points < 2:
-        raise ValueError(f"points must be at least 2, got {points}")
-    circuit = Circuit(read_device(device_file), parse_drive(drive))
+    if not 2 <= points <= MOST_POINTS:
+        raise ValueError(f"points must be 2 to {MOST_POINTS:,}, got {points}")
+    if rtol is not None and not 1e-14 <= rtol <= 0.1:
+        raise ValueError(f"rtol must be 1e-14 to 0.1, got {rtol:g}")
+    circuit = Circuit(read_device(device_file, allow_import=allow_import), parse_drive(drive))
     end = duration(circuit) if until is None else float(until)
     first = float(min([0.0, *circuit.drive.wave.finite_edges()[:1]]))
     if not (np.isfinite(end) and end > first):

@@ -286,6 +286,32 @@ def test_a_device_of_a_file_is_fitted(inductor, tmp_path):
     assert refused.exit_code == 2 and "no such file" in refused.output
 
 
+@pytest.mark.quick
+@pytest.mark.parametrize("command", ["fit", "simulate", "spike", "sweep"])
+def test_no_command_runs_what_a_device_file_names_unless_told(command, tmp_path, monkeypatch):
+    ran_marker = tmp_path / "was_run"
+    (tmp_path / f"of_{command}.py").write_text(f"open({str(ran_marker)!r}, 'w').close()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    device = tmp_path / "device.toml"
+    device.write_text(
+        f'kind = "Device"\nC_m = 1e-8\n[branches.a]\nkind = "of_{command}:Mine"\nR_b = 1e4\n'
+    )
+    (tmp_path / "sweep.toml").write_text('device = "device.toml"\n[[axis]]\nparameter = "C_m"\n')
+    arguments = {
+        "fit": (THREE, "--device", device),
+        "simulate": (device, "--drive", "I = 1"),
+        "spike": (device,),
+        "sweep": (tmp_path / "sweep.toml",),
+    }[command]
+    refused = run(command, *arguments, "--out", tmp_path / "out")
+    assert refused.exit_code == 2 and "--allow-import" in refused.output, refused.output
+    assert not ran_marker.exists()
+    # With leave it is run, and has no such class.
+    ran = run(command, *arguments, "--out", tmp_path / "out", "--allow-import")
+    assert ran.exit_code == 2 and "cannot be imported" in ran.output, ran.output
+    assert ran_marker.exists()
+
+
 def test_replicates_are_kept(inductor, tmp_path):
     s = read_spectra(inductor)[0]
     text = inductor.read_text().splitlines()
@@ -335,6 +361,9 @@ def test_simulate(tmp_path):
         (("device.toml", "--drive", "I = Stp(1)"), "did you mean Step"),
         (("device.toml", "--drive", "I = 1", "--until", "-3"), "end time"),
         (("device.toml", "--drive", "I = 1", "--points", "1"), "points"),
+        (("device.toml", "--drive", "I = 1", "--points", "99999999999"), "2 to 1,000,000"),
+        (("device.toml", "--drive", "I = 1", "--rtol", "0"), "rtol"),
+        (("device.toml", "--drive", "I = PulseTrain(1, 1, 2, count=1000000000)"), "1 to 20,000"),
         (("bad.toml", "--drive", "I = 1"), "did you mean tau_d"),
     ],
 )

@@ -55,6 +55,7 @@ def write_report(
     *,
     axes: tuple[str, str] | None = None,
     force: bool = False,
+    allow_import: bool = False,
     command: str = "",
     progress: Reporter | None = None,
 ) -> Report:
@@ -65,6 +66,7 @@ def write_report(
     - `file`: a device as TOML, or the `fit.json` of a fit.
     - `axes`: names of the two parameters of the stability map; by default the two that the
       smallest change moves most.
+    - `allow_import`: whether the device may name classes that are imported (see `read_device`).
     - `progress`: hears of what is answered and drawn.
 
     **Raises:** `ValueError` for a file that is neither, for a device none of whose branches says
@@ -73,7 +75,7 @@ def write_report(
     """
     check_folder(out, force=force)
     step = (progress or Silent()).step
-    device, fit = read(file)
+    device, fit = read(file, allow_import=allow_import)
     if not device.windows():
         raise ValueError(
             f"{file}: no branch of this device says at which voltages it is steep. Linear elements "
@@ -126,23 +128,28 @@ def write_report(
     return Report(Path(out) / "report.html", [line for part in lines.values() for line in part])
 
 
-def read(file: str | Path) -> tuple[AbstractDevice, dict[str, Any] | None]:
+def read(
+    file: str | Path, *, allow_import: bool = False
+) -> tuple[AbstractDevice, dict[str, Any] | None]:
     """The device in a TOML file or in the JSON of a fit, and the fit."""
     file = Path(file)
     if file.suffix.lower() != ".json":
-        return read_device(file), None
+        return read_device(file, allow_import=allow_import), None
     try:
         fit = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ValueError(f"{file}: there is no such file; check the path") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except OSError as error:
+        raise ValueError(f"{file}: the file cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{file}: this is no JSON ({error})") from None
     if not isinstance(fit, dict) or not isinstance(fit.get("device"), str):
         raise ValueError(
             f"{file}: this JSON holds no fitted device; give the fit.json that `jaxmem fit` wrote, "
             "or a device as TOML"
         )
-    return device_from_toml(fit["device"], source=str(file)), fit
+    device = device_from_toml(fit["device"], source=str(file), allow_import=allow_import)
+    return device, fit
 
 
 def _check_axes(device, axes):
