@@ -110,12 +110,13 @@ class SweepFile:
 
 
 class Swept(NamedTuple):
-    """What was written, its points, and the share of them that oscillate."""
+    """What was written, its points, the share of them that oscillate, and remarks in words."""
 
     folder: Path
     points: int
     share: float
     data: xr.Dataset
+    notes: list[str]
 
 
 def read_sweep(path: str | Path, *, allow_import: bool = False) -> SweepFile:
@@ -209,21 +210,25 @@ def write_sweep(
     data = sweep(oscillation_of(asked.drive), asked.device, *asked.axes, progress=progress)
     _units(data, asked.drive)
     share = float((data.margin < 0).mean())
-    with new_folder(out, force=force) as folder:
-        data.to_netcdf(folder / "sweep.nc", engine="scipy")
+    with new_folder(out, force=force) as results:
+        data.to_netcdf(results.path / "sweep.nc", engine="scipy")
         table = data.to_dataframe().reset_index()
-        table.to_csv(folder / "sweep.csv", index=False)
-        if len(asked.axes) <= 2:
-            plots.save(hopf_map_figure(data, asked.drive), folder, "map")
-        write_device(folder / "device.toml", asked.device)
+        table.to_csv(results.path / "sweep.csv", index=False)
+        write_device(results.path / "device.toml", asked.device)
         record = {
             "drive": asked.drive,
             "axes": {name: int(data.sizes[name]) for name in data.margin.dims},
             "share_that_oscillates": share,
             "provenance": provenance_of(command, [file, asked.device_file]),
         }
-        (folder / "sweep.json").write_text(json.dumps(record, indent=1) + "\n")
-    return Swept(Path(out), int(np.prod(data.margin.shape)), share, data)
+        (results.path / "sweep.json").write_text(json.dumps(record, indent=1) + "\n")
+        results.publish()
+        problem = ""
+        if len(asked.axes) <= 2:
+            figure = lambda: hopf_map_figure(data, asked.drive)
+            _, problem = plots.save_if_possible(figure, results.path, "map")
+    notes = [*([problem] if problem else []), *results.notes]
+    return Swept(results.place, int(np.prod(data.margin.shape)), share, data, notes)
 
 
 def _units(data: xr.Dataset, drive: DriveKind) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -21,6 +21,14 @@ from jaxmem.responses import Transient, linearize, operating_points, solve
 MOST_POINTS = 1_000_000
 
 
+class Simulated(NamedTuple):
+    """What was written: the folder, the transient, and remarks on it in words."""
+
+    folder: Path
+    transient: Transient
+    notes: list[str]
+
+
 def simulate(
     device_file: str | Path,
     drive: str,
@@ -32,7 +40,7 @@ def simulate(
     force: bool = False,
     allow_import: bool = False,
     command: str = "",
-) -> tuple[Transient, list[str]]:
+) -> Simulated:
     """Solve a circuit from rest and write `transient.csv`, figures, `device.toml`, a JSON.
 
     **Arguments:**
@@ -43,8 +51,6 @@ def simulate(
       time constants there (or ten periods of a sine). `points`: how many samples.
     - `rtol`: see `solve`.
     - `allow_import`: whether the device may name classes that are imported (see `read_device`).
-
-    **Returns:** the transient, and remarks on it in words.
 
     **Raises:** `ValueError` for what cannot be read; `RuntimeError` if the solve fails.
     """
@@ -60,10 +66,9 @@ def simulate(
         raise ValueError(f"the end time must lie after {first:g} s and be finite, got {end:g}")
     run = solve(circuit, jnp.linspace(first, end, points), rtol=rtol)
     notes = list(run.notes)
-    with new_folder(out, force=force) as folder:
-        write_transient(folder / "transient.csv", run)
-        plots.save(transient_figure(run, drive), folder, "transient")
-        write_device(folder / "device.toml", circuit.device)
+    with new_folder(out, force=force) as results:
+        write_transient(results.path / "transient.csv", run)
+        write_device(results.path / "device.toml", circuit.device)
         record = {
             "drive": drive,
             "t_end_s": end,
@@ -75,8 +80,12 @@ def simulate(
             "notes": notes,
             "provenance": provenance_of(command, [device_file]),
         }
-        (folder / "simulation.json").write_text(json.dumps(record, indent=1) + "\n")
-    return run, notes
+        (results.path / "simulation.json").write_text(json.dumps(record, indent=1) + "\n")
+        results.publish()
+        figure = lambda: transient_figure(run, drive)
+        _, problem = plots.save_if_possible(figure, results.path, "transient")
+    more = [problem] if problem else []
+    return Simulated(results.place, run, [*notes, *more, *results.notes])
 
 
 def duration(circuit: Circuit) -> float:
