@@ -28,17 +28,32 @@ def _plain(kind: Any, value: Any) -> Any:
 
 def _names(value: Any) -> tuple[str, ...]:
     value = [value] if isinstance(value, str) else value
-    return tuple(_plain(str, name) for name in _plain((list, tuple), value))
+    # What is said twice is said once.
+    return tuple(dict.fromkeys(_text(name) for name in _plain((list, tuple), value)))
+
+
+def _finite(value: Any) -> float:
+    number = _plain(float, value)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+def _text(value: Any) -> str:
+    # An operating system ends a path at a zero character.
+    if not _plain(str, value).strip() or "\0" in value:
+        raise ValueError
+    return value
 
 
 def _numbers(value: Any) -> dict[str, float]:
-    return {k: _plain(float, v) for k, v in _plain(Mapping, value).items()}
+    return {k: _finite(v) for k, v in _plain(Mapping, value).items()}
 
 
 def _ranges(value: Any) -> dict[str, tuple[float, float]]:
     found = {}
     for name, ends in _plain(Mapping, value).items():
-        low, high = (_plain(float, end) for end in _plain((list, tuple), ends))
+        low, high = (_finite(end) for end in _plain((list, tuple), ends))
         if not low < high:
             raise ValueError
         found[name] = (low, high)
@@ -48,32 +63,50 @@ def _ranges(value: Any) -> dict[str, tuple[float, float]]:
 def _sigma(value: Any) -> Any:
     if not isinstance(value, Mapping):
         return _plain(float, value)
-    if not value:
+    parts = {k: _plain(NOISE[k], v) for k, v in value.items()}
+    sizes = [_finite(v) for k, v in parts.items() if k != "estimated"]
+    if min(sizes, default=0.0) < 0 or max(sizes, default=0.0) == 0:
         raise ValueError
-    return {k: _plain(NOISE[k], v) for k, v in value.items()}
+    return parts
 
 
 def _spike_sigma(value: Any) -> Any:
-    return [_plain(float, v) for v in value] if isinstance(value, list) else _plain(float, value)
+    if not isinstance(value, list):
+        return _plain(float, value)
+    found = [_finite(v) for v in value]
+    if not found or min(found) <= 0:
+        raise ValueError
+    return found
 
 
 def _units(value: Any) -> Any:
-    return dict(value) if isinstance(value, Mapping) else _plain(str, value)
+    if not isinstance(value, Mapping):
+        return _text(value)
+    return {k: _text(v) for k, v in value.items()}
+
+
+def _list_of_numbers(value: Any) -> list[float]:
+    found = [_finite(v) for v in _plain((list, tuple), value)]
+    if not found:
+        raise ValueError
+    return found
 
 
 # How each type is said in words, and what makes a value of it from what a file holds.
 TYPES: dict[Any, tuple[str, Any]] = {
-    str: ("a text", lambda value: _plain(str, value)),
+    str: ("a text", _text),
     bool: ("true or false", lambda value: _plain(bool, value)),
     int: ("a whole number", lambda value: _plain(int, value)),
     float: ("a number", lambda value: _plain(float, value)),
+    list[float]: ("a list of finite numbers", _list_of_numbers),
     tuple[str, ...]: ("a list of names", _names),
-    Mapping[str, float]: ("a table {name = number}", _numbers),
+    Mapping[str, float]: ("a table {name = number}, each finite", _numbers),
     Mapping[str, tuple[float, float]]: (
-        "a table {name = [low, high]} with low < high", _ranges
+        "a table {name = [low, high]} with low < high, both finite", _ranges
     ),
-    Sigma: (f"a number or a table of {', '.join(NOISE)}", _sigma),
-    SpikeSigma: ("a number or a list of numbers", _spike_sigma),
+    Sigma: (f"a number or a table of {', '.join(NOISE)}, the numbers not negative and not all 0",
+            _sigma),
+    SpikeSigma: ("a number or a list of positive numbers", _spike_sigma),
     Units: ('a text as "t=ms,I=uA" or a table of such', _units),
 }  # fmt: skip
 
@@ -84,8 +117,8 @@ class Setting:
 
     - `name`: the key in a specification; `type`: one of `TYPES`; `help`: what it means.
     - `default`: what holds if nothing is said; `unit` of a number; `required` or not.
-    - `choices`: the only values, or elements of a list. `low`: the least value of a number;
-      `above`: a number that it must exceed. A number is finite unless `infinite`.
+    - `choices`: the only values, or elements of a list. `low`, `high`: the least and the largest
+      value of a number; `above`: a number that it must exceed. It is finite unless `infinite`.
     - `option`: how the command line calls it, without dashes; empty if it does not.
     - `only`: another setting and the value it must have for this one to matter.
     """
@@ -98,6 +131,7 @@ class Setting:
     required: bool = False
     choices: tuple[str, ...] = ()
     low: float | None = None
+    high: float | None = None
     above: float | None = None
     infinite: bool = False
     option: str = ""
@@ -121,20 +155,22 @@ class Setting:
         says, read = TYPES[self.type]
         try:
             value = read(value)
-        except (TypeError, ValueError, KeyError):
+        except (TypeError, ValueError, KeyError, OverflowError):
             raise SpecError(
-                f"{self.name} = {value!r} makes no sense there: {self.name} is {says}"
+                f"{self.name} = {_short(value)} makes no sense there: {self.name} is {says}"
             ) from None
         for part in value if isinstance(value, tuple) else (value,):
             if self.choices and part not in self.choices:
-                raise SpecError(f"{self.name} is {_listed(self.choices)}, got {part!r}")
+                raise SpecError(f"{self.name} is {_listed(self.choices)}, got {_short(part)}")
         if not isinstance(value, int | float):
             return value
-        if not self.infinite and not math.isfinite(value):
+        if isinstance(value, float) and not self.infinite and not math.isfinite(value):
             raise SpecError(f"{self.name} must be a finite number, got {value}")
         # What is not a number (nan) is in no range.
         if self.low is not None and not value >= self.low:
-            raise SpecError(f"{self.name} must be at least {self.low:g}, got {value}")
+            raise SpecError(f"{self.name} must be at least {self.low:g}, got {_short(value)}")
+        if self.high is not None and not value <= self.high:
+            raise SpecError(f"{self.name} must be at most {self.high:,}, got {_short(value)}")
         if self.above is not None and not value > self.above:
             least = "be positive" if self.above == 0 else f"exceed {self.above:g}"
             raise SpecError(f"{self.name} must {least}, got {value}")
@@ -160,6 +196,15 @@ def settings_of(cls: Any) -> dict[str, Setting]:
                 f.name, kinds[0] if optional else f.type, default=default, **f.metadata
             )
     return found
+
+
+def _short(value: Any) -> str:
+    """A value as a message quotes it: on one line and not too long."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no whole number of more than some thousand digits
+        return "a number of thousands of digits"
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _listed(choices: tuple[str, ...]) -> str:

@@ -16,7 +16,7 @@ from fitting.estimate.single import begin_fit
 from fitting.models.setup import Setup
 from fitting.problem.space import MultiStart
 from fitting.solvers.levenberg_marquardt import LeastSquares
-from fitting.solvers.solver import AbstractSolver
+from fitting.solvers.solver import AbstractSolver, Search
 from fitting.terms.spectrum import Spectrum
 from jaxmem.output.reporter import Reporter, Silent
 
@@ -27,12 +27,14 @@ class Series(NamedTuple):
     - `fits`: one for each spectrum; a search that did not converge says so in its `result`.
     - `outlier`: whether a spectrum stands out from its neighbours, `reasons` why, in words.
     - `trends`: how each quantity drifts, for each group of spectra (see `trends`).
+    - `interrupted`: whether Ctrl-C cut it short; the spectra that were not reached have no fit.
     """
 
     fits: tuple[Fit, ...]
     outlier: np.ndarray
     reasons: tuple[tuple[str, ...], ...]
     trends: tuple[tuple[Trend, ...], ...] = ()
+    interrupted: bool = False
 
 
 def fit_series(
@@ -45,6 +47,8 @@ def fit_series(
     passes: int = 1,
     groups: Sequence[Any] | None = None,
     progress: Reporter | None = None,
+    resume: Sequence[Search] = (),
+    keep: Callable[[Search], None] = lambda search: None,
 ) -> Series:
     """Fit every spectrum of a series with one model.
 
@@ -59,38 +63,56 @@ def fit_series(
     - `groups`: which series each spectrum belongs to, if there are several: neighbours and
       outliers are those of one group. Default: all are one.
     - `progress`: hears how many fits are done and how many there are.
+    - `keep`: called with the searches of each spectrum, in their order; `resume`: such ones of the
+      first spectra, which are not searched again.
 
-    **Raises:** `ValueError` as `fit` does, and for an empty series.
+    Ctrl-C returns the spectra that were reached.
+
+    **Raises:** `ValueError` as `fit` does, and for an empty series; `KeyboardInterrupt` if no
+    spectrum was reached.
     """
     if not spectra:
         raise ValueError("fit_series: no spectra")
     solver = LeastSquares() if solver is None else solver
     step = (progress or Silent()).step
     total, done = len(spectra) * (1 + 2 * passes), 0
-    problems, found = [], []
-    for k, s in enumerate(spectra):
-        model, space, box = recipe(spectrum=s)
-        problem, begin, x_scale = begin_fit(s, model, space, MultiStart(starts, box), seed + k)
-        problems.append((problem, x_scale))
-        found.append(problem.search(solver, begin, x_scale))
-        done += 1
-        step("fitting", done, total)
-    groups = [0] * len(spectra) if groups is None else list(groups)
+    problems, found, cut = [], [], False
+    try:
+        for k, s in enumerate(spectra):
+            model, space, box = recipe(spectrum=s)
+            problem, begin, x_scale = begin_fit(s, model, space, MultiStart(starts, box), seed + k)
+            known = k < len(resume)
+            searched = resume[k] if known else problem.search(solver, begin, x_scale)
+            problems.append((problem, x_scale))
+            found.append(searched)
+            if not known:
+                keep(searched)
+            done += 1
+            step("fitting", done, total)
+    except KeyboardInterrupt:
+        if not found:
+            raise
+        cut = True
+    problems, spectra = problems[: len(found)], spectra[: len(found)]
+    groups = [0] * len(spectra) if groups is None else list(groups)[: len(found)]
     members = [[k for k, g in enumerate(groups) if g == group] for group in dict.fromkeys(groups)]
     ahead = [pair for m in members for pair in zip(m[1:], m[:-1], strict=True)]
     back = [(a, b) for b, a in reversed(ahead)]
-    for k, neighbour in (ahead + back) * passes:
-        problem, x_scale = problems[k]
-        near = found[neighbour].z[best_of(found[neighbour])]
-        again = problem.search(solver, near[None], x_scale)
-        found[k] = jax.tree.map(lambda *parts: np.concatenate(parts), found[k], again)
-        done += 1
-        step("fitting", done, total)
+    try:
+        for k, neighbour in () if cut else (ahead + back) * passes:
+            problem, x_scale = problems[k]
+            near = found[neighbour].z[best_of(found[neighbour])]
+            again = problem.search(solver, near[None], x_scale)
+            found[k] = jax.tree.map(lambda *parts: np.concatenate(parts), found[k], again)
+            done += 1
+            step("fitting", done, total)
+    except KeyboardInterrupt:
+        cut = True
     fits = [
         finish_fit(problem, f, x_scale)
         for (problem, x_scale), f in zip(problems, found, strict=True)
     ]
-    step("fitting", total, total)
+    step("fitting", done if cut else total, total)
     outlier = np.zeros(len(fits), bool)
     reasons: list[tuple[str, ...]] = [()] * len(fits)
     drifts = []
@@ -99,7 +121,7 @@ def fit_series(
         for k, words in zip(m, why, strict=True):
             reasons[k] = words
         drifts.append(trends([spectra[k] for k in m], [fits[k] for k in m], outlier[m].tolist()))
-    return Series(tuple(fits), outlier, tuple(reasons), tuple(drifts))
+    return Series(tuple(fits), outlier, tuple(reasons), tuple(drifts), cut)
 
 
 def series_verdict(fits: Sequence[Fit], names: Sequence[str]) -> list[str]:

@@ -135,7 +135,12 @@ def _direct(problem, solver, begin, x_scale, lanes):
         if turn == 1:
             # A few of the starts are enough to follow the optimum.
             begin = begin[: max(8, len(begin) // 3)]
-        found = problem.search(solver, begin, x_scale, lanes)
+        try:
+            found = problem.search(solver, begin, x_scale, lanes)
+        except KeyboardInterrupt:
+            if turn == 0:
+                raise
+            return problem, _interrupted(found)
         found = found._replace(z=in_order(problem, np.asarray(found.z)))
         best = best_of(found)
         if problem.mixed and turn < NOISE_ROUNDS - 1:

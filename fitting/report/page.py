@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,17 +40,67 @@ def write_fit(
     remarks: Sequence[str] = (),
     sections: Sequence[Section] = (),
     images: bool = True,
-) -> None:
+    numbers_written: Callable[[], None] = lambda: None,
+) -> list[str]:
     """Write report.html, fit.json, fit.nc, data as CSV, device.toml and, if asked for, the images.
+
+    Returns what could not be drawn, in words.
 
     **Arguments:**
 
     - `checked`: the measurements, as they were read. `words`: names the model. `verdict`: compares
       it. `remarks`: further flags. `sections`: answers to what was asked beyond the fit.
     - `provenance`: how the result came about; `images`: whether figures are files, too.
+    - `numbers_written`: called when all but figures and page is written.
+    """
+    record = write_numbers(
+        folder, fit, checked, words=words, provenance=provenance, verdict=verdict, remarks=remarks,
+        sections=sections,
+    )  # fmt: skip
+    shown = signals_of(fit, checked)
+    sections = [*readings_sections(shown), *sections]
+    flags = record["flags"]
+    numbers_written()
+    made = _figures(fit, shown)
+    own = list(made)
+    made |= {s.key: lambda s=s: s.figure for s in sections if s.figure is not None}
+    formats = ("png", "svg") if images else ()
+    inlined, problems = {}, []
+    for name, make in made.items():
+        inlined[name], problem = plots.save_if_possible(make, folder, name, formats)
+        problems += [problem] if problem else []
+    flags = [*flags, *problems]
+    known = [e for e in ELEMENTS if any(e in (s["elements"] or {}) for s in record["spectra"])]
+    page = render(
+        "fitting.report", "fit.html", title=_title([c.fitted for c in checked]),
+        model_words=words, fit=record, flags=flags, verdict=verdict,
+        figures=[inlined[name] for name in own if inlined[name]],
+        sections=[{**s._asdict(), "figure": inlined.get(s.key)} for s in sections],
+        excluded=sum(int(np.sum(~c.used)) for c in checked if c.check is not None),
+        joint=any(c.check is None for c in checked),
+        elements={e: ELEMENTS[e] for e in known}, provenance=json.dumps(provenance, indent=1),
+    )  # fmt: skip
+    (folder / "report.html").write_text(page, encoding="utf-8")
+    return problems
+
+
+def write_numbers(
+    folder: Path,
+    fit: Fit,
+    checked: Sequence[Checked],
+    *,
+    words: str,
+    provenance: dict[str, Any],
+    verdict: str = "",
+    remarks: Sequence[str] = (),
+    sections: Sequence[Section] = (),
+) -> dict[str, Any]:
+    """Write fit.json, fit.nc, data as CSV and device.toml; the arguments are those of `write_fit`.
+
+    Returns what is in fit.json.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    shown = [(c, np.asarray(c.whole.signal(fit.model))) for c in checked]
+    shown = signals_of(fit, checked)
     sections = [*readings_sections(shown), *sections]
     record = fit_record(fit, checked)
     flags = [*remarks, *flags_of(fit, checked)]
@@ -62,39 +112,28 @@ def write_fit(
     (folder / f"{kind}.toml").write_text(record["device"], encoding="utf-8")
     fit_dataset(fit, shown, provenance).to_netcdf(folder / "fit.nc", engine="scipy")
     write_tables(folder, shown)
-    drawn = _figures(fit, shown)
-    own = [name for name, _ in drawn]
-    drawn += [(s.key, s.figure) for s in sections if s.figure is not None]
-    formats = ("png", "svg") if images else ()
-    inlined = {name: plots.save(figure, folder, name, formats) for name, figure in drawn}
-    known = [e for e in ELEMENTS if any(e in (s["elements"] or {}) for s in record["spectra"])]
-    page = render(
-        "fitting.report", "fit.html", title=_title([c.fitted for c in checked]),
-        model_words=words, fit=record, flags=flags, verdict=verdict,
-        figures=[inlined[name] for name in own],
-        sections=[{**s._asdict(), "figure": inlined.get(s.key)} for s in sections],
-        excluded=sum(int(np.sum(~c.used)) for c in checked if c.check is not None),
-        joint=any(c.check is None for c in checked),
-        elements={e: ELEMENTS[e] for e in known}, provenance=json.dumps(provenance, indent=1),
-    )  # fmt: skip
-    (folder / "report.html").write_text(page, encoding="utf-8")
+    return record
 
 
-def _figures(fit: Fit, shown: Sequence[tuple[Checked, np.ndarray]]) -> list[tuple[str, Any]]:
-    """Spectra in one figure, all else in another, a row for each."""
+def signals_of(fit: Fit, checked: Sequence[Checked]) -> list[tuple[Checked, np.ndarray]]:
+    """Each measurement with the model's signal."""
+    return [(c, np.asarray(c.whole.signal(fit.model))) for c in checked]
+
+
+def _figures(fit: Fit, shown: Sequence[tuple[Checked, np.ndarray]]) -> dict[str, Any]:
+    """What makes the figures: spectra in one, all else in another, a row for each."""
     spectra = [c for c, _ in shown if c.check is not None]
-    drawn = []
+    made: dict[str, Any] = {}
     if spectra:
         noise = [c.check.noise for c in spectra if c.check and np.isfinite(c.check.noise)]
-        figure = impedance_figure(
+        made["spectra"] = lambda: impedance_figure(
             [c.whole for c in spectra], fit.model, used=[c.used for c in spectra],
             floor=float(np.median(noise)) if noise else None,
         )  # fmt: skip
-        drawn.append(("spectra", figure))
     rows = [row for c, signal in shown if c.check is None and (row := c.whole.figure_row(signal))]
     if rows:
-        drawn.append(("traces", rows_figure(rows)))
-    return drawn
+        made["traces"] = lambda: rows_figure(rows)
+    return made
 
 
 def readings_sections(shown: Sequence[tuple[Checked, np.ndarray]]) -> list[Section]:
@@ -149,7 +188,8 @@ def write_series(
     """
     spectra, fits = [m.fitted for m in measured], series.fits
     write_summary(folder / "summary.csv", series, measured)
-    drawn = plots.save(series_figure(spectra, fits, series.outlier), folder, "series")
+    figure = lambda: series_figure(spectra, fits, series.outlier)
+    drawn, problem = plots.save_if_possible(figure, folder, "series")
     shown = [*fits[0].names, *fits[0].derived]
     rows = []
     for k, (m, f) in enumerate(zip(measured, fits, strict=True)):
@@ -167,6 +207,7 @@ def write_series(
                  noise=m.check.noise, cells=cells, remarks=why)
         )  # fmt: skip
     flags = [*remarks, *_series_flags(series, measured)]
+    flags += [problem] if problem else []
     drifts = [t for group in series.trends for t in group]
     if drifts:
         write_csv(folder / "trends.csv", drifts[0]._fields, drifts)

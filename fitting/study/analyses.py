@@ -17,7 +17,7 @@ from fitting.report.section import Section
 from fitting.selection.comparison import compare
 from fitting.selection.families import rivals
 from fitting.solvers.solver import RESULTS
-from fitting.study.spec import Spec
+from fitting.study.spec import Spec, SpecError
 from fitting.terms.term import Prior
 from jaxmem.devices import Memristor2D, Memristor3D
 from jaxmem.output.reporter import Reporter
@@ -34,20 +34,20 @@ def check_asked(spec: Spec, model: Any, names: Sequence[str]) -> None:
     - `spec`: what is asked: `compare`, `profile`, `bootstrap`, `posterior`.
     - `model`, `names`: the model, and its free parameters.
 
-    **Raises:** `ValueError` for a name that is no parameter and no element of the model, a
+    **Raises:** `SpecError` for a name that is no parameter and no element of the model, a
     number of refits that makes no sense, and a posterior without numpyro.
     """
     known = [*names, *slow_elements(model)]
     unknown = [n for n in spec.profile if n not in known and n != ALL]
     if unknown:
-        raise ValueError(f"no profile of {', '.join(unknown)}; there are {', '.join(known)}")
+        raise SpecError(f"no profile of {', '.join(unknown)}; there are {', '.join(known)}")
     if spec.bootstrap and spec.bootstrap < 20:
-        raise ValueError(f"a bootstrap of {spec.bootstrap} says nothing; take 20 or more")
+        raise SpecError(f"a bootstrap of {spec.bootstrap} says nothing; take 20 or more")
     if spec.posterior:
         try:
             numpyro_here()
         except ImportError as error:
-            raise ValueError(str(error)) from None
+            raise SpecError(str(error)) from None
 
 
 def answers(

@@ -45,18 +45,23 @@ class Loaded(NamedTuple):
         return [m.fitted for m in self.measured]
 
 
-def load_terms(spec: Spec, progress: Reporter | None = None) -> Loaded:
+def load_terms(
+    spec: Spec, progress: Reporter | None = None, *, allow_import: bool = False
+) -> Loaded:
     """Read every file once, leave out what is not to be fitted, and check the spectra.
 
     **Arguments:**
 
     - `spec`: what is fitted.
     - `progress`: hears of each spectrum that was checked.
+    - `allow_import`: whether a device file may name classes that are imported (see `read_device`).
 
     **Raises:** `ReadError` (a `ValueError`) for a file that is not what it should be.
     """
     step = (progress or Silent()).step
-    device = read_device(spec.device_file) if spec.device_file else None
+    device = None
+    if spec.device_file:
+        device = read_device(spec.device_file, allow_import=allow_import)
     loaded, others = Loaded([], [], {}, device), []
     spectra: list[tuple[Spectrum, float, float]] = []
     for entry in spec.entries:

@@ -1,5 +1,6 @@
 """A specification to a folder of results: the one way behind `jaxmem fit`."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from fitting.estimate.two_stage import Progress
 from fitting.models.setup import Setup
 from fitting.problem.space import MultiStart
 from fitting.report.network import network_section
-from fitting.report.page import flags_of, write_fit, write_series
+from fitting.report.page import flags_of, write_fit, write_numbers, write_series
 from fitting.selection.ranking import second_lag_verdict
 from fitting.solvers.solver import RESULTS
 from fitting.study.analyses import answers, check_asked
@@ -35,21 +36,25 @@ OTHER = {"2d": "3d", "3d": "2d"}
 
 
 class Outcome(NamedTuple):
-    """What a study wrote: the page, its findings in words, and the fits."""
+    """What a study wrote: the page, its findings in words, the fits, and whether it was cut short.
+
+    A fit that was interrupted is the best until then.
+    """
 
     report: Path
     lines: list[str]
     fits: tuple[Fit, ...]
+    cut: bool = False
 
     @property
     def ok(self) -> bool:
-        """Whether every fit converged."""
-        return all(f.ok for f in self.fits)
+        """Whether every fit converged, and nothing was interrupted."""
+        return all(f.ok for f in self.fits) and not self.interrupted
 
     @property
     def interrupted(self) -> bool:
-        """Whether a fit was interrupted and holds the best until then."""
-        return any(bool(f.result == RESULTS.interrupted) for f in self.fits)
+        """Whether Ctrl-C ended it early."""
+        return self.cut or any(bool(f.result == RESULTS.interrupted) for f in self.fits)
 
 
 def run_study(
@@ -58,6 +63,7 @@ def run_study(
     *,
     force: bool = False,
     resume: bool = False,
+    allow_import: bool = False,
     command: str = "",
     progress: Reporter | None = None,
 ) -> Outcome:
@@ -66,8 +72,8 @@ def run_study(
     One device is fitted to all files if there are loops, steps, pulses, curves, spikes or priors,
     or if it is said (`together`); else each spectrum is fitted by itself. The folder holds
     `fit.toml`, which does it again; with the same seed and machine to the same parameters bit for
-    bit. A search that integrates in time leaves how far it came beside the folder, in
-    `out.search.json`, until it has ended.
+    bit. A search that integrates in time, and a series, leave how far they came beside the folder,
+    in `out.search.json` or `out.search.jsonl`, until they have ended.
 
     **Arguments:**
 
@@ -75,27 +81,41 @@ def run_study(
     - `out`: the folder to write.
     - `force`: replace earlier results there.
     - `resume`: go on with a search that was interrupted.
+    - `allow_import`: whether a device file may name classes that are imported (see `read_device`).
     - `command`: what the user typed, for the record.
     - `progress`: hears of the stages, and remarks on the data.
 
     **Raises:** `ReadError`, `SpecError`, `FolderError` and `ValueError` for input that cannot be
     used; `RuntimeError` if no search gave a finite residual.
     """
-    report, out, force = progress or Silent(), Path(out), force or resume
-    check_folder(out, force=force)
-    loaded = load_terms(spec, report)
-    if resume and not spec.joint:
-        raise SpecError("nothing to resume: fits of spectra alone are done in one go")
+    try:
+        check_folder(out, force=force or resume)
+        # What the solver cannot do is said before anything is read.
+        solver_of(spec)
+        report = progress or Silent()
+        loaded = load_terms(spec, report, allow_import=allow_import)
+        return _study(spec, loaded, Path(out), force or resume, resume, command, report)
+    except SpecError as error:
+        if spec.source is None:
+            raise
+        raise SpecError(f"{spec.source}: {error}") from None
+
+
+def _study(
+    spec: Spec, loaded: Loaded, out: Path, force: bool, resume: bool, command: str, report: Reporter
+) -> Outcome:
     for note in loaded.notes:
         report.say(f"note: {note}")
     origin = provenance_of(command, loaded.hashes, spec.seed)
     if spec.one_device or len(loaded.measured) == 1:
         return _one_device(spec, loaded, out, origin, force, resume, report)
-    return _series(spec, loaded, out, origin, force, report)
+    return _series(spec, loaded, out, origin, force, resume, report)
 
 
 def _one_device(spec: Spec, loaded: Loaded, out: Path, origin, force, resume, report) -> Outcome:
     """One fit to all that was read; of spectra alone also the other model, to judge by."""
+    if resume and not spec.joint:
+        raise SpecError("nothing to resume: one fit of spectra alone is done in one go")
     setup = setup_of(spec, loaded)
     terms = [*loaded.terms, *priors_of(spec, setup.model)]
     check_asked(spec, setup.model, setup.space.names(setup.model))
@@ -108,32 +128,46 @@ def _one_device(spec: Spec, loaded: Loaded, out: Path, origin, force, resume, re
     report.step("fitting", 0, 1 + compared)
     # A fit of spectra is done in one go, and has no stages to report.
     found = _fit(spec, terms, setup, report if spec.joint else None, before, record.keep)
-    verdict = ""
-    if compared:
-        report.step("fitting", 1, 2)
-        rival = setup_of(replace(spec, device=OTHER[spec.device]), loaded, lenient=True)
-        pair = (found, _fit(spec, terms, rival))
-        verdict = second_lag_verdict(*(pair if spec.device == "3d" else pair[::-1]))
-    report.step("fitting", 1 + compared, 1 + compared)
     words = model_in_words(spec, loaded)
-    rescue = describing_model(spec, loaded, terms, found, report)
-    with new_folder(out, force=force) as folder:
-        drawn = network_section(found)
-        sections = [*([drawn] if drawn else []), *answers(spec, found, terms, folder, report)]
-        write_fit(
-            folder, found, loaded.measured, words=words, provenance=origin, verdict=verdict,
-            remarks=[*rescue, *loaded.notes, *remarks], sections=sections,
-        )  # fmt: skip
-        _write_spec(spec, out, folder)
+    write = lambda writer, more, **rest: writer(
+        results.path, found, loaded.measured, words=words, provenance=origin,
+        remarks=[*more, *loaded.notes, *remarks], **rest,
+    )  # fmt: skip
+    verdict, rescue, sections, cut = "", [], [], False
+    with new_folder(out, force=force) as results:
+        _write_spec(spec, out, results.path)
+        # What follows takes a while, may be interrupted, and must not cost the fit.
+        write(write_numbers, ())
+        results.publish()
+        try:
+            if compared:
+                report.step("fitting", 1, 2)
+                rival = setup_of(replace(spec, device=OTHER[spec.device]), loaded, lenient=True)
+                pair = (found, _fit(spec, terms, rival))
+                verdict = second_lag_verdict(*(pair if spec.device == "3d" else pair[::-1]))
+            report.step("fitting", 1 + compared, 1 + compared)
+            if found.result != RESULTS.interrupted:
+                rescue = describing_model(spec, loaded, terms, found, report)
+            drawn = network_section(found)
+            sections = [drawn] if drawn else []
+            sections += answers(spec, found, terms, results.path, report)
+        except KeyboardInterrupt:
+            cut = True
+            rescue = [*rescue, "Interrupted when the fit was found: other models were not tried."]
+        problems = write(
+            write_fit, rescue, verdict=verdict, sections=sections, numbers_written=results.publish
+        )
+    for note in results.notes:
+        report.say(f"note: {note}")
     if found.result == RESULTS.interrupted:
         report.say("interrupted: the best so far is written, marked as such; --resume goes on")
     else:
         record.remove()
     lines = [*found.verdict(), *rescue, *_summary(spec, words, found)]
-    lines += flags_of(found, loaded.measured)
+    lines += [*flags_of(found, loaded.measured), *problems]
     lines += [verdict] if verdict else []
     lines += [line for section in sections if section.lines for line in section.told]
-    return Outcome(out / "report.html", lines, (found,))
+    return Outcome(results.place / "report.html", lines, (found,), cut)
 
 
 def _fit(
@@ -151,7 +185,7 @@ def _fit(
     )  # fmt: skip
 
 
-def _series(spec: Spec, loaded: Loaded, out: Path, origin, force, report) -> Outcome:
+def _series(spec: Spec, loaded: Loaded, out: Path, origin, force, resume, report) -> Outcome:
     """Each spectrum by itself, also from its neighbours' optimum."""
     if spec.asks:
         raise ValueError(
@@ -159,42 +193,62 @@ def _series(spec: Spec, loaded: Loaded, out: Path, origin, force, report) -> Out
             "spectrum, or --together"
         )
     measured, words = loaded.measured, model_in_words(spec, loaded)
-    spectra = [m.fitted for m in measured]
+    every = [m.fitted for m in measured]
+    record = SearchRecord.beside(out, spec, loaded)
+    before = record.read_spectra() if resume else []
+    if not resume:
+        record.remove()
     series = fit_series(
-        spectra, lambda spectrum: setup_of(spec, loaded, spectrum), solver=solver_of(spec),
-        starts=spec.number_of_starts, seed=spec.seed, groups=_groups(spectra), progress=report,
+        every, lambda spectrum: setup_of(spec, loaded, spectrum), solver=solver_of(spec),
+        starts=spec.number_of_starts, seed=spec.seed, groups=_groups(every), progress=report,
+        resume=before, keep=record.keep_spectrum,
     )  # fmt: skip
-    bad = [k for k, f in enumerate(series.fits) if f.describes == "no"]
-    rescue = []
-    if bad:
+    fits, remarks, cut = series.fits, list(loaded.notes), series.interrupted
+    if cut:
+        remarks.append(f"Interrupted: {len(fits)} of {len(every)} spectra were fitted.")
+        report.say("interrupted: what is fitted is written, marked as such; --resume goes on")
+    bad = [k for k, f in enumerate(fits) if f.describes == "no"]
+    if bad and not cut:
         k = bad[len(bad) // 2]
         one = loaded._replace(measured=[measured[k]])
-        rescue = describing_model(spec, one, [spectra[k]], series.fits[k], report)
-    width = len(str(len(spectra) - 1))
-    names = [f"spectra/{k:0{width}d}" for k in range(len(spectra))]
-    with new_folder(out, force=force) as folder:
-        for k, (m, f, name) in enumerate(zip(measured, series.fits, names, strict=True)):
-            report.step("writing", k, len(names))
-            remarks = [f"Outlier of its series: {r}." for r in series.reasons[k]]
-            write_fit(
-                folder / name, f, [m], words=words, provenance=origin, remarks=remarks, images=False
-            )
+        try:
+            remarks = [*describing_model(spec, one, [every[k]], fits[k], report), *remarks]
+        except KeyboardInterrupt:
+            cut = True
+            remarks.append("Interrupted before a model that describes the data was found.")
+    width = len(str(len(every) - 1))
+    names = [f"spectra/{k:0{width}d}" for k in range(len(fits))]
+    with new_folder(out, force=force) as results:
+        # All numbers of the series first, then a folder for each spectrum.
         flags = write_series(
-            folder,
-            series,
-            measured,
-            names,
-            words=words,
-            provenance=origin,
-            remarks=[*rescue, *loaded.notes],
-        )
-        report.step("writing", len(names), len(names))
-        _write_spec(spec, out, folder)
-    lines = [f"{words}, {len(spectra)} spectra", *flags]
-    biases = len({s.bias for s in spectra if s.bias[0] is not None})
+            results.path, series, measured[: len(fits)], names, words=words, provenance=origin,
+            remarks=remarks,
+        )  # fmt: skip
+        _write_spec(spec, out, results.path)
+        results.publish()
+        try:
+            for k, (m, f, name) in enumerate(zip(measured, fits, names, strict=False)):
+                report.step("writing", k, len(names))
+                outlier = [f"Outlier of its series: {r}." for r in series.reasons[k]]
+                write_fit(
+                    results.path / name, f, [m], words=words, provenance=origin, remarks=outlier,
+                    images=False,
+                )  # fmt: skip
+                results.publish()
+            report.step("writing", len(names), len(names))
+        except KeyboardInterrupt:
+            cut = True
+            shutil.rmtree(results.path / name, ignore_errors=True)
+            flags.append(f"Interrupted: of {len(names) - k} spectra there is no page.")
+    for note in results.notes:
+        report.say(f"note: {note}")
+    if not cut:
+        record.remove()
+    lines = [f"{words}, {len(fits)} spectra", *flags]
+    biases = len({s.bias for s in every if s.bias[0] is not None})
     if biases >= BIASES:
         lines.append(f"These spectra have {biases} biases: --together fits one device to all.")
-    return Outcome(out / "report.html", lines, tuple(series.fits))
+    return Outcome(results.place / "report.html", lines, tuple(fits), cut)
 
 
 def _groups(spectra: Sequence[Spectrum]) -> list[str] | None:

@@ -4,8 +4,14 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import numpy as np
 
 from fitting.estimate.two_stage import Progress
+from fitting.solvers.solver import RESULTS, Search
+from fitting.study.kept import search_files
 from fitting.study.loading import Loaded
 from fitting.study.spec import Spec, SpecError
 from fitting.study.spec_file import spec_to_toml
@@ -14,10 +20,18 @@ from jaxmem.devices import device_to_toml
 
 @dataclass(frozen=True)
 class SearchRecord:
-    """The file `out.search.json`; `key` says of which specification and data the search is."""
+    """The file `out.search.json`; `key` says of which specification and data the search is.
+
+    A series of spectra has `out.search.jsonl` in its place, with a line for each spectrum.
+    """
 
     place: Path
     key: str
+
+    @property
+    def lines(self) -> Path:
+        """Where a series is kept."""
+        return self.place.with_suffix(".jsonl")
 
     @classmethod
     def beside(cls, out: Path, spec: Spec, loaded: Loaded) -> "SearchRecord":
@@ -27,7 +41,7 @@ class SearchRecord:
         device = "" if loaded.device is None else device_to_toml(loaded.device)
         said = json.dumps([spec_to_toml(bare, out), device, list(loaded.hashes.values())])
         key = hashlib.sha256(said.encode()).hexdigest()
-        return cls(out.with_name(f"{out.name}.search.json"), key)
+        return cls(search_files(out)[0], key)
 
     def keep(self, progress: Progress) -> None:
         """Write how far the search has come."""
@@ -43,21 +57,56 @@ class SearchRecord:
 
         **Raises:** `SpecError` if there is no record, or one of another specification.
         """
+        return Progress(*self._kept(self.place)[0]["progress"])
+
+    def keep_spectrum(self, search: Search) -> None:
+        """Add the searches of one more spectrum of a series."""
+        fresh = not self.lines.exists()
+        self.lines.parent.mkdir(parents=True, exist_ok=True)
+        with self.lines.open("a", encoding="utf-8") as file:
+            if fresh:
+                file.write(json.dumps({"specification": self.key}) + "\n")
+            result: Any = search.result
+            numbers = (search.z, search.chi2, result._value, search.steps)
+            file.write(json.dumps([np.asarray(part).tolist() for part in numbers]) + "\n")
+
+    def read_spectra(self) -> list[Search]:
+        """The searches of the first spectra of a series.
+
+        **Raises:** `SpecError` as `read` does.
+        """
+        found = []
+        for z, chi2, result, steps in self._kept(self.lines)[1:]:
+            codes = np.asarray(result, np.int32)
+            item = eqx.tree_at(lambda r: r._value, RESULTS.successful, codes)
+            found.append(Search(np.asarray(z), np.asarray(chi2), item, np.asarray(steps)))
+        return found
+
+    def _kept(self, place: Path) -> list[Any]:
+        """The lines of a file, of which the last may be half written."""
         try:
-            kept = json.loads(self.place.read_text())
+            lines = place.read_text(encoding="utf-8").splitlines()
         except FileNotFoundError:
             raise SpecError(
-                f"{self.place}: nothing to resume; a search that was interrupted leaves this file"
+                f"{place}: nothing to resume; a search that was interrupted leaves this file"
             ) from None
-        except json.JSONDecodeError:
-            raise SpecError(f"{self.place}: this is no record of a search; start again") from None
-        if kept.get("specification") != self.key:
+        kept = []
+        for k, line in enumerate(lines):
+            try:
+                kept.append(json.loads(line))
+            except json.JSONDecodeError:
+                if k == 0 or k + 1 < len(lines):
+                    raise SpecError(
+                        f"{place}: this is no record of a search; start again"
+                    ) from None
+        if not kept or not isinstance(kept[0], dict) or kept[0].get("specification") != self.key:
             raise SpecError(
-                f"{self.place}: this search was of other data or options; start again without "
+                f"{place}: this search was of other data or options; start again without "
                 "--resume, or give the same ones"
             )
-        return Progress(*kept["progress"])
+        return kept
 
     def remove(self) -> None:
         """Remove the record of a search that has ended."""
         self.place.unlink(missing_ok=True)
+        self.lines.unlink(missing_ok=True)

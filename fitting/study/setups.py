@@ -16,7 +16,8 @@ from fitting.study.loading import Loaded
 from fitting.study.spec import Spec, SpecError
 from fitting.terms.spectrum import Spectrum
 from fitting.terms.term import Prior
-from jaxmem.lens import lenses, put
+from jaxmem.devices import AbstractDevice
+from jaxmem.lens import Lens, describe, lenses, put
 from jaxmem.networks import circuit_of
 
 LEFT_OUT = {"lead": "L_s", "series": "R_s"}
@@ -62,21 +63,57 @@ def _constrained(setup: Setup, spec: Spec, lenient: bool) -> Setup:
     for name, value in spec.fixed.items():
         if name in names:
             k = names.index(name)
+            _check_value("fixed", name, value, frees[k].lens, model)
             model = put(frees[k].lens, model, jnp.asarray(value))
             del frees[k], names[k]
             box.pop(name, None)
         elif name in known:
+            _check_value("fixed", name, value, known[name], model)
             model = put(known[name], model, jnp.asarray(value))
         elif not lenient:
-            raise SpecError(f"fixed: no parameter {name!r}; there are {', '.join(known)}")
+            there = ", ".join(dict.fromkeys([*names, *known]))
+            raise SpecError(f"fixed: no parameter {name!r}; there are {there}")
+    if not frees:
+        raise SpecError(f"fixed: {', '.join(spec.fixed)} are all that is free; leave one free")
     for name, ends in spec.ranges.items():
         if name in names:
+            # A range of what is searched in its logarithm does not begin at 0.
+            for end in ends:
+                _check_value("ranges", name, end, frees[names.index(name)].lens, model, zero=False)
             box[name] = ends
             middle = np.sqrt(ends[0] * ends[1]) if ends[0] > 0 else sum(ends) / 2
             model = put(frees[names.index(name)].lens, model, jnp.asarray(middle))
         elif not lenient:
             raise SpecError(f"ranges: {name!r} is not free; free are {', '.join(names)}")
+    try:
+        # What was put into the model was not checked as its constructor does.
+        if isinstance(model, AbstractDevice):
+            model.__check_init__()
+    except ValueError as error:
+        raise SpecError(f"fixed: {error}") from None
     return Setup(model, Space(*frees), box)
+
+
+def _check_value(
+    key: str, name: str, value: float, lens: Lens, model: Any, *, zero: bool = True
+) -> None:
+    """Refuse a value that the parameter cannot have.
+
+    **Raises:** `SpecError` that says what is allowed.
+    """
+    meta = describe(lens, model)
+    low, high = meta.get("bounds", (-np.inf, np.inf))
+    positive, zero = meta["positive"], zero and meta.get("zero_allowed", False)
+    fine = value > 0 or (zero and value == 0) or not positive
+    if fine and low <= value <= high:
+        return
+    allowed = ("0 or more" if zero else "positive") if positive else ""
+    if np.isfinite([low, high]).any():
+        allowed = f"{low:g} to {high:g}"
+    raise SpecError(
+        f"{key}: {name} = {value:g} {meta['unit']} is not allowed; {name} ({meta['meaning']}) is "
+        f"{allowed}"
+    )
 
 
 def priors_of(spec: Spec, model: Any) -> list[Prior]:
@@ -98,12 +135,18 @@ def priors_of(spec: Spec, model: Any) -> list[Prior]:
 
 
 def solver_of(spec: Spec) -> AbstractSolver:
-    """The solver that a specification names."""
+    """The solver that a specification names.
+
+    **Raises:** `SpecError` if there is none of that name.
+    """
     if spec.solver == "lm":
         return LeastSquares(max_steps=spec.steps or 300)
     from fitting.solvers.optimisers import descent
 
-    return descent(spec.optimiser, spec.schedule, spec.rate, spec.steps or 3000)
+    try:
+        return descent(spec.optimiser, spec.schedule, spec.rate, spec.steps or 3000)
+    except ValueError as error:
+        raise SpecError(str(error)) from None
 
 
 def model_in_words(spec: Spec, loaded: Loaded) -> str:

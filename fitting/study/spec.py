@@ -28,15 +28,20 @@ STARTS_OF_CIRCUIT = 128
 
 
 class Kind(NamedTuple):
-    """A kind of entry: what it is, what it must say, and all it may say."""
+    """A kind of entry: what it is, what it must say, and all it may say.
+
+    `one_of`: settings of which one at most is given; `some_of`: of which one at least is.
+    """
 
     help: str
     needs: str
     settings: dict[str, Setting]
+    one_of: tuple[str, ...] = ()
+    some_of: tuple[str, ...] = ()
 
 
-def _kind(help: str, needs: str, *settings: Setting) -> Kind:
-    return Kind(help, needs, {s.name: s for s in settings})
+def _kind(help: str, needs: str, *settings: Setting, **more: tuple[str, ...]) -> Kind:
+    return Kind(help, needs, {s.name: s for s in settings}, **more)
 
 
 _FILE = Setting("file", str, "The file; its path is relative to the specification", required=True)
@@ -56,6 +61,7 @@ KINDS = {
         Setting("min_freq", float, "Leave out points below", 0.0, "Hz", low=0, option="min-freq"),
         Setting("max_freq", float, "Leave out points above", float("inf"), "Hz", above=0,
                 infinite=True, option="max-freq"),
+        one_of=("bias", "u", "I", "V"),
     ),
     "trace": _kind(
         "Loops, steps or pulses in a file.",
@@ -74,6 +80,7 @@ KINDS = {
                 above=0, infinite=True, option="compliance"),
         Setting("drive", str, 'What was applied, if not the samples: "V = Triangle(...)"'),
         _SIGMA,
+        one_of=("rate", "freq"),
     ),
     "curve": _kind(
         "A steady current-voltage curve in a file.", "file = a path", _FILE, _UNITS, _SIGMA
@@ -87,6 +94,7 @@ KINDS = {
         Setting("threshold", float, "The current at which rest becomes unstable", unit="A",
                 above=0),
         Setting("sigma", SpikeSigma, "A share of each, or their standard deviations", above=0),
+        some_of=("frequency", "amplitude", "threshold"),
     ),
     "prior": _kind(
         "What is known of a parameter before.",
@@ -95,6 +103,8 @@ KINDS = {
         Setting("mean", float, "Its expected value, in its unit", required=True),
         Setting("sd", float, "The standard deviation, in its unit", above=0),
         Setting("factor", float, "Instead of sd: known within this factor", above=1),
+        one_of=("sd", "factor"),
+        some_of=("sd", "factor"),
     ),
 }  # fmt: skip
 
@@ -119,27 +129,55 @@ class Entry:
     content: Any = field(default=None, compare=False, repr=False)
 
     def __post_init__(self):
-        _, needs, declared = KINDS[self.kind]
+        kind = KINDS[self.kind]
         given = dict(self.options) | ({} if self.file is None else {"file": str(self.file)})
-        unknown = sorted(set(given) - set(declared))
+        unknown = sorted(set(given) - set(kind.settings))
         if unknown:
-            raise SpecError(
-                f"[[{self.kind}]] has no key {unknown[0]!r}{near(unknown[0], declared)}"
-            )
-        if any(s.required and s.name not in given for s in declared.values()):
-            raise SpecError(f"[[{self.kind}]] needs {needs}")
-        values = {name: declared[name].checked(value) for name, value in given.items()}
+            raise self._error(f"no key {unknown[0]!r}{near(unknown[0], kind.settings)}")
+        if any(s.required and s.name not in given for s in kind.settings.values()):
+            raise self._error(f"needs {kind.needs}")
+        try:
+            values = {name: kind.settings[name].checked(value) for name, value in given.items()}
+        except SpecError as error:
+            raise self._error(str(error)) from None
         values.pop("file", None)
-        if self.kind == "spectra":
-            low, high = (values.get(k, declared[k].default) for k in ("min_freq", "max_freq"))
-            if not low < high:
-                raise SpecError(f"no frequencies from {low:g} to {high:g} Hz")
+        self._check_together(kind, values)
         object.__setattr__(self, "options", values)
+
+    def _check_together(self, kind: Kind, values: Mapping[str, Any]) -> None:
+        """What several settings say together."""
+        given = [name for name in kind.one_of if name in values]
+        if len(given) > 1:
+            raise self._error(f"{' and '.join(given)} say the same; give one of them")
+        if kind.some_of and not any(name in values for name in kind.some_of):
+            raise self._error(f"needs one of {', '.join(kind.some_of)}")
+        if self.kind == "spectra":
+            ends = ("min_freq", "max_freq")
+            low, high = (values.get(k, kind.settings[k].default) for k in ends)
+            if not low < high:
+                raise self._error(f"no frequencies from {low:g} to {high:g} Hz")
+        if self.kind == "spikes" and "I" not in values and {"frequency", "amplitude"} & {*values}:
+            raise self._error("needs I, the current at which frequency and amplitude were measured")
+        sigma, features = values.get("sigma"), [n for n in kind.some_of if n in values]
+        if self.kind == "spikes" and isinstance(sigma, list) and len(sigma) != len(features):
+            raise self._error(
+                f"sigma has {len(sigma)} numbers for {len(features)} features "
+                f"({', '.join(features)}); give one for each, or one share of all"
+            )
+        if self.kind == "prior" and "factor" in values and values["mean"] == 0:
+            raise self._error("a factor needs a mean other than 0; give sd")
+
+    def _error(self, problem: str) -> SpecError:
+        """An error that names the entry."""
+        file = None if self.file is None else self.file.name
+        return SpecError(f"[[{self.kind}]]{f' of {file}' if file else ''}: {problem}")
 
 
 @dataclass(frozen=True)
 class Spec:
     """Everything that decides a fit: what is fitted (`entries`), which model, and how.
+
+    `source` is the file that says so, for messages; None for what a command line says.
 
     **Raises:** `SpecError` for a value that a setting cannot have.
     """
@@ -177,19 +215,25 @@ class Spec:
         0.3, "For descent: the first learning rate", above=0, option="rate",
         only=("solver", "descent"),
     )  # fmt: skip
-    steps: int | None = setting(None, "Most steps from one start", low=1, option="steps")
+    steps: int | None = setting(
+        None, "Most steps from one start", low=1, high=1_000_000, option="steps"
+    )
     starts: int | None = setting(
         None, f"How many starts are drawn: {STARTS}, with loops, steps, pulses or spikes "
-        f"{STARTS_IN_TIME}, of a circuit {STARTS_OF_CIRCUIT}", low=1, option="starts",
+        f"{STARTS_IN_TIME}, of a circuit {STARTS_OF_CIRCUIT}", low=1, high=100_000,
+        option="starts",
     )  # fmt: skip
-    seed: int = setting(0, "Of the starts", low=0, option="seed")
+    seed: int = setting(0, "Of the starts", low=0, high=2**32 - 1, option="seed")
     compare: bool = setting(False, "Also fit other models, and rank all by BIC", option="compare")
     profile: tuple[str, ...] = setting(
         (), "Profile likelihood of a parameter, or all", option="profile"
     )
-    bootstrap: int = setting(0, "Refits of data drawn around the fit", low=0, option="bootstrap")
+    bootstrap: int = setting(
+        0, "Refits of data drawn around the fit", low=0, high=100_000, option="bootstrap"
+    )
     posterior: bool = setting(False, "Draws by NUTS; needs jaxmem[bayes]", option="posterior")
     entries: tuple[Entry, ...] = ()
+    source: Path | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self):
         for name, declared in SETTINGS.items():
@@ -205,6 +249,12 @@ class Spec:
             self._check_circuit()
         if self.device_file is not None and (self.add or self.without):
             raise SpecError("a device from a file is fitted as it is: no add, no without")
+        both = sorted(set(self.fixed) & set(self.ranges))
+        if both:
+            raise SpecError(f"{both[0]} stands in fixed and in ranges; what is fixed has no range")
+        for k, entry in enumerate(self.entries):
+            if entry.file is not None and entry in self.entries[:k]:
+                raise SpecError(f"{entry.file} is given twice; its data would count twice")
 
     def _check_circuit(self) -> None:
         """A circuit has an impedance only, and is what it is.
@@ -289,7 +339,11 @@ def options() -> dict[str, Setting]:
 
 
 def near(key: str, known: Iterable[str]) -> str:
-    """What was probably meant by an unknown key, or else what there is."""
+    """What was probably meant by an unknown key, or where it belongs, or else what there is."""
+    homes = [f"[[{name}]]" for name, kind in KINDS.items() if key in kind.settings]
+    homes += ["the lines above the first [[...]]"] if key in SETTINGS else []
+    if homes:
+        return f" there; it is a key of {' and '.join(homes)}"
     close = difflib.get_close_matches(key, list(known), 1)
     return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(sorted(known))}"
 

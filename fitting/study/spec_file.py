@@ -40,10 +40,13 @@ def read_spec(path: str | os.PathLike) -> Spec:
         table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise SpecError(f"{path}: there is no such file; check the path") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise SpecError(f"{path}: the file cannot be read ({error.strerror})") from None
+    # Python's limits on the digits of a number and on nested lists are errors of other kinds.
+    except (ValueError, RecursionError) as error:
         raise SpecError(f"{path}: this is no TOML ({error})") from None
     try:
-        return _spec(path.parent, table)
+        return replace(_spec(path.parent, table), source=path)
     except SpecError as error:
         raise SpecError(f"{path}: {error}") from None
 
@@ -70,7 +73,8 @@ def _entry(folder: Path, kind: str, row: Any) -> Entry:
         raise SpecError(f"write [[{kind}]] and its keys below")
     options = dict(row)
     if "file" in KINDS[kind].settings and isinstance(row.get("file"), str):
-        return Entry(kind, folder / options.pop("file"), options)
+        file = KINDS[kind].settings["file"].checked(options.pop("file"))
+        return Entry(kind, folder / file, options)
     return Entry(kind, None, options)
 
 

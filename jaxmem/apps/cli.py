@@ -5,25 +5,18 @@ What is slow to import is imported by the command that needs it.
 
 import inspect
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
+from fitting.study.kept import what_is_kept
 from fitting.study.spec import KINDS, SETTINGS, Entry, Spec, options
+from jaxmem.apps.stopping import stoppable
+from jaxmem.apps.terminal import FAILED, INTERRUPTED, bars, guard, say
+from jaxmem.output.results_folder import check_folder
 from jaxmem.settings import Setting, Units
 
 app = typer.Typer(
@@ -34,12 +27,16 @@ app = typer.Typer(
     help="A differentiable model of the halide perovskite memristor: simulate it, and fit it to "
     "what was measured.",
 )
-screen = Console(stderr=True, highlight=False)
-
-BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 
 Out = Annotated[Path, typer.Option(help="Folder for the results.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the results of an earlier run.")]
+AllowImport = Annotated[
+    bool,
+    typer.Option(
+        "--allow-import",
+        help="Import the modules of the branch classes that a device file names: this runs them.",
+    ),
+]
 
 
 class Preset(StrEnum):
@@ -55,7 +52,7 @@ def device_command(
     preset: Annotated[Preset, typer.Argument(help="si spikes; paper-* are in the paper's units.")],
 ) -> None:
     """Print the TOML form of a device to start from: `jaxmem device si > device.toml`."""
-    with _guard():
+    with guard():
         from jaxmem.devices import device_to_toml, paper_device, si_device
 
         made = {
@@ -75,23 +72,27 @@ def simulate_command(
     points: Annotated[int, typer.Option(help="How many samples.")] = 2001,
     rtol: Annotated[float | None, typer.Option(help="Relative tolerance; 1e-7.")] = None,
     force: Force = False,
+    allow_import: AllowImport = False,
 ) -> None:
     """Solve a device under a drive from rest: transient.csv and figures."""
-    with _guard():
+    with guard(out, what_is_kept):
+        _check_cheaply(out, force, device)
         from jaxmem.apps.simulation import simulate
         from jaxmem.output.numbers import engineering
         from jaxmem.output.provenance import command_line
 
-        run, notes = simulate(
-            device, drive, out, until=until, points=points, rtol=rtol, force=force,
-            command=command_line(),
-        )  # fmt: skip
-        for note in notes:
-            _say(f"note: {note}")
+        with bars():
+            made = simulate(
+                device, drive, out, until=until, points=points, rtol=rtol, force=force,
+                allow_import=allow_import, command=command_line(),
+            )  # fmt: skip
+        for note in made.notes:
+            say(f"note: {note}")
+        run = made.transient
         low, high, end = (engineering(float(x), u) for x, u in
                           ((run.u.min(), "V"), (run.u.max(), "V"), (run.t[-1], "s")))  # fmt: skip
-        _say(f"u from {low} to {high} over {end}, {int(run.steps)} steps")
-        print(out / "transient.csv")
+        say(f"u from {low} to {high} over {end}, {int(run.steps)} steps")
+        print(made.folder / "transient.csv")
 
 
 @app.command("spike")
@@ -102,21 +103,24 @@ def spike_command(
         str | None, typer.Option("--map", help="Parameters of the stability map, R_b,C_m.")
     ] = None,
     force: Force = False,
+    allow_import: AllowImport = False,
 ) -> None:
     """Will it spike? A report: windows, cycles, maps, and what would have to change."""
-    with _guard():
+    with guard(out, what_is_kept):
+        _check_cheaply(out, force, file)
         from jaxmem.apps.spike import write_report
         from jaxmem.output.provenance import command_line
 
         axes = _listed([over]) if over else None
         if axes is not None and len(axes) != 2:
             raise ValueError(f"--map wants two parameters, R_b,C_m; got {over}")
-        with _bars() as bars:
+        with bars() as shown:
             report = write_report(
-                file, out, axes=axes, force=force, command=command_line(), progress=bars
-            )
+                file, out, axes=axes, force=force, allow_import=allow_import,
+                command=command_line(), progress=shown,
+            )  # fmt: skip
         for line in report.lines:
-            _say(line)
+            say(line)
         print(report.page)
 
 
@@ -125,20 +129,27 @@ def sweep_command(
     file: Annotated[Path, typer.Argument(metavar="SPEC.toml")],
     out: Out = Path("sweep"),
     force: Force = False,
+    allow_import: AllowImport = False,
 ) -> None:
     """Map where a device oscillates over one or two parameters: sweep.nc, sweep.csv, a figure.
 
     SPEC.toml has device = "device.toml", drive = "current" or "voltage", and for each axis
     [[axis]] with parameter, low, high, points, spacing = "log" or "linear".
     """
-    with _guard():
+    with guard(out, what_is_kept):
+        _check_cheaply(out, force, file)
         from jaxmem.apps.oscillation_map import write_sweep
         from jaxmem.output.provenance import command_line
 
-        with _bars() as bars:
-            swept = write_sweep(file, out, force=force, command=command_line(), progress=bars)
-        _say(f"{swept.points} devices, {100 * swept.share:.3g} % oscillate at some bias")
-        print(out / "sweep.nc")
+        with bars() as shown:
+            swept = write_sweep(
+                file, out, force=force, allow_import=allow_import, command=command_line(),
+                progress=shown,
+            )  # fmt: skip
+        for note in swept.notes:
+            say(f"note: {note}")
+        say(f"{swept.points} devices, {100 * swept.share:.3g} % oscillate at some bias")
+        print(swept.folder / "sweep.nc")
 
 
 @app.command("reproduce")
@@ -155,22 +166,32 @@ def reproduce_command(
     Each feature that the text describes is a number beside the expected one; the exit status is 1
     if one of them fails.
     """
-    with _guard():
+    with guard(out, what_is_kept):
         from jaxmem.apps.paper import reproduce
         from jaxmem.output.provenance import command_line
 
-        with _bars() as bars:
+        with bars() as shown:
             made = reproduce(
-                out, _listed(panel), force=force, command=command_line(), progress=bars
+                out, _listed(panel), force=force, command=command_line(), progress=shown
             )
+        for note in made.notes:
+            say(f"note: {note}")
         checks = [(p, check) for p in made.panels for check in p.checks]
         failed = [(p, check) for p, check in checks if not check.passed]
         for where, check in failed:
-            _say(f"{where.name}: {check.says}: {check.value}, expected {check.expected}")
-        _say(f"{len(checks) - len(failed)} of {len(checks)} checks pass")
+            say(f"{where.name}: {check.says}: {check.value}, expected {check.expected}")
+        say(f"{len(checks) - len(failed)} of {len(checks)} checks pass")
         print(made.page)
         if failed:
             raise typer.Exit(FAILED)
+
+
+def _check_cheaply(out: Path, force: bool, *files: Path) -> None:
+    """What costs nothing to find out, before anything slow is imported."""
+    check_folder(out, force=force)
+    for file in files:
+        if not file.exists():
+            raise ValueError(f"{file}: there is no such file; check the path")
 
 
 FILES = typer.Argument(
@@ -203,6 +224,7 @@ def _fit_signature() -> inspect.Signature:
     made["curve"] = (Annotated[list[Path] | None, curve], None)
     made |= {"out": (Out, Path("fit")), "force": (Force, False)}
     made["resume"] = (Annotated[bool, again], False)
+    made["allow_import"] = (AllowImport, False)
     word = inspect.Parameter.KEYWORD_ONLY
     return inspect.Signature(
         [inspect.Parameter(n, word, default=d, annotation=a) for n, (a, d) in made.items()]
@@ -216,6 +238,7 @@ def fit_command(
     out: Path,
     force: bool,
     resume: bool,
+    allow_import: bool,
     **given: Any,
 ) -> None:
     """Fit impedance spectra, loops, steps and pulses from many starts: a report, fit.json, CSV.
@@ -223,22 +246,25 @@ def fit_command(
     Each file says itself what it is. With loops, steps, pulses or curves one device is fitted to
     all files. `jaxmem fit FIT.toml` does what a specification says; each result holds one.
     """
-    with _guard():
-        from fitting.study.run import run_study
-        from jaxmem.output.provenance import command_line
-
+    with guard(out, what_is_kept):
         said = {
-            name: _value(s, given[_variable(s)])
+            # Checked here by the name of the option, which is what the user typed.
+            name: replace(s, name=f"--{name}").checked(_value(s, given[_variable(s)]))
             for name, s in options().items()
             if getattr(ctx.get_parameter_source(_variable(s)), "name", "") == "COMMANDLINE"
         }
+        _check_cheaply(out, force or resume, *(files or []), *(curve or []))
+        from fitting.study.run import run_study
+        from jaxmem.output.provenance import command_line
+
         spec = _specification(files or [], curve or [], said)
-        with _bars() as bars:
+        with bars() as shown:
             outcome = run_study(
-                spec, out, force=force, resume=resume, command=command_line(), progress=bars
-            )
+                spec, out, force=force, resume=resume, allow_import=allow_import,
+                command=command_line(), progress=shown,
+            )  # fmt: skip
         for line in outcome.lines:
-            _say(line)
+            say(line)
         print(outcome.report)
         if not outcome.ok:
             raise typer.Exit(INTERRUPTED if outcome.interrupted else FAILED)
@@ -293,60 +319,9 @@ def _values(pairs: list[str] | None) -> dict[str, float]:
     return found
 
 
-def _say(line: str) -> None:
-    screen.print(line, markup=False, soft_wrap=True)
-
-
 def _listed(values: list[str] | None) -> tuple[str, ...]:
     """`--add cpe --add slow` and `--add cpe,slow` are the same."""
     return tuple(part.strip() for value in values or [] for part in value.split(",") if part)
-
-
-class _Bars:
-    """Lines above, and a bar for each stage, where there is a terminal."""
-
-    def __init__(self, bars: Progress):
-        self.bars = bars
-        self.tasks: dict[str, TaskID] = {}
-
-    def say(self, line: str) -> None:
-        _say(line)
-
-    def step(self, stage: str, done: int, total: int) -> None:
-        if stage not in self.tasks:
-            self.tasks[stage] = self.bars.add_task(stage, total=total)
-        self.bars.update(self.tasks[stage], completed=done, total=total)
-
-
-@contextmanager
-def _bars() -> Iterator[_Bars]:
-    with Progress(
-        TextColumn("{task.description:>9}"), BarColumn(), MofNCompleteColumn(),
-        TimeRemainingColumn(), console=screen, transient=True, disable=not screen.is_terminal,
-    ) as bars:  # fmt: skip
-        yield _Bars(bars)
-
-
-@contextmanager
-def _guard() -> Iterator[None]:
-    """Errors as one sentence and an exit status: 2 for bad input, 1 for what failed."""
-    try:
-        yield
-    except typer.Exit:
-        raise
-    except KeyboardInterrupt:
-        _say("interrupted; nothing was written")
-        raise typer.Exit(INTERRUPTED) from None
-    except Exception as error:
-        if os.environ.get("JAXMEM_DEBUG"):
-            raise
-        known = isinstance(error, ValueError | RuntimeError | OSError)
-        text = str(error) if known else f"unexpected {type(error).__name__}: {error}"
-        _say(f"jaxmem: {text}")
-        if not known:
-            _say("This is a bug; JAXMEM_DEBUG=1 shows where it happened.")
-        code = BAD_INPUT if isinstance(error, ValueError | OSError) else FAILED
-        raise typer.Exit(code) from None
 
 
 def main() -> None:
@@ -361,4 +336,15 @@ def main() -> None:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxmem"
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-    app()
+    with stoppable() as stopper:
+        code = 0
+        try:
+            app()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else FAILED
+        except KeyboardInterrupt:
+            code = INTERRUPTED
+        if stopper.received is not None:
+            # Threads of the compiler that still run would end the process by a fault.
+            stopper.exit()
+    raise SystemExit(code)

@@ -1,8 +1,9 @@
 """What `jaxmem sweep` does: a device and axes of parameters to the map of its oscillations."""
 
 import json
+import math
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,18 +16,37 @@ from jaxtyping import Array, Float, Int
 
 from jaxmem import plots
 from jaxmem.circuits import DriveKind
-from jaxmem.circuits.drive import LETTER, UNIT, check_kind
+from jaxmem.circuits.drive import LETTER, UNIT
 from jaxmem.devices import AbstractDevice, read_device, write_device
 from jaxmem.lens import lenses
 from jaxmem.output.provenance import provenance_of
 from jaxmem.output.reporter import Reporter
 from jaxmem.output.results_folder import check_folder, new_folder
 from jaxmem.plots.stability import hopf_map_figure
+from jaxmem.settings import Setting, SpecError
 from jaxmem.stability import hopf_points, least_margin
 from jaxmem.sweeps import Axis, sweep
 
-KEYS = {"device", "drive", "axis"}
-AXIS_KEYS = {"parameter", "low", "high", "points", "spacing", "values"}
+# A sweep of more points is a table of gigabytes.
+MOST_POINTS = 10_000_000
+KEYS = {
+    s.name: s
+    for s in (
+        Setting("device", str, "The file of the device, beside this one", required=True),
+        Setting("drive", str, "What is imposed", "current", choices=("current", "voltage")),
+    )
+}
+AXIS_KEYS = {
+    s.name: s
+    for s in (
+        Setting("parameter", str, "Its name in the device", required=True),
+        Setting("low", float, "The least value"),
+        Setting("high", float, "The largest value"),
+        Setting("points", int, "How many values", 100, low=2, high=MOST_POINTS),
+        Setting("spacing", str, "How they lie", "log", choices=("log", "linear")),
+        Setting("values", list[float], "The values, in place of the other three"),
+    )
+}
 
 
 class Oscillation(NamedTuple):
@@ -90,65 +110,84 @@ class SweepFile:
 
 
 class Swept(NamedTuple):
-    """What was written, its points, and the share of them that oscillate."""
+    """What was written, its points, the share of them that oscillate, and remarks in words."""
 
     folder: Path
     points: int
     share: float
     data: xr.Dataset
+    notes: list[str]
 
 
-def read_sweep(path: str | Path) -> SweepFile:
+def read_sweep(path: str | Path, *, allow_import: bool = False) -> SweepFile:
     """The sweep that a TOML file describes (see `SweepFile`).
+
+    **Arguments:**
+
+    - `path`: the file.
+    - `allow_import`: whether its device may name classes that are imported (see `read_device`).
 
     **Raises:** `ValueError` that names the file, the entry, and what may stand there.
     """
     path = Path(path)
     try:
-        spec = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ValueError(f"{path}: there is no such file; check the path") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise ValueError(f"{path}: the file cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: this is not TOML: {error}") from None
-    _known(path, "", spec, KEYS)
-    if not isinstance(spec.get("device"), str):
-        raise ValueError(f'{path}: device must name a TOML file, device = "device.toml"')
-    drive = spec.get("drive", "current")
-    check_kind(f"{path}: drive", drive)
-    source = path.parent / spec["device"]
-    device = read_device(source)
-    axes = spec.get("axis", [])
+    axes = table.pop("axis", None)
+    said = _checked(f"{path}", table, KEYS)
+    source = path.parent / said["device"]
+    device = read_device(source, allow_import=allow_import)
     if not isinstance(axes, list) or not axes:
         raise ValueError(f"{path}: there is no [[axis]]; give one or two")
-    return SweepFile(device, source, drive, tuple(_axis(path, a, device) for a in axes))
+    made = tuple(_axis(f"{path}: [[axis]] {k}", a, device) for k, a in enumerate(axes, 1))
+    total = math.prod(len(axis.values) for axis in made)
+    if total > MOST_POINTS:
+        raise ValueError(f"{path}: {total:,} points, and {MOST_POINTS:,} are the most")
+    return SweepFile(device, source, said["drive"], made)
 
 
-def _axis(path: Path, entry: dict[str, Any], device: AbstractDevice) -> Axis:
-    _known(path, "axis: ", entry, AXIS_KEYS)
-    known, name = lenses(device), entry.get("parameter")
+def _axis(where: str, entry: Any, device: AbstractDevice) -> Axis:
+    said = _checked(where, entry, AXIS_KEYS)
+    known, name = lenses(device), said["parameter"]
     if name not in known:
-        raise ValueError(f"{path}: the device has no parameter {name!r}; it has {', '.join(known)}")
-    if "values" in entry:
-        return Axis(known[name], entry["values"])
-    for key in ("low", "high"):
-        if not isinstance(entry.get(key), int | float):
-            raise ValueError(f"{path}: axis {name}: {key} must be a number, got {entry.get(key)!r}")
-    points, spacing = entry.get("points", 100), entry.get("spacing", "log")
-    if not isinstance(points, int) or points < 2:
-        raise ValueError(f"{path}: axis {name}: points must be at least 2, got {points!r}")
-    if spacing not in ("log", "linear"):
-        raise ValueError(f'{path}: axis {name}: spacing is "log" or "linear", got {spacing!r}')
-    make = Axis.log if spacing == "log" else Axis.linear
-    return make(known[name], float(entry["low"]), float(entry["high"]), points)
-
-
-def _known(path, where, entry, keys):
-    unknown = set(entry) - keys
-    if unknown:
         raise ValueError(
-            f"{path}: {where}unknown {', '.join(sorted(unknown))}; there are "
-            f"{', '.join(sorted(keys))}"
+            f"{where}: the device has no parameter {name!r}; it has {', '.join(known)}"
         )
+    ends = [key for key in ("low", "high") if key in said]
+    if "values" in said:
+        if ends or "points" in entry:
+            raise ValueError(f"{where}: give values, or low, high and points; not both")
+        return Axis(known[name], said["values"])
+    if len(ends) < 2:
+        raise ValueError(f"{where}: {name} needs low and high, or values")
+    make = Axis.log if said["spacing"] == "log" else Axis.linear
+    try:
+        return make(known[name], said["low"], said["high"], said["points"])
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+
+
+def _checked(where: str, entry: Any, declared: Mapping[str, Setting]) -> dict[str, Any]:
+    """The values of a table of the file, with the defaults of what it leaves out."""
+    if not isinstance(entry, dict):
+        raise ValueError(f"{where}: write its keys below, {', '.join(declared)}")
+    unknown = sorted(set(entry) - set(declared))
+    if unknown:
+        raise ValueError(f"{where}: no key {unknown[0]!r}; there are {', '.join(declared)}")
+    missing = [s.name for s in declared.values() if s.required and s.name not in entry]
+    if missing:
+        raise ValueError(f"{where}: {missing[0]} is missing ({declared[missing[0]].help.lower()})")
+    try:
+        given = {name: declared[name].checked(value) for name, value in entry.items()}
+    except SpecError as error:
+        raise ValueError(f"{where}: {error}") from None
+    defaults = {s.name: s.default for s in declared.values() if s.default is not None}
+    return defaults | given
 
 
 def write_sweep(
@@ -156,6 +195,7 @@ def write_sweep(
     out: str | Path,
     *,
     force: bool = False,
+    allow_import: bool = False,
     command: str = "",
     progress: Reporter | None = None,
 ) -> Swept:
@@ -164,27 +204,31 @@ def write_sweep(
     **Raises:** `ValueError` for a file, a device or axes that cannot be swept.
     """
     check_folder(out, force=force)
-    asked = read_sweep(file)
+    asked = read_sweep(file, allow_import=allow_import)
     # With one point first, so that what is wrong with the device is said at once.
     oscillation_of(asked.drive)(asked.device)
     data = sweep(oscillation_of(asked.drive), asked.device, *asked.axes, progress=progress)
     _units(data, asked.drive)
     share = float((data.margin < 0).mean())
-    with new_folder(out, force=force) as folder:
-        data.to_netcdf(folder / "sweep.nc", engine="scipy")
+    with new_folder(out, force=force) as results:
+        data.to_netcdf(results.path / "sweep.nc", engine="scipy")
         table = data.to_dataframe().reset_index()
-        table.to_csv(folder / "sweep.csv", index=False)
-        if len(asked.axes) <= 2:
-            plots.save(hopf_map_figure(data, asked.drive), folder, "map")
-        write_device(folder / "device.toml", asked.device)
+        table.to_csv(results.path / "sweep.csv", index=False)
+        write_device(results.path / "device.toml", asked.device)
         record = {
             "drive": asked.drive,
             "axes": {name: int(data.sizes[name]) for name in data.margin.dims},
             "share_that_oscillates": share,
             "provenance": provenance_of(command, [file, asked.device_file]),
         }
-        (folder / "sweep.json").write_text(json.dumps(record, indent=1) + "\n")
-    return Swept(Path(out), int(np.prod(data.margin.shape)), share, data)
+        (results.path / "sweep.json").write_text(json.dumps(record, indent=1) + "\n")
+        results.publish()
+        problem = ""
+        if len(asked.axes) <= 2:
+            figure = lambda: hopf_map_figure(data, asked.drive)
+            _, problem = plots.save_if_possible(figure, results.path, "map")
+    notes = [*([problem] if problem else []), *results.notes]
+    return Swept(results.place, int(np.prod(data.margin.shape)), share, data, notes)
 
 
 def _units(data: xr.Dataset, drive: DriveKind) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -17,6 +17,17 @@ from jaxmem.output.table import write_csv
 from jaxmem.plots.devices import transient_figure
 from jaxmem.responses import Transient, linearize, operating_points, solve
 
+# More samples than these are a table of a hundred megabytes.
+MOST_POINTS = 1_000_000
+
+
+class Simulated(NamedTuple):
+    """What was written: the folder, the transient, and remarks on it in words."""
+
+    folder: Path
+    transient: Transient
+    notes: list[str]
+
 
 def simulate(
     device_file: str | Path,
@@ -27,8 +38,9 @@ def simulate(
     points: int = 2001,
     rtol: float | None = None,
     force: bool = False,
+    allow_import: bool = False,
     command: str = "",
-) -> tuple[Transient, list[str]]:
+) -> Simulated:
     """Solve a circuit from rest and write `transient.csv`, figures, `device.toml`, a JSON.
 
     **Arguments:**
@@ -38,25 +50,25 @@ def simulate(
     - `until`: end time [s]; by default past the drive's last edge by ten of the device's slowest
       time constants there (or ten periods of a sine). `points`: how many samples.
     - `rtol`: see `solve`.
-
-    **Returns:** the transient, and remarks on it in words.
+    - `allow_import`: whether the device may name classes that are imported (see `read_device`).
 
     **Raises:** `ValueError` for what cannot be read; `RuntimeError` if the solve fails.
     """
     check_folder(out, force=force)
-    if points < 2:
-        raise ValueError(f"points must be at least 2, got {points}")
-    circuit = Circuit(read_device(device_file), parse_drive(drive))
+    if not 2 <= points <= MOST_POINTS:
+        raise ValueError(f"points must be 2 to {MOST_POINTS:,}, got {points}")
+    if rtol is not None and not 1e-14 <= rtol <= 0.1:
+        raise ValueError(f"rtol must be 1e-14 to 0.1, got {rtol:g}")
+    circuit = Circuit(read_device(device_file, allow_import=allow_import), parse_drive(drive))
     end = duration(circuit) if until is None else float(until)
     first = float(min([0.0, *circuit.drive.wave.finite_edges()[:1]]))
     if not (np.isfinite(end) and end > first):
         raise ValueError(f"the end time must lie after {first:g} s and be finite, got {end:g}")
     run = solve(circuit, jnp.linspace(first, end, points), rtol=rtol)
     notes = list(run.notes)
-    with new_folder(out, force=force) as folder:
-        write_transient(folder / "transient.csv", run)
-        plots.save(transient_figure(run, drive), folder, "transient")
-        write_device(folder / "device.toml", circuit.device)
+    with new_folder(out, force=force) as results:
+        write_transient(results.path / "transient.csv", run)
+        write_device(results.path / "device.toml", circuit.device)
         record = {
             "drive": drive,
             "t_end_s": end,
@@ -68,8 +80,12 @@ def simulate(
             "notes": notes,
             "provenance": provenance_of(command, [device_file]),
         }
-        (folder / "simulation.json").write_text(json.dumps(record, indent=1) + "\n")
-    return run, notes
+        (results.path / "simulation.json").write_text(json.dumps(record, indent=1) + "\n")
+        results.publish()
+        figure = lambda: transient_figure(run, drive)
+        _, problem = plots.save_if_possible(figure, results.path, "transient")
+    more = [problem] if problem else []
+    return Simulated(results.place, run, [*notes, *more, *results.notes])
 
 
 def duration(circuit: Circuit) -> float:

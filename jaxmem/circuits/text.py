@@ -18,6 +18,7 @@ from jaxmem.circuits.waveform import (
 )
 
 WAVES = {w.__name__: w for w in (Constant, Step, Pulse, PulseTrain, Triangle, Sine, Sampled)}
+FINITE = 1e300
 EXAMPLES = '"I = Step(3.3e-4)" or "V = Triangle([0, 1.2, -0.5], rate=0.1) + Sine(0.01, 1e3)"'
 
 
@@ -31,7 +32,7 @@ def parse_drive(text: str) -> AbstractDrive:
     """
     try:
         statement = ast.parse(text.strip(), mode="exec").body
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise _error(text, "this cannot be read") from None
     match statement:
         case [ast.Assign(targets=[ast.Name(id="I" | "V" as side)], value=right)]:
@@ -42,10 +43,19 @@ def parse_drive(text: str) -> AbstractDrive:
 
 
 def _wave(node: ast.expr, text: str) -> AbstractWaveform:
+    parts = []
+    # A sum of many is a tree as deep as it is long.
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        parts.append(_part(node.right, text))
+        node = node.left
+    parts = [_part(node, text), *reversed(parts)]
+    return Sum(tuple(parts)) if len(parts) > 1 else parts[0]
+
+
+def _part(node: ast.expr, text: str) -> AbstractWaveform:
     match node:
-        case ast.BinOp(left=left, op=ast.Add(), right=right):
-            parts = [_wave(left, text), _wave(right, text)]
-            return Sum(tuple(q for p in parts for q in (p.parts if isinstance(p, Sum) else (p,))))
+        case ast.BinOp(op=ast.Add()):
+            return _wave(node, text)
         case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
             kinds = {k.lower(): k for k in WAVES}
             if name.lower() not in kinds:
@@ -80,6 +90,8 @@ def _value(node: ast.expr, text: str) -> Any:
     numbers = value if isinstance(value, list | tuple) else [value]
     if not all(isinstance(x, int | float) and not isinstance(x, bool) for x in numbers):
         raise _error(text, f"{ast.unparse(node)!r} is no number")
+    if not all(-FINITE < x < FINITE for x in numbers):
+        raise _error(text, "a number is too large, or not finite")
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -88,4 +100,5 @@ def _list(names) -> str:
 
 
 def _error(text: str, problem: str) -> ValueError:
+    text = text if len(text) <= 80 else f"{text[:77]}..."
     return ValueError(f"drive {text!r}: {problem}; for example {EXAMPLES}")

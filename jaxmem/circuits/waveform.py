@@ -3,6 +3,7 @@
 import abc
 from functools import reduce
 from operator import add
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -16,6 +17,10 @@ from jaxmem.fields import check_positive, is_concrete, quantity, require
 Scalar = Float[Array, ""]
 # The times [s] and values of a polyline's corners, as numbers that are known.
 Corners = tuple[Float[np.ndarray, "k"], Float[np.ndarray, "k"]]
+
+
+# So many pulses or cycles take a solve on two cores two minutes and a gigabyte.
+MOST_REPEATS = 20_000
 
 
 class AbstractWaveform(eqx.Module):
@@ -159,6 +164,8 @@ class PulseTrain(AbstractWaveform):
     capacity: int = eqx.field(static=True, default=0)
 
     def __post_init__(self):
+        if is_concrete(self.count):
+            _check_repeats("PulseTrain: count", np.asarray(self.count))
         if self.capacity == 0:
             if not is_concrete(self.count):
                 raise ValueError("PulseTrain: under jit or vmap over count, give capacity=")
@@ -216,8 +223,7 @@ class Triangle(AbstractWaveform):
             raise ValueError(
                 f"Triangle: give at least two vertices, got shape {self.vertices.shape}"
             )
-        if self.cycles < 1:
-            raise ValueError(f"Triangle: cycles must be at least 1, got {self.cycles}")
+        _check_repeats("Triangle: cycles", self.cycles)
 
     def _vertices(self):
         """Times and values of the vertices in the order of the scan."""
@@ -368,6 +374,17 @@ def _line(times, values, at):
     slope = (v1 - v0) / jnp.where(span > 0, span, 1.0)
     level = jnp.where(first, values[0], jnp.where(last, values[-1], v0))
     return _Line(level, jnp.where(first | last, 0.0, slope), t0)
+
+
+def _check_repeats(what: str, count: Any) -> None:
+    """Refuse what is no whole number from 1 on, or more than memory and patience allow."""
+    numbers = np.asarray(count)
+    fine = numbers.dtype.kind in "iuf" and np.all((numbers >= 1) & (numbers <= MOST_REPEATS))
+    if not fine or np.any(numbers != np.floor(numbers)):
+        raise ValueError(
+            f"{what} must be a whole number from 1 to {MOST_REPEATS:,}, got {count}; the answer to "
+            "more of them settles: see periodic_state"
+        )
 
 
 def _numbers(*values) -> np.ndarray:

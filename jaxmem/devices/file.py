@@ -2,8 +2,8 @@
 
 import difflib
 import importlib
-import math
 import os
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
@@ -40,11 +40,14 @@ BRANCHES = {
 }  # fmt: skip
 
 
+LARGEST = sys.float_info.max
+
+
 class DeviceFileError(ValueError):
     """A file that is no device. Its message names the file, the field, and what to do."""
 
 
-def read_device(path: str | os.PathLike) -> AbstractDevice:
+def read_device(path: str | os.PathLike, *, allow_import: bool = False) -> AbstractDevice:
     """The device in a TOML file, as `write_device` writes it.
 
         kind = "Memristor3D"
@@ -55,7 +58,13 @@ def read_device(path: str | os.PathLike) -> AbstractDevice:
 
     The fields are those of the class named by `kind`; their units are SI. A general `Device` has
     its branches as `[branches.name]`. A branch of your own is named by where it is defined,
-    `kind = "package.module:Class"`, and is imported from there.
+    `kind = "package.module:Class"`. To import a module is to run it, so this needs `allow_import`
+    unless the module is imported already: a file from elsewhere may name any module.
+
+    **Arguments:**
+
+    - `path`: the file.
+    - `allow_import`: whether modules that the file names may be imported.
 
     **Raises:** `DeviceFileError` (a `ValueError`) if the file cannot be read or is no device.
     """
@@ -70,7 +79,7 @@ def read_device(path: str | os.PathLike) -> AbstractDevice:
         raise DeviceFileError(f"{path}: this is no text; a device is a TOML file") from None
     except OSError as error:
         raise DeviceFileError(f"{path}: the file cannot be opened ({error.strerror})") from None
-    return device_from_toml(text, source=str(path))
+    return device_from_toml(text, source=str(path), allow_import=allow_import)
 
 
 def write_device(path: str | os.PathLike, device: AbstractDevice) -> None:
@@ -86,19 +95,23 @@ def write_device(path: str | os.PathLike, device: AbstractDevice) -> None:
     Path(path).write_text(device_to_toml(device), encoding="utf-8")
 
 
-def device_from_toml(text: str, *, source: str = "device") -> AbstractDevice:
+def device_from_toml(
+    text: str, *, source: str = "device", allow_import: bool = False
+) -> AbstractDevice:
     """The device that a TOML text describes (see `read_device`).
 
     **Arguments:**
 
     - `text`: TOML, as `device_to_toml` writes it.
     - `source`: what error messages call it.
+    - `allow_import`: whether modules that the text names may be imported (see `read_device`).
 
     **Raises:** `DeviceFileError` for a text that describes no device.
     """
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    # Python's limits on the digits of a number and on nested lists are errors of other kinds.
+    except (ValueError, RecursionError) as error:
         raise DeviceFileError(f"{source}: this is not TOML: {error}") from None
     if "circuit" in table:
         raise DeviceFileError(
@@ -111,7 +124,7 @@ def device_from_toml(text: str, *, source: str = "device") -> AbstractDevice:
             f'{source}: no kind; begin with kind = "Memristor3D" '
             f"(there are {', '.join(DEVICES)}; `jaxmem device si` prints one to start from)"
         )
-    return _build(table, DEVICES, "device", source, "")
+    return _build(table, DEVICES, "device", source, "", allow_import)
 
 
 def device_to_toml(device: AbstractDevice) -> str:
@@ -121,13 +134,16 @@ def device_to_toml(device: AbstractDevice) -> str:
     return tomlkit.dumps(document)
 
 
-def _build(table: dict[str, Any], kinds: Mapping[str, Any], what: str, source: str, at: str):
+def _build(
+    table: dict[str, Any], kinds: Mapping[str, Any], what: str, source: str, at: str,
+    allow_import: bool,
+):  # fmt: skip
     """The module that a table describes; `at` is the table's path, for messages."""
     here = f"{source}: [{at}]" if at else source
     kind = table.get("kind")
     cls = kinds.get(kind) if isinstance(kind, str) else None
     if cls is None and what == "branch" and isinstance(kind, str) and ":" in kind:
-        cls = _imported(kind, here)
+        cls = _imported(kind, here, allow_import)
     if cls is None:
         raise DeviceFileError(
             f"{here}: no {what} of the kind {kind!r}{_near(kind, kinds)}; "
@@ -144,7 +160,7 @@ def _build(table: dict[str, Any], kinds: Mapping[str, Any], what: str, source: s
                 f"it has {', '.join(known)}"
             )
         if name in ("branches", "extra") and what == "device":
-            values[name] = _branches(value, source, name)
+            values[name] = _branches(value, source, name, allow_import)
         else:
             values[name] = _number(value, f"{here}: {name}", "unit" in known[name].metadata)
     try:
@@ -157,18 +173,18 @@ def _build(table: dict[str, Any], kinds: Mapping[str, Any], what: str, source: s
         raise DeviceFileError(f"{here}: {error}") from None
 
 
-def _branches(tables: Any, source: str, home: str) -> dict[str, AbstractBranch]:
+def _branches(tables: Any, source: str, home: str, allow_import: bool) -> dict[str, AbstractBranch]:
     if not isinstance(tables, dict) or not all(isinstance(t, dict) for t in tables.values()):
         raise DeviceFileError(f"{source}: give each branch as a table of its own, [{home}.name]")
     return {
-        name: _build(table, BRANCHES, "branch", source, f"{home}.{name}")
+        name: _build(table, BRANCHES, "branch", source, f"{home}.{name}", allow_import)
         for name, table in tables.items()
     }
 
 
 def _number(value: Any, where: str, is_quantity: bool) -> Any:
     numbers = value if isinstance(value, list) else [value]
-    fine = lambda x: isinstance(x, int | float) and not isinstance(x, bool) and math.isfinite(x)
+    fine = lambda x: isinstance(x, int | float) and not isinstance(x, bool) and abs(x) <= LARGEST
     if not all(map(fine, numbers)):
         raise DeviceFileError(f"{where} must be a finite number, got {value!r}")
     if isinstance(value, list):
@@ -180,12 +196,27 @@ def _required(field: Any) -> bool:
     return field.default is MISSING and field.default_factory is MISSING
 
 
-def _imported(kind: str, here: str) -> Any:
+def _imported(kind: str, here: str, allow_import: bool) -> Any:
+    """The class of a branch that is defined elsewhere."""
     module, _, name = kind.partition(":")
+    if not all(part.isidentifier() for part in [*module.split("."), *name.split(".")]):
+        raise DeviceFileError(f'{here}: {kind!r} names no class; write "package.module:Class"')
+    if module not in sys.modules and not allow_import:
+        raise DeviceFileError(
+            f"{here}: {kind!r} would import the module {module}, and with it run what stands "
+            "there; if you trust it, say --allow-import (in Python allow_import=True)"
+        )
     try:
-        cls = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise DeviceFileError(f"{here}: {kind!r} cannot be imported ({error})") from None
+        cls: Any = importlib.import_module(module)
+        for part in name.split("."):
+            cls = getattr(cls, part)
+    except Exception as error:
+        # Whatever a module does when it is imported, it is the file that asked for it.
+        said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        raise DeviceFileError(
+            f"{here}: {kind!r} cannot be imported ({said}); install it, or set PYTHONPATH to its "
+            "folder"
+        ) from None
     if not (isinstance(cls, type) and issubclass(cls, AbstractBranch)):
         raise DeviceFileError(f"{here}: {kind!r} is no AbstractBranch")
     return cls

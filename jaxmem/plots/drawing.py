@@ -1,7 +1,8 @@
 """Figures as pictures, by matplotlib: the one module that imports it, when something is drawn."""
 
 import io
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from functools import singledispatch
 from itertools import chain
 from pathlib import Path
@@ -74,7 +75,7 @@ def draw_panel(ax: Axes, panel: plots.Panel) -> None:
     for mark in panel.marks:
         _put(mark, ax, _colour(panel.colour if mark.colour is None else mark.colour))
     small = ax.bbox.width < 2 * ax.figure.dpi
-    ax.set_title(panel.title, fontsize="x-small" if small else "medium", loc="left")
+    ax.set_title(_plain(panel.title), fontsize="x-small" if small else "medium", loc="left")
     if any(isinstance(m, plots.CircuitDiagram | plots.NetworkDiagram) for m in panel.marks):
         return
     if panel.equal:
@@ -89,7 +90,7 @@ def draw_panel(ax: Axes, panel: plots.Panel) -> None:
     handles, labels = ax.get_legend_handles_labels()
     if once := dict(zip(labels, handles, strict=True)):
         style: dict[str, Any] = dict(loc=panel.legend, frameon=False, fontsize="small")
-        ax.legend(list(once.values()), list(once), **style)
+        ax.legend(list(once.values()), [_plain(label) for label in once], **style)
 
 
 def _axis(ax: Axes, which: str, spec: plots.PlotAxis, free: bool) -> None:
@@ -103,7 +104,7 @@ def _axis(ax: Axes, which: str, spec: plots.PlotAxis, free: bool) -> None:
     inches = (ax.bbox.width if which == "x" else 2 * ax.bbox.height) / ax.figure.dpi
     label_axis(axis, spec.label, spec.unit, max(2, round(1.4 * inches)))
     if spec.names:
-        axis.set_ticks(range(len(spec.names)), spec.names)
+        axis.set_ticks(range(len(spec.names)), [_plain(name) for name in spec.names])
     if not spec.numbers:
         axis.set_major_formatter(NullFormatter())
         axis.set_tick_params(length=0)
@@ -130,6 +131,11 @@ def label_axis(axis: Any, label: str, unit: str = "", ticks: int = 5) -> None:
         fits = [s for s in ((1, 2, 3, 5, 7), (1, 2, 5), (1, 3)) if decades * len(s) < ticks + 1]
         subs = fits[0] if fits else (1,)
         axis.set_major_locator(LogLocator(subs=subs, numticks=max(4, ticks)))
+
+
+def _plain(text: str) -> str:
+    """A text as it stands: a name of a file may hold a $, which begins a formula otherwise."""
+    return text.replace("$", r"\$")
 
 
 def _colour(colour: plots.Colour) -> Any:
@@ -194,7 +200,7 @@ def _(mark: plots.Note, ax, colour):
     where = dict(xy=(0.5, 0.5), xycoords="axes fraction", ha="center")
     if mark.at is not None:
         where = dict(xy=mark.at, xytext=mark.offset, textcoords="offset points", va="center")
-    ax.annotate(mark.text, color=colour, fontsize="small", **where)
+    ax.annotate(_plain(mark.text), color=colour, fontsize="small", **where)
 
 
 @_put.register
@@ -232,10 +238,35 @@ def save(
     """
     made = draw(figure)
     text = io.StringIO()
-    made.savefig(text, format="svg")
-    for ending in formats:
-        if ending == "svg":
-            (folder / f"{name}.svg").write_text(text.getvalue(), encoding="utf-8")
-        else:
-            made.savefig(folder / f"{name}.{ending}", dpi=130)
+    with warnings.catch_warnings():
+        # A name in letters that the font has not is drawn as boxes, and is no news.
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
+        made.savefig(text, format="svg")
+        for ending in formats:
+            if ending == "svg":
+                (folder / f"{name}.svg").write_text(text.getvalue(), encoding="utf-8")
+            else:
+                made.savefig(folder / f"{name}.{ending}", dpi=130)
     return text.getvalue()[text.getvalue().index("<svg") :]
+
+
+def save_if_possible(
+    make: Callable[[], plots.Figure],
+    folder: Path,
+    name: str,
+    formats: Sequence[str] = ("png", "svg"),
+) -> tuple[str, str]:
+    """As `save`, of the figure that `make` makes; a figure must not cost the numbers.
+
+    **Arguments:**
+
+    - `make`: makes the figure. `folder`, `name`, `formats`: see `save`.
+
+    **Returns:** the SVG and an empty text; or, if it could not be drawn, an empty one and why.
+    """
+    try:
+        return save(make(), folder, name, formats), ""
+    except Exception as error:
+        return "", f"The figure {name} could not be drawn ({type(error).__name__}: {error})."
+    except KeyboardInterrupt:
+        return "", f"The figure {name} was interrupted."

@@ -183,16 +183,13 @@ def test_several_spectra_and_force(tmp_path):
     mine = out / "my notes.txt"
     mine.write_text("mine")
     (out / "spectra/00/also.txt").write_text("mine")
-    # A file of the user's where a result would go stops it before anything is removed.
+    # A file of the user's where a result goes is kept under another name.
     own = out / "spectra/0/fit.json"
     own.parent.mkdir()
     own.write_text("mine")
-    stopped = run("fit", tmp_path / "run.csv", "--device", "rc", "--out", out, "--force")
-    assert stopped.exit_code == 2 and "would be replaced" in stopped.output
-    assert own.read_text() == "mine" and (out / "spectra/11/fit.json").exists()
-    own.unlink()
     few = run("fit", tmp_path / "run.csv", "--device", "rc", "--out", out, "--force")
-    assert few.exit_code == 0, few.output
+    assert few.exit_code == 0 and "was not written by this program" in few.output, few.output
+    assert (out / "spectra/0/fit.kept.json").read_text() == "mine"
     # The earlier results are gone, the user's files are not.
     assert mine.read_text() == "mine" and (out / "spectra/00/also.txt").exists()
     assert not (out / "spectra/11").exists()
@@ -286,6 +283,32 @@ def test_a_device_of_a_file_is_fitted(inductor, tmp_path):
     assert refused.exit_code == 2 and "no such file" in refused.output
 
 
+@pytest.mark.quick
+@pytest.mark.parametrize("command", ["fit", "simulate", "spike", "sweep"])
+def test_no_command_runs_what_a_device_file_names_unless_told(command, tmp_path, monkeypatch):
+    ran_marker = tmp_path / "was_run"
+    (tmp_path / f"of_{command}.py").write_text(f"open({str(ran_marker)!r}, 'w').close()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    device = tmp_path / "device.toml"
+    device.write_text(
+        f'kind = "Device"\nC_m = 1e-8\n[branches.a]\nkind = "of_{command}:Mine"\nR_b = 1e4\n'
+    )
+    (tmp_path / "sweep.toml").write_text('device = "device.toml"\n[[axis]]\nparameter = "C_m"\n')
+    arguments = {
+        "fit": (THREE, "--device", device),
+        "simulate": (device, "--drive", "I = 1"),
+        "spike": (device,),
+        "sweep": (tmp_path / "sweep.toml",),
+    }[command]
+    refused = run(command, *arguments, "--out", tmp_path / "out")
+    assert refused.exit_code == 2 and "--allow-import" in refused.output, refused.output
+    assert not ran_marker.exists()
+    # With leave it is run, and has no such class.
+    ran = run(command, *arguments, "--out", tmp_path / "out", "--allow-import")
+    assert ran.exit_code == 2 and "cannot be imported" in ran.output, ran.output
+    assert ran_marker.exists()
+
+
 def test_replicates_are_kept(inductor, tmp_path):
     s = read_spectra(inductor)[0]
     text = inductor.read_text().splitlines()
@@ -335,6 +358,9 @@ def test_simulate(tmp_path):
         (("device.toml", "--drive", "I = Stp(1)"), "did you mean Step"),
         (("device.toml", "--drive", "I = 1", "--until", "-3"), "end time"),
         (("device.toml", "--drive", "I = 1", "--points", "1"), "points"),
+        (("device.toml", "--drive", "I = 1", "--points", "99999999999"), "2 to 1,000,000"),
+        (("device.toml", "--drive", "I = 1", "--rtol", "0"), "rtol"),
+        (("device.toml", "--drive", "I = PulseTrain(1, 1, 2, count=1000000000)"), "1 to 20,000"),
         (("bad.toml", "--drive", "I = 1"), "did you mean tau_d"),
     ],
 )
@@ -347,16 +373,50 @@ def test_simulate_refuses(arguments, word, tmp_path, monkeypatch):
     assert len(ran.output.strip().splitlines()) == 1 and not Path("out").exists()
 
 
-def test_an_interrupt_leaves_nothing(inductor, tmp_path, monkeypatch):
+def test_an_interrupt_before_anything_is_done_leaves_nothing(inductor, tmp_path, monkeypatch):
     import fitting.study.run
 
     def stop(*arguments, **more):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(fitting.study.run, "write_fit", stop)
+    monkeypatch.setattr(fitting.study.run, "fit", stop)
     ran = run("fit", inductor, "--device", "rc", "--out", tmp_path / "out")
     assert ran.exit_code == 130 and "nothing was written" in ran.output
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError("mathtext"), MemoryError])
+def test_numbers_are_there_whatever_becomes_of_the_figures(inductor, tmp_path, monkeypatch, error):
+    def broken(*arguments, **more):
+        assert (tmp_path / "out/fit.json").is_file() and (tmp_path / "out/data.csv").is_file()
+        raise error
+
+    monkeypatch.setattr("jaxmem.plots.drawing.save", broken)
+    ran = run("fit", inductor, "--device", "rc", "--out", tmp_path / "out")
+    words = "was interrupted" if error is KeyboardInterrupt else "could not be drawn"
+    assert ran.exit_code == 0 and words in ran.output, ran.output
+    assert words in (tmp_path / "out/report.html").read_text()
+    assert json.loads((tmp_path / "out/fit.json").read_text())["parameters"]
+
+
+def test_any_name_of_a_file_can_be_drawn(inductor, tmp_path):
+    """A $ begins a formula in matplotlib, and a font need not have every letter."""
+    path = tmp_path / r"$cell_$^{\x 电池 & <b>.csv"
+    path.write_text(inductor.read_text())
+    ran = run("fit", path, "--device", "rc", "--out", tmp_path / "$out")
+    assert ran.exit_code == 0 and "could not" not in ran.output, ran.output
+    assert (tmp_path / "$out/spectra.png").stat().st_size > 10_000
+
+
+def test_an_edited_specification_is_not_lost(inductor, tmp_path):
+    out = tmp_path / "out"
+    assert run("fit", inductor, "--device", "rc", "--out", out).exit_code == 0
+    edited = (out / "fit.toml").read_text() + "# my own thoughts\n"
+    (out / "fit.toml").write_text(edited)
+    ran = run("fit", out / "fit.toml", "--out", out, "--force")
+    assert ran.exit_code == 0 and "fit.toml was edited since it was written" in ran.output
+    assert (out / "fit.edited.toml").read_text() == edited
+    assert "thoughts" not in (out / "fit.toml").read_text()
 
 
 def test_a_bug_is_no_traceback(inductor, tmp_path, monkeypatch):

@@ -40,6 +40,13 @@ BAD = {
     "V = True": "is no number",
     "V = [1, 2]": "is no number",
     "I = Sine(1, 2) * 3": "is no number",
+    "I = Step(1e400)": "too large",
+    "I = Step(1" + "0" * 400 + ")": "too large",
+    "I = " + "(" * 3000 + "1" + ")" * 3000: "cannot be read",
+    "I = PulseTrain(1, 1, 2, count=1000000000)": "count must be a whole number from 1 to 20,000",
+    "I = PulseTrain(1, 1, 2, count=2.5)": "count must be a whole number",
+    "V = Triangle([0, 1], 1, cycles=1000000000)": "cycles must be a whole number from 1 to 20,000",
+    "V = Triangle([0, 1], 1, cycles=2.5)": "cycles must be a whole number",
 }
 
 
@@ -49,7 +56,7 @@ def test_it_is_the_drive_written_in_python(text):
 
 
 @pytest.mark.parametrize("text", BAD)
-def test_what_is_no_drive_is_refused(text):
+def test_what_is_no_drive_is_refused(text, as_users_call):
     with pytest.raises(ValueError) as caught:
         jm.parse_drive(text)
     assert BAD[text] in str(caught.value) and "for example" in str(caught.value)

@@ -24,7 +24,7 @@ BAD = {
     'kind = "Device"\nC_m = 1\nbranches = 3': "each branch as a table",
     'kind = "Device"\nC_m = 1\n[branches.a]\nkind = "Leak"\nR_b = -1': "[branches.a]: Leak: R_b",
     'kind = "Device"\nC_m = 1\n[branches.a]\nkind = "os:path"': "no AbstractBranch",
-    'kind = "Device"\nC_m = 1\n[branches.a]\nkind = "nowhere:X"': "cannot be imported",
+    'kind = "Device"\nC_m = 1\n[branches.a]\nkind = "nowhere:X"': "would import the module nowhere",
     'kind = "Memristor2D"\n[extra.a]\n': "no branch of the kind None",
 }
 
@@ -94,3 +94,27 @@ def test_a_batch_is_not_written():
     batch = jm.Device(1e-7, {"l": jax.vmap(jm.Leak)(jnp.ones((2, 2)))})
     with pytest.raises(ValueError, match="no batch"):
         jm.device_to_toml(batch)
+
+
+def test_a_class_of_a_module_is_imported_only_where_that_is_allowed(tmp_path, monkeypatch):
+    run = tmp_path / "was_run"
+    (tmp_path / "somebodys.py").write_text(
+        f"open({str(run)!r}, 'w').close()\nimport jaxmem as jm\nclass Mine(jm.Leak):\n    pass\n"
+    )
+    (tmp_path / "broken.py").write_text("raise SystemError('of its own')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    text = 'kind = "Device"\nC_m = 1e-8\n[branches.a]\nkind = "%s"\nR_b = 1e4\n'
+    with pytest.raises(jm.DeviceFileError, match=r"would import the module somebodys.*allow-im"):
+        jm.device_from_toml(text % "somebodys:Mine")
+    assert not run.exists()
+    for kind in ("some-bodys:Mine", "somebodys:", ":Mine", ".somebodys:Mine", "a:b:c"):
+        with pytest.raises(jm.DeviceFileError, match="names no class"):
+            jm.device_from_toml(text % kind, allow_import=True)
+    with pytest.raises(jm.DeviceFileError, match=r"cannot be imported .*of its own"):
+        jm.device_from_toml(text % "broken:Mine", allow_import=True)
+    with pytest.raises(jm.DeviceFileError, match="no AbstractBranch"):
+        jm.device_from_toml(text % "os:PathLike")
+    device = jm.device_from_toml(text % "somebodys:Mine", allow_import=True)
+    assert run.exists() and float(device.branches["a"].R_b) == 1e4
+    # What runs already needs no leave.
+    same(device, jm.device_from_toml(jm.device_to_toml(device)))

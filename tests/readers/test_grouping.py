@@ -1,5 +1,8 @@
 """What tells the spectra of one file apart, and NumPy archives of one or several."""
 
+import io
+import zipfile
+
 import numpy as np
 import pytest
 from readers.spectrum_files import FREQ, PLAIN, SAMPLES, Z, npz, rows, same
@@ -157,3 +160,27 @@ def test_npz_of_several_spectra(put):
 def test_bad_npz_is_refused_in_words(put, arrays, message):
     with pytest.raises(ReadError, match=message):
         read_spectra(put("a.npz", npz(**arrays)))
+
+
+def test_an_npz_is_refused_by_what_its_headers_declare(put):
+    """2 MB that unpack to gigabytes, and a header that declares what is not there."""
+    header = lambda shape: (
+        b"\x93NUMPY\x01\x00v\x00"
+        + f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".ljust(117).encode()
+        + b"\n"
+    )
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("freq.npy", header((8,)) + FREQ[:8].tobytes())
+        archive.writestr("Z.npy", header((8, 10**9)) + bytes(800))
+    with pytest.raises(ReadError, match=r"would take 61,035 MiB, and 512 MiB are the most"):
+        read_spectra(put("a.npz", packed.getvalue()))
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open("Z.npy", "w", force_zip64=True) as part:
+            part.write(header((600 * 2**17,)))
+            for _ in range(600):
+                part.write(bytes(2**20))
+    assert len(packed.getvalue()) < 2**20
+    with pytest.raises(ReadError, match=r"would take 600 MiB"):
+        read_spectra(put("a.npz", packed.getvalue()))

@@ -1,18 +1,22 @@
 """NumPy archives: arrays of frequencies and impedances under the usual names."""
 
 import io
+import math
 import warnings
+import zipfile
 from typing import Any
 
 import numpy as np
 
 from fitting.readers.assemble import DOUBTED, refuse_duplicates
 from fitting.readers.grouping import LEAST_FREQUENCIES
-from fitting.readers.source import Source
+from fitting.readers.source import ReadError, Source
 from fitting.readers.tables.headings import Column, columns, roles
 from fitting.readers.tables.table import per_area
 from fitting.terms.spectrum import Spectrum
 
+# Arrays of more bytes are no spectra: ten thousand spectra of a thousand points take 160 MB.
+MOST_BYTES = 2**29
 _KEYS = "freq or omega, and Z (complex) or Re and Im"
 
 
@@ -76,9 +80,17 @@ def _load(source: Source, data: bytes) -> dict[str, np.ndarray]:
         with warnings.catch_warnings():
             # What numpy remarks on old or odd headers is no news to the user.
             warnings.simplefilter("ignore")
+            size = _declared_bytes(data)
+            if size > MOST_BYTES:
+                raise source.error(
+                    f"its arrays would take {size / 2**20:,.0f} MiB, and {MOST_BYTES / 2**20:,.0f} "
+                    "MiB are the most; save a part of them"
+                )
             with np.load(io.BytesIO(data), allow_pickle=False) as archive:
                 names = list(archive.files)
                 return {name: np.asarray(archive[name]) for name in names}
+    except ReadError:
+        raise
     # A broken archive raises a dozen types, from zipfile, zlib, struct and numpy.
     except Exception as e:
         if b"xl/workbook" in data:
@@ -87,6 +99,27 @@ def _load(source: Source, data: bytes) -> dict[str, np.ndarray]:
             f"the file is no whole .npz archive of numbers ({type(e).__name__}); copy or save it "
             "again with numpy.savez"
         ) from e
+
+
+def _declared_bytes(data: bytes) -> int:
+    """How many bytes the arrays of an archive take, by what their headers declare.
+
+    Nothing is unpacked for this but the headers: what is packed says little of what it unpacks to.
+    """
+    size = 0
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        for member in archive.infolist():
+            size += member.file_size
+            with archive.open(member) as part:
+                if part.read(6) != np.lib.format.MAGIC_PREFIX:
+                    continue
+                version = tuple(part.read(2))
+                read = np.lib.format.read_array_header_2_0
+                if version == (1, 0):
+                    read = np.lib.format.read_array_header_1_0
+                shape, _, kind = read(part)
+                size = max(size, math.prod(shape) * kind.itemsize)
+    return size
 
 
 def _missing(source: Source, what: str, arrays):

@@ -54,10 +54,11 @@ PARTS = {
 
 
 class Reproduction(NamedTuple):
-    """The page, and the panels in the order in which they were made."""
+    """The page, the panels in the order in which they were made, and remarks in words."""
 
     page: Path
     panels: tuple[PaperPanel, ...]
+    notes: list[str]
 
     @property
     def passed(self) -> bool:
@@ -92,11 +93,18 @@ def reproduce(
         panels.append(_build(name))
     step("computing", len(chosen), len(chosen))
     made = {panel.name: panel for panel in panels}
-    with new_folder(out, force=force) as folder:
-        drawings = {}
+    with new_folder(out, force=force) as results:
+        folder, drawings = results.path, {}
+        for panel in panels:
+            _write_curves(folder, panel)
+        origin = provenance_of(command)
+        record = _record(panels)
+        (folder / "reproduce.json").write_text(
+            json.dumps(record | {"provenance": origin}, indent=1, allow_nan=False) + "\n"
+        )
+        results.publish()
         for k, panel in enumerate(panels):
             step("drawing", k, len(panels))
-            _write_curves(folder, panel)
             if panel.drawn is not None:
                 figure = Figure([[panel.drawn]], panel.size)
                 drawings[panel.name] = plots.save(figure, folder, panel.name)
@@ -107,18 +115,13 @@ def reproduce(
                 file = title.replace(" ", "_")
                 drawings[title] = plots.save(Figure(rows, size), folder, file)
         step("drawing", len(panels), len(panels))
-        origin = provenance_of(command)
-        record = _record(panels)
-        (folder / "reproduce.json").write_text(
-            json.dumps(record | {"provenance": origin}, indent=1, allow_nan=False) + "\n"
-        )
         page = render(
             "jaxmem.apps", "reproduce.html", title="The paper, figure for figure", record=record,
             sections=_sections(made, drawings), drawings=drawings, words=errata.IN_WORDS,
             provenance=json.dumps(origin, indent=1),
         )  # fmt: skip
         (folder / "index.html").write_text(page, encoding="utf-8")
-    return Reproduction(Path(out) / "index.html", tuple(panels))
+    return Reproduction(results.place / "index.html", tuple(panels), results.notes)
 
 
 def _build(name: str) -> PaperPanel:

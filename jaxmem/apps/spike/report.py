@@ -1,6 +1,7 @@
 """What `jaxmem spike` does: a device or a fit to a page, figures and numbers."""
 
 import json
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,6 +56,7 @@ def write_report(
     *,
     axes: tuple[str, str] | None = None,
     force: bool = False,
+    allow_import: bool = False,
     command: str = "",
     progress: Reporter | None = None,
 ) -> Report:
@@ -65,6 +67,7 @@ def write_report(
     - `file`: a device as TOML, or the `fit.json` of a fit.
     - `axes`: names of the two parameters of the stability map; by default the two that the
       smallest change moves most.
+    - `allow_import`: whether the device may name classes that are imported (see `read_device`).
     - `progress`: hears of what is answered and drawn.
 
     **Raises:** `ValueError` for a file that is neither, for a device none of whose branches says
@@ -73,7 +76,7 @@ def write_report(
     """
     check_folder(out, force=force)
     step = (progress or Silent()).step
-    device, fit = read(file)
+    device, fit = read(file, allow_import=allow_import)
     if not device.windows():
         raise ValueError(
             f"{file}: no branch of this device says at which voltages it is steep. Linear elements "
@@ -98,51 +101,70 @@ def write_report(
     lines = {a.drive: _lines(device, a, c) for a, c in zip(answers, chances, strict=True)}
     for a in answers:
         lines[a.drive] += _ladders(device, a)
-    figures: dict[str, Figure] = {}
-    with new_folder(out, force=force) as folder:
-        for k, a in enumerate(answers):
-            step("drawing", k, 2)
-            if not a.impossible:
-                figures |= _figures(folder, device, a, axes)
-        step("drawing", 2, 2)
-        drawn = {name: plots.save(figure, folder, name) for name, figure in figures.items()}
+    origin = provenance_of(command, [file])
+    record = {
+        "source": str(file),
+        "device": {n: float(get(lens, device)) for n, lens in lenses(device).items()},
+        "statements": lines,
+        "answers": [a.record() for a in answers],
+        "chances": [c and c.__dict__ for c in chances],
+        "provenance": origin,
+    }
+    with new_folder(out, force=force) as results:
+        folder = results.path
         write_device(folder / "device.toml", device)
-        origin = provenance_of(command, [file])
-        record = {
-            "source": str(file),
-            "device": {n: float(get(lens, device)) for n, lens in lenses(device).items()},
-            "statements": lines,
-            "answers": [a.record() for a in answers],
-            "chances": [c and c.__dict__ for c in chances],
-            "provenance": origin,
-        }
         (folder / "spike.json").write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
+        for a in answers:
+            if a.hopf is not None and a.branches:
+                _write_branches(folder / f"cycles_{a.drive}.csv", a)
+        results.publish()
+        drawn, problems = _drawn(folder, device, answers, axes, step)
         page = render(
             "jaxmem.apps", "spike.html", title="Will it spike?", source=Path(file).name,
             lines=lines, answers=[a.record() for a in answers], spikes=[a.spikes for a in answers],
             figures=drawn, provenance=json.dumps(origin, indent=1),
         )  # fmt: skip
         (folder / "report.html").write_text(page, encoding="utf-8")
-    return Report(Path(out) / "report.html", [line for part in lines.values() for line in part])
+    told = [line for part in lines.values() for line in part]
+    return Report(results.place / "report.html", [*told, *problems, *results.notes])
 
 
-def read(file: str | Path) -> tuple[AbstractDevice, dict[str, Any] | None]:
+def _drawn(folder, device, answers, axes, step) -> tuple[dict[str, str], list[str]]:
+    """The figures of all drives as SVG, and what could not be drawn, in words."""
+    drawn, problems = {}, []
+    for k, a in enumerate(answers):
+        step("drawing", k, len(answers))
+        if a.impossible:
+            continue
+        for name, make in _figures(folder, device, a, axes).items():
+            drawn[name], problem = plots.save_if_possible(make, folder, name)
+            problems += [problem] if problem else []
+    step("drawing", len(answers), len(answers))
+    return drawn, problems
+
+
+def read(
+    file: str | Path, *, allow_import: bool = False
+) -> tuple[AbstractDevice, dict[str, Any] | None]:
     """The device in a TOML file or in the JSON of a fit, and the fit."""
     file = Path(file)
     if file.suffix.lower() != ".json":
-        return read_device(file), None
+        return read_device(file, allow_import=allow_import), None
     try:
         fit = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ValueError(f"{file}: there is no such file; check the path") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except OSError as error:
+        raise ValueError(f"{file}: the file cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{file}: this is no JSON ({error})") from None
     if not isinstance(fit, dict) or not isinstance(fit.get("device"), str):
         raise ValueError(
             f"{file}: this JSON holds no fitted device; give the fit.json that `jaxmem fit` wrote, "
             "or a device as TOML"
         )
-    return device_from_toml(fit["device"], source=str(file)), fit
+    device = device_from_toml(fit["device"], source=str(file), allow_import=allow_import)
+    return device, fit
 
 
 def _check_axes(device, axes):
@@ -186,22 +208,26 @@ def _ladders(device, found: Answer) -> list[str]:
     return lines
 
 
-def _figures(folder, device, found: Answer, axes) -> dict[str, Figure]:
-    """The figures of one kind of drive; branches and map go into the folder as data."""
+def _figures(folder, device, found: Answer, axes) -> dict[str, Callable[[], Figure]]:
+    """What makes the figures of one kind of drive; the map also goes into the folder as data."""
     kind = found.drive
-    figures = {}
-    if found.hopf is not None and found.branches:
-        figures[f"bifurcation_{kind}"] = bifurcation_figure(
-            device, kind, found.hopf, found.branches
+    figures: dict[str, Callable[[], Figure]] = {}
+    hopf = found.hopf
+    if hopf is not None and found.branches:
+        figures[f"bifurcation_{kind}"] = lambda: bifurcation_figure(
+            device, kind, hopf, found.branches
         )
-        _write_branches(folder / f"cycles_{kind}.csv", found)
-    figures[f"readiness_{kind}"] = _readiness_figure(device, found)
+    figures[f"readiness_{kind}"] = lambda: _readiness_figure(device, found)
     chosen = axes or _axes(found)
     if chosen is not None:
-        data, here, target = _map(device, found, chosen)
-        data.to_netcdf(folder / f"map_{kind}.nc", engine="scipy")
-        figures[f"map_{kind}"] = map_figure(data, here=here, target=target)
+        figures[f"map_{kind}"] = lambda: _map_figure(folder, device, found, chosen)
     return figures
+
+
+def _map_figure(folder, device, found: Answer, axes) -> Figure:
+    data, here, target = _map(device, found, axes)
+    data.to_netcdf(folder / f"map_{found.drive}.nc", engine="scipy")
+    return map_figure(data, here=here, target=target)
 
 
 def _readiness_figure(device, found: Answer) -> Figure:
