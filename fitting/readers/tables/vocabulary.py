@@ -8,14 +8,14 @@ A name is kept without case, accents and punctuation: `Re(Z)` is `rez`, `-Z'' (�
 Vocabulary = dict[str, tuple[frozenset[str], frozenset[str]]]
 
 
-def vocabulary(*rows: tuple[str, str, str]) -> Vocabulary:
+def named_roles(*rows: tuple[str, str, str]) -> Vocabulary:
     """The table of roles from rows of role, cores and dimensions, words separated by blanks."""
     return {
         role: (frozenset(cores.split()), frozenset(units.split())) for role, cores, units in rows
     }
 
 
-SPECTRUM = vocabulary(
+SPECTRUM = named_roles(
     (
         "freq",
         "freq freqs frequency frequencies frequenz frequence frecuencia 频率 f freqhz",
