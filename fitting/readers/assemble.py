@@ -4,6 +4,8 @@ import numpy as np
 
 from fitting.readers.grouping import LEAST_FREQUENCIES, Group, groups
 from fitting.readers.source import NotASpectrum, Source
+from fitting.readers.tables.endings import without_cut_number
+from fitting.readers.tables.grid import off_grid
 from fitting.readers.tables.headings import Column, columns, roles
 from fitting.readers.tables.impedance import impedances
 from fitting.readers.tables.table import Table, short_row
@@ -29,6 +31,10 @@ def spectra_of(source: Source, table: Table, *, instrument: bool = False) -> lis
         refuse_duplicates(source, {"freq": by_role["freq"]})
     if instrument:
         _refuse_short_rows(source, table, by_role)
+    used = {column.index for some in by_role.values() for column in some}
+    table, cut = without_cut_number(source, table, used)
+    if cut:
+        source.note(cut)
     table = _without_dc_rows(source, table, by_role, instrument)
     freq = table.numbers(source, by_role["freq"][0])
     if (freq <= 0).any():
@@ -156,6 +162,11 @@ def _spectra(source, table, freq, Z, optional, found: list[Group], instrument) -
             raise source.error(
                 f"{few}, and {LEAST_FREQUENCIES} are the least; measure more points",
                 table.lines[rows[0]],
+            )
+        for at in rows[off_grid(np.log(freq[rows]))]:
+            source.note(
+                f"the frequency {freq[at]:.6g} Hz does not fit between its neighbours; check it",
+                table.lines[at],
             )
         here = {role: values[rows] for role, values in optional.items()}
         spectra.append(

@@ -12,7 +12,8 @@ from fitting.readers.tables.text import lines_of, number
 from fitting.readers.tables.units import unit
 from fitting.terms.spectrum import Spectrum
 
-MARK = "EXPLAIN"
+# VFP600, the virtual front panel, writes the same tables under another first line.
+MARKS = ("EXPLAIN", "VFP600")
 
 
 def read_dta(source: Source, text: str) -> list[Spectrum]:

@@ -64,6 +64,9 @@ def table_below(
             start = after + 1
             break
     body = body_of(lines, start)
+    # Impedance analysers of Keysight close a block with END.
+    if body and body[-1][1].strip() == "END":
+        body.pop()
     # Some instruments write a line such as `End Comments` between the names and the data.
     while body and not _has_number(body[0][1]):
         line, words = body.pop(0)

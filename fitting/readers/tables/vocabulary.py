@@ -28,7 +28,7 @@ SPECTRUM = named_roles(
     ),
     (
         "re",
-        "re rez zre zreal real realz realpart realpartz realpartofz z' z'a zr r zprime "
+        "re rez zre zreal real realz realpart realpartz realpartofz z' z'a zr r zprime z1 "
         "realteil realteilz zrealteil partiereelle reelle reel zreel partereal 实部 阻抗实部 "
         "z实部 realimpedance impedancereal resistance",
         "ohm",
@@ -36,7 +36,7 @@ SPECTRUM = named_roles(
     (
         "im",
         "im imz zim zimg zimag imag imagz imaginary imaginaryz zimaginary imaginarypart "
-        'imaginarypartz imaginarypartofz z" z"b zi x zdoubleprime imaginarteil imaginaerteil '
+        'imaginarypartz imaginarypartofz z" z"b zi x zdoubleprime z2 imaginarteil imaginaerteil '
         "imaginarteilz zimaginarteil partieimaginaire imaginaire zimaginaire parteimaginaria "
         "imaginaria zimaginaria 虚部 阻抗虚部 z虚部 imaginaryimpedance impedanceimaginary "
         "impedanceimag reactance",
