@@ -3,13 +3,13 @@
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 
 from fitting.readers.grouping import without_zeros
+from fitting.readers.in_time.asked import imposed_quantity
 from fitting.readers.in_time.compliance import at_compliance, beyond
-from fitting.readers.in_time.meanings import candidates, given_units, is_commanded
+from fitting.readers.in_time.meanings import candidates, given_units
 from fitting.readers.in_time.recording import Recording
 from fitting.readers.in_time.rows import rows_of_recordings
 from fitting.readers.in_time.spice import refuse_binary_raw
@@ -156,7 +156,7 @@ def _recordings(
         role: table.optional(source, by_role[role]) for role in ("t", "V", "I") if role in by_role
     }
     values["V"] = voltage_that_moves(source, table, found, values, notes)
-    imposed = _imposed(source, table, found, values)
+    imposed = imposed_quantity(source, table, found, values, notes)
     cells = {
         role: table.cells(by_role[role]) for role in ("cycle", "used", "limited") if role in by_role
     }
@@ -173,20 +173,6 @@ def _log_spaced(t: np.ndarray) -> bool:
     """Whether values climb by one factor, over a decade at least."""
     step = np.diff(np.log(t))
     return bool(t[0] > 0 and t[-1] > 10 * t[0] and np.ptp(step) < 0.02 * np.median(step))
-
-
-def _imposed(source, table: Table, found, values) -> Literal["voltage", "current"] | None:
-    """Which of voltage and current the instrument was asked for, if one column follows that."""
-    asked: set[str] = set()
-    for role in ("V", "I"):
-        for column in filter(is_commanded, found[role][:4]):
-            size = np.nanmax(abs(values[role]), initial=0.0)
-            error = np.nanmedian(abs(table.optional(source, column) - values[role]))
-            if size > 0 and error <= 0.05 * size:
-                asked.add(role)
-    if len(asked) != 1:
-        return None
-    return "voltage" if "V" in asked else "current"
 
 
 def _recording(source, table, rows, label, values, cells, notes, rate, freq, compliance, fewest):

@@ -83,13 +83,13 @@ def test_a_number_that_was_cut_off_is_left_out(put):
     (r,) = read_recordings(put("c.csv", trace[:-6]))
     assert len(r.t) == N - 1 and noted(r, "without an end of line")
     with pytest.raises(ReadError, match=r"line 20: the row has 2 cells where the header has 3"):
-        read_spectra(put("d.csv", text[:-22]))
+        read_spectra(put("d.csv", text.rsplit(",", 1)[0]))
 
 
 def test_two_files_in_one_are_told_apart_or_refused(put):
     with pytest.raises(ReadError, match="a second file begins here"):
         read_spectra(put("a.mpt", mpt() + mpt()))
-    with pytest.raises(ReadError, match="two archives are joined"):
+    with pytest.raises(ReadError, match="something follows the archive"):
         read_spectra(put("a.npz", npz(freq=FREQ, Z=Z) + npz(freq=FREQ, Z=2 * Z)))
     with pytest.raises(ReadError, match="two files are joined"):
         read_spectra(put("a.mpr", MPR + MPR))

@@ -5,12 +5,12 @@ from fitting.readers.in_time.meanings import is_trace, trace_columns, unknown_co
 from fitting.readers.in_time.open_circuit import is_open_circuit, with_no_current
 from fitting.readers.in_time.spice import is_spice, spice_tables
 from fitting.readers.instruments.biologic import MPT_MARKS, mpt_table
-from fitting.readers.instruments.gamry import MARKS, dta_table
+from fitting.readers.instruments.gamry import MARKS, dta_table, refuse_joined
 from fitting.readers.instruments.palmsens import is_session, session_tables
 from fitting.readers.instruments.versastudio import is_versastudio, par_tables
 from fitting.readers.source import NotARecording, ReadError, Source
 from fitting.readers.tables.blocks import side_by_side
-from fitting.readers.tables.delimited import find_header, table_below
+from fitting.readers.tables.delimited import find_header, refuse_stray, table_below
 from fitting.readers.tables.headings import columns, complete, roles
 from fitting.readers.tables.layout import DELIMITERS, as_names, body_of, split
 from fitting.readers.tables.table import Table
@@ -94,6 +94,7 @@ def _is_spectrum(source: Source, line: int | None) -> ReadError:
 
 def _gamry(source: Source, lines: list[str]) -> Table:
     """The curves of a .DTA, one behind the other; each one is a cycle of the same clock."""
+    refuse_joined(source, lines)
     starts = [k for k, line in enumerate(lines) if line.split("\t")[1:2] == ["TABLE"]]
     tables = [dta_table(source, lines, k) for k in starts]
     curves = [table for table in tables if table.rows and is_trace(table.names)]
@@ -163,10 +164,13 @@ def _delimited(source: Source, lines: list[str]) -> Table:
         return read_bare(source, lines)
     at, names, delimiter = found
     require_trace(source, names, at + 1)
+    refuse_stray(source, lines, 0, at)
     if names[0].lower() == "dataname":
         # EasyEXPERT begins each row with its kind; settings stand between the measurements.
         kept = ("dataname", "datavalue")
-        lines = [line if line.strip().lower().startswith(kept) else "" for line in lines]
+        others = ["" if line.strip().lower().startswith(kept) else line for line in lines]
+        refuse_stray(source, others, 0)
+        lines = [line if not other else "" for line, other in zip(lines, others, strict=True)]
     return table_below(source, lines, at, names, delimiter, trace_columns, ("t", "V", "I"))
 
 

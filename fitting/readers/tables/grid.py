@@ -2,8 +2,9 @@
 
 import numpy as np
 
-# An axis is even if this share of its steps is the typical one within this tolerance.
-_SHARE, _TOLERANCE = 0.85, 0.02
+# An axis is even if this share of its steps is the typical one within a tolerance, which lies
+# between these and is so many times what nine of ten steps keep to.
+_SHARE, _LEAST, _LARGEST, _TIMES = 0.85, 1e-3, 0.02, 6.0
 # More points than these make a grid of another kind, and fewer show none.
 _MOST, _FEWEST = 2, 8
 
@@ -25,13 +26,15 @@ def off_grid(x: np.ndarray) -> np.ndarray:
     if typical == 0:
         return np.zeros(0, int)
     step = step / typical
-    even = abs(step - 1) <= _TOLERANCE
+    spread = float(np.quantile(abs(step - 1), 0.9))
+    tolerance = float(np.clip(_TIMES * spread, _LEAST, _LARGEST))
+    even = abs(step - 1) <= tolerance
     pair = step[:-1] + step[1:]
     back = (step[:-1] < 0) | (step[1:] < 0)
     # The neighbours of a point that goes back are in order themselves.
     found = back & (pair > 0) & ((step < 0).sum() <= _MOST)
     if even.mean() >= _SHARE:
-        found |= ~even[:-1] & ~even[1:] & (abs(pair - 2) <= 2 * _TOLERANCE)
+        found |= ~even[:-1] & ~even[1:] & (abs(pair - 2) <= 2 * tolerance)
     at = np.flatnonzero(found) + 1
     # Of two neighbours, one of which broke the order, the one off the line through the others.
     if len(at) == 2 and at[1] == at[0] + 1:

@@ -32,6 +32,9 @@ def decode(source: Source, data: bytes) -> str:
     if not data.strip():
         raise source.error("the file is empty; export the measurement again")
     text = _decode(data)
+    # A mark of the byte order stands at the beginning, in sessions of PSTrace also at the end.
+    if "\ufeff" in text.strip("\ufeff\0\x1a \r\n"):
+        raise source.error("a second file begins in the middle of this one; split them")
     if len(_CONTROL.findall(text)) > 0.01 * len(text):
         raise source.error("this is a binary file and no table; export it as text (CSV) first")
     return text
