@@ -4,6 +4,8 @@ import numpy as np
 
 from fitting.readers.grouping import LEAST_FREQUENCIES, Group, groups
 from fitting.readers.source import NotASpectrum, Source
+from fitting.readers.tables.endings import without_cut_number
+from fitting.readers.tables.grid import off_grid
 from fitting.readers.tables.headerless import require_spectrum
 from fitting.readers.tables.headings import Column, columns, roles
 from fitting.readers.tables.impedance import impedances
@@ -31,8 +33,11 @@ def spectra_of(source: Source, table: Table, *, instrument: bool = False) -> lis
     by_role = roles(columns(table.names)) if table.named else _by_order(table)
     if len(by_role["freq"]) > 1:
         refuse_duplicates(source, {"freq": by_role["freq"]})
-    if instrument:
-        _refuse_short_rows(source, table, by_role)
+    _refuse_short_rows(source, table, by_role, instrument)
+    used = {column.index for some in by_role.values() for column in some}
+    table, cut = without_cut_number(source, table, used)
+    if cut:
+        source.note(cut)
     table = _without_dc_rows(source, table, by_role, instrument)
     freq = table.numbers(source, by_role["freq"][0])
     if (freq <= 0).any():
@@ -86,12 +91,16 @@ def refuse_duplicates(source: Source, by_role: dict[str, list[Column]]) -> None:
             )
 
 
-def _refuse_short_rows(source: Source, table: Table, by_role) -> None:
-    """Raise if a row breaks off: an instrument leaves no cell empty, as a spreadsheet may."""
+def _refuse_short_rows(source: Source, table: Table, by_role, instrument: bool) -> None:
+    """Raise if a row breaks off: an instrument leaves no cell empty, as a spreadsheet may beside
+    the impedance.
+    """
     # A column that most rows lack has a number once: it is ragged, and the rows are whole.
     lengths = [len(row) for row in table.rows]
     usual = float(np.median(lengths)) if lengths else 0.0
-    used = [c.index for found in by_role.values() for c in found]
+    always = ("freq", "re", "im", "mod", "phase")
+    some = [found for role, found in by_role.items() if instrument or role in always]
+    used = [c.index for found in some for c in found]
     least = 1 + max(index for index in used if index < usual or index == min(used))
     for row, line in zip(table.rows, table.lines, strict=True):
         if len(row) < least:
@@ -160,6 +169,11 @@ def _spectra(source, table, freq, Z, optional, found: list[Group], instrument) -
             raise source.error(
                 f"{few}, and {LEAST_FREQUENCIES} are the least; measure more points",
                 table.lines[rows[0]],
+            )
+        for at in rows[off_grid(np.log(freq[rows]))]:
+            source.note(
+                f"the frequency {freq[at]:.6g} Hz does not fit between its neighbours; check it",
+                table.lines[at],
             )
         here = {role: values[rows] for role, values in optional.items()}
         spectra.append(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fitting.readers.source import Source
-from fitting.readers.sweeps import apart, sweep_numbers
+from fitting.readers.sweeps import stacked_sweeps, sweep_numbers
 from fitting.readers.tables.headings import Column
 from fitting.readers.tables.table import Table
 
@@ -37,7 +37,7 @@ def groups(
     Spectra are told apart by headers or dc segments between them; by a column `label`,
     `spectrum`, `cycle` or the like, unless it counts points; and by a bias, time or temperature
     that was set (see `_was_set`). In an instrument's recording a sweep that starts again is
-    another spectrum; elsewhere it is one where it differs beyond the noise (see `apart`).
+    another spectrum; elsewhere it is one where it differs beyond the noise (see `stacked_sweeps`).
     """
     keys: list[list] = [list(table.blocks)]
     names: list[tuple[Column, list[str]]] = []
@@ -61,7 +61,9 @@ def groups(
     pieces = [np.array(some) for some in rows.values()]
     stacked = False
     if not instrument:
-        split = [[p[k] for k in apart(source, freq[p], Z[p], table.lines[p[0]])] for p in pieces]
+        split = [
+            [p[k] for k in stacked_sweeps(source, freq[p], Z[p], table.lines[p[0]])] for p in pieces
+        ]
         stacked = any(len(some) > 1 for some in split)
         pieces = [p for some in split for p in some]
     found = [_named(piece, names) for piece in pieces]

@@ -3,20 +3,24 @@
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 
 from fitting.readers.grouping import without_zeros
+from fitting.readers.in_time.asked import imposed_quantity
 from fitting.readers.in_time.compliance import at_compliance, beyond
-from fitting.readers.in_time.meanings import candidates, given_units, is_commanded
+from fitting.readers.in_time.meanings import candidates, given_units
 from fitting.readers.in_time.recording import Recording
 from fitting.readers.in_time.rows import rows_of_recordings
+from fitting.readers.in_time.spice import refuse_binary_raw
 from fitting.readers.in_time.still_voltage import voltage_that_moves
 from fitting.readers.in_time.table import require_trace, trace_tables
 from fitting.readers.in_time.timing import by_frequency, by_rate, continued
 from fitting.readers.instruments.biologic import MPR_MARK, mpr_table
+from fitting.readers.instruments.ivium import refuse_ivium
 from fitting.readers.source import Source
+from fitting.readers.tables.endings import without_cut_number
+from fitting.readers.tables.grid import off_grid
 from fitting.readers.tables.table import Table
 from fitting.readers.tables.text import decode
 from fitting.readers.tables.units import Unit
@@ -101,7 +105,7 @@ def recordings_in(
     with np.errstate(all="ignore"):
         tables = _tables(source, source.data)
         found = [
-            r
+            replace(r, label=r.label or table.label)
             for table in tables
             for r in _recordings(source, table, given, rate, freq, compliance, fewest)
         ]
@@ -118,6 +122,8 @@ def _labelled(recording: Recording, label: str) -> Recording:
 def _tables(source: Source, data: bytes) -> list[Table]:
     if data.startswith(MPR_MARK):
         return [mpr_table(source, data, require_trace)]
+    refuse_ivium(source, data)
+    refuse_binary_raw(source, data)
     if data.startswith((b"PK", b"\x93NUMPY")):
         raise source.error(
             "this is an archive or a workbook; save the trace as CSV with the columns t_s, V_V, I_A"
@@ -130,6 +136,8 @@ def _recordings(
 ) -> list[Recording]:
     notes = list(table.notes)
     found = candidates(source, table, given, notes)
+    table, cut = without_cut_number(source, table, {some[0].index for some in found.values()})
+    notes += [cut] if cut else []
     by_role = {role: some[0] for role, some in found.items()}
     if "t" not in by_role and rate is None and freq is None:
         raise source.error(
@@ -148,7 +156,7 @@ def _recordings(
         role: table.optional(source, by_role[role]) for role in ("t", "V", "I") if role in by_role
     }
     values["V"] = voltage_that_moves(source, table, found, values, notes)
-    imposed = _imposed(source, table, found, values)
+    imposed = imposed_quantity(source, table, found, values, notes)
     cells = {
         role: table.cells(by_role[role]) for role in ("cycle", "used", "limited") if role in by_role
     }
@@ -165,20 +173,6 @@ def _log_spaced(t: np.ndarray) -> bool:
     """Whether values climb by one factor, over a decade at least."""
     step = np.diff(np.log(t))
     return bool(t[0] > 0 and t[-1] > 10 * t[0] and np.ptp(step) < 0.02 * np.median(step))
-
-
-def _imposed(source, table: Table, found, values) -> Literal["voltage", "current"] | None:
-    """Which of voltage and current the instrument was asked for, if one column follows that."""
-    asked: set[str] = set()
-    for role in ("V", "I"):
-        for column in filter(is_commanded, found[role][:4]):
-            size = np.nanmax(abs(values[role]), initial=0.0)
-            error = np.nanmedian(abs(table.optional(source, column) - values[role]))
-            if size > 0 and error <= 0.05 * size:
-                asked.add(role)
-    if len(asked) != 1:
-        return None
-    return "voltage" if "V" in asked else "current"
 
 
 def _recording(source, table, rows, label, values, cells, notes, rate, freq, compliance, fewest):
@@ -212,6 +206,11 @@ def _recording(source, table, rows, label, values, cells, notes, rate, freq, com
     t, V, I, cycle, lines, rows = (x[kept] for x in (t, V, I, cycle, lines, rows))
     if "t" in values:
         t = continued(source, t, cycle, lines, notes)
+        notes += [
+            f"the time {t[at]:.6g} s in {source.row_word} {lines[at]} does not fit between its "
+            "neighbours; check it"
+            for at in off_grid(t)
+        ]
     elif rate is not None:
         t = by_rate(V, rate, notes)
     for name, data, symbol in (("I", I, "A"), ("V", V, "V")):

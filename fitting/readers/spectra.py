@@ -7,12 +7,18 @@ from dataclasses import replace
 import numpy as np
 
 from fitting.readers.assemble import spectra_of
+from fitting.readers.in_time.spice import is_spice, refuse_binary_raw
 from fitting.readers.instruments.biologic import MPR_MARK, MPT_MARKS, read_mpr, read_mpt
-from fitting.readers.instruments.gamry import DTA_MARK, read_dta
+from fitting.readers.instruments.gamry import DTA_MARKS, read_dta
+from fitting.readers.instruments.ivium import refuse_ivium
 from fitting.readers.instruments.npz import read_npz
+from fitting.readers.instruments.palmsens import is_session, read_session
 from fitting.readers.instruments.versastudio import is_versastudio, read_par
-from fitting.readers.source import Source
+from fitting.readers.source import NotASpectrum, Source
+from fitting.readers.tables.blocks import side_by_side
 from fitting.readers.tables.delimited import read_delimited
+from fitting.readers.tables.headings import columns, complete, roles
+from fitting.readers.tables.table import Table
 from fitting.readers.tables.text import decode
 from fitting.terms.spectrum import Spectrum
 
@@ -74,11 +80,28 @@ def _spectra(source: Source, data: bytes) -> list[Spectrum]:
         return read_mpr(source, data)
     if data.startswith(b"PK") or (suffix == ".npz" and data):
         return read_npz(source, data)
+    refuse_ivium(source, data)
+    refuse_binary_raw(source, data)
     text = decode(source, data)
     if text.lstrip().startswith(MPT_MARKS):
         return read_mpt(source, text)
-    if text.lstrip().startswith(DTA_MARK):
+    if text.lstrip().startswith(DTA_MARKS):
         return read_dta(source, text)
+    if is_session(text):
+        return read_session(source, text)
+    if is_spice(text):
+        raise source.error("this is a trace of SPICE; read it with read_trace", kind=NotASpectrum)
     if is_versastudio(text):
         return read_par(source, text)
-    return spectra_of(source, read_delimited(source, text))
+    table = read_delimited(source, text)
+    blocks = side_by_side(table, lambda names: complete(roles(columns(names))))
+    return [s for block in blocks for s in _numbered(source, block, blocks)]
+
+
+def _numbered(source: Source, block: Table, blocks: list[Table]) -> list[Spectrum]:
+    """The spectra of a block; those of several blocks are numbered."""
+    found = spectra_of(source, block)
+    if len(blocks) == 1:
+        return found
+    number = next(k for k, other in enumerate(blocks) if other is block) + 1
+    return [replace(s, label=s.label or f"{source.path.stem}, {number}") for s in found]

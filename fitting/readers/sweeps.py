@@ -34,7 +34,7 @@ def there_and_back(freq: np.ndarray) -> np.ndarray:
     return (np.arange(len(freq)) > turn).astype(int) if opposite and far else numbers
 
 
-def apart(source: Source, freq: np.ndarray, Z: np.ndarray, line: int) -> list[np.ndarray]:
+def stacked_sweeps(source: Source, freq: np.ndarray, Z: np.ndarray, line: int) -> list[np.ndarray]:
     """The rows of each spectrum among sweeps that nothing tells apart.
 
     Sweeps are replicates if ln Z differs between them as white noise does: the mean square of the

@@ -60,8 +60,20 @@ VOCABULARY: Vocabulary = {
 
 
 def trace_columns(names: list[str]) -> list[Column]:
-    """The columns of a trace that are understood."""
-    return columns(names, VOCABULARY)
+    """The columns of a trace that are understood.
+
+    A unit for a name, as in `s,V,µA`, says what the column is.
+    """
+    units = [unit(name.strip()) for name in names]
+    bare = sum(u is not None for u in units) == len(names) > 1
+    symbols = {"s": "t", "V": "V", "A": "I"}
+    spelled = [
+        f"{symbols[u.dimension]} ({name.strip()})"
+        if bare and u and u.dimension in symbols
+        else name
+        for name, u in zip(names, units, strict=True)
+    ]
+    return [replace(c, name=names[c.index]) for c in columns(spelled, VOCABULARY)]
 
 
 def is_trace(names: list[str]) -> bool:

@@ -1,15 +1,16 @@
 """From the text of a file to tables whose columns include voltage and current."""
 
-from math import isfinite
-
-from fitting.readers.in_time.meanings import EXPECTED, is_trace, trace_columns, unknown_columns
+from fitting.readers.in_time.bare import read_bare
+from fitting.readers.in_time.meanings import is_trace, trace_columns, unknown_columns
 from fitting.readers.in_time.open_circuit import is_open_circuit, with_no_current
+from fitting.readers.in_time.spice import is_spice, spice_tables
 from fitting.readers.instruments.biologic import MPT_MARKS, mpt_table
-from fitting.readers.instruments.gamry import DTA_MARK, dta_table
+from fitting.readers.instruments.gamry import DTA_MARKS, dta_table, refuse_joined
+from fitting.readers.instruments.palmsens import is_session, session_tables
 from fitting.readers.instruments.versastudio import is_versastudio, par_tables
 from fitting.readers.source import NotARecording, ReadError, Source
-from fitting.readers.tables.delimited import find_header, table_below
-from fitting.readers.tables.headerless import names_before, numeric_layout
+from fitting.readers.tables.blocks import side_by_side
+from fitting.readers.tables.delimited import find_header, refuse_stray, table_below
 from fitting.readers.tables.headings import columns, complete, roles
 from fitting.readers.tables.layout import DELIMITERS, as_names, body_of, split
 from fitting.readers.tables.table import Table
@@ -27,12 +28,16 @@ def trace_tables(source: Source, text: str) -> list[Table]:
     lines = lines_of(text)
     if text.lstrip().startswith(MPT_MARKS):
         tables = [_biologic(source, text)]
-    elif text.lstrip().startswith(DTA_MARK):
+    elif text.lstrip().startswith(DTA_MARKS):
         tables = [_gamry(source, lines)]
+    elif is_session(text):
+        tables = _session(source, text)
     elif is_versastudio(text):
         tables = _versastudio(source, lines)
+    elif is_spice(text):
+        return spice_tables(source, text, lines)
     else:
-        return [_delimited(source, lines)]
+        return side_by_side(_delimited(source, lines), is_trace)
     for table in tables:
         find_decimal(table)
     return tables
@@ -62,6 +67,18 @@ def _biologic(source: Source, text: str) -> Table:
     return with_no_current(table) if opened[0] else table
 
 
+def _session(source: Source, text: str) -> list[Table]:
+    """The measurements of a session of PSTrace that have a voltage and a current."""
+    source.row_word = "point"
+    found = session_tables(source, text)
+    tables = [table for table in found if is_trace(table.names)]
+    if not tables:
+        if any(complete(roles(columns(table.names))) for table in found):
+            raise _is_spectrum(source, None)
+        raise unknown_columns(source, found[0].names, None)
+    return tables
+
+
 def find_decimal(table: Table) -> None:
     """Find the decimal sign from the columns of numbers."""
     table.find_decimal([c for c in trace_columns(table.names) if c.role in ("t", "V", "I")])
@@ -77,6 +94,7 @@ def _is_spectrum(source: Source, line: int | None) -> ReadError:
 
 def _gamry(source: Source, lines: list[str]) -> Table:
     """The curves of a .DTA, one behind the other; each one is a cycle of the same clock."""
+    refuse_joined(source, lines)
     starts = [k for k, line in enumerate(lines) if line.split("\t")[1:2] == ["TABLE"]]
     tables = [dta_table(source, lines, k) for k in starts]
     curves = [table for table in tables if table.rows and is_trace(table.names)]
@@ -89,12 +107,29 @@ def _gamry(source: Source, lines: list[str]) -> Table:
     if not curves:
         kinds = ", ".join(lines[k].split("\t")[0] for k in starts[:6]) or "no table at all"
         raise source.error(f"no table of voltages and currents, only {kinds}; export the curves")
+    curves = [_with_times(lines, table) for table in curves]
     first = curves[0]
     for table in curves[1:]:
         if table.names == first.names:
             for row, line in zip(table.rows, table.lines, strict=True):
                 first.add(row, line)
     return first
+
+
+def _with_times(lines: list[str], table: Table) -> Table:
+    """The table with times from the frequency of acquisition, if it has none (VFP600)."""
+    cells = next((line.split("\t") for line in lines if line.startswith("FREQ\tQUANT\t")), [])
+    freq = number(cells[2]) if len(cells) > 2 else None
+    if any(c.role == "t" for c in trace_columns(table.names)) or not freq or freq <= 0:
+        return table
+    table.names = [*table.names, "T (s)"]
+    width = len(table.names) - 1
+    table.rows = [
+        [*row[:width], *[""] * (width - len(row)), repr(k / freq)]
+        for k, row in enumerate(table.rows)
+    ]
+    table.notes.append(f"times are computed from the acquisition frequency of {freq:g} Hz")
+    return table
 
 
 def _versastudio(source: Source, lines: list[str]) -> list[Table]:
@@ -126,13 +161,16 @@ def _delimited(source: Source, lines: list[str]) -> Table:
         spectrum = find_header(lines)
         if spectrum is not None:
             raise _is_spectrum(source, spectrum[0] + 1)
-        return _headerless(source, lines)
+        return read_bare(source, lines)
     at, names, delimiter = found
     require_trace(source, names, at + 1)
+    refuse_stray(source, lines, 0, at)
     if names[0].lower() == "dataname":
         # EasyEXPERT begins each row with its kind; settings stand between the measurements.
         kept = ("dataname", "datavalue")
-        lines = [line if line.strip().lower().startswith(kept) else "" for line in lines]
+        others = ["" if line.strip().lower().startswith(kept) else line for line in lines]
+        refuse_stray(source, others, 0)
+        lines = [line if not other else "" for line, other in zip(lines, others, strict=True)]
     return table_below(source, lines, at, names, delimiter, trace_columns, ("t", "V", "I"))
 
 
@@ -175,45 +213,3 @@ def _fits(row: str, names: list[str]) -> bool:
         if len(cells) <= len(names) and all(good & indices for indices in pairs):
             return True
     return False
-
-
-def _headerless(source: Source, lines: list[str]) -> Table:
-    """Columns of numbers without names: t, V, I if the first of three ascends; V, I of two."""
-    body = body_of(lines, 0)
-    layout = numeric_layout([line for _, line in body])
-    if layout is None:
-        raise source.error(
-            "no table of numbers found; separate the columns by commas, semicolons, tabs or "
-            f"spaces and name them in a first line, {EXPECTED}"
-        )
-    delimiter, decimal, n = layout
-    rows = [(line, split(content, delimiter)) for line, content in body]
-    is_row = lambda cells: len(cells) == n and all(number(c, decimal) is not None for c in cells)
-    start = next(k for k, (_, cells) in enumerate(rows) if is_row(cells))
-    line = rows[start][0]
-    names, named_at = names_before(lines, line - 1, n)
-    if names:
-        raise unknown_columns(source, names, named_at)
-    if n not in (2, 3):
-        said = "only one column of numbers was found" if n == 1 else f"{n} columns have no names"
-        raise source.error(
-            f"{said}; a trace needs a first line with {EXPECTED}", line, NotARecording
-        )
-    table = Table(["t", "V", "I"][3 - n :], decimal=decimal, named=False)
-    for line, cells in rows[start:]:
-        if len(cells) != n:
-            raise source.error(
-                f"the row has {len(cells)} cells, not {n} as the others; complete or remove it",
-                line,
-            )
-        table.add(cells, line)
-    if n == 3:
-        first = [number(row[0], decimal) for row in table.rows]
-        first = [value for value in first if value is not None and isfinite(value)]
-        if sorted(first) != first or not first or first[0] == first[-1]:
-            raise source.error(
-                "the first of three columns without names does not ascend, so it is no time; "
-                f"sort the rows by time, or add a first line with {EXPECTED}",
-                table.lines[0],
-            )
-    return table

@@ -48,6 +48,8 @@ def mpt_table(source: Source, text: str, require: Require) -> Table:
     require(source, names, at + 1)
     table = Table(names)
     for line, content in body_of(lines, at + 1):
+        if content.startswith(MPT_MARKS):
+            raise source.error("a second file begins here; split them, one to a file", line)
         table.add(split(content, "\t"), line)
     if not table.rows:
         raise source.error("the file has a header and no data; export it again", at + 1)
@@ -61,6 +63,8 @@ def read_mpr(source: Source, data: bytes) -> list[Spectrum]:
 
 def mpr_table(source: Source, data: bytes, require: Require) -> Table:
     """The table of an .mpr, with the optional package galvani; `require` as in `mpt_table`."""
+    if data.count(MPR_MARK) > 1:
+        raise source.error("two files are joined in one; split them")
     try:
         reader: Any = importlib.import_module("galvani.BioLogic")
     except ImportError:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from fitting.readers.assemble import spectra_of
 from fitting.readers.source import NotASpectrum, Source
+from fitting.readers.tables.delimited import refuse_stray
 from fitting.readers.tables.headerless import require_spectrum
 from fitting.readers.tables.headings import columns, roles
 from fitting.readers.tables.table import Table
@@ -12,7 +13,8 @@ from fitting.readers.tables.text import lines_of, number
 from fitting.readers.tables.units import unit
 from fitting.terms.spectrum import Spectrum
 
-DTA_MARK = "EXPLAIN"
+# VFP600, the virtual front panel, writes the same tables under another first line.
+DTA_MARKS = ("EXPLAIN", "VFP600")
 
 
 def read_dta(source: Source, text: str) -> list[Spectrum]:
@@ -21,6 +23,7 @@ def read_dta(source: Source, text: str) -> list[Spectrum]:
     Of an aborted run the valid points are read, and a warning says so.
     """
     lines = lines_of(text)
+    refuse_joined(source, lines)
     aborted = any(
         line.startswith("EXPERIMENTABORTED\t") and line.split("\t")[2:3] == ["T"] for line in lines
     )
@@ -58,6 +61,15 @@ def read_dta(source: Source, text: str) -> list[Spectrum]:
 def _is_table(line: str) -> bool:
     cells = line.split("\t")
     return cells[0].startswith("ZCURVE") and cells[1:2] == ["TABLE"]
+
+
+def refuse_joined(source: Source, lines: list[str]) -> None:
+    """Raise if a second file follows."""
+    marks = [k for k, line in enumerate(lines) if line.strip() in MARKS]
+    if len(marks) > 1:
+        raise source.error("a second file begins here; split them, one to a file", marks[1] + 1)
+    # The rows of a table begin with a tab.
+    refuse_stray(source, ["" if line.startswith("\t") else line for line in lines], 0)
 
 
 def dta_table(source: Source, lines: list[str], start: int) -> Table:

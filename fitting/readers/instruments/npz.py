@@ -76,6 +76,10 @@ def read_npz(source: Source, data: bytes) -> list[Spectrum]:
 
 
 def _load(source: Source, data: bytes) -> dict[str, np.ndarray]:
+    # An archive ends with its directory; the first of two would be passed over.
+    end = data.find(b"PK\x05\x06")
+    if data.count(b"PK\x05\x06") > 1 or (end > 0 and len(data) > end + 22):
+        raise source.error("something follows the archive; if the file is two in one, split it")
     try:
         with warnings.catch_warnings():
             # What numpy remarks on old or odd headers is no news to the user.

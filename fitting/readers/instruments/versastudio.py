@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from fitting.readers.assemble import spectra_of
 from fitting.readers.source import NotASpectrum, Source
+from fitting.readers.tables.delimited import refuse_stray
 from fitting.readers.tables.headerless import require_spectrum
 from fitting.readers.tables.headings import columns, complete, roles
 from fitting.readers.tables.table import Table
@@ -59,6 +60,11 @@ def read_par(source: Source, text: str) -> list[Spectrum]:
 def par_tables(source: Source, lines: list[str]) -> list[Table]:
     """The tables of points, one for each segment."""
     starts = [k for k, line in enumerate(lines) if _SEGMENT.match(line.strip())]
+    ends = [k for k, line in enumerate(lines) if line.startswith("</Segment")]
+    if starts:
+        refuse_stray(source, lines, 0, starts[0])
+    if ends:
+        refuse_stray(source, lines, ends[-1])
     return [_segment(source, lines, k) for k in starts]
 
 

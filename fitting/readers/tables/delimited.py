@@ -11,7 +11,14 @@ from collections.abc import Callable
 from fitting.readers.source import Source, shown
 from fitting.readers.tables.headerless import read_headerless
 from fitting.readers.tables.headings import Column, columns, complete, roles
-from fitting.readers.tables.layout import DELIMITERS, are_units, as_names, body_of, split
+from fitting.readers.tables.layout import (
+    DELIMITERS,
+    are_units,
+    as_names,
+    body_of,
+    split,
+    stray_rows,
+)
 from fitting.readers.tables.table import Table
 from fitting.readers.tables.text import has_decimal_comma, lines_of, number
 
@@ -32,6 +39,7 @@ def read_delimited(source: Source, text: str) -> Table:
     if found is None:
         return read_headerless(source, lines)
     at, names, delimiter = found
+    refuse_stray(source, lines, 0, at)
     if "bias" in map(str.lower, names) and any("Control Current" in line for line in lines[:at]):
         # The dc current of a `Bias` column has no stated unit; it is not a voltage at any rate.
         source.note("the bias of a current-controlled run has no unit and is left out; give bias=")
@@ -64,6 +72,9 @@ def table_below(
             start = after + 1
             break
     body = body_of(lines, start)
+    # Impedance analysers of Keysight close a block with END.
+    if body and body[-1][1].strip() == "END":
+        body.pop()
     # Some instruments write a line such as `End Comments` between the names and the data.
     while body and not _has_number(body[0][1]):
         line, words = body.pop(0)
@@ -103,6 +114,16 @@ def table_below(
     if delimiter != ",":
         table.find_decimal([c for c in understood(names) if c.role not in ("label", "group")])
     return table
+
+
+def refuse_stray(source: Source, lines: list[str], start: int, stop: int | None = None) -> None:
+    """Raise if several rows of numbers stand where a table has none: another file's."""
+    if stray := stray_rows(lines, start, stop):
+        raise source.error(
+            "rows of numbers stand here outside of the table that is read; if the file is two in "
+            "one, split it",
+            stray,
+        )
 
 
 def find_header(lines: list[str]) -> tuple[int, list[str], str] | None:

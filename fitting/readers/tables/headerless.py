@@ -21,7 +21,8 @@ def read_headerless(source: Source, lines: list[str]) -> Table:
             raise source.error(f"no rows of numbers follow the header; it should have {EXPECTED}")
         raise source.error(
             "no table of numbers found; separate the columns by commas, semicolons, tabs or "
-            f"spaces and name them in a first line, {EXPECTED}"
+            f"spaces and name them in a first line, {EXPECTED}",
+            kind=NotASpectrum,
         )
     delimiter, decimal, n = layout
     rows = [(line, split(content, delimiter)) for line, content in body]

@@ -9,6 +9,7 @@ from fitting.readers.tables.units import unit
 WHITESPACE = " "
 DELIMITERS = (",", ";", "\t", WHITESPACE)
 # A cell `#REF!` or `#N/A` at the beginning of a row is an error of a spreadsheet and no comment.
+_NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eEdD][+-]?\d+)?", re.ASCII)
 _COMMENT = re.compile(r"\s*(#+(?![A-ZÄÖÜ/0]+[!?]|N/A|NV\b)|%+|//|!)")
 
 
@@ -60,6 +61,33 @@ def are_units(cells: list[str], n: int) -> bool:
     known = [unit(cell) is not None for cell in bare]
     rest = all(k or b in ("", "#", "-", "1") for k, b in zip(known, bare, strict=True))
     return 2 <= sum(known) <= len(cells) <= n and rest
+
+
+# So many rows of numbers, one below the other, where none belong are a file of their own.
+MOST_STRAY = 5
+
+
+def stray_rows(lines: list[str], start: int = 0, stop: int | None = None) -> int | None:
+    """The number of the first of several rows of numbers, counted from 1; None if there are few."""
+    run, width = 0, 0
+    for k, line in enumerate(lines[start:stop], start + 1):
+        here = _width(line)
+        run = run + 1 if here and here == width else int(here > 0)
+        width = here
+        if run > MOST_STRAY:
+            return k - MOST_STRAY
+    return None
+
+
+def _width(line: str) -> int:
+    """How many cells a line of mostly numbers has, 0 for another line."""
+    if sum(character.isdigit() for character in line) < 0.3 * len(line.strip()) or len(line) > 5000:
+        return 0
+    for delimiter in DELIMITERS:
+        cells = split(line, delimiter)
+        if len(cells) > 1 and sum(bool(_NUMBER.fullmatch(cell)) for cell in cells) >= 2:
+            return len(cells)
+    return 0
 
 
 def body_of(lines: list[str], start: int) -> list[tuple[int, str]]:

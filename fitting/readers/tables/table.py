@@ -11,6 +11,7 @@ from fitting.readers.tables.text import (
     GROUPED,
     OVERLOAD,
     SHEET_ERRORS,
+    groups_thousands,
     half_of_last_digit,
     has_decimal_comma,
     number,
@@ -32,6 +33,8 @@ class Table:
     lines: list[int] = field(default_factory=list)
     blocks: list[int] = field(default_factory=list)
     decimal: str = "."
+    # What the file calls it.
+    label: str = ""
     # What was assumed of it, in words.
     notes: list[str] = field(default_factory=list)
     # False for a table without a header, whose columns are taken by their order.
@@ -50,14 +53,19 @@ class Table:
         """
         if numeric is None:
             numeric = [c for c in columns(self.names) if c.role not in ("label", "group")]
-        cells = [cell for column in numeric for cell in self.cells(column)]
+        found = [self.cells(column) for column in numeric]
+        cells = [cell for some in found for cell in some]
         if any(has_decimal_comma(cell) for cell in cells):
             points = any("." in cell and number(cell) is not None for cell in cells)
-            self.decimal = "." if points else ","
+            # 1,234 beside 999 groups thousands; it stays a cell that is no number.
+            grouped = any(groups_thousands(some) for some in found)
+            self.decimal = "." if points or grouped else ","
 
     def only(self, keep: Sequence[bool] | np.ndarray) -> "Table":
         """The rows where `keep` is true."""
-        some = Table(self.names, decimal=self.decimal, notes=self.notes, named=self.named)
+        some = Table(
+            self.names, decimal=self.decimal, label=self.label, notes=self.notes, named=self.named
+        )
         for row, line, block, kept in zip(self.rows, self.lines, self.blocks, keep, strict=True):
             if kept:
                 some.add(row, line, block)
@@ -126,7 +134,7 @@ def _unusable(source: Source, column: Column, cell: str, line: int) -> ReadError
         what = "an error of the spreadsheet and no number"
     elif value is not None and OVERLOAD <= abs(value) < np.inf:
         what = "an overload of the instrument and no measured value"
-    elif GROUPED.fullmatch(cell.strip()):
+    elif GROUPED.fullmatch(cell.strip()) or groups_thousands([cell, "1"]):
         hint = "; write numbers without a sign that groups thousands"
     elif "," in cell:
         hint = "; use one decimal sign in the whole file"

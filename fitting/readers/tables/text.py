@@ -22,15 +22,19 @@ GROUPED = re.compile(
     r"|(?:,\d{3})+(?=\.)|(?:\.\d{3})+(?=,))(?:[.,]\d*)?"
 )
 _DIGITS = re.compile(r"[+-]?\d*(?:[.,](\d*))?(?:[eEdD]([+-]?\d+))?", re.ASCII)
+_CHINESE = re.compile("频率|实部|虚部|阻抗|相位|相角|电压|电流|电位|电势|时间")
 # Control characters that no text has; tab, line ends, form feed and the DOS end mark may occur.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x19\x1b-\x1f\x7f-\x9f]")
 
 
 def decode(source: Source, data: bytes) -> str:
-    """The text of a file in UTF-8, UTF-16 (with a mark or not), Windows-1252 or Latin-1."""
+    """The text of a file in UTF-8, UTF-16 (marked or not), GB 18030, Windows-1252 or Latin-1."""
     if not data.strip():
         raise source.error("the file is empty; export the measurement again")
     text = _decode(data)
+    # A mark of the byte order stands at the beginning, in sessions of PSTrace also at the end.
+    if "\ufeff" in text.strip("\ufeff\0\x1a \r\n"):
+        raise source.error("a second file begins in the middle of this one; split them")
     if len(_CONTROL.findall(text)) > 0.01 * len(text):
         raise source.error("this is a binary file and no table; export it as text (CSV) first")
     return text
@@ -45,11 +49,14 @@ def _decode(data: bytes) -> str:
         return data.decode("utf-16-le", errors="replace")
     if data[0::2].count(0) > 0.4 * half:
         return data.decode("utf-16-be", errors="replace")
-    for encoding in ("utf-8-sig", "cp1252"):
+    for encoding in ("utf-8-sig", "gb18030", "cp1252"):
         try:
-            return data.decode(encoding)
+            text = data.decode(encoding)
         except UnicodeDecodeError:
-            pass
+            continue
+        # Nearly all bytes are some Chinese: it must have words of a header.
+        if encoding != "gb18030" or _CHINESE.search(text):
+            return text
     return data.decode("latin-1")
 
 
@@ -77,6 +84,17 @@ def number(cell: str, decimal: str = ".") -> float | None:
 def has_decimal_comma(cell: str) -> bool:
     """Whether a cell is a number written with a decimal comma."""
     return bool(_DECIMAL_COMMA.fullmatch(cell.strip().replace("\u2212", "-")))
+
+
+def groups_thousands(cells: list[str]) -> bool:
+    """Whether the commas of a column stand between thousands: 12,345 beside 999, and no 1,5."""
+    with_comma = [cell.strip() for cell in cells if "," in cell]
+    bare = [cell.strip() for cell in cells if cell.strip() and "," not in cell]
+    return (
+        bool(with_comma and bare)
+        and all(re.fullmatch(r"[+-]?[1-9]\d{0,2}(,\d{3})+", cell) for cell in with_comma)
+        and all(re.fullmatch(r"[+-]?\d{1,3}", cell) for cell in bare)
+    )
 
 
 def half_of_last_digit(cell: str) -> float:

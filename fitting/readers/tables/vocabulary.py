@@ -8,14 +8,14 @@ A name is kept without case, accents and punctuation: `Re(Z)` is `rez`, `-Z'' (�
 Vocabulary = dict[str, tuple[frozenset[str], frozenset[str]]]
 
 
-def vocabulary(*rows: tuple[str, str, str]) -> Vocabulary:
+def named_roles(*rows: tuple[str, str, str]) -> Vocabulary:
     """The table of roles from rows of role, cores and dimensions, words separated by blanks."""
     return {
         role: (frozenset(cores.split()), frozenset(units.split())) for role, cores, units in rows
     }
 
 
-SPECTRUM = vocabulary(
+SPECTRUM = named_roles(
     (
         "freq",
         "freq freqs frequency frequencies frequenz frequence frecuencia 频率 f freqhz",
@@ -28,7 +28,7 @@ SPECTRUM = vocabulary(
     ),
     (
         "re",
-        "re rez zre zreal real realz realpart realpartz realpartofz z' z'a zr r zprime "
+        "re rez zre zreal real realz realpart realpartz realpartofz z' z'a zr r zprime z1 "
         "realteil realteilz zrealteil partiereelle reelle reel zreel partereal 实部 阻抗实部 "
         "z实部 realimpedance impedancereal resistance",
         "ohm",
@@ -36,7 +36,7 @@ SPECTRUM = vocabulary(
     (
         "im",
         "im imz zim zimg zimag imag imagz imaginary imaginaryz zimaginary imaginarypart "
-        'imaginarypartz imaginarypartofz z" z"b zi x zdoubleprime imaginarteil imaginaerteil '
+        'imaginarypartz imaginarypartofz z" z"b zi x zdoubleprime z2 imaginarteil imaginaerteil '
         "imaginarteilz zimaginarteil partieimaginaire imaginaire zimaginaire parteimaginaria "
         "imaginaria zimaginaria 虚部 阻抗虚部 z虚部 imaginaryimpedance impedanceimaginary "
         "impedanceimag reactance",
