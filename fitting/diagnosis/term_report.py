@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fitting.diagnosis.description import LEVEL, Description, describe
+from fitting.diagnosis.runs import runs_probability
 from fitting.problem.noise import leverages
 from fitting.problem.problem import Problem
 from fitting.terms.measurement import measurement_of
@@ -28,6 +30,7 @@ class TermReport(NamedTuple):
     - `rms`: root mean square of the differences, of spectra relative to |Z|, else in `unit`.
     - `runs_p`: probability that residuals without structure have so few runs of one sign; NaN
       for fewer than 10. `tells_structure`: whether it is said in words.
+    - `description`: whether the model describes it; None of what is no measurement.
     """
 
     kind: str
@@ -41,6 +44,7 @@ class TermReport(NamedTuple):
     unit: str
     runs_p: float
     tells_structure: bool
+    description: Description | None = None
 
     @property
     def structured(self) -> bool:
@@ -74,8 +78,8 @@ class TermReport(NamedTuple):
 
 def term_reports(problem: Problem, r, J, noise: float) -> tuple[TermReport, ...]:
     """A report for each term from residuals `(m,)` and Jacobian `(m, p)` at the optimum."""
-    share = leverages(J)
-    reports = []
+    share, whole = leverages(J), J.T @ J
+    reports, measured = [], sum(measurement_of(term) is not None for term in problem.terms)
     for k, term in enumerate(problem.terms):
         inner, kind = measurement_of(term), type(unwrap(term)).__name__
         rows = problem.of_term(k)
@@ -84,16 +88,20 @@ def term_reports(problem: Problem, r, J, noise: float) -> tuple[TermReport, ...]
         count = int(rows.sum())
         scale = float(problem.scales[group]) * noise if problem.estimated[group] else 1.0
         if inner is None:
-            name, runs_p, told = kind, math.nan, True
+            name, runs_p, told, about = kind, math.nan, True, None
             rms, unit = float(np.sqrt(np.mean(r[rows] ** 2))), "standard deviations"
         else:
             name, told = inner.name, inner.tells_structure
             runs_p = runs_probability(inner.sequences(own))
             rms, unit = inner.misfit(problem.differences(k, r))
+            freedom = float(count - share[rows].sum())
+            about = describe(
+                inner, r[rows], J[rows], freedom, problem.row_scale[rows], whole, LEVEL / measured
+            )
         reports.append(
             TermReport(
                 kind, name, count, float(own @ own), float(count - share[rows].sum()), scale,
-                problem.estimated[group], rms, unit, runs_p, told,
+                problem.estimated[group], rms, unit, runs_p, told, about,
             )
         )  # fmt: skip
     return tuple(reports)
@@ -120,20 +128,3 @@ def information(problem: Problem, r) -> float:
         n = int(rows.sum())
         total += n * math.log(max(size, 1e-300) / n) if unknown else size
     return total
-
-
-def runs_probability(lines: Sequence[np.ndarray]) -> float:
-    """How likely so few runs of one sign are by chance, over all lines; NaN for fewer than 10."""
-    deviation = variance = 0.0
-    for line in lines:
-        up = line > 0
-        a, b = int(up.sum()), int((~up).sum())
-        if a + b < 10 or not a or not b:
-            continue
-        n = a + b
-        expected = 2 * a * b / n + 1
-        deviation += 1 + np.sum(up[1:] != up[:-1]) - expected
-        variance += (expected - 1) * (expected - 2) / (n - 1)
-    if variance == 0:
-        return math.nan
-    return 0.5 * math.erfc(-deviation / math.sqrt(2 * variance))

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fitting.diagnosis.term_report import UNLIKELY, runs_probability
+from fitting.diagnosis.runs import runs_probability
+from fitting.diagnosis.term_report import UNLIKELY
 from fitting.estimate.result import Fit
 from fitting.terms.spectrum import Spectrum
 from jaxmem.output.numbers import engineering

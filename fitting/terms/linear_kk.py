@@ -1,31 +1,35 @@
-"""Whether a spectrum is that of a linear, causal, steady device, and how noisy it is.
-
-A causal response is a sum of relaxations with any signs. The classical test fixes their times;
-it then needs three a decade and still leaves percents at a resonance. Here each is taken from a
-log-spaced grid and then moved by linear least squares: a chemical inductor takes two, and little
-room is left for a violation to hide in.
-"""
+"""Whether a spectrum is that of a linear, causal, steady device, to what share of |Z|, and how
+noisy it is."""
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from functools import lru_cache
 
 import numpy as np
 from scipy.special import ndtr
 
+from fitting.terms.relaxations import (
+    FLOOR,
+    Found,
+    RationalProblem,
+    apart,
+    linear_fit,
+    search_orders,
+)
 from fitting.terms.spectrum import Spectrum
+from jaxmem.output.numbers import engineering
 
-# Relaxations lie within a decade of the measured band, and a resonance is not narrower than
-# 0.4 of the spacing of the points (its damping against the step in ln omega): what is slower,
-# faster or sharper is not determined by the data and would only absorb violations.
-BEYOND, NARROWEST = 10.0, 0.4
 # Least gain in BIC that makes a violation the better explanation. 99 of 100 valid spectra stay
 # below 4, 5 and 1; 99 of 100 of the benchmark's violations gain more than 13, 89 and 51.
 GAIN = {"outliers": 5.0, "drift": 15.0, "sign": 25.0}
 # Chance that white residuals are called structured.
 LEVEL = 1e-4
-# Relative residuals below FLOOR are not told apart; those above SCATTER are no measurement.
-FLOOR, SCATTER = 1e-4, 0.1
+# Relative residuals above this are no measurement.
+SCATTER = 0.1
+# Below which share of |Z| an inconsistency has which grade.
+GRADES = {"consistent": 0.005, "nearly": 0.02, "roughly": 0.05}
 LEAST_TO_JUDGE = 10
+# Fewer degrees of freedom say little of how large the noise is.
+ENOUGH = 5
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,9 @@ class KramersKronig:
       worst first.
     - `domain`: 'impedance' or 'admittance', the one that was fitted better.
     - `elements`: number of relaxations; R, L and C (in series for Z, in parallel for Y) are
-      always there besides.
+      always there besides. `freedom`: degrees of freedom of the noise.
+    - `scatter`: the noise that is left once a drift that explains the data better is allowed
+      for; else `noise`.
     """
 
     passed: bool | None
@@ -56,6 +62,53 @@ class KramersKronig:
     outliers: np.ndarray
     domain: str
     elements: int
+    freedom: float
+    scatter: float
+
+    @property
+    def inconsistency(self) -> float:
+        """What a causal, steady response leaves of the data, as a fraction of |Z|: their noise,
+        and what they contradict themselves by."""
+        left = float(np.sum(np.abs(self.residuals) ** 2))
+        return float(np.sqrt(left / max(self.freedom, 1.0)))
+
+    @property
+    def grade(self) -> str:
+        """'consistent' (nothing found, or less than half a per cent), 'nearly' (below 2 %),
+        'roughly' (below 5 %) or 'not'; '' where there are too few points."""
+        if self.passed is None:
+            return ""
+        if self.passed or (self.violation == "structure" and self.noise < GRADES["consistent"]):
+            return "consistent"
+        if self.violation in ("sign", "scatter"):
+            return "not"
+        size = self.inconsistency
+        return next((grade for grade, most in GRADES.items() if size < most), "not")
+
+    @property
+    def carriers(self) -> np.ndarray:
+        """Indices of the points that carry what was found: the outliers, or else the fewest that
+        hold half of the sum of squares."""
+        if len(self.outliers) or self.violation is None:
+            return self.outliers
+        size = np.abs(self.residuals) ** 2
+        order = np.argsort(-size)
+        count = int(np.searchsorted(np.cumsum(size[order]), 0.5 * size.sum())) + 1
+        return np.sort(order[:count])
+
+
+@lru_cache(maxsize=2048)
+def _tested(freq: bytes, Z: bytes, sigma: bytes) -> KramersKronig:
+    read = np.frombuffer
+    given = read(sigma) if sigma else None
+    return kramers_kronig(Spectrum(read(freq), read(Z, complex), sigma=given))
+
+
+def tested(spectrum: Spectrum) -> KramersKronig:
+    """`kramers_kronig` of a spectrum, once for all that ask."""
+    sigma = spectrum.sigma
+    given = b"" if sigma is None else np.broadcast_to(sigma, spectrum.freq.shape).tobytes()
+    return _tested(spectrum.freq.tobytes(), spectrum.Z.tobytes(), given)
 
 
 def kramers_kronig(spectrum: Spectrum, *, most: int = 12) -> KramersKronig:
@@ -107,7 +160,7 @@ def kramers_kronig(spectrum: Spectrum, *, most: int = 12) -> KramersKronig:
     most = min(most, distinct // 4 + 1, (distinct - 3) // 2)
 
     domains = {"impedance": Z, "admittance": 1 / Z}
-    direct = {k: _search(_Problem(s, D, weight), most) for k, D in domains.items()}
+    direct = {k: search_orders(RationalProblem(s, D, weight), most) for k, D in domains.items()}
     domain = min(direct, key=lambda k: direct[k].bic)
     valid, worse = direct[domain], max(found.bic for found in direct.values())
     result = _result(valid, domain, spectrum)
@@ -119,7 +172,8 @@ def kramers_kronig(spectrum: Spectrum, *, most: int = 12) -> KramersKronig:
 
     # A rival needs no more relaxations than the causal fit does, but for one to spare.
     limit = min(most, valid.order + 1)
-    flipped = [_search(_Problem(s, D.conj(), weight), limit).bic for D in domains.values()]
+    search = lambda D, *extra: search_orders(RationalProblem(s, D, weight, extra), limit)
+    flipped = [search(D.conj()).bic for D in domains.values()]
     gain = {"sign": valid.bic - min(flipped)}
     # A reversed R-C still looks causal as an admittance with a negative capacitance; but turned
     # back it is causal both ways, and as simple.
@@ -129,11 +183,11 @@ def kramers_kronig(spectrum: Spectrum, *, most: int = 12) -> KramersKronig:
     if not (np.all(np.diff(spectrum.freq) > 0) or np.all(np.diff(spectrum.freq) < 0)):
         drifts.append(_scaled(np.arange(s.size)))
     D = domains[domain]
-    rivals = [_search(_Problem(s, D, weight, (x * D,)), limit) for x in drifts]
+    rivals = [search(D, x * D) for x in drifts]
     drift = min(rivals, key=lambda rival: rival.bic)
     gain["drift"] = valid.bic - drift.bic
     # D (1 + c x) is causal with x from -1 to 1, so the gain changes by about 2 c.
-    change = 2 * abs(_lstsq(drift.best.basis, drift.problem.y)[3])
+    change = 2 * abs(linear_fit(drift.best.basis, drift.problem.y)[3])
     without, points = _leave_out(valid)
     gain["outliers"] = valid.bic - without.bic
 
@@ -141,152 +195,17 @@ def kramers_kronig(spectrum: Spectrum, *, most: int = 12) -> KramersKronig:
     violation = max(likely, key=lambda k: likely[k]) if likely else None
     if violation == "outliers":
         result = replace(_result(without, domain, spectrum), outliers=np.array(points))
+    elif violation == "drift":
+        result = replace(result, scatter=min(_noise(drift), result.noise))
     elif violation is None and result.noise > SCATTER:
         violation = "scatter"
     elif violation is None and result.noise > 2 * FLOOR and _correlated(valid) < LEVEL:
         violation = "structure"
     result = replace(result, passed=violation is None, violation=violation)
-    return replace(result, reason=_words(result, change))
+    return replace(result, reason=_words(result, change, spectrum.freq))
 
 
-class _Fit(NamedTuple):
-    poles: np.ndarray
-    basis: np.ndarray  # weighted columns, real parts over imaginary parts, shape (2n, .)
-    residual: np.ndarray  # shape (2n,)
-    rss: float
-
-
-class _Found(NamedTuple):
-    bic: float
-    order: int
-    problem: "_Problem"
-    fits: dict[int, _Fit]
-
-    @property
-    def best(self):
-        return self.fits[self.order]
-
-    def projector(self):
-        """What is left of random residuals after the fit, linearised: (2n, 2n)."""
-        Q = _range(self.problem.tangent(self.best, self.problem.y - self.best.residual))
-        return np.eye(len(Q)) - Q @ Q.T
-
-
-class _Problem:
-    """One weighted fit: D = a + b s + c/s + relaxations + `extra` columns."""
-
-    def __init__(self, s, D, weight, extra=()):
-        self.s, self.D, self.weight = s, D, weight
-        self.w = weight / abs(D)
-        self.low, self.high = abs(s).min(), abs(s).max()
-        self.damping = NARROWEST * min(1, np.median(np.diff(np.log(np.unique(abs(s))))))
-        self.series = np.stack([np.ones_like(s), s / self.high, self.low / s, *extra], axis=1)
-        self.y = _stack(D * self.w)
-
-    def bic(self, fit):
-        """Bayesian information criterion. A relaxation counts three times, for its size, its
-        place and the choice among places: with two, it pays to explain an outlier by several.
-        """
-        n = self.y.size
-        parameters = self.series.shape[1] + 3 * (fit.basis.shape[1] - self.series.shape[1])
-        return n * np.log(fit.rss / n + FLOOR**2) + parameters * np.log(n)
-
-    def columns(self, poles):
-        """Partial fractions with real coefficients; a complex pole stands for its pair."""
-        one = abs(poles) / (self.s[:, None] - poles)
-        two = np.where(poles.imag > 0, abs(poles) / (self.s[:, None] - poles.conj()), 0)
-        both = np.stack([one + two, 1j * (one - two)], axis=2).reshape(self.s.size, -1)
-        return both[:, np.stack([poles.imag >= 0, poles.imag > 0], axis=1).ravel()]
-
-    def solve(self, poles) -> _Fit:
-        basis = _stack(np.c_[self.series, self.columns(poles)] * self.w[:, None])
-        residual = self.y - basis @ _lstsq(basis, self.y)
-        return _Fit(poles, basis, residual, float(residual @ residual))
-
-    def tangent(self, fit, about):
-        """The basis, and what moves the poles: D -> D/(1 + sum c_k phi_k), at D w = about."""
-        phi = _unstack(fit.basis[:, self.series.shape[1] :])
-        return np.c_[fit.basis, -_stack(phi * (_unstack(about) / self.w)[:, None])]
-
-    def moved(self, poles, c):
-        """The zeros of 1 + sum c_k phi_k, which are the new poles."""
-        A, b, k = np.zeros((c.size, c.size)), np.zeros(c.size), 0
-        for p in poles:
-            if p.imag:
-                A[k : k + 2, k : k + 2] = [[p.real, p.imag], [-p.imag, p.real]]
-                b[k] = 2 * abs(p)
-                k += 2
-            else:
-                A[k, k], b[k] = p.real, abs(p)
-                k += 1
-        z = np.linalg.eigvals(A - np.outer(b, c))
-        z = z[z.imag >= 0]
-        z = z[np.argsort(abs(z))]
-        size = np.clip(abs(z), self.low / BEYOND, self.high * BEYOND)
-        # A pole in Re s > 0 is anticausal: it goes to its mirror image, and has to explain the
-        # data from there.
-        damping = np.clip(abs(z.real) / np.maximum(abs(z), 1e-300), self.damping, 1)
-        z = size * np.where(z.imag > 0, -damping + 1j * np.sqrt(1 - damping**2), -1)
-        for i in range(1, z.size):  # equal poles would have equal columns
-            while np.any(abs(z[:i] - z[i]) < 1e-6 * abs(z[i])):
-                z[i] *= 1.01
-        return z
-
-    def fit(self, poles, rough=3, fine=12) -> _Fit:
-        """Move the poles: linearised about the data, which is far-sighted but biased by noise,
-        then about the fit, which is Gauss-Newton and ends at the least-squares optimum."""
-        best = now = self.solve(poles)
-        count = best.basis.shape[1] - self.series.shape[1]
-        if count == 0:
-            return best
-        for _ in range(rough):
-            c = _lstsq(self.tangent(now, self.y), self.y)[-count:]
-            now = self.solve(self.moved(now.poles, c))
-            best = now if now.rss < best.rss else best
-        step = 1.0
-        for _ in range(fine):
-            c = _lstsq(self.tangent(best, self.y - best.residual), self.y)[-count:]
-            now = self.solve(self.moved(best.poles, step * c))
-            while now.rss >= best.rss and step > 0.1:
-                step /= 2
-                now = self.solve(self.moved(best.poles, step * c))
-            gain = best.rss - now.rss
-            if gain > 0:
-                best, step = now, min(1.0, 2 * step)
-            if gain < 1e-3 * best.rss:
-                break
-        return best
-
-    def enlarged(self, fit, damping):
-        """The poles of `fit` and the one, or the pair, that explains most of what is left."""
-        poles = -np.geomspace(self.low / 2, self.high * 2, 30) * (
-            damping - 1j * np.sqrt(1 - damping**2)
-        )
-        new = _stack(self.columns(poles) * self.w[:, None])
-        Q = _range(fit.basis)
-        new = (new - Q @ (Q.T @ new)).reshape(len(new), poles.size, -1).transpose(1, 0, 2)
-        gain = np.sum((np.linalg.qr(new)[0].transpose(0, 2, 1) @ fit.residual) ** 2, axis=1)
-        return np.append(fit.poles, poles[np.argmax(gain)])
-
-
-def _search(problem: _Problem, most, patience=3) -> _Found:
-    """The number of relaxations with the least BIC."""
-    fits = {0: problem.solve(np.zeros(0, complex))}
-    best = _Found(problem.bic(fits[0]), 0, problem, fits)
-    for P in range(1, most + 1):
-        starts = [problem.enlarged(fits[P - 1], 1.0)]
-        if P > 1:
-            starts.append(problem.enlarged(fits[P - 2], 0.2))
-        fits[P] = min((problem.fit(start) for start in starts), key=lambda fit: fit.rss)
-        bic = problem.bic(fits[P])
-        if bic < best.bic:
-            best = best._replace(bic=bic, order=P)
-        if P >= best.order + patience:
-            break
-    return best
-
-
-def _leave_out(valid: _Found, count=3) -> tuple[_Found, list[int]]:
+def _leave_out(valid: Found, count=3) -> tuple[Found, list[int]]:
     """The best explanation with up to `count` points left out, in at most as many relaxations.
 
     A point left out is two columns of its own; they cost 2 ln n more for having been chosen.
@@ -314,16 +233,16 @@ def _leave_out(valid: _Found, count=3) -> tuple[_Found, list[int]]:
             unit = np.zeros(n, complex)
             unit[worst] = whole.D[worst]
             extra = (*extra, unit, 1j * unit)
-            problem = _Problem(whole.s, whole.D, whole.weight, extra)
+            problem = RationalProblem(whole.s, whole.D, whole.weight, extra)
             fit = problem.fit(now.best.poles)
             bic = problem.bic(fit) + 2 * len(points) * np.log(n)
-            now = _Found(bic, order, problem, {order: fit})
+            now = Found(bic, order, problem, {order: fit})
             if bic < best.bic:
                 best, chosen = now, list(points)
     return best, chosen
 
 
-def _correlated(found: _Found) -> float:
+def _correlated(found: Found) -> float:
     """One-sided p-value of the correlation of neighbours in frequency (Durbin-Watson)."""
     M, n, r = found.projector(), found.problem.s.size, found.best.residual
     r = M @ r
@@ -337,66 +256,67 @@ def _correlated(found: _Found) -> float:
     return float(ndtr((mean - r @ B @ r / (r @ r)) / np.sqrt(variance)))
 
 
-def _result(found: _Found, domain, spectrum) -> KramersKronig:
+def _noise(found: Found) -> float:
+    """Standard deviation of Re Z and of Im Z as a fraction of |Z|."""
+    mean = np.mean(1 / found.problem.weight**2)
+    return float(np.sqrt(found.best.rss / np.trace(found.projector()) * mean))
+
+
+def _result(found: Found, domain, spectrum) -> KramersKronig:
     """The outcome before the verdict."""
-    problem, fit, free = found.problem, found.best, np.trace(found.projector())
+    problem, fit, noise = found.problem, found.best, _noise(found)
     # A point left out is described by a column of its own, which is no part of the response.
     own = slice(3, problem.series.shape[1])
     fitted = problem.y - fit.residual
-    fitted = fitted - fit.basis[:, own] @ _lstsq(fit.basis, problem.y)[own]
-    ratio = _unstack(fitted) / _unstack(problem.y)  # fitted over measured
+    fitted = fitted - fit.basis[:, own] @ linear_fit(fit.basis, problem.y)[own]
+    ratio = apart(fitted) / apart(problem.y)  # fitted over measured
     ratio = ratio if domain == "impedance" else 1 / ratio
     return KramersKronig(
         passed=None,
         reason="",
         violation=None,
-        noise=float(np.sqrt(fit.rss / free * np.mean(1 / problem.weight**2))),
+        noise=noise,
         residuals=(1 - ratio) * spectrum.Z / abs(spectrum.Z),
         outliers=np.array([], dtype=int),
         domain=domain,
         elements=found.order,
+        freedom=float(np.trace(found.projector())),
+        scatter=noise,
     )
 
 
-def _words(result, change) -> str:
-    noise = f"noise {100 * result.noise:.2g} %"
-    points = ", ".join(str(k) for k in result.outliers)
+def _words(result: KramersKronig, change: float, freq: np.ndarray) -> str:
+    noise, size = f"noise {100 * result.noise:.2g} %", f"{100 * result.inconsistency:.2g} % of |Z|"
+    at = frequencies_in_words(freq[result.carriers])
+    if result.violation == "structure" and result.grade == "consistent":
+        return (
+            f"Consistent as {result.domain} to {size}: neighbouring points are correlated, but "
+            "that is too little to matter."
+        )
     return {
         None: f"Consistent as {result.domain}, {noise}. A slow drift can pass this test: "
         "repeat the sweep, or sweep both ways, to see it.",
         "sign": "Reads better with Im Z reversed: the file probably holds -Im Z. Use Z.conj().",
-        "outliers": f"Points {points} (indices) do not belong to the rest ({noise} without "
+        "outliers": f"The points at {at} do not belong to the rest ({noise} without "
         "them). Leave them out, or look for range switching and pick-up there.",
-        "drift": f"Reads better with a gain that drifts by {100 * change:.2g} % over the sweep: "
-        "the device changed while it was measured, or the instrument's gain is off. Sweep "
-        "faster, let it settle, or sweep both ways.",
-        "structure": "The residuals of neighbouring points are correlated "
-        f"({100 * result.noise:.2g} %): the device was not steady or not linear, or there is "
-        "pick-up. Lower the amplitude, let it settle, repeat.",
+        "drift": f"Consistent to {size}, most of it at {at}; reads better with a gain that drifts "
+        f"by {100 * change:.2g} % over the sweep: the device changed while it was measured, or "
+        "the instrument's gain is off. Sweep faster, let it settle, or sweep both ways.",
+        "structure": f"Consistent to {size}, most of it at {at}: neighbouring points are "
+        "correlated: the device was not steady or not linear, or there is pick-up. Lower the "
+        "amplitude, let it settle, repeat.",
         "scatter": f"Residual of {100 * result.noise:.2g} %: no causal response explains these "
         "data. Check the file's units and columns, and the contacts.",
     }[result.violation]
 
 
-def _stack(a):
-    return np.concatenate([a.real, a.imag])
-
-
-def _unstack(a):
-    return a[: len(a) // 2] + 1j * a[len(a) // 2 :]
+def frequencies_in_words(freq: np.ndarray) -> str:
+    """`10 Hz, 14.9 Hz and 1.2 kHz`; of more than four the ends only."""
+    said = [engineering(float(f), "Hz", 3) for f in np.unique(freq)]
+    if len(said) > 4:
+        return f"{len(said)} frequencies from {said[0]} to {said[-1]}"
+    return " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said)
 
 
 def _scaled(x):
     return 2 * (x - x.min()) / (x.max() - x.min()) - 1
-
-
-def _lstsq(A, b):
-    """Least squares with columns of unit length."""
-    size = np.linalg.norm(A, axis=0)
-    return np.linalg.lstsq(A / size, b, rcond=1e-12)[0] / size
-
-
-def _range(A, rcond=1e-9):
-    """Orthonormal basis of the columns."""
-    U, d, _ = np.linalg.svd(A / np.linalg.norm(A, axis=0), full_matrices=False)
-    return U[:, d > rcond * d[0]]

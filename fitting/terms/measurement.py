@@ -1,6 +1,7 @@
 """What is measured, of any kind: what a fit, its diagnosis and its report ask of it."""
 
 import abc
+import math
 from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
@@ -10,12 +11,15 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from fitting.terms.batch import AbstractBatch, LoneMeasurement
+from fitting.terms.floor import GIVEN, Floor, of_neighbours, of_replicates, quantum
 from fitting.terms.noise_model import SHARE, Noise
 from fitting.terms.term import unwrap
 from jaxmem.devices import AbstractDevice
 from jaxmem.networks import Network
 
 NOTHING = np.zeros(0)
+# What is smaller than this share of the largest number may be the integration's own error.
+RESOLVED = 1e-4
 
 
 class Sizes(NamedTuple):
@@ -153,6 +157,37 @@ class AbstractMeasurement(eqx.Module):
         """Rows of the fitted numbers (residuals, or their derivatives) in the order in which noise
         without structure would be independent: one array for each line of neighbours."""
         return [residual]
+
+    def fraction(self, off: Float[np.ndarray, "used"]) -> float:
+        """Root mean square of differences as a fraction of the largest number."""
+        top = float(np.max(np.abs(self.observed[self.fitted])))
+        return float(np.sqrt(np.mean(off**2))) / top if top > 0 else np.inf
+
+    def floor(self, residual: np.ndarray) -> Floor | None:
+        """How large the noise of the residuals is as the data tell it; None if they do not.
+
+        What was given, else what replicates scatter by, else neighbours (see `sequences`).
+
+        **Arguments:**
+
+        - `residual`: (signal - observed) times the weight of each number that is fitted.
+        """
+        if self.scale_known:
+            return Floor(1.0, np.inf, GIVEN)
+        least = RESOLVED * float(np.max(np.abs(self.observed * self.weight)))
+        lines = self.sequences(residual)
+        found = of_replicates(self.sequences(self.places), lines) or of_neighbours(lines)
+        if found is None:
+            return None
+        step = quantum(self.observed[self.fitted]) * float(np.median(self.weight[self.fitted]))
+        rounded = step / math.sqrt(12.0) if np.isfinite(step) else 0.0
+        return found._replace(size=max(math.hypot(found.size, rounded), least))
+
+    @property
+    def places(self) -> np.ndarray:
+        """The abscissa of each fitted number."""
+        x = np.asarray(self.abscissa[2])
+        return np.tile(x, len(self.observed) // max(len(x), 1))[self.fitted]
 
     @property
     def closed(self) -> bool:

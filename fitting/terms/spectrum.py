@@ -8,8 +8,10 @@ import numpy as np
 from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
+from fitting.terms.floor import NEIGHBOURS, Floor
 from fitting.terms.measurement import AbstractMeasurement, Sizes, dataset
 from fitting.terms.noise_model import Noise, check_columns, proportional, sigma_and_noise
+from fitting.terms.relaxations import FLOOR
 from fitting.terms.spectrum_batch import (
     HasImpedance,
     SpectrumBatch,
@@ -117,6 +119,32 @@ class Spectrum(AbstractMeasurement):
     def misfit(self, off: Float[np.ndarray, "m"]) -> tuple[float, str]:
         """Root mean square of differences relative to |Z|."""
         return float(np.sqrt(np.mean((off / self.magnitude(self.observed)) ** 2))), "|Z|"
+
+    def fraction(self, off: Float[np.ndarray, "m"]) -> float:
+        """Root mean square of differences relative to |Z|."""
+        return self.misfit(off)[0]
+
+    def floor(self, residual: np.ndarray) -> Floor | None:
+        """What the linear Kramers-Kronig fit leaves, corrected for its parameters.
+
+        Of data that contradict themselves (drift, outliers) at most half more than their noise
+        counts. Where the noise is known, or there are replicates, it is that.
+        """
+        from fitting.terms.linear_kk import ENOUGH, tested
+
+        known = super().floor(residual)
+        if known is not None and known.source != NEIGHBOURS:
+            return known
+        if np.unique(self.freq).size < 4 or (self.Z == 0).any():
+            return None
+        check = tested(self)
+        if check.freedom < ENOUGH:
+            return None
+        off = check.residuals * np.abs(self.Z)
+        rows = np.concatenate([off.real, off.imag]) * self.weight
+        # Relative residuals below this are not told apart.
+        least = FLOOR * float(np.median(self.weight * np.tile(np.abs(self.Z), 2)))
+        return Floor.of_rows(rows, check.freedom, check.scatter / check.inconsistency, least)
 
     def sequences(self, residual: np.ndarray) -> list[np.ndarray]:
         """Real and imaginary parts, each along the frequency."""

@@ -81,6 +81,10 @@ class Spikes(AbstractMeasurement):
         """Root mean square in standard deviations."""
         return float(np.sqrt(np.mean((off / self.sigma) ** 2))), self.unit
 
+    def fraction(self, off: Float[np.ndarray, "n"]) -> float:
+        """Root mean square of differences relative to each feature."""
+        return float(np.sqrt(np.mean((off / self.observed) ** 2)))
+
     def check(self, model: Any) -> None:
         """See `AbstractMeasurement.check`; a 2D device has no second lag, and does not spike."""
         super().check(model)

@@ -1,0 +1,119 @@
+"""How large the noise of a measurement is as the data tell it, without the model."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+GIVEN, REPLICATES = "the noise that was given", "replicates"
+CAUSAL, NEIGHBOURS = "the linear Kramers-Kronig residual", "the scatter of neighbouring samples"
+# A line of fewer numbers says nothing of the scatter of neighbours.
+FEWEST = 12
+# Neighbours up to this many samples apart may say the same, because an instrument filters.
+STRIDES = (1, 2, 4, 8)
+# The scatter at twice the distance is at most this factor larger where noise has become white.
+WHITE = 1.25
+# Second differences of white noise have the variance 6; 0.6745 is the median of its modulus.
+SECOND = 0.6745 * math.sqrt(6.0)
+# What data contradict themselves by counts up to this factor of their noise.
+AT_MOST = 1.5
+
+
+class Floor(NamedTuple):
+    """The smallest residual that a model can be asked for.
+
+    - `size`: standard deviation of a residual, in those of the measurement's weights.
+    - `freedom`: degrees of freedom of that number, infinite where it was given. `source`: where
+      it is from, in words.
+    - `stride`: how many samples apart noise is independent.
+    - `rows`: what the floor's own fit leaves, shape `(n,)`, where it is one.
+    - `consistent`: False where the data contradict themselves by more than their noise.
+    """
+
+    size: float
+    freedom: float
+    source: str
+    stride: int = 1
+    rows: np.ndarray | None = None
+    consistent: bool = True
+
+    @classmethod
+    def of_rows(cls, rows: np.ndarray, freedom: float, ratio: float, least: float) -> "Floor":
+        """Of a fit of another family that leaves `rows`.
+
+        **Arguments:**
+
+        - `rows`, `freedom`: what it leaves, shape `(n,)`, and its degrees of freedom.
+        - `ratio`: the noise alone over what it leaves.
+        - `least`: the smallest size that counts.
+        """
+        size = float(np.sqrt(np.sum(rows**2) / freedom))
+        size = max(min(size, AT_MOST * ratio * size), least)
+        return cls(size, freedom, CAUSAL, 1, rows, ratio > 1 / WHITE)
+
+    def without(self, keep: np.ndarray) -> "Floor":
+        """Of the numbers that are kept, shape `(n,)`, True or False."""
+        if self.rows is None:
+            return self
+        freedom = max(self.freedom - float(np.sum(~keep)), 1.0)
+        size = float(np.sqrt(np.sum(self.rows[keep] ** 2) / freedom))
+        return self._replace(size=min(size, self.size), freedom=freedom, rows=self.rows[keep])
+
+
+def of_replicates(places: Sequence[np.ndarray], lines: Sequence[np.ndarray]) -> Floor | None:
+    """The scatter among numbers of a line at one place, where there are ten more than places.
+
+    **Arguments:**
+
+    - `places`, `lines`: of each line of neighbours the abscissa and the residuals.
+    """
+    square, freedom = 0.0, 0
+    for x, r in zip(places, lines, strict=True):
+        _, group, count = np.unique(x, return_inverse=True, return_counts=True)
+        square += float(np.sum((r - (np.bincount(group, r) / count)[group]) ** 2))
+        freedom += len(x) - len(count)
+    if freedom < 10 or square == 0:
+        return None
+    return Floor(math.sqrt(square / freedom), float(freedom), REPLICATES)
+
+
+def of_neighbours(lines: Sequence[np.ndarray]) -> Floor | None:
+    """The scatter of second differences, at the distance from which on noise is white.
+
+    An instrument's filter makes neighbours alike, so that the scatter grows with their distance,
+    and then no more. What a wrong model leaves grows on: then the nearest neighbours count. The
+    median bears edges. Of numbers that are quantised it may be zero: then the mean is taken.
+    """
+    lines = [line for line in lines if len(line) >= FEWEST]
+    if not lines:
+        return None
+    size = [_second(lines, k) for k in STRIDES if max(map(len, lines)) > 6 * k]
+    chosen = 0
+    for k in range(len(size) - 1):
+        if size[k + 1] <= WHITE * size[k]:
+            chosen = k
+            break
+    total = sum(map(len, lines))
+    # Of the median of second differences, against the mean square of independent numbers.
+    freedom = max(0.3 * total / STRIDES[chosen], 1.0)
+    return Floor(size[chosen], freedom, NEIGHBOURS, STRIDES[chosen])
+
+
+def quantum(observed: np.ndarray) -> float:
+    """The step of numbers that are rounded to few digits; 0 where most of them differ."""
+    levels = np.unique(observed)
+    if len(levels) < 2 or len(levels) > 0.7 * len(observed):
+        return 0.0
+    steps = np.diff(levels)
+    return float(steps[steps > 1e-9 * np.abs(levels).max()].min(initial=np.inf))
+
+
+def _second(lines, k: int) -> float:
+    off = [x[2 * k :] - 2 * x[k:-k] + x[: -2 * k] for x in lines if len(x) > 6 * k]
+    every = np.abs(np.concatenate(off))
+    middle = float(np.median(every)) / SECOND
+    inner = every[every <= np.quantile(every, 0.9)]
+    # The rms of the inner nine tenths of normal numbers is 0.79 of the whole.
+    trimmed = float(np.sqrt(np.mean(inner**2))) / 0.79 / math.sqrt(6.0)
+    return middle if middle > 0.5 * trimmed else trimmed
