@@ -19,8 +19,10 @@ LEVEL = 0.01
 # Residuals below the first of these, in standard deviations of the floor, describe the data
 # whatever their structure; from the second on they do not describe them.
 CLOSE, FAR = 1.2, 2.0
-# The rest of what is described but for a stretch must be as near the noise as this.
-REST = 1.1
+# The rest of what is described but for a stretch must be as near the noise as this. A stretch of
+# more than a twentieth is excepted only if the whole is not further off than the second of these:
+# a wrong model, too, may gather what it leaves in one place.
+REST, SHORT, LONG_FAR = 1.1, 0.05, 3.0
 # What a rough description may be off by, as a share of |Z| or of the largest number.
 ROUGH = 0.05
 
@@ -139,6 +141,8 @@ def describe(
     if not left.describes(level):
         grade = _grade(left, share)
         for stretch in where:
+            if stretch.part > max(SHORT, 2 / len(r)) and left.excess() > LONG_FAR:
+                break
             step = scale * (J @ _moved(whole, J[stretch.rows], fitted[stretch.rows]))
             if left.without(stretch.rows, step).describes(level, REST):
                 grade, where = "but_for", [stretch]
