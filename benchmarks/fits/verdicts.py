@@ -43,8 +43,10 @@ def right(draws, seed):
 
 def wrong(draws, seed, times):
     """Of models that are wrong and leave `times` the noise, by kind."""
-    kinds = {f"spectrum, {kind}": lambda kind=kind: described.wrong_spectra(kind, draws, seed, times)
-             for kind in described.WRONG}  # fmt: skip
+    kinds = {
+        f"spectrum, {kind}": lambda kind=kind: described.wrong_spectra(kind, draws, seed, times)
+        for kind in described.WRONG
+    }
     kinds |= {
         f"{run}, {kind}": lambda run=run, kind=kind: described.wrong_runs(
             run, kind, draws, seed, times
