@@ -2,7 +2,7 @@
 they have a structure."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import chdtrc, fdtrc, ndtr
@@ -19,9 +19,9 @@ LEVEL = 0.01
 # Residuals below the first of these, in standard deviations of the floor, describe the data
 # whatever their structure; from the second on they do not describe them.
 CLOSE, FAR = 1.2, 2.0
-# The rest of what is described but for a stretch must be as near the noise as this. A stretch of
-# more than a twentieth is excepted only if the whole is not further off than the second of these:
-# a wrong model, too, may gather what it leaves in one place.
+# A stretch of at most a twentieth is excepted where the rest is as near the noise as this. A longer
+# one only where the rest has neither excess nor structure, and the whole is not further off than
+# the third: a wrong model, too, may gather what it leaves in one place.
 REST, SHORT, LONG_FAR = 1.1, 0.05, 3.0
 # What a rough description may be off by, as a share of |Z| or of the largest number.
 ROUGH = 0.05
@@ -36,7 +36,7 @@ class Description(NamedTuple):
       and of neighbours so alike, if the model were right.
     - `floor`: what the data themselves scatter by, as a share of what `share` is of, and
       `source`, where it is from.
-    - `share`: rms of the differences as a share of |Z| (spectra) or of the largest number.
+    - `share`: rms of the differences as a share of `scale`: |Z|, or the largest number.
     - `where`: the stretch that holds most of chi2; with `"but_for"` the one that is excepted.
     - `consistent`: False where the data contradict themselves.
     """
@@ -48,8 +48,25 @@ class Description(NamedTuple):
     floor: float
     source: str
     share: float
+    scale: str
     where: Stretch | None
     consistent: bool = True
+
+    def record(self) -> dict[str, Any]:
+        """As plain data."""
+        finite = lambda x: float(x) if math.isfinite(x) else None
+        where = self.where
+        place = None if where is None else {
+            "low": finite(where.low), "high": finite(where.high), "unit": where.unit,
+            "share_of_chi2": finite(where.share),
+        }  # fmt: skip
+        return {
+            "describes": self.grade, "excess": finite(self.excess),
+            "excess_p": finite(self.excess_p), "structure_p": finite(self.structure_p),
+            "noise_floor": finite(self.floor), "noise_from": self.source,
+            "residual": finite(self.share), "relative_to": self.scale, "where": place,
+            "consistent": bool(self.consistent),
+        }  # fmt: skip
 
 
 class _Residual(NamedTuple):
@@ -141,10 +158,11 @@ def describe(
     if not left.describes(level):
         grade = _grade(left, share)
         for stretch in where:
-            if stretch.part > max(SHORT, 2 / len(r)) and left.excess() > LONG_FAR:
+            short = stretch.part <= max(SHORT, 2 / len(r))
+            if not short and left.excess() > LONG_FAR:
                 break
             step = scale * (J @ _moved(whole, J[stretch.rows], fitted[stretch.rows]))
-            if left.without(stretch.rows, step).describes(level, REST):
+            if left.without(stretch.rows, step).describes(level, REST if short else 0.0):
                 grade, where = "but_for", [stretch]
                 break
     elif floor is None and share > ROUGH:
@@ -152,7 +170,7 @@ def describe(
     return Description(
         grade, left.excess(), left.excess_p(), left.structure_p(),
         math.nan if floor is None else floor.size * per, "" if floor is None else floor.source,
-        share, where[-1] if where else None, floor is None or floor.consistent,
+        share, m.fraction_of, where[-1] if where else None, floor is None or floor.consistent,
     )  # fmt: skip
 
 

@@ -60,5 +60,6 @@ def heaviest(m: AbstractMeasurement, r: np.ndarray, lines: list[np.ndarray]) -> 
         if best is not None and not (found and best[1].size == len(found[-1].rows)):
             ends = np.sort(x[best[1]].ravel())[[0, -1]]
             held, rows = best[0] / total, best[1].ravel()
-            found.append(Stretch(*map(float, ends), unit, held, rows.size / len(r), rows))
+            low, high = float(ends[0]), float(ends[1])
+            found.append(Stretch(low, high, unit, held, rows.size / len(r), rows))
     return found

@@ -24,6 +24,7 @@ class Trend(NamedTuple):
     - `first`, `last`: values of the line at both ends [unit]; `used`: through how many spectra, of
       `of`: outliers, and those in which the quantity is not identifiable, are left out.
     - `runs_p`: probability that values about a straight line have so few runs of one sign.
+    - `roughly`: in how many of the spectra used the model describes the data roughly only.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Trend(NamedTuple):
     used: int
     of: int
     runs_p: float
+    roughly: int = 0
 
     @property
     def present(self) -> bool:
@@ -52,6 +54,8 @@ class Trend(NamedTuple):
         """In words."""
         rate, low, high = (100 * math.expm1(x) for x in (self.rate, self.low, self.high))
         where = f"through {self.used} of {self.of} spectra"
+        if self.roughly:
+            where += f", {self.roughly} of them described roughly"
         if not self.present:
             return (
                 f"{self.name}: no trend ({rate:.2g} % per {self.per}, 95 %: {low:.2g} to "
@@ -73,9 +77,10 @@ def trends(
 ) -> tuple[Trend, ...]:
     """The drift of every quantity that enough spectra of a series determine.
 
-    Empty for fewer than eight spectra, or for spectra at different biases, which are no series in
-    time. Each interval is of independent errors of the values; it is too narrow where a quantity
-    wanders or bends, which `runs_p` shows.
+    Spectra that the model does not describe are left out: what only patches a wrong model has no
+    trend. Empty for fewer than eight spectra, or for spectra at different biases, which are no
+    series in time. Each interval is of independent errors of the values; it is too narrow where a
+    quantity wanders or bends, which `runs_p` shows.
     """
     if len(fits) < LEAST_SPECTRA or len({s.bias for s in spectra}) > 1:
         return ()
@@ -85,11 +90,12 @@ def trends(
     timed = all(t is not None for t in times) and len(set(times)) == len(times)
     x = np.array(times, dtype=float) / 3600 if timed else np.arange(len(fits), dtype=float)
     found = []
+    grades = np.array([f.describes for f in fits])
     tables = [{row["name"]: row for row in f.rows()} for f in fits]
     for name, row in tables[0].items():
         value = np.array([t[name]["value"] for t in tables], dtype=float)
         fine = np.array([t[name]["identifiable"] for t in tables]) & np.isfinite(value)
-        fine &= ~np.asarray(outlier, dtype=bool)
+        fine &= ~np.asarray(outlier, dtype=bool) & (grades != "no")
         one_sign = fine.any() and len(set(np.sign(value[fine]))) == 1 and (value[fine] != 0).all()
         if fine.sum() < max(LEAST_SPECTRA, len(fits) / 2) or not one_sign:
             continue
@@ -102,6 +108,7 @@ def trends(
             Trend(
                 name, row["unit"], "hour" if timed else "spectrum", rate, low, high,
                 float(ends[0]), float(ends[1]), int(fine.sum()), len(fits), runs_probability([off]),
+                int(np.sum(grades[fine] == "roughly")),
             )
         )  # fmt: skip
     return tuple(found)

@@ -18,7 +18,9 @@ from fitting.diagnosis.minima import (
     verdicts,
 )
 from fitting.diagnosis.nonlinearity import Nonlinearity, find_nonlinearity
+from fitting.diagnosis.structured import covariance_along, widened
 from fitting.diagnosis.term_report import information, relative_rms, term_reports
+from fitting.diagnosis.verdict import grade_of
 from fitting.estimate.result import Estimate, Fit, Quality, Searches
 from fitting.problem.problem import Problem
 from fitting.solvers.solver import RESULTS, Search
@@ -69,6 +71,10 @@ def finish_fit(
     noise = math.sqrt(chi2 / max(n - p, 1)) if alone else 1.0
     r, J = (a[0] for a in problem.inspect(z[None]))
     u = uncertainty(J, noise, np.where(c.log, DECADE, x_scale))
+    looked = term_reports(problem, r, J, noise)
+    if grade_of(looked) == "roughly":
+        # What neighbours say together counts once: no interval is smaller than that.
+        u = u._replace(covariance=widened(u.covariance, covariance_along(problem, r, J)))
     minima = distinct(problem, found, x_scale, noise)
     others = alternatives(c, z, minima, pairs, noise)
     gains = [(end, (other - chi2) / noise**2) for end, other in exchanged]
@@ -84,10 +90,11 @@ def finish_fit(
     identifiable, reasons = verdicts(c, z, u, x_scale, others, curved.reasons)
     ends = np.stack([np.clip(z - error, c.low, c.high), np.clip(z + error, c.low, c.high)])
     ends = np.sort(c.to_values(ends), axis=0)
-    looked = term_reports(problem, r, J, noise)
     lost = tuple(n for n, fine in zip(c.names, identifiable, strict=True) if not fine)
     loose = u.null_directions if len(u.null_directions) else u.weak_directions
     kept = determined(problem, z, loose * np.where(c.log, DECADE, x_scale))
+    # What is lost for another reason is not determined either.
+    kept = tuple(name for name in kept if name not in lost)
     model = c.unpack(jnp.asarray(z), problem.model)
     # Those of the model, to the last digit: NumPy's exponential is another one.
     leaves = jax.tree.leaves(model)

@@ -10,6 +10,7 @@ from fitting.diagnosis.derived import Derived
 from fitting.diagnosis.determinacy import Identifiability
 from fitting.diagnosis.minima import EQUAL, Minimum
 from fitting.diagnosis.term_report import TermReport
+from fitting.diagnosis.verdict import OF_WRONG, grade_of, verdict_lines
 from fitting.estimate.bic import bic_sentence, size_in_words
 from fitting.problem.problem import Problem
 from fitting.solvers.solver import RESULTS
@@ -89,6 +90,8 @@ class Fit(eqx.Module):
     - `identifiability`: what the data determine (see `Identifiability`). `terms`: a `TermReport`
       for each term. `quality`, `searches`: see `Quality`, `Searches`.
     - `problem`: what was searched, for profiles, bootstrap and posterior.
+
+    Whether it describes the data says `describes`; if not, `identifiable` is of the model only.
     """
 
     model: Any
@@ -101,6 +104,17 @@ class Fit(eqx.Module):
     quality: Quality
     searches: Searches
     problem: Problem
+
+    @property
+    def describes(self) -> str:
+        """Whether the model describes the data: `"yes"`, `"but_for"` a stretch, `"roughly"`,
+        `"no"`; the worst of all measurements (see `Description`)."""
+        return grade_of(self.terms)
+
+    def verdict(self) -> list[str]:
+        """The same in sentences, with where and by how much; of the measurements that are not
+        described one each."""
+        return verdict_lines(self.terms)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -199,8 +213,10 @@ class Fit(eqx.Module):
         """One dictionary a parameter, then one a derived quantity, for tables and JSON.
 
         Keys: name, unit, meaning, value, low, high (None where not identifiable: no interval is
-        printed then), identifiable, reasons.
+        printed then), identifiable, reasons. Of a model that does not describe the data nothing is
+        identifiable, and that is the reason.
         """
+        holds = self.describes != "no"
         finite = lambda x, fine=True: float(x) if fine and math.isfinite(x) else None
         derived = [
             Estimate(n, "", d.unit, "derived", True, d.value, d.low, d.high, math.nan,
@@ -209,8 +225,10 @@ class Fit(eqx.Module):
         ]  # fmt: skip
         return [
             {"name": p.name, "unit": p.unit, "meaning": p.meaning, "value": finite(p.value),
-             "low": finite(p.low, p.identifiable), "high": finite(p.high, p.identifiable),
-             "identifiable": p.identifiable, "reasons": list(p.reasons)}
+             "low": finite(p.low, p.identifiable and holds),
+             "high": finite(p.high, p.identifiable and holds),
+             "identifiable": p.identifiable and holds,
+             "reasons": list(p.reasons) if holds else [OF_WRONG]}
             for p in (*self.parameters, *derived)
         ]  # fmt: skip
 
@@ -219,6 +237,10 @@ class Fit(eqx.Module):
         lines = []
         if not self.ok:
             lines.append(f"The best search did not converge: {self.outcome}.")
+        lines += self.verdict()
+        holds = self.describes != "no"
+        if not holds:
+            lines.append(f"The values are those {OF_WRONG}.")
         found, what = self.searches, self.identifiability
         best = found.minima[0]
         drawn = found.drawn if found.drawn > found.starts else found.starts
@@ -251,13 +273,15 @@ class Fit(eqx.Module):
         hidden = [text for text in what.weak_directions if text not in what.null_directions]
         if hidden:
             lines.append(f"A factor of ten hides in the noise along: {'; '.join(hidden)}.")
-        lines += self._together()
+        lines += self._together() if holds else []
         if what.saturation:
             lines.append(what.saturation)
-        if what.determined:
+        if what.determined and holds:
             lines.append(f"Determined all the same: {', '.join(what.determined)}.")
         lines += [line for term in self.terms for line in term.statements()]
         lost = [p for p in self.parameters if not p.identifiable]
+        if not holds:
+            return lines
         if not lost:
             lines.append(f"All {len(self.names)} parameters are identifiable.")
             return lines

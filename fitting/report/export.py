@@ -9,6 +9,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from fitting.diagnosis.term_report import TermReport
 from fitting.estimate.result import Fit
 from fitting.terms.checked import Checked
 from fitting.terms.linear_kk import KramersKronig
@@ -27,6 +28,8 @@ def fit_record(fit: Fit, checked: Sequence[Checked]) -> dict[str, Any]:
     `interval_68`, else the `reasons`; `derived` likewise. `covariance` is in search
     coordinates (logarithms where `log`), in the order of the parameters, at their `paths`;
     `correlation` is the same over the standard errors.
+    `describes` is "yes", "but_for", "roughly" or "no", and `description` says it in sentences; each
+    of the `terms` has its own.
     Residuals are fractions (`relative_rms_residual` = sqrt(sum |dZ|^2/|Z|^2 / (2N))). Infinities
     and what is not a number are None, because JSON has no word for them.
     """
@@ -39,6 +42,8 @@ def fit_record(fit: Fit, checked: Sequence[Checked]) -> dict[str, Any]:
     found, what = fit.searches, fit.identifiability
     best = found.minima[0]
     return {
+        "describes": fit.describes,
+        "description": fit.verdict(),
         "parameters": rows[:n],
         "derived": rows[n:],
         "covariance": {
@@ -72,7 +77,7 @@ def fit_record(fit: Fit, checked: Sequence[Checked]) -> dict[str, Any]:
         "determined": list(what.determined),
         "at_bound": list(fit.at_bound),
         "spectra": [spectrum_record(c.fitted, fit.model, c.check) for c in checked if c.check],
-        "terms": [{k: _jsonable(v) for k, v in t._asdict().items()} for t in fit.terms],
+        "terms": [_term_record(t) for t in fit.terms],
         "device": model_to_toml(fit.model),
     }
 
@@ -100,6 +105,9 @@ def spectrum_record(s: Spectrum, model: HasImpedance, check: KramersKronig) -> d
             "relative_rms_residual": float(np.sqrt(np.mean(np.abs(check.residuals) ** 2) / 2)),
             "violation": check.violation,
             "outliers": check.outliers.tolist(),
+            "grade": check.grade,
+            "inconsistency": plain(check.inconsistency),
+            "carried_by_Hz": s.freq[check.carriers].tolist(),
             "reason": check.reason,
         },
         "elements": elements_at(s, model),
@@ -196,6 +204,11 @@ def fit_dataset(
         "versions": str(provenance.get("versions", "")),
     }  # fmt: skip
     return xr.Dataset(data, coords={"parameter": names, "other": names}, attrs=attributes)
+
+
+def _term_record(t: TermReport) -> dict[str, Any]:
+    own = {k: _jsonable(v) for k, v in t._asdict().items() if k != "description"}
+    return own | (t.description.record() if t.description is not None else {})
 
 
 def _jsonable(x):

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from fitting.diagnosis.verdict import OF_WRONG
 from fitting.estimate.result import Fit
-from fitting.estimate.series import Series
-from fitting.report.export import fit_dataset, fit_record, plain, write_tables
+from fitting.estimate.series import Series, series_verdict
+from fitting.report.consistency import beside, common_frequencies, consistency_flags
+from fitting.report.export import fit_dataset, fit_record, plain, rms_of_spectrum, write_tables
 from fitting.report.figures.spectra import impedance_figure, series_figure
 from fitting.report.figures.traces import rows_figure
 from fitting.report.section import Section
@@ -157,10 +159,11 @@ def write_series(
             for row in (table[n] for n in shown)
         ]
         why = list(series.reasons[k]) + ([] if f.ok else [f"fit {f.outcome}"])
-        if m.check.violation not in (None, "structure"):
-            why.append(f"Kramers-Kronig: {m.check.violation}")
+        if m.check.grade not in ("", "consistent"):
+            why.append(f"Kramers-Kronig: {m.check.grade} consistent ({m.check.violation})")
         rows.append(
             dict(name=m.fitted.name, folder=names[k], residual=f.relative_rms_residual,
+                 describes=f.describes,
                  noise=m.check.noise, cells=cells, remarks=why)
         )  # fmt: skip
     flags = [*remarks, *_series_flags(series, measured)]
@@ -189,10 +192,12 @@ def write_summary(path: Path, series: Series, measured: Sequence[Checked]) -> No
             row |= {f"{name} [{unit}]": p["value"], f"{name} low": p["low"]}
             row |= {f"{name} high": p["high"], f"{name} identifiable": int(p["identifiable"])}
         row |= {
+            "describes": f.describes,
             "relative_rms_residual": f.relative_rms_residual, "chi2": f.chi2, "bic": f.bic,
             "converged": int(f.ok), "outlier": int(series.outlier[k]),
             "kk_passed": "" if m.check.passed is None else int(m.check.passed),
             "kk_noise": m.check.noise, "kk_violation": m.check.violation or "",
+            "kk_grade": m.check.grade,
             "remarks": "; ".join(series.reasons[k]),
         }  # fmt: skip
         rows.append(row)
@@ -203,42 +208,41 @@ def flags_of(fit: Fit, checked: Sequence[Checked]) -> list[str]:
     """What a reader must know before using the numbers, in words."""
     flags = [] if fit.ok else [f"The best search did not converge: {fit.outcome}."]
     lost = [n for n, fine in zip(fit.names, fit.identifiable, strict=True) if not fine]
-    if lost:
+    if lost and fit.describes in ("yes", "but_for"):
         flags.append(
             f"Degenerate optimum: these data do not determine {', '.join(lost)}. The "
             "other values hold for this model only: simplify it, or measure at other biases or "
             "frequencies."
         )
+    elif lost and fit.describes == "roughly":
+        flags.append(
+            f"Degenerate optimum: in this model, which describes the data roughly, they do not "
+            f"determine {', '.join(lost)}. Something is missing in it, so that a simpler one need "
+            "not be better: --compare ranks others."
+        )
+    elif fit.describes == "no":
+        flags.append(f"The values are those {OF_WRONG}: no parameter is taken as identified.")
     if fit.at_bound:
         flags.append(f"At the end of its range: {', '.join(fit.at_bound)}.")
     flags += [line for term in fit.terms for line in term.statements()]
     for c in checked:
-        if c.check is not None and c.check.passed is False:
+        if c.check is not None and c.check.grade not in ("", "consistent"):
             where = f"{c.fitted.name}: " if len(checked) > 1 else ""
-            flags.append(f"{where}Kramers-Kronig check failed. {c.check.reason}")
-    return flags
+            size = rms_of_spectrum(c.fitted, fit.model)
+            flags.append(f"{where}Kramers-Kronig: {c.check.reason} {beside(c.check, size)}")
+    return flags + common_frequencies(checked)
 
 
 def _series_flags(series: Series, measured: Sequence[Checked]) -> list[str]:
     fits, n = series.fits, len(series.fits)
-    flags = []
+    flags = series_verdict(fits, [m.fitted.name for m in measured])
     for k in map(int, np.flatnonzero(series.outlier)):
         flags.append(f"Outlier, {measured[k].fitted.name}: {'; '.join(series.reasons[k])}.")
     bad = [m.fitted.name for m, f in zip(measured, fits, strict=True) if not f.ok]
     if bad:
         flags.append(f"Did not converge: {', '.join(bad)}.")
     for k, name in enumerate(fits[0].names):
-        count = sum(bool(f.identifiable[k]) for f in fits)
+        count = sum(bool(f.identifiable[k]) and f.describes != "no" for f in fits)
         if count < n:
             flags.append(f"{name} is identifiable in {count} of {n} spectra.")
-    failed: dict[str, int] = {}
-    for m in measured:
-        if m.check.passed is False and m.check.violation:
-            failed[m.check.violation] = failed.get(m.check.violation, 0) + 1
-    if failed:
-        kinds = ", ".join(f"{count} by {kind}" for kind, count in failed.items())
-        flags.append(
-            f"Kramers-Kronig check failed in {sum(failed.values())} of {n} spectra ({kinds}); "
-            "each one's report says what that means."
-        )
-    return flags
+    return [*flags, *consistency_flags(measured)]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fitting.diagnosis.verdict import grade_of, verdict_lines
 from fitting.estimate.bic import STRONG, bic_sentence, size_in_words
 from fitting.estimate.result import Fit
 from fitting.selection.families import Rival
@@ -29,6 +30,11 @@ class Ranked:
     def usable(self) -> bool:
         """Whether there is a BIC to rank by."""
         return self.fit is not None and math.isfinite(self.fit.bic)
+
+    @property
+    def describes(self) -> str:
+        """Whether it describes the data, as `Fit.describes`."""
+        return "no" if self.fit is None else grade_of(self.fit.terms)
 
     @property
     def undetermined(self) -> tuple[str, ...]:
@@ -68,9 +74,12 @@ class Comparison:
         """What the data choose among the ideas: better by 6 in BIC than every other one.
 
         One that contains the best as a special case need not be beaten: that it gains nothing is
-        enough, because it cannot lose by more than the price of its parameters.
+        enough, because it cannot lose by more than the price of its parameters. One that does not
+        describe the data is not chosen.
         """
         top, *others = self.leaders
+        if top.describes == "no":
+            return None
         return None if any(self._open(top, e) for e in others) else top
 
     @property
@@ -125,12 +134,19 @@ class Comparison:
         """The verdict, then what else must be known of it."""
         top, *others = self.leaders
         lines = [self.sentence]
+        if top.describes == "no":
+            lines.insert(
+                0, f"None of these rivals describes the data, not even {top.rival.name}, which is "
+                "the nearest: the BIC ranks wrong models, and decides nothing.",
+            )  # fmt: skip
+        elif top.describes != "yes" and top.fit is not None:
+            lines += verdict_lines(top.fit.terms)[:1]
         for e in others:
             if top.rival.name in e.rival.contains and e.rival.words not in lines[0]:
                 lines.append(
                     f"{_begin(e.rival.words)} is neither needed nor excluded: {_price(top, e)}."
                 )
-            elif self.winner is None and e.gap >= STRONG:
+            elif self.winner is None and e.gap >= STRONG and top.describes != "no":
                 lines.append(f"{_begin(e.rival.words)} is worse by {e.gap:.0f} in BIC.")
         if top.undetermined:
             lines.append(
@@ -183,6 +199,16 @@ def second_lag_verdict(three: Fit, two: Fit) -> str:
 
     - `three`, `two`: the 3D and the 2D model fitted to the same data.
     """
+    if grade_of(three.terms) == "no" and grade_of(two.terms) == "no":
+        sizes = " and ".join(
+            f"{100 * fit.relative_rms_residual:.3g} % ({title})"
+            for fit, title in ((two, "2D"), (three, "3D"))
+        )
+        return (
+            "Neither the 2D nor the 3D model describes these data"
+            + ("" if "nan" in sizes else f" (relative rms residual {sizes})")
+            + ": whether there is a second lag, they cannot say."
+        )
     lags = [name for name in ("tau_d", "tau_2", "tau_k") if name in three.names]
     lost = [name for name in lags if not three.identifiable[three.names.index(name)]]
     needed = two.bic - three.bic > STRONG
@@ -229,6 +255,7 @@ def _row(rank: int, e: Ranked, winner: Ranked | None) -> dict[str, Any]:
     plain = lambda x: float(x) if math.isfinite(x) else None
     row: dict[str, Any] = {"rank": rank, "name": e.rival.name, "idea": e.rival.words}
     row |= {"contains": list(e.rival.contains), "chosen": e is winner, "failure": e.failure}
+    row |= {"describes": e.describes}
     if e.fit is None:
         return row
     f = e.fit

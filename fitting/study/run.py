@@ -17,6 +17,7 @@ from fitting.selection.ranking import second_lag_verdict
 from fitting.solvers.solver import RESULTS
 from fitting.study.analyses import answers, check_asked
 from fitting.study.checks import check_study
+from fitting.study.describing import describing_model
 from fitting.study.loading import Loaded, load_terms
 from fitting.study.search_record import SearchRecord
 from fitting.study.setups import model_in_words, priors_of, setup_of, solver_of
@@ -115,19 +116,21 @@ def _one_device(spec: Spec, loaded: Loaded, out: Path, origin, force, resume, re
         verdict = second_lag_verdict(*(pair if spec.device == "3d" else pair[::-1]))
     report.step("fitting", 1 + compared, 1 + compared)
     words = model_in_words(spec, loaded)
+    rescue = describing_model(spec, loaded, terms, found, report)
     with new_folder(out, force=force) as folder:
         drawn = network_section(found)
         sections = [*([drawn] if drawn else []), *answers(spec, found, terms, folder, report)]
         write_fit(
             folder, found, loaded.measured, words=words, provenance=origin, verdict=verdict,
-            remarks=[*loaded.notes, *remarks], sections=sections,
+            remarks=[*rescue, *loaded.notes, *remarks], sections=sections,
         )  # fmt: skip
         _write_spec(spec, out, folder)
     if found.result == RESULTS.interrupted:
         report.say("interrupted: the best so far is written, marked as such; --resume goes on")
     else:
         record.remove()
-    lines = [*_summary(spec, words, found), *flags_of(found, loaded.measured)]
+    lines = [*found.verdict(), *rescue, *_summary(spec, words, found)]
+    lines += flags_of(found, loaded.measured)
     lines += [verdict] if verdict else []
     lines += [line for section in sections if section.lines for line in section.told]
     return Outcome(out / "report.html", lines, (found,))
@@ -161,6 +164,12 @@ def _series(spec: Spec, loaded: Loaded, out: Path, origin, force, report) -> Out
         spectra, lambda spectrum: setup_of(spec, loaded, spectrum), solver=solver_of(spec),
         starts=spec.number_of_starts, seed=spec.seed, groups=_groups(spectra), progress=report,
     )  # fmt: skip
+    bad = [k for k, f in enumerate(series.fits) if f.describes == "no"]
+    rescue = []
+    if bad:
+        k = bad[len(bad) // 2]
+        one = loaded._replace(measured=[measured[k]])
+        rescue = describing_model(spec, one, [spectra[k]], series.fits[k], report)
     width = len(str(len(spectra) - 1))
     names = [f"spectra/{k:0{width}d}" for k in range(len(spectra))]
     with new_folder(out, force=force) as folder:
@@ -171,7 +180,13 @@ def _series(spec: Spec, loaded: Loaded, out: Path, origin, force, report) -> Out
                 folder / name, f, [m], words=words, provenance=origin, remarks=remarks, images=False
             )
         flags = write_series(
-            folder, series, measured, names, words=words, provenance=origin, remarks=loaded.notes
+            folder,
+            series,
+            measured,
+            names,
+            words=words,
+            provenance=origin,
+            remarks=[*rescue, *loaded.notes],
         )
         report.step("writing", len(names), len(names))
         _write_spec(spec, out, folder)

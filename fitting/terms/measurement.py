@@ -75,6 +75,8 @@ class AbstractMeasurement(eqx.Module):
     spans_decades: ClassVar[bool] = False
     # Whether a structure in the residuals is told of each measurement by itself.
     tells_structure: ClassVar[bool] = True
+    # What `fraction` is relative to, in words.
+    fraction_of: ClassVar[str] = "the largest value"
 
     @abc.abstractmethod
     def signal(self, model: Any) -> Any:

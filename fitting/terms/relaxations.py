@@ -132,8 +132,8 @@ class RationalProblem:
 
     def enlarged(self, fit, damping):
         """The poles of `fit` and the one, or the pair, that explains most of what is left."""
-        ends = (self.low / 2, self.high * 2) if damping == 1 else self.seen
-        poles = -np.geomspace(*ends, 30) * (damping - 1j * np.sqrt(1 - damping**2))
+        low, high = (self.low / 2, self.high * 2) if damping == 1 else self.seen
+        poles = -np.geomspace(low, high, 30) * (damping - 1j * np.sqrt(1 - damping**2))
         new = joined(self.columns(poles) * self.w[:, None])
         Q = span(fit.basis)
         new = (new - Q @ (Q.T @ new)).reshape(len(new), poles.size, -1).transpose(1, 0, 2)

@@ -85,6 +85,7 @@ class Spectrum(AbstractMeasurement):
     unit = "ohm"
     # Whether residuals have a structure is told by the Kramers-Kronig check.
     tells_structure = False
+    fraction_of = "|Z|"
 
     @property
     def observed(self) -> Float[np.ndarray, "m"]:
@@ -140,7 +141,7 @@ class Spectrum(AbstractMeasurement):
         check = tested(self)
         if check.freedom < ENOUGH:
             return None
-        off = check.residuals * np.abs(self.Z)
+        off: Any = check.residuals * np.abs(self.Z)
         rows = np.concatenate([off.real, off.imag]) * self.weight
         # Relative residuals below this are not told apart.
         least = FLOOR * float(np.median(self.weight * np.tile(np.abs(self.Z), 2)))

@@ -71,6 +71,7 @@ class Spikes(AbstractMeasurement):
     # Each feature has its own unit: what is off is told in standard deviations, those of `sigma`.
     unit = "standard deviations"
     noise = None
+    fraction_of = "each feature"
 
     @property
     def name(self) -> str:

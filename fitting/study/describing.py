@@ -1,0 +1,87 @@
+"""Which of a few models describes spectra that the asked one does not."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from fitting.diagnosis.description import GRADES
+from fitting.estimate.result import Fit
+from fitting.estimate.single import fit
+from fitting.problem.space import MultiStart
+from fitting.solvers.solver import RESULTS
+from fitting.study.loading import Loaded
+from fitting.study.setups import model_in_words, setup_of, solver_of
+from fitting.study.spec import MODELS, Spec
+from jaxmem.output.reporter import Reporter
+
+# What is added, from the least to the most: a constant-phase element, a second arc, a slow branch
+# of either sign.
+FAMILY = (
+    (), ("cpe",), ("polarisation",), ("slow",), ("cpe", "polarisation"), ("cpe", "slow"),
+)  # fmt: skip
+
+
+def describing_model(
+    spec: Spec, loaded: Loaded, terms: Sequence[Any], found: Fit, report: Reporter
+) -> list[str]:
+    """A sentence on which model describes spectra that this one does not; none if it does.
+
+    Tried are the model of the specification, and an R-C circuit's successor 2D, with and without
+    a constant-phase element, a second arc and a slow branch. Chosen is the best grade, of equal
+    ones the fewest parameters.
+
+    **Arguments:**
+
+    - `spec`, `loaded`: what was asked, and what was read. `terms`: what was fitted.
+    - `found`: the fit. `report`: hears of the stages.
+    """
+    if found.describes != "no" or spec.joint or spec.device not in MODELS:
+        return []
+    if found.result == RESULTS.interrupted:
+        return []
+    kind = "2d" if spec.device == "rc" else spec.device
+    tried = [replace(spec, device=kind, add=add) for add in FAMILY]
+    tried = [s for s in tried if (s.device, set(s.add)) != (spec.device, set(spec.add))]
+    fits: list[tuple[Spec, Fit]] = []
+    for k, rival in enumerate(tried):
+        report.step("trying other models", k, len(tried))
+        try:
+            setup = setup_of(rival, loaded, lenient=True)
+            starts = MultiStart(spec.number_of_starts, setup.box)
+            other = fit(
+                terms, setup.model, setup.space, solver=solver_of(spec), starts=starts,
+                seed=spec.seed, throw=False,
+            )  # fmt: skip
+        except (ValueError, RuntimeError):
+            # A model that cannot be fitted to so few points is none that describes them.
+            continue
+        fits.append((rival, other))
+    report.step("trying other models", len(tried), len(tried))
+    where = "" if len(loaded.measured) > 1 else f" ({loaded.measured[0].fitted.name})"
+    good = [row for row in fits if row[1].describes != "no"]
+    names = ", ".join(model_in_words(s, loaded) for s, _ in fits)
+    if not good:
+        least = min((f.relative_rms_residual for _, f in fits), default=float("nan"))
+        return [
+            f"None of the others that were tried describes them either{where}: {names}; the "
+            f"nearest leaves {100 * least:.2g} % of |Z|."
+        ]
+    rank = lambda row: (GRADES.index(row[1].describes), len(row[1].names))
+    best, other = min(good, key=rank)
+    grade = {"yes": "", "but_for": " but for a stretch", "roughly": " roughly"}[other.describes]
+    return [
+        f"{model_in_words(best, loaded)} describes them{grade}{where}, with "
+        f"{100 * other.relative_rms_residual:.2g} % of |Z|: {command_of(best)}"
+    ]
+
+
+def command_of(spec: Spec) -> str:
+    """The command that fits this specification's model to its files."""
+    files = [shlex.quote(str(path)) for path in spec.files]
+    shown = files if len(files) <= 4 else [*files[:3], "..."]
+    parts = ["jaxmem fit", *shown, f"--device {spec.device}"]
+    parts += [f"--add {add}" for add in spec.add] + [f"--without {x}" for x in spec.without]
+    parts += ["--together"] if spec.together else []
+    parts += [f"--fix {name}={value:g}" for name, value in spec.fixed.items()]
+    return " ".join(parts)
