@@ -28,7 +28,7 @@ class Floor(NamedTuple):
       it is from, in words.
     - `stride`: how many samples apart noise is independent.
     - `rows`: what the floor's own fit leaves, shape `(n,)`, where it is one.
-    - `consistent`: False where the data contradict themselves by more than their noise.
+    - `consistent`: False where the data contradict themselves.
     """
 
     size: float
@@ -39,18 +39,20 @@ class Floor(NamedTuple):
     consistent: bool = True
 
     @classmethod
-    def of_rows(cls, rows: np.ndarray, freedom: float, ratio: float, least: float) -> "Floor":
+    def of_rows(
+        cls, rows: np.ndarray, freedom: float, ratio: float, least: float, consistent: bool
+    ) -> "Floor":
         """Of a fit of another family that leaves `rows`.
 
         **Arguments:**
 
         - `rows`, `freedom`: what it leaves, shape `(n,)`, and its degrees of freedom.
         - `ratio`: the noise alone over what it leaves.
-        - `least`: the smallest size that counts.
+        - `least`: the smallest size that counts. `consistent`: see `Floor`.
         """
         size = float(np.sqrt(np.sum(rows**2) / freedom))
         size = max(min(size, AT_MOST * ratio * size), least)
-        return cls(size, freedom, CAUSAL, 1, rows, ratio > 1 / WHITE)
+        return cls(size, freedom, CAUSAL, 1, rows, consistent)
 
     def without(self, keep: np.ndarray) -> "Floor":
         """Of the numbers that are kept, shape `(n,)`, True or False."""
