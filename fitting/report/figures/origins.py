@@ -22,6 +22,8 @@ def origins_figure(found: Sequence[Origin]) -> plots.Figure | None:
             places.setdefault(origin.place, []).append(origin)
     panels = []
     for title, rows in list(places.items())[:MOST]:
+        # The first parameter stands on top.
+        rows = rows[::-1]
         x, unit = rows[0].x, rows[0].unit
         values = np.stack([row.weight / row.weight.max() for row in rows])
         wide = bool(x[0] > 0 and unit == "Hz")
@@ -32,7 +34,7 @@ def origins_figure(found: Sequence[Origin]) -> plots.Figure | None:
         y = np.arange(len(names))
         panels.append(
             plots.Panel(
-                [plots.Map(x, y, values, "weight", "linear")], across,
+                [plots.Map(x, y, values, label="weight")], across,
                 plots.PlotAxis("", names=names), title,
             )
         )  # fmt: skip
