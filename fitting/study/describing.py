@@ -41,8 +41,9 @@ def describing_model(
     if found.result == RESULTS.interrupted:
         return []
     kind = "2d" if spec.device == "rc" else spec.device
-    tried = [replace(spec, device=kind, add=add) for add in FAMILY]
-    tried = [s for s in tried if (s.device, set(s.add)) != (spec.device, set(spec.add))]
+    tried = [replace(spec, circuit="", device=kind, add=add) for add in FAMILY]
+    same = lambda s: not spec.circuit and (s.device, set(s.add)) == (spec.device, set(spec.add))
+    tried = [s for s in tried if not same(s)]
     fits: list[tuple[Spec, Fit]] = []
     for k, rival in enumerate(tried):
         report.step("trying other models", k, len(tried))
