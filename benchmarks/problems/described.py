@@ -134,7 +134,9 @@ def draw_run(kind, rng, three):
         t, drive = np.linspace(0, float(wave.period), SAMPLES), jm.VoltageDrive(wave)
     else:
         level = float(device.steady_current(truth["V_T"] + rng.uniform(-1, 1) * truth["V_m"]))
-        t, drive = np.linspace(0, 5 * max(taus), SAMPLES), jm.CurrentDrive(jm.Step(level))
+        # With what was before the step, as it is recorded.
+        t, start = np.linspace(0, 7 * max(taus), SAMPLES), 2 * max(taus)
+        drive = jm.CurrentDrive(jm.Step(level, start=start))
     return studies.noisy_trace(rng, device, t, drive, size=0.0), device
 
 

@@ -94,7 +94,9 @@ class _Residual(NamedTuple):
             return float(chdtrc(max(self.freedom, 1.0), total / per))
         more = self.freedom - known
         if self.floor.rows is None or more < 1:
-            return float(fdtrc(max(self.freedom, 1.0), known, self.excess() ** 2))
+            # Of numbers that a filter makes alike only some are independent.
+            free = max(self.freedom / self.floor.stride, 1.0)
+            return float(fdtrc(free, known, self.excess() ** 2))
         return float(fdtrc(more, known, max(total / per - known, 0.0) / more))
 
     def structure_p(self) -> float:

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from fitting.diagnosis.verdict import OF_WRONG
+from fitting.estimate.origins import origins
 from fitting.estimate.result import Fit
 from fitting.estimate.series import Series, series_verdict
 from fitting.report.consistency import beside, common_frequencies, consistency_flags
 from fitting.report.export import fit_dataset, fit_record, plain, rms_of_spectrum, write_tables
+from fitting.report.figures.origins import origins_figure
 from fitting.report.figures.spectra import impedance_figure, series_figure
 from fitting.report.figures.traces import rows_figure
 from fitting.report.section import Section
@@ -58,7 +60,7 @@ def write_fit(
         sections=sections,
     )  # fmt: skip
     shown = signals_of(fit, checked)
-    sections = [*readings_sections(shown), *sections]
+    sections = [*origins_section(fit), *readings_sections(shown), *sections]
     flags = record["flags"]
     numbers_written()
     made = _figures(fit, shown)
@@ -101,7 +103,7 @@ def write_numbers(
     """
     folder.mkdir(parents=True, exist_ok=True)
     shown = signals_of(fit, checked)
-    sections = [*readings_sections(shown), *sections]
+    sections = [*origins_section(fit), *readings_sections(shown), *sections]
     record = fit_record(fit, checked)
     flags = [*remarks, *flags_of(fit, checked)]
     record = {"model": words, "verdict": verdict, "flags": flags} | record
@@ -134,6 +136,23 @@ def _figures(fit: Fit, shown: Sequence[tuple[Checked, np.ndarray]]) -> dict[str,
     if rows:
         made["traces"] = lambda: rows_figure(rows)
     return made
+
+
+def origins_section(fit: Fit) -> list[Section]:
+    """Where each parameter comes from: sentences, and a figure along the data."""
+    found = origins(fit)
+    lines = tuple(origin.statement() for origin in found)
+    rows = [
+        {"name": o.name, "by": o.place, "share": plain(o.share), "low": plain(o.low),
+         "high": plain(o.high), "unit": o.unit, "residual_over_noise": plain(o.excess),
+         "doubtful": bool(o.doubtful), "unseen": o.unseen}
+        for o in found
+    ]  # fmt: skip
+    title = "Where each parameter comes from"
+    if fit.describes == "no":
+        title += f", {OF_WRONG}"
+    record = {"sentences": list(lines), "rows": rows}
+    return [Section("origins", title, lines, record, (), origins_figure(found))] if found else []
 
 
 def readings_sections(shown: Sequence[tuple[Checked, np.ndarray]]) -> list[Section]:

@@ -13,9 +13,10 @@ FEWEST = 12
 # Neighbours up to this many samples apart may say the same, because an instrument filters.
 STRIDES = (1, 2, 4, 8)
 # The scatter at twice the distance is at most this factor larger where noise has become white.
-WHITE = 1.25
-# Second differences of white noise have the variance 6; 0.6745 is the median of its modulus.
-SECOND = 0.6745 * math.sqrt(6.0)
+WHITE = 1.15
+# Of the sizes of second differences the inner three quarters count, because edges are no noise;
+# their mean square is 0.3686 of the whole for normal numbers, and 6 times the variance.
+INNER, SECOND = 0.75, math.sqrt(6.0 * 0.3686)
 # What data contradict themselves by counts up to this factor of their noise.
 AT_MOST = 1.5
 
@@ -28,7 +29,7 @@ class Floor(NamedTuple):
       it is from, in words.
     - `stride`: how many samples apart noise is independent.
     - `rows`: what the floor's own fit leaves, shape `(n,)`, where it is one.
-    - `consistent`: False where the data contradict themselves by more than their noise.
+    - `consistent`: False where the data contradict themselves.
     """
 
     size: float
@@ -39,18 +40,20 @@ class Floor(NamedTuple):
     consistent: bool = True
 
     @classmethod
-    def of_rows(cls, rows: np.ndarray, freedom: float, ratio: float, least: float) -> "Floor":
+    def of_rows(
+        cls, rows: np.ndarray, freedom: float, ratio: float, least: float, consistent: bool
+    ) -> "Floor":
         """Of a fit of another family that leaves `rows`.
 
         **Arguments:**
 
         - `rows`, `freedom`: what it leaves, shape `(n,)`, and its degrees of freedom.
         - `ratio`: the noise alone over what it leaves.
-        - `least`: the smallest size that counts.
+        - `least`: the smallest size that counts. `consistent`: see `Floor`.
         """
         size = float(np.sqrt(np.sum(rows**2) / freedom))
         size = max(min(size, AT_MOST * ratio * size), least)
-        return cls(size, freedom, CAUSAL, 1, rows, ratio > 1 / WHITE)
+        return cls(size, freedom, CAUSAL, 1, rows, consistent)
 
     def without(self, keep: np.ndarray) -> "Floor":
         """Of the numbers that are kept, shape `(n,)`, True or False."""
@@ -82,8 +85,7 @@ def of_neighbours(lines: Sequence[np.ndarray]) -> Floor | None:
     """The scatter of second differences, at the distance from which on noise is white.
 
     An instrument's filter makes neighbours alike, so that the scatter grows with their distance,
-    and then no more. What a wrong model leaves grows on: then the nearest neighbours count. The
-    median bears edges. Of numbers that are quantised it may be zero: then the mean is taken.
+    and then no more. What a wrong model leaves grows on: then the nearest neighbours count.
     """
     lines = [line for line in lines if len(line) >= FEWEST]
     if not lines:
@@ -94,10 +96,10 @@ def of_neighbours(lines: Sequence[np.ndarray]) -> Floor | None:
         if size[k + 1] <= WHITE * size[k]:
             chosen = k
             break
-    total = sum(map(len, lines))
-    # Of the median of second differences, against the mean square of independent numbers.
-    freedom = max(0.3 * total / STRIDES[chosen], 1.0)
-    return Floor(size[chosen], freedom, NEIGHBOURS, STRIDES[chosen])
+    total, stride = sum(map(len, lines)), STRIDES[chosen]
+    here = size[chosen] if chosen == 0 else math.hypot(*size[chosen : chosen + 2]) / math.sqrt(2)
+    # Of the inner second differences, against the mean square of independent numbers.
+    return Floor(here, max(0.3 * total / stride, 1.0), NEIGHBOURS, stride)
 
 
 def quantum(observed: np.ndarray) -> float:
@@ -112,8 +114,5 @@ def quantum(observed: np.ndarray) -> float:
 def _second(lines, k: int) -> float:
     off = [x[2 * k :] - 2 * x[k:-k] + x[: -2 * k] for x in lines if len(x) > 6 * k]
     every = np.abs(np.concatenate(off))
-    middle = float(np.median(every)) / SECOND
-    inner = every[every <= np.quantile(every, 0.9)]
-    # The rms of the inner nine tenths of normal numbers is 0.79 of the whole.
-    trimmed = float(np.sqrt(np.mean(inner**2))) / 0.79 / math.sqrt(6.0)
-    return middle if middle > 0.5 * trimmed else trimmed
+    inner = every[every <= np.quantile(every, INNER)]
+    return float(np.sqrt(np.mean(inner**2))) / SECOND

@@ -145,7 +145,9 @@ class Spectrum(AbstractMeasurement):
         rows = np.concatenate([off.real, off.imag]) * self.weight
         # Relative residuals below this are not told apart.
         least = FLOOR * float(np.median(self.weight * np.tile(np.abs(self.Z), 2)))
-        return Floor.of_rows(rows, check.freedom, check.scatter / check.inconsistency, least)
+        sound = check.grade in ("", "consistent")
+        ratio = check.scatter / max(check.inconsistency, 1e-300)
+        return Floor.of_rows(rows, check.freedom, ratio, least, sound)
 
     def sequences(self, residual: np.ndarray) -> list[np.ndarray]:
         """Real and imaginary parts, each along the frequency."""

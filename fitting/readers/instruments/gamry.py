@@ -65,7 +65,7 @@ def _is_table(line: str) -> bool:
 
 def refuse_joined(source: Source, lines: list[str]) -> None:
     """Raise if a second file follows."""
-    marks = [k for k, line in enumerate(lines) if line.strip() in MARKS]
+    marks = [k for k, line in enumerate(lines) if line.strip() in DTA_MARKS]
     if len(marks) > 1:
         raise source.error("a second file begins here; split them, one to a file", marks[1] + 1)
     # The rows of a table begin with a tab.
