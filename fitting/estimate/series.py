@@ -149,31 +149,6 @@ def series_verdict(fits: Sequence[Fit], names: Sequence[str]) -> list[str]:
     return lines
 
 
-def series_verdict(fits: Sequence[Fit], names: Sequence[str]) -> list[str]:
-    """Whether the model describes the spectra of a series, in words.
-
-    **Arguments:**
-
-    - `fits`, `names`: of each spectrum.
-    """
-    count = {grade: sum(f.describes == grade for f in fits) for grade in GRADES}
-    n, said = len(fits), {"yes": " fully", "but_for": " but for a stretch", "roughly": " roughly"}
-    parts = [f"{count[g]}{words}" for g, words in said.items() if count[g]]
-    if not count["no"]:
-        how = "" if count["yes"] == n else f": {', '.join(parts)}"
-        return [f"The model describes the data of all {n} spectra{how}."]
-    which = [name for f, name in zip(fits, names, strict=True) if f.describes == "no"]
-    shown = ", ".join(which[:5]) + (f" and {len(which) - 5} more" if len(which) > 5 else "")
-    rest = f"; it describes {', '.join(parts)}" if parts else ""
-    lines = [
-        f"The model does not describe the data of {count['no']} of {n} spectra{rest}: {shown}."
-    ]
-    worst_of = max((f for f in fits if f.describes == "no"), key=lambda f: f.relative_rms_residual)
-    lines += [f"The farthest off: {worst_of.verdict()[0]}"]
-    lines.append(f"Their values are {OF_WRONG}, and take no part in trends.")
-    return lines
-
-
 def outliers(
     spectra: Sequence[Spectrum], fits: Sequence[Fit], *, threshold: float = 8.0
 ) -> tuple[np.ndarray, tuple[tuple[str, ...], ...]]:
