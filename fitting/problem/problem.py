@@ -175,8 +175,8 @@ class Problem(eqx.Module):
     def _block(self, parts, z):
         # Blocks have one size, so that all that is asked of an optimum is one program.
         n, p = z.shape
-        z = jnp.asarray(np.concatenate([z, np.zeros((BLOCK - n, p))]))
-        return [np.asarray(a)[:n] for a in _inspect_jit(parts, *self._rest, z, jnp.asarray(n))]
+        z = np.concatenate([z, np.zeros((BLOCK - n, p))])
+        return [np.asarray(a)[:n] for a in _inspect_jit(parts, *self._rest, z, np.asarray(n))]
 
     def jacobian(self, z: np.ndarray) -> np.ndarray:
         """d residual/dz at one search vector, shape `(m, p)`."""
@@ -218,11 +218,11 @@ class Problem(eqx.Module):
         size = max(64, 1 << (count - 1).bit_length())
         c = self.coordinates
         low, high = bounds or (np.broadcast_to(b, starts.shape) for b in (c.low, c.high))
-        pad = lambda a: jnp.asarray(np.concatenate([a, np.repeat(a[-1:], size - count, axis=0)]))
+        # NumPy's arrays go in as they are: each conversion by JAX costs 0.05 ms.
+        pad = lambda a: np.concatenate([a, np.broadcast_to(a[-1:], (size - count, a.shape[1]))])
         found = _search_jit(
-            self.parts, *self._rest, solver, jnp.asarray(self.row_scale),
-            (pad(starts), pad(low), pad(high)), jnp.asarray(count), jnp.asarray(x_scale),
-            None if far is None else jnp.asarray(far), lanes,
+            self.parts, *self._rest, solver, self.row_scale, (pad(starts), pad(low), pad(high)),
+            np.asarray(count), np.asarray(x_scale), None if far is None else np.asarray(far), lanes,
         )  # fmt: skip
         return found.at(slice(count))
 
