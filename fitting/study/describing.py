@@ -83,7 +83,7 @@ def _rivals(spec: Spec) -> list[Spec]:
     if spec.circuit:
         text = circuit_of(spec.circuit).text
         arcs = [replace(spec, circuit=f"{text}-{arc}") for arc in ARCS]
-        return [*arcs, *(replace(spec, circuit="", add=add) for add in FAMILY)]
+        return [*arcs, *(replace(spec, circuit=None, add=add) for add in FAMILY)]
     kind = "2d" if spec.device == "rc" else spec.device
     tried = [replace(spec, device=kind, add=add) for add in FAMILY]
     return [s for s in tried if (s.device, set(s.add)) != (spec.device, set(spec.add))]

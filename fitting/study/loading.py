@@ -1,6 +1,6 @@
 """The files of a specification as terms of a fit, checked on the way."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +11,8 @@ from fitting.readers import ReadError
 from fitting.readers.detect import Content, sniff
 from fitting.readers.source import Source
 from fitting.readers.traces import trace_of
-from fitting.study.spec import Entry, Spec
+from fitting.study.masks import parse_mask
+from fitting.study.spec import Entry, Spec, SpecError
 from fitting.terms.checked import Checked
 from fitting.terms.curve import SteadyCurve
 from fitting.terms.linear_kk import kramers_kronig
@@ -25,6 +26,10 @@ from jaxmem.output.reporter import Reporter, Silent
 
 # Fewer frequencies than these say nothing of a circuit.
 LEAST_FREQUENCIES = 4
+
+
+# A point is at a frequency that differs from it by at most this share: files round.
+NEAR = 0.01
 
 
 class Loaded(NamedTuple):
@@ -63,56 +68,85 @@ def load_terms(
     if spec.device_file:
         device = read_device(spec.device_file, allow_import=allow_import)
     loaded, others = Loaded([], [], {}, device), []
-    spectra: list[tuple[Spectrum, float, float]] = []
+    spectra: list[tuple[Spectrum, Mapping[str, Any]]] = []
     for entry in spec.entries:
         if entry.kind == "spikes":
             others.append(_spikes(entry))
         if entry.file is None:
             continue
-        o, content = entry.options, entry.content or _content(entry)
+        o, content = entry.options, entry.content or _content(entry, spec.area_m2)
         loaded.hashes[entry.file] = content.sha256
         if entry.kind == "spectra":
-            ends = (o.get("min_freq", 0.0), o.get("max_freq", np.inf))
             loaded.notes.extend(content.notes)
-            spectra += [(s, *ends) for s in _spectra(entry, content)]
+            spectra += [(s, o) for s in _spectra(entry, content)]
         elif entry.kind == "trace":
             others += _traces(entry, content, loaded.notes)
         else:
             others += _curves(entry, content, loaded.notes)
-    for k, (s, low, high) in enumerate(spectra):
+    for k, (s, o) in enumerate(spectra):
         step("checking", k, len(spectra))
-        fitted = s.within(low, high)
+        low, high = o.get("min_freq", 0.0), o.get("max_freq", np.inf)
+        used = (s.freq >= low) & (s.freq <= high) & ~dropped(o.get("drop", ()), s)
+        fitted = s.chosen(used)
         left = np.unique(fitted.freq).size
         if left < LEAST_FREQUENCIES:
             raise ReadError(
-                f"{s.name}: {left} frequencies lie between {low:g} and {high:g} Hz, and at least "
-                f"{LEAST_FREQUENCIES} are needed; widen the limits"
+                f"{s.name}: {left} frequencies are left between {low:g} and {high:g} Hz, and at "
+                f"least {LEAST_FREQUENCIES} are needed; widen the limits, or drop fewer points"
             )
-        used = (s.freq >= low) & (s.freq <= high)
         loaded.measured.append(Checked(s, used, fitted, kramers_kronig(fitted)))
     step("checking", len(spectra), len(spectra))
     loaded.measured.extend(Checked(m, m.fitted, m) for m in others)
     return loaded
 
 
-def entry_of(path: Path, spectra: Mapping[str, Any], trace: Mapping[str, Any]) -> Entry:
+def entry_of(
+    path: Path,
+    spectra: Mapping[str, Any],
+    trace: Mapping[str, Any],
+    area: float | None = None,
+) -> Entry:
     """The entry for a file that says itself what it is, with what was read from it.
 
     **Arguments:**
 
     - `path`: the file.
     - `spectra`, `trace`: the options for either kind.
+    - `area`: of the electrode [m^2], if it is known.
 
     **Raises:** `ReadError` for a file that is neither.
     """
-    content = sniff(path, trace)
+    content = sniff(path, trace, area)
     options = spectra if content.kind == "spectra" else trace
     return Entry(content.kind, path, options, content)
 
 
-def _content(entry: Entry) -> Content:
+def dropped(masks: Sequence[str], spectrum: Spectrum) -> np.ndarray:
+    """Which points of a spectrum the masks leave out, shape `(n,)`.
+
+    **Raises:** `SpecError` for a mask that leaves out nothing: it was meant to.
+    """
+    out = np.zeros(len(spectrum.freq), dtype=bool)
+    for text in masks:
+        kind, low, high = parse_mask(text)
+        if kind == "#":
+            number = np.arange(1, len(spectrum.freq) + 1)
+            chosen = (number >= low) & (number <= high)
+            there = f"it has {len(spectrum.freq)} points"
+        else:
+            near = NEAR if low == high else 0.0
+            chosen = (spectrum.freq >= low * (1 - near)) & (spectrum.freq <= high * (1 + near))
+            close = np.sort(spectrum.freq[np.argsort(abs(np.log(spectrum.freq / low)))[:2]])
+            there = f"the nearest are at {', '.join(f'{f:.6g}' for f in close)} Hz"
+        if not chosen.any():
+            raise SpecError(f"drop: {spectrum.name} has no point at {text}; {there}")
+        out |= chosen
+    return out
+
+
+def _content(entry: Entry, area: float | None) -> Content:
     assert entry.file is not None
-    source = Source.open(entry.file)
+    source = Source.open(entry.file, area)
     if entry.kind == "spectra":
         return Content.of_spectra(source)
     # A steady curve has no time; any scan rate serves to read it as voltages and currents.

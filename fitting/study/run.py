@@ -14,6 +14,7 @@ from fitting.models.setup import Setup
 from fitting.problem.space import MultiStart
 from fitting.report.network import network_section
 from fitting.report.page import flags_of, write_fit, write_numbers, write_series
+from fitting.report.per_area import per_area_section
 from fitting.selection.ranking import second_lag_verdict
 from fitting.solvers.solver import RESULTS
 from fitting.study.analyses import answers, check_asked
@@ -149,7 +150,8 @@ def _one_device(spec: Spec, loaded: Loaded, out: Path, origin, force, resume, re
             if found.result != RESULTS.interrupted:
                 rescue = describing_model(spec, loaded, terms, found, report)
             drawn = network_section(found)
-            sections = [drawn] if drawn else []
+            scaled = per_area_section(found, spec.area_m2) if spec.area_m2 else None
+            sections = [section for section in (drawn, scaled) if section]
             sections += answers(spec, found, terms, results.path, report)
         except KeyboardInterrupt:
             cut = True

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from fitting.study.area import parse_area
+from fitting.study.masks import parse_mask
 from jaxmem.settings import (
     Setting,
     Sigma,
@@ -61,6 +63,8 @@ KINDS = {
         Setting("min_freq", float, "Leave out points below", 0.0, "Hz", low=0, option="min-freq"),
         Setting("max_freq", float, "Leave out points above", float("inf"), "Hz", above=0,
                 infinite=True, option="max-freq"),
+        Setting("drop", tuple[str, ...], "Points that are left out: 50Hz, 40Hz:60Hz, #3:7",
+                option="drop"),
         one_of=("bias", "u", "I", "V"),
     ),
     "trace": _kind(
@@ -156,6 +160,11 @@ class Entry:
             low, high = (values.get(k, kind.settings[k].default) for k in ends)
             if not low < high:
                 raise self._error(f"no frequencies from {low:g} to {high:g} Hz")
+        for mask in values.get("drop", ()) if self.kind == "spectra" else ():
+            try:
+                parse_mask(mask)
+            except SpecError as error:
+                raise self._error(str(error)) from None
         if self.kind == "spikes" and "I" not in values and {"frequency", "amplitude"} & {*values}:
             raise self._error("needs I, the current at which frequency and amplitude were measured")
         sigma, features = values.get("sigma"), [n for n in kind.some_of if n in values]
@@ -185,9 +194,13 @@ class Spec:
     device: str = setting(
         "2d", "rc, 2d, 3d, or DEVICE.toml: that device, from its values", option="device"
     )
-    circuit: str = setting(
-        "", "In the place of a device: a circuit of your own, L-R-p(CPE,R)-p(R,C) or LR(QR)(RC), "
+    circuit: str | None = setting(
+        None, "In the place of a device: a circuit of your own, L-R-p(CPE,R)-p(R,C) or LR(QR)(RC), "
         "or circuit.toml", option="circuit",
+    )  # fmt: skip
+    area: str | None = setting(
+        None, "Of the electrode, 0.1cm2: for columns per area, and results per area as well",
+        option="area",
     )  # fmt: skip
     add: tuple[str, ...] = setting(
         (), "What is added to the model", choices=("cpe", "polarisation", "slow"), option="add"
@@ -245,6 +258,8 @@ class Spec:
                 f"no device {self.device!r}; there are {', '.join(MODELS)}, and devices in files, "
                 "DEVICE.toml"
             )
+        if self.area:
+            parse_area(self.area)
         if self.circuit:
             self._check_circuit()
         if self.device_file is not None and (self.add or self.without):
@@ -277,7 +292,7 @@ class Spec:
         from jaxmem.networks import circuit_of
 
         try:
-            circuit_of(self.circuit)
+            circuit_of(str(self.circuit))
         except (ValueError, OSError) as error:
             raise SpecError(f"circuit: {error}") from None
 
@@ -294,6 +309,11 @@ class Spec:
         """
         values = {name: SETTINGS[name].checked(value) for name, value in said.items()}
         return cls(**values, entries=tuple(entries))
+
+    @property
+    def area_m2(self) -> float | None:
+        """The electrode's area [m^2], None where it is not said."""
+        return parse_area(self.area) if self.area else None
 
     @property
     def device_file(self) -> Path | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import equinox as eqx
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 from numpy.typing import NDArray
 
 from fitting.terms.floor import NEIGHBOURS, Floor
@@ -181,7 +181,10 @@ class Spectrum(AbstractMeasurement):
 
     def within(self, low: float = 0.0, high: float = np.inf) -> "Spectrum":
         """The points with `low <= freq <= high` [Hz]."""
-        keep = (self.freq >= low) & (self.freq <= high)
+        return self.chosen((self.freq >= low) & (self.freq <= high))
+
+    def chosen(self, keep: Bool[np.ndarray, "n"]) -> "Spectrum":
+        """The points where `keep` is true, shape `(n,)`."""
         sigma = self.sigma[keep] if self.sigma is not None and self.sigma.ndim else self.sigma
         where = lambda s: (s.freq, s.Z, s.sigma)
         return eqx.tree_at(

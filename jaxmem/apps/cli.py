@@ -295,7 +295,7 @@ def _specification(files: list[Path], curves: list[Path], said: dict[str, Any]) 
     pick = lambda settings: {s.name: said[s.option] for s in settings.values() if s.option in said}
     of = {kind: pick(KINDS[kind].settings) for kind in ("spectra", "trace", "curve")}
     spec = Spec.of(pick(SETTINGS))
-    entries = [entry_of(f, of["spectra"], of["trace"]) for f in files]
+    entries = [entry_of(f, of["spectra"], of["trace"], spec.area_m2) for f in files]
     entries += [Entry("curve", f, of["curve"]) for f in curves]
     return replace(spec, entries=tuple(entries))
 
