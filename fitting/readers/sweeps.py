@@ -3,6 +3,7 @@
 import numpy as np
 
 from fitting.readers.source import Source
+from fitting.readers.tables.grid import off_grid
 
 # Fewer frequencies that two sweeps share say nothing of their difference.
 LEAST_COMMON = 4
@@ -10,12 +11,16 @@ LEAST_COMMON = 4
 
 def sweep_numbers(freq: np.ndarray) -> np.ndarray:
     """The number of the sweep of each row: it grows where the frequency jumps far back."""
-    step = np.diff(np.log(freq))
+    x = np.log(freq)
+    # A wrong digit begins no sweep.
+    for at in off_grid(x):
+        x[at] = (x[at - 1] + x[at + 1]) / 2
+    step = np.diff(x)
     moved = step[step != 0]
     if len(moved) == 0:
         return np.zeros(len(freq), int)
     direction = np.sign(np.median(moved))
-    back = (step * direction < 0) & (abs(step) > 0.5 * np.log(freq.max() / freq.min()))
+    back = (step * direction < 0) & (abs(step) > 0.5 * np.ptp(x))
     return np.concatenate([[0], np.cumsum(back)])
 
 
