@@ -76,6 +76,11 @@ def _difference(freq, Z, one: np.ndarray, two: np.ndarray) -> tuple[float, float
         return 0.0, 0.0, 1
     at = np.argsort(g[inside], kind="stable")
     g, second = g[inside][at], np.log(Z[two][inside][at])
+    # Frequencies that both have need no interpolation.
+    nearest = f[np.clip(np.searchsorted(f, g - 1e-4), 0, len(f) - 1)]
+    shared = abs(nearest - g) < 1e-4
+    if shared.sum() >= max(LEAST_COMMON, len(g) / 2):
+        g, second = g[shared], second[shared]
     phase = np.unwrap(first.imag)
     base = np.interp(g, f, first.real) + 1j * np.interp(g, f, phase)
     d = second - base
