@@ -3,7 +3,7 @@
 import numpy as np
 
 from fitting.readers.source import Source
-from fitting.readers.tables.grid import off_grid
+from fitting.readers.tables.spacing import off_grid
 
 # Fewer frequencies that two sweeps share say nothing of their difference.
 LEAST_COMMON = 4
