@@ -1,9 +1,12 @@
 """Impedance spectra, and traces in time, from files of any make.
 
-`read_spectra` recognises a file by what is in it: CSV and delimited text (also as CH Instruments,
-Autolab, Parstat, PowerSuite and ZPlot write it), NumPy .npz, BioLogic .mpt and .mpr, Gamry .DTA
-and VersaStudio .par. `write_spectra_csv` writes what it reads back exactly.
-`read_recordings` and `write_recording_csv` do the same for voltage and current against time.
+`read_spectra` recognises a file by what is in it: CSV and delimited text (also as Autolab's GPES
+and Nova, CH Instruments, Keysight, PalmSens, Parstat, PowerSuite, RelaxIS, Zahner and ZPlot
+write it), NumPy .npz, BioLogic .mpt and .mpr, Gamry .DTA, PalmSens .pssession and VersaStudio .par.
+`write_spectra_csv` writes what it reads back exactly.
+
+`read_recordings` and `write_recording_csv` do the same for voltage and current against time, also
+as Keithley, Keysight, LTspice and ngspice write them.
 """
 
 from fitting.readers.in_time.recording import Recording as Recording

@@ -5,10 +5,10 @@ import numpy as np
 from fitting.readers.grouping import LEAST_FREQUENCIES, Group, groups
 from fitting.readers.source import NotASpectrum, Source
 from fitting.readers.tables.endings import without_cut_number
-from fitting.readers.tables.grid import off_grid
 from fitting.readers.tables.headerless import require_spectrum
 from fitting.readers.tables.headings import Column, columns, roles
 from fitting.readers.tables.impedance import impedances
+from fitting.readers.tables.spacing import off_grid
 from fitting.readers.tables.table import Table, short_row
 from fitting.terms.spectrum import Spectrum
 

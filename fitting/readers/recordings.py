@@ -20,7 +20,7 @@ from fitting.readers.instruments.biologic import MPR_MARK, mpr_table
 from fitting.readers.instruments.ivium import refuse_ivium
 from fitting.readers.source import Source
 from fitting.readers.tables.endings import without_cut_number
-from fitting.readers.tables.grid import off_grid
+from fitting.readers.tables.spacing import off_grid
 from fitting.readers.tables.table import Table
 from fitting.readers.tables.text import decode
 from fitting.readers.tables.units import Unit

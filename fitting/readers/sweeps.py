@@ -3,6 +3,7 @@
 import numpy as np
 
 from fitting.readers.source import Source
+from fitting.readers.tables.spacing import off_grid
 
 # Fewer frequencies that two sweeps share say nothing of their difference.
 LEAST_COMMON = 4
@@ -10,12 +11,16 @@ LEAST_COMMON = 4
 
 def sweep_numbers(freq: np.ndarray) -> np.ndarray:
     """The number of the sweep of each row: it grows where the frequency jumps far back."""
-    step = np.diff(np.log(freq))
+    x = np.log(freq)
+    # A wrong digit begins no sweep.
+    for at in off_grid(x):
+        x[at] = (x[at - 1] + x[at + 1]) / 2
+    step = np.diff(x)
     moved = step[step != 0]
     if len(moved) == 0:
         return np.zeros(len(freq), int)
     direction = np.sign(np.median(moved))
-    back = (step * direction < 0) & (abs(step) > 0.5 * np.log(freq.max() / freq.min()))
+    back = (step * direction < 0) & (abs(step) > 0.5 * np.ptp(x))
     return np.concatenate([[0], np.cumsum(back)])
 
 
@@ -71,6 +76,11 @@ def _difference(freq, Z, one: np.ndarray, two: np.ndarray) -> tuple[float, float
         return 0.0, 0.0, 1
     at = np.argsort(g[inside], kind="stable")
     g, second = g[inside][at], np.log(Z[two][inside][at])
+    # Frequencies that both have need no interpolation.
+    nearest = f[np.clip(np.searchsorted(f, g - 1e-4), 0, len(f) - 1)]
+    shared = abs(nearest - g) < 1e-4
+    if shared.sum() >= max(LEAST_COMMON, len(g) / 2):
+        g, second = g[shared], second[shared]
     phase = np.unwrap(first.imag)
     base = np.interp(g, f, first.real) + 1j * np.interp(g, f, phase)
     d = second - base

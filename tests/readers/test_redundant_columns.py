@@ -97,6 +97,14 @@ def test_sweeps_that_agree_within_noise_are_replicates(put, level):
         assert len(s.freq) == 3 * len(FREQ)
 
 
+def test_replicates_may_lack_points(put):
+    keep = np.array([k not in (4, 5, 11) for k in range(len(FREQ))])
+    freq = np.concatenate([FREQ[keep], FREQ, FREQ[:-3]])
+    Zs = np.concatenate([(Z * noise(0))[keep], Z * noise(1), (Z * noise(2))[:-3]])
+    (s,) = read_spectra(put("a.csv", "freq,Re,Im\n" + rows(freq, Zs.real, Zs.imag)))
+    assert same(s, Zs, freq)
+
+
 @pytest.mark.parametrize("level", [0.0, 1e-4, 0.003])
 def test_sweeps_that_differ_beyond_noise_are_spectra(put, level):
     aged = [impedance(FREQ, R_b=12e3 * (1 - 0.05 * k)) * noise(k, level) for k in range(3)]

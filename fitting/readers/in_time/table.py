@@ -10,7 +10,7 @@ from fitting.readers.instruments.palmsens import is_session, session_tables
 from fitting.readers.instruments.versastudio import is_versastudio, par_tables
 from fitting.readers.source import NotARecording, ReadError, Source
 from fitting.readers.tables.blocks import side_by_side
-from fitting.readers.tables.delimited import find_header, refuse_stray, table_below
+from fitting.readers.tables.delimited import find_header, mostly_data, refuse_stray, table_below
 from fitting.readers.tables.headings import columns, complete, roles
 from fitting.readers.tables.layout import DELIMITERS, as_names, body_of, split
 from fitting.readers.tables.table import Table
@@ -180,7 +180,7 @@ def _find_header(lines: list[str]) -> tuple[int, list[str], str] | None:
     A sentence may contain such words too: it is a header only if numbers stand below.
     """
     for at, line in enumerate(lines[:_SEARCHED]):
-        ways = [way for way in as_names(line) if is_trace(way[0])]
+        ways = [w for w in as_names(line) if is_trace(w[0]) and not mostly_data(w[0])]
         for names, delimiter in ways:
             below = body_of(lines[: at + 1 + 4 * _NEAR], at + 1)[:_NEAR]
             better = next(

@@ -12,7 +12,7 @@ from fitting.readers.assemble import spectra_of
 from fitting.readers.source import Source
 from fitting.readers.tables.headerless import require_spectrum
 from fitting.readers.tables.layout import body_of, split
-from fitting.readers.tables.table import Table
+from fitting.readers.tables.table import Table, refuse_long_rows
 from fitting.readers.tables.text import lines_of
 from fitting.terms.spectrum import Spectrum
 
@@ -51,6 +51,7 @@ def mpt_table(source: Source, text: str, require: Require) -> Table:
         if content.startswith(MPT_MARKS):
             raise source.error("a second file begins here; split them, one to a file", line)
         table.add(split(content, "\t"), line)
+    refuse_long_rows(source, table, at + 1)
     if not table.rows:
         raise source.error("the file has a header and no data; export it again", at + 1)
     return table

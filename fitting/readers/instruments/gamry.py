@@ -8,7 +8,7 @@ from fitting.readers.source import NotASpectrum, Source
 from fitting.readers.tables.delimited import refuse_stray
 from fitting.readers.tables.headerless import require_spectrum
 from fitting.readers.tables.headings import columns, roles
-from fitting.readers.tables.table import Table
+from fitting.readers.tables.table import Table, refuse_long_rows
 from fitting.readers.tables.text import lines_of, number
 from fitting.readers.tables.units import unit
 from fitting.terms.spectrum import Spectrum
@@ -86,6 +86,7 @@ def dta_table(source: Source, lines: list[str], start: int) -> Table:
             break
         if lines[k].strip():
             table.add(lines[k].split("\t")[1:], k + 1)
+    refuse_long_rows(source, table, start + 2)
     return table
 
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from fitting.readers.assemble import spectra_of
 from fitting.readers.source import NotASpectrum, Source
-from fitting.readers.tables.delimited import refuse_stray
+from fitting.readers.tables.delimited import mostly_data, refuse_stray
 from fitting.readers.tables.headerless import require_spectrum
 from fitting.readers.tables.headings import columns, complete, roles
-from fitting.readers.tables.table import Table
+from fitting.readers.tables.table import Table, refuse_long_rows
 from fitting.readers.tables.text import lines_of, number
 from fitting.terms.spectrum import Spectrum
 
@@ -81,4 +81,9 @@ def _segment(source: Source, lines: list[str], start: int) -> Table:
             table.add(line.split(","), k + 1)
     if not table.names:
         raise source.error("the segment has no line Definition=; save the file again", start + 1)
+    if mostly_data(table.names):
+        raise source.error(
+            "the line Definition= runs into the rows; copy the file again", start + 1
+        )
+    refuse_long_rows(source, table, start + 1)
     return table

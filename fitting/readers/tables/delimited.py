@@ -13,6 +13,7 @@ from fitting.readers.tables.headerless import read_headerless
 from fitting.readers.tables.headings import Column, columns, complete, roles
 from fitting.readers.tables.layout import (
     DELIMITERS,
+    WHITESPACE,
     are_units,
     as_names,
     body_of,
@@ -87,7 +88,10 @@ def table_below(
     if not body:
         raise source.error("the file has a header and no data; export it again", at + 1)
     indices = [c.index for c in understood(names) if c.role in needed]
+    split_at_blanks = delimiter == WHITESPACE
     delimiter = _delimiter(body, names, delimiter, indices)
+    if split_at_blanks:
+        _refuse_words(source, body, names, delimiter, at)
     _drop_count(source, body, delimiter)
     table = Table(names)
     block = 0
@@ -130,9 +134,24 @@ def find_header(lines: list[str]) -> tuple[int, list[str], str] | None:
     """The first line that names frequency and impedance: its index, names and delimiter."""
     for at, line in enumerate(lines[:_SEARCHED]):
         for names, delimiter in as_names(line) if _FREQUENCY.search(line) else ():
-            if complete(roles(columns(names))):
+            if complete(roles(columns(names))) and not mostly_data(names):
                 return at, names, delimiter
     return None
+
+
+def _refuse_words(source: Source, body, names: list[str], delimiter: str, at: int) -> None:
+    """Raise if a header that was split at blanks has more names than the rows have cells.
+
+    A name of two words then shifts all columns behind it.
+    """
+    lengths = sorted(len(split(line, delimiter)) for _, line in body[:_SAMPLED])
+    usual = lengths[len(lengths) // 2]
+    if 1 < usual < len(names):
+        raise source.error(
+            f"the rows have {usual} cells and the header, split at blanks, {len(names)} names; "
+            "separate the names by tabs or commas",
+            at + 1,
+        )
 
 
 def _drop_count(source: Source, body: list[tuple[int, str]], delimiter: str) -> None:
@@ -145,6 +164,11 @@ def _drop_count(source: Source, body: list[tuple[int, str]], delimiter: str) -> 
     line, _ = body.pop(0)
     if count > rest:
         source.note(f"{count} points are announced and {rest} follow; the file was cut off", line)
+
+
+def mostly_data(names: list[str]) -> bool:
+    """Whether a line of names has several numbers, because it ran into the rows."""
+    return sum(number(name) is not None for name in names) > 1
 
 
 def _has_number(line: str) -> bool:

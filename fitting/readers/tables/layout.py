@@ -63,14 +63,20 @@ def are_units(cells: list[str], n: int) -> bool:
     return 2 <= sum(known) <= len(cells) <= n and rest
 
 
+# Lines with which other files begin.
+_FIRST = re.compile(r"(EC-Lab|BT-Lab) ASCII FILE|EXPLAIN\s*$|VFP600\s*$|<Application>|Plotname: ")
 # So many rows of numbers, one below the other, where none belong are a file of their own.
 MOST_STRAY = 5
 
 
 def stray_rows(lines: list[str], start: int = 0, stop: int | None = None) -> int | None:
-    """The number of the first of several rows of numbers, counted from 1; None if there are few."""
+    """The number of the first of several rows of numbers, or of a line with which another file
+    begins, counted from 1; None if there are none.
+    """
     run, width = 0, 0
     for k, line in enumerate(lines[start:stop], start + 1):
+        if k > 1 and _FIRST.match(line):
+            return k
         here = _width(line)
         run = run + 1 if here and here == width else int(here > 0)
         width = here

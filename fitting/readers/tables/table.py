@@ -96,9 +96,21 @@ class Table:
         return values
 
     def resolution(self, column: Column) -> np.ndarray:
-        """Half of the last digit that is written of each value, in SI units."""
-        halves = [half_of_last_digit(cell) for cell in self.cells(column)]
-        return np.array(halves) * abs(column.factor)
+        """Half of the last digit that is written of each value, in SI units.
+
+        A number with far fewer digits than its column lost zeros, or is damaged: it counts as one
+        of the column's.
+        """
+        cells = self.cells(column)
+        halves = np.array([half_of_last_digit(cell) for cell in cells])
+        sizes = abs(np.array([number(cell, self.decimal) or 0.0 for cell in cells]))
+        there = (halves > 0) & (sizes > 0) & np.isfinite(sizes)
+        if there.any():
+            share = float(np.median(halves[there] / sizes[there]))
+            sizes = np.where(np.isfinite(sizes), sizes, 0.0)
+            usual = np.maximum(10 * share * sizes, np.median(halves[there]))
+            halves = np.minimum(halves, usual)
+        return halves * abs(column.factor)
 
     def _value(self, source: Source, column: Column, cell: str, line: int) -> float:
         """A cell in SI units, NaN for an overload."""
@@ -141,6 +153,17 @@ def _unusable(source: Source, column: Column, cell: str, line: int) -> ReadError
     return source.error(
         f"{column.name} is {shown(cell)}, {what}; correct the cell or remove the row{hint}", line
     )
+
+
+def refuse_long_rows(source: Source, table: Table, at: int) -> None:
+    """Raise if a row has more cells than the header in line `at`: one of them is damaged."""
+    for row, line in zip(table.rows, table.lines, strict=True):
+        if len(row) > len(table.names) and any(cell.strip() for cell in row[len(table.names) :]):
+            raise source.error(
+                f"the row has {len(row)} cells where the header (line {at}) has "
+                f"{len(table.names)}; export the file again",
+                line,
+            )
 
 
 def short_row(source: Source, table: Table, row: list[str], line: int) -> ReadError:

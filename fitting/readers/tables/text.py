@@ -49,6 +49,11 @@ def _decode(data: bytes) -> str:
         return data.decode("utf-16-le", errors="replace")
     if data[0::2].count(0) > 0.4 * half:
         return data.decode("utf-16-be", errors="replace")
+    # A byte that was lost does not make Windows-1252 of UTF-8.
+    replaced = data.decode("utf-8-sig", errors="replace")
+    bad = replaced.count("\ufffd")
+    if 0 < bad < sum(character > "\x7f" for character in replaced) - bad:
+        return replaced
     for encoding in ("utf-8-sig", "gb18030", "cp1252"):
         try:
             text = data.decode(encoding)

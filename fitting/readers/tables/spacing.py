@@ -31,11 +31,13 @@ def off_grid(x: np.ndarray) -> np.ndarray:
     even = abs(step - 1) <= tolerance
     pair = step[:-1] + step[1:]
     back = (step[:-1] < 0) | (step[1:] < 0)
+    # Two equal times are the two sides of a jump, and a frequency that comes again a replicate.
+    twice = (step[:-1] == 0) | (step[1:] == 0)
     # The neighbours of a point that goes back are in order themselves.
     found = back & (pair > 0) & ((step < 0).sum() <= _MOST)
     if even.mean() >= _SHARE:
         found |= ~even[:-1] & ~even[1:] & (abs(pair - 2) <= 2 * tolerance)
-    at = np.flatnonzero(found) + 1
+    at = np.flatnonzero(found & ~twice) + 1
     # Of two neighbours, one of which broke the order, the one off the line through the others.
     if len(at) == 2 and at[1] == at[0] + 1:
         line = np.polynomial.Polynomial.fit(np.delete(np.arange(len(x)), at), np.delete(x, at), 3)
