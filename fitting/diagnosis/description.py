@@ -113,7 +113,9 @@ class _Residual(NamedTuple):
         return min(1.0, 2 * min(alike, 1.0 if math.isnan(runs) else runs))
 
     def describes(self, level: float, close: float = CLOSE) -> bool:
-        if self.excess() < close:
+        # Of data that contradict themselves the floor holds more than noise: tests decide.
+        sound = self.floor is None or self.floor.consistent
+        if sound and self.excess() < close:
             return True
         return self.excess_p() > level and self.structure_p() > level
 

@@ -18,7 +18,7 @@ WHITE = 1.15
 # their mean square is 0.3686 of the whole for normal numbers, and 6 times the variance.
 INNER, SECOND = 0.75, math.sqrt(6.0 * 0.3686)
 # What data contradict themselves by counts up to this factor of their noise.
-AT_MOST = 1.5
+AT_MOST = 1.6
 
 
 class Floor(NamedTuple):
