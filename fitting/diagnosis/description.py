@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import chdtrc, fdtrc, ndtr
 
-from fitting.diagnosis.runs import runs_probability
+from fitting.diagnosis.runs_test import runs_probability
 from fitting.diagnosis.stretches import Stretch, heaviest, sequence_lines
 from fitting.terms.floor import Floor
 from fitting.terms.measurement import AbstractMeasurement
