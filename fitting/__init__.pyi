@@ -5,11 +5,11 @@ from .diagnosis.determinacy import Identifiability as Identifiability
 from .diagnosis.determinacy import identifiability as identifiability
 from .diagnosis.minima import Minimum as Minimum
 from .diagnosis.term_report import TermReport as TermReport
+from .estimate.deciding_data import Origin as Origin
+from .estimate.deciding_data import origins as origins
 from .estimate.described import descriptions as descriptions
 from .estimate.many import FitMany as FitMany
 from .estimate.many import fit_many as fit_many
-from .estimate.origins import Origin as Origin
-from .estimate.origins import origins as origins
 from .estimate.result import Fit as Fit
 from .estimate.series import Series as Series
 from .estimate.series import fit_series as fit_series

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import chdtrc, fdtrc, ndtr
 
-from fitting.diagnosis.runs import runs_probability
+from fitting.diagnosis.runs_test import runs_probability
 from fitting.diagnosis.stretches import Stretch, heaviest, sequence_lines
 from fitting.terms.floor import Floor
 from fitting.terms.measurement import AbstractMeasurement
@@ -113,7 +113,9 @@ class _Residual(NamedTuple):
         return min(1.0, 2 * min(alike, 1.0 if math.isnan(runs) else runs))
 
     def describes(self, level: float, close: float = CLOSE) -> bool:
-        if self.excess() < close:
+        # Of data that contradict themselves the floor holds more than noise: tests decide.
+        sound = self.floor is None or self.floor.consistent
+        if sound and self.excess() < close:
             return True
         return self.excess_p() > level and self.structure_p() > level
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fitting.diagnosis.description import LEVEL, Description, describe
-from fitting.diagnosis.runs import runs_probability
+from fitting.diagnosis.runs_test import runs_probability
 from fitting.problem.noise import leverages
 from fitting.problem.problem import Problem
 from fitting.terms.measurement import measurement_of

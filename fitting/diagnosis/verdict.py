@@ -32,7 +32,7 @@ def verdict_lines(terms: Sequence[TermReport]) -> list[str]:
         return []
     grade = grade_of(terms)
     if len(judged) == 1:
-        return [in_words(judged[0][1], "the data")]
+        return [described_in_words(judged[0][1], "the data")]
     apart = [(name, d) for name, d in judged if d.grade != "yes"]
     if not apart:
         far = max(d.excess for _, d in judged if not math.isnan(d.excess)) if any(
@@ -49,13 +49,13 @@ def verdict_lines(terms: Sequence[TermReport]) -> list[str]:
     phrase = f"describes {what}" if grade == "but_for" else phrase
     lines = [f"The model {phrase}: of {len(judged)} measurements {parts}."]
     apart.sort(key=lambda row: -GRADES.index(row[1].grade))
-    lines += [f"{name}: {in_words(d, 'it')}" for name, d in apart[:MOST]]
+    lines += [f"{name}: {described_in_words(d, 'it')}" for name, d in apart[:MOST]]
     if len(apart) > MOST:
         lines.append(f"And {len(apart) - MOST} more of the same kind.")
     return lines
 
 
-def in_words(d: Description, what: str) -> str:
+def described_in_words(d: Description, what: str) -> str:
     """The verdict on one measurement: how large, beside which noise, and where."""
     phrase = HOLDS[d.grade].format(what=what, where=d.where)
     known = "" if d.consistent or d.grade == "no" else ", as far as they are consistent"

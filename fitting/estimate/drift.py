@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fitting.diagnosis.runs import runs_probability
+from fitting.diagnosis.runs_test import runs_probability
 from fitting.diagnosis.term_report import UNLIKELY
 from fitting.estimate.result import Fit
 from fitting.terms.spectrum import Spectrum

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from fitting.diagnosis.verdict import OF_WRONG
-from fitting.estimate.origins import origins
+from fitting.estimate.deciding_data import origins
 from fitting.estimate.result import Fit
 from fitting.estimate.series import Series, series_verdict
 from fitting.report.consistency import beside, common_frequencies, consistency_flags
 from fitting.report.export import fit_dataset, fit_record, plain, rms_of_spectrum, write_tables
-from fitting.report.figures.origins import origins_figure
+from fitting.report.figures.deciding_data import origins_figure
 from fitting.report.figures.spectra import impedance_figure, series_figure
 from fitting.report.figures.traces import rows_figure
 from fitting.report.section import Section

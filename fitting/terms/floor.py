@@ -11,14 +11,15 @@ CAUSAL, NEIGHBOURS = "the linear Kramers-Kronig residual", "the scatter of neigh
 # A line of fewer numbers says nothing of the scatter of neighbours.
 FEWEST = 12
 # Neighbours up to this many samples apart may say the same, because an instrument filters.
-STRIDES = (1, 2, 4, 8)
-# The scatter at twice the distance is at most this factor larger where noise has become white.
+STRIDES = (1, 2, 4, 8, 16)
+# The scatter at twice the distance is at most this factor larger where noise has become white,
+# and 1/sqrt(n) more for n numbers.
 WHITE = 1.15
 # Of the sizes of second differences the inner three quarters count, because edges are no noise;
 # their mean square is 0.3686 of the whole for normal numbers, and 6 times the variance.
 INNER, SECOND = 0.75, math.sqrt(6.0 * 0.3686)
 # What data contradict themselves by counts up to this factor of their noise.
-AT_MOST = 1.5
+AT_MOST = 1.6
 
 
 class Floor(NamedTuple):
@@ -91,12 +92,13 @@ def of_neighbours(lines: Sequence[np.ndarray]) -> Floor | None:
     if not lines:
         return None
     size = [_second(lines, k) for k in STRIDES if max(map(len, lines)) > 6 * k]
-    chosen = 0
+    total, chosen = sum(map(len, lines)), 0
+    white = WHITE + 1 / math.sqrt(total)
     for k in range(len(size) - 1):
-        if size[k + 1] <= WHITE * size[k]:
+        if size[k + 1] <= white * size[k]:
             chosen = k
             break
-    total, stride = sum(map(len, lines)), STRIDES[chosen]
+    stride = STRIDES[chosen]
     here = size[chosen] if chosen == 0 else math.hypot(*size[chosen : chosen + 2]) / math.sqrt(2)
     # Of the inner second differences, against the mean square of independent numbers.
     return Floor(here, max(0.3 * total / stride, 1.0), NEIGHBOURS, stride)

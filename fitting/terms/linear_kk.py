@@ -11,8 +11,8 @@ from fitting.terms.relaxations import (
     FLOOR,
     Found,
     RationalProblem,
-    apart,
     linear_fit,
+    parted,
     search_orders,
 )
 from fitting.terms.spectrum import Spectrum
@@ -269,7 +269,7 @@ def _result(found: Found, domain, spectrum) -> KramersKronig:
     own = slice(3, problem.series.shape[1])
     fitted = problem.y - fit.residual
     fitted = fitted - fit.basis[:, own] @ linear_fit(fit.basis, problem.y)[own]
-    ratio = apart(fitted) / apart(problem.y)  # fitted over measured
+    ratio = parted(fitted) / parted(problem.y)  # fitted over measured
     ratio = ratio if domain == "impedance" else 1 / ratio
     return KramersKronig(
         passed=None,

@@ -77,8 +77,8 @@ class RationalProblem:
 
     def tangent(self, fit, about):
         """The basis, and what moves the poles: D -> D/(1 + sum c_k phi_k), at D w = about."""
-        phi = apart(fit.basis[:, self.series.shape[1] :])
-        return np.c_[fit.basis, -joined(phi * (apart(about) / self.w)[:, None])]
+        phi = parted(fit.basis[:, self.series.shape[1] :])
+        return np.c_[fit.basis, -joined(phi * (parted(about) / self.w)[:, None])]
 
     def moved(self, poles, c):
         """The zeros of 1 + sum c_k phi_k, which are the new poles."""
@@ -167,7 +167,7 @@ def joined(a):
     return np.concatenate([a.real, a.imag])
 
 
-def apart(a):
+def parted(a):
     return a[: len(a) // 2] + 1j * a[len(a) // 2 :]
 
 

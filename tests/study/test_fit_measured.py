@@ -59,8 +59,16 @@ def test_the_first_measured_spectrum_in_numbers(measured):
     for name, value in want.items():
         assert result[name] == pytest.approx(value, rel=0.02), name
     R_a, L = result.derived["R_a"], result.derived["L_d"]
-    assert np.log(R_a.high / R_a.value) == pytest.approx(0.08, abs=0.015)
-    assert np.log(L.high / L.value) == pytest.approx(0.13, abs=0.02)
+    # Of independent residuals 8 and 13 %, as independent fits gave them; what is left has a
+    # structure, and the intervals are wider.
+    _, J = (a[0] for a in result.problem.inspect(result.z[None]))
+    plain = result.noise**2 * np.linalg.inv(J.T @ J)
+    g, tau = result.names.index("g"), result.names.index("tau_d")
+    own = plain[g, g], plain[g, g] + plain[tau, tau] - 2 * plain[g, tau]
+    assert np.sqrt(own) == pytest.approx([0.08, 0.13], abs=0.02)
+    assert result.describes == "roughly"
+    assert 0.1 < np.log(R_a.high / R_a.value) < 0.35
+    assert 0.15 < np.log(L.high / L.value) < 0.6
     rows = {row["name"]: row for row in result.rows()}
     assert rows["R_a"]["unit"] == "ohm" and rows["tau_d"]["identifiable"]
     assert rows["R_b"]["low"] < rows["R_b"]["value"] < rows["R_b"]["high"]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fitting.estimate.origins import Origin
+from fitting.estimate.deciding_data import Origin
 from jaxmem import plots
 
 # So many measurements are drawn at most.
