@@ -9,6 +9,7 @@ import numpy as np
 
 from fitting.readers import ReadError
 from fitting.readers.detect import Content, sniff
+from fitting.readers.file_names import bias_in_name
 from fitting.readers.source import Source
 from fitting.readers.traces import trace_of
 from fitting.study.masks import parse_mask
@@ -78,7 +79,7 @@ def load_terms(
         loaded.hashes[entry.file] = content.sha256
         if entry.kind == "spectra":
             loaded.notes.extend(content.notes)
-            spectra += [(s, o) for s in _spectra(entry, content)]
+            spectra += [(s, o) for s in _spectra(entry, content, loaded.notes)]
         elif entry.kind == "trace":
             others += _traces(entry, content, loaded.notes)
         else:
@@ -165,13 +166,18 @@ def noise_of(sigma: Any) -> Any:
     )
 
 
-def _spectra(entry: Entry, content: Content) -> list[Spectrum]:
+def _spectra(entry: Entry, content: Content, notes: list[str]) -> list[Spectrum]:
     o, path, found = entry.options, Path(str(entry.file)), content.found
     given = {"V" if k == "bias" else k: o[k] for k in ("bias", "u", "I", "V") if k in o}
     if len(given) > 1:
         raise ReadError(f"{path}: give the bias once, as u, I or V")
     if given:
         found = [replace(s, **({"u": None, "I": None, "V": None} | given)) for s in found]
+    elif len(found) == 1 and found[0].bias[0] is None:
+        # The file itself does not say at which bias it was measured; its name may.
+        named = bias_in_name(path)
+        found = [replace(s, V=named.value) for s in found]
+        notes += [named.note] if named.note else []
     if "sigma" in o:
         found = [replace(s, sigma=noise_of(o["sigma"])) for s in found]
     return [_named(s, path, k, len(found)) for k, s in enumerate(found)]

@@ -12,9 +12,9 @@ from fitting.estimate.single import fit
 from fitting.estimate.two_stage import Progress
 from fitting.models.setup import Setup
 from fitting.problem.space import MultiStart
+from fitting.report.areas import per_area_section
 from fitting.report.network import network_section
 from fitting.report.page import flags_of, write_fit, write_numbers, write_series
-from fitting.report.per_area import per_area_section
 from fitting.selection.ranking import second_lag_verdict
 from fitting.solvers.solver import RESULTS
 from fitting.study.analyses import answers, check_asked
