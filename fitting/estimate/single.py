@@ -85,9 +85,9 @@ def fit(
     problem, begin, x_scale = begin_fit(terms, model, space, _starts(starts), seed)
     c = problem.coordinates
     say(f"{len(begin)} starts, {len(c.names)} parameters, {problem.points} numbers")
+    host = HostLeastSquares()
     if problem.integrates and (solver is None or isinstance(solver, LeastSquares)):
         again = lambda turn: _starts(starts).draw(c, model, seed + 1000 * turn)
-        host = HostLeastSquares()
         polish = host if solver is None else replace(host, max_steps=solver.max_steps)
         few = _thinned(problem, space, thin, say)
         problem, found = _joint(problem, few, again, x_scale, polish, say, resume, keep)
@@ -102,6 +102,8 @@ def fit(
             f"(chi2 {found.chi2[best]:.6g}); give more starts or steps, or throw=False to look"
         )
     say(f"chi2 {found.chi2[best]:.6g}, {int(ended.sum())} of {len(ended)} converged")
+    if host.tally.failed:
+        say(f"{host.tally.failed} of {host.tally.evaluations} evaluations could not be integrated")
     try:
         exchanged = () if over else _with_lags_exchanged(problem, found, x_scale)
     except KeyboardInterrupt:
@@ -113,8 +115,9 @@ def fit(
         found = jax.tree.map(lambda a, b: np.concatenate([a, [b]]), found, lower)
         exchanged = (before, *(end for end in exchanged if end is not lower))
     end = lambda found: finish_fit(
-        problem, found, x_scale, derived, len(begin), [(m.z, float(m.chi2)) for m in exchanged]
-    )
+        problem, found, x_scale, derived, len(begin), [(m.z, float(m.chi2)) for m in exchanged],
+        host.tally,
+    )  # fmt: skip
     try:
         return end(found)
     except KeyboardInterrupt:

@@ -4,7 +4,7 @@ It shows its progress, can be interrupted, and goes on from where it was.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +39,20 @@ class HostSearch(NamedTuple):
         return self
 
 
+class Tally:
+    """How often a residual was evaluated, and how often it was not finite."""
+
+    def __init__(self):
+        self.evaluations, self.failed = 0, 0
+
+    def count(self, r: np.ndarray, J: np.ndarray) -> bool:
+        """Count one evaluation; whether residual and Jacobian are finite."""
+        finite = bool(np.isfinite(r).all() and np.isfinite(J).all())
+        self.evaluations += 1
+        self.failed += not finite
+        return finite
+
+
 @dataclass(frozen=True)
 class HostLeastSquares:
     """Levenberg-Marquardt with clipped steps and bounds as an active set, driven from Python.
@@ -52,6 +66,7 @@ class HostLeastSquares:
     - `clip`: longest step of each coordinate, in natural lengths (e-folds).
     - `patience`: ends, too, where so many trials together took less than a few times `enough` off
       chi2: along a curved valley each step may promise more than it gives.
+    - `tally`: counts evaluations, of all searches that share it.
     - `floor`: share of the largest squared sensitivity that the damping sees of a coordinate at
       least.
     """
@@ -63,6 +78,7 @@ class HostLeastSquares:
     clip: float = 0.7
     floor: float = 1e-6
     patience: int = 12
+    tally: Tally = field(default_factory=Tally, compare=False)
 
     def search(
         self,
@@ -90,9 +106,9 @@ class HostLeastSquares:
         bounds, longest = (residual.low, residual.high), self.clip * x_scale
         z = np.clip(np.asarray(z, dtype=float), *bounds)
         r, J = residual.evaluate(z)
-        best = float(r @ r)
+        finite, best = self.tally.count(r, J), float(r @ r)
         steps, damping, growth, still = 0, 1e-3, 2.0, 0
-        if not (np.isfinite(best) and np.isfinite(J).all()):
+        if not finite:
             return HostSearch(z, np.inf, RESULTS.start_not_finite, 0, r, J)
         result, past = RESULTS.steps_exhausted, [best]
         try:
@@ -113,9 +129,9 @@ class HostLeastSquares:
                     break
                 new, expected, _ = model.trial(z, damping, unit, longest, bounds, _solve)
                 trial, slope = residual.evaluate(new)
-                cost = float(trial @ trial)
+                finite, cost = self.tally.count(trial, slope), float(trial @ trial)
                 still = still + 1 if abs(cost - best) < 5 * enough and damping < 1 else 0
-                accepted = bool(cost < best and np.isfinite(slope).all())
+                accepted = bool(finite and cost < best)
                 damping, growth = next_damping(damping, growth, accepted, best - cost, expected, np)
                 if accepted:
                     z, r, J, best = new, trial, slope, cost
