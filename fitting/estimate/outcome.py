@@ -23,6 +23,7 @@ from fitting.diagnosis.term_report import information, relative_rms, term_report
 from fitting.diagnosis.verdict import grade_of
 from fitting.estimate.result import Estimate, Fit, Quality, Searches
 from fitting.problem.problem import Problem
+from fitting.solvers.host_loop import Tally
 from fitting.solvers.solver import RESULTS, Search
 from fitting.terms.measurement import measurement_of
 
@@ -52,10 +53,11 @@ def finish_fit(
     derived=None,
     starts: int | None = None,
     exchanged: Sequence[tuple[np.ndarray, float]] = (),
+    tally: Tally | None = None,
 ) -> Fit:
     """Everything that follows from the searches; `starts` is how many were drawn.
 
-    `exchanged` are refits with two lags exchanged.
+    `tally` counted evaluations; `exchanged` are refits with two lags exchanged.
     """
     best = best_of(found)
     c = problem.coordinates
@@ -111,7 +113,12 @@ def finish_fit(
                stopped.tolist())  # fmt: skip
     tried = len(ended)
     searches = Searches(
-        result, minima, tried, int(ended.sum()), tried if starts is None else starts
+        result,
+        minima,
+        tried,
+        int(ended.sum()),
+        tried if starts is None else starts,
+        *((tally.evaluations, tally.failed) if tally else (0, 0)),
     )
     return Fit(
         model=model,

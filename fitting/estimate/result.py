@@ -70,6 +70,8 @@ class Searches(NamedTuple):
     - `result`: how the best one ended. `minima`: the distinct local minima, the best first.
     - `starts`, `converged`: how many searches there were on all terms and how many converged;
       `drawn`: how many starts were drawn (more, where few are polished on transients).
+    - `evaluations`, `failed`: of the residual in a search with transients, and how many of them
+      were not finite, because an integration failed or a periodic state did not close.
     """
 
     result: RESULTS
@@ -77,6 +79,8 @@ class Searches(NamedTuple):
     starts: int
     converged: int
     drawn: int
+    evaluations: int = 0
+    failed: int = 0
 
 
 class Fit(eqx.Module):

@@ -22,11 +22,14 @@ from fitting.problem.noise import first_guess, reweighted, scales
 from fitting.problem.order import in_order
 from fitting.problem.problem import Problem
 from fitting.problem.space import MultiStart, Space
-from fitting.solvers.host_loop import HostLeastSquares
+from fitting.solvers.host_loop import HostLeastSquares, HostSearch
 from fitting.solvers.levenberg_marquardt import LeastSquares
 from fitting.solvers.solver import RESULTS, AbstractSolver, Search
+from fitting.terms.thinning import thinned
 from jaxmem.output.reporter import Reporter, Silent
 
+# Samples of a trace that a search uses, unless it is told otherwise.
+THIN = 250
 # How often the scales of the noise are estimated anew.
 NOISE_ROUNDS = 4
 
@@ -44,6 +47,7 @@ def fit(
     lanes: bool | None = None,
     resume: Progress | None = None,
     keep: Callable[[Progress], None] = lambda progress: None,
+    thin: int | None = THIN,
     throw: bool = True,
 ) -> Fit:
     """Least squares of the sum of all terms over a space, from many starts.
@@ -63,6 +67,8 @@ def fit(
     - `lanes`: all starts side by side; default on an accelerator.
     - `keep`: called at each better point of a search with transients, with a `Progress` from which
       `resume` goes on.
+    - `thin`: samples of a trace that the search uses at most, edges and extrema among them. From
+      where it ends all are fitted; values, intervals and verdicts are theirs. None: all at once.
     - `throw`: raise if the best search did not converge; else the `result` says so.
 
     With transients (`Trace`) the starts are searched on the other terms first, and few are polished
@@ -79,11 +85,12 @@ def fit(
     problem, begin, x_scale = begin_fit(terms, model, space, _starts(starts), seed)
     c = problem.coordinates
     say(f"{len(begin)} starts, {len(c.names)} parameters, {problem.points} numbers")
+    host = HostLeastSquares()
     if problem.integrates and (solver is None or isinstance(solver, LeastSquares)):
         again = lambda turn: _starts(starts).draw(c, model, seed + 1000 * turn)
-        host = HostLeastSquares()
         polish = host if solver is None else replace(host, max_steps=solver.max_steps)
-        problem, found = _joint(problem, again, x_scale, polish, say, resume, keep)
+        few = _thinned(problem, space, thin, say)
+        problem, found = _joint(problem, few, again, x_scale, polish, say, resume, keep)
     else:
         problem, found = _direct(problem, solver or LeastSquares(), begin, x_scale, lanes)
     best = best_of(found)
@@ -95,6 +102,8 @@ def fit(
             f"(chi2 {found.chi2[best]:.6g}); give more starts or steps, or throw=False to look"
         )
     say(f"chi2 {found.chi2[best]:.6g}, {int(ended.sum())} of {len(ended)} converged")
+    if host.tally.failed:
+        say(f"{host.tally.failed} of {host.tally.evaluations} evaluations could not be integrated")
     try:
         exchanged = () if over else _with_lags_exchanged(problem, found, x_scale)
     except KeyboardInterrupt:
@@ -106,8 +115,9 @@ def fit(
         found = jax.tree.map(lambda a, b: np.concatenate([a, [b]]), found, lower)
         exchanged = (before, *(end for end in exchanged if end is not lower))
     end = lambda found: finish_fit(
-        problem, found, x_scale, derived, len(begin), [(m.z, float(m.chi2)) for m in exchanged]
-    )
+        problem, found, x_scale, derived, len(begin), [(m.z, float(m.chi2)) for m in exchanged],
+        host.tally,
+    )  # fmt: skip
     try:
         return end(found)
     except KeyboardInterrupt:
@@ -152,27 +162,78 @@ def _direct(problem, solver, begin, x_scale, lanes):
     return problem, found
 
 
-def _joint(problem, again, x_scale, polish, say, resume, keep):
-    """The search with transients, and the scales of the noise found at its end."""
-    problem = problem.rescaled(first_guess(problem))
-    exchange = lambda z: exchanged_lags(problem, z)
-    ends, cut = joint_search(
-        problem, again, x_scale, exchange=exchange, polish=polish, say=say, resume=resume, keep=keep
+def _thinned(problem, space, thin, say):
+    """The problem with fewer samples of its traces, or None if they are few."""
+    if thin is None:
+        return None
+    terms = [thinned(term, thin) for term in problem.terms]
+    if all(one is other for one, other in zip(terms, problem.terms, strict=True)):
+        return None
+    few = Problem.of(terms, problem.model, space)
+    say(
+        f"the search uses {few.points} of {problem.points} numbers (of each trace at most {thin} "
+        "samples, its edges and extrema among them); then all are fitted"
     )
+    return few
+
+
+def _joint(problem, few, again, x_scale, polish, say, resume, keep):
+    """The search with transients, and the scales of the noise found at its end.
+
+    With a thinned problem, `few`, the search is its, and all data are fitted from where it ends.
+    """
+    searched = problem if few is None else few
+    searched = searched.rescaled(first_guess(searched))
+    exchange = lambda z: exchanged_lags(searched, z)
+    ends, cut = joint_search(
+        searched, again, x_scale, exchange=exchange, polish=polish, say=say, resume=resume,
+        keep=keep,
+    )  # fmt: skip
     ends = sorted(ends, key=lambda e: e.chi2)
+    searched, ends, cut = _noise_rounds(searched, ends, x_scale, polish, say, cut)
+    if few is not None:
+        problem, ends, stopped = _with_all(problem, searched, ends, x_scale, polish, say)
+        if not (cut or stopped):
+            problem, ends, cut = _noise_rounds(problem, ends, x_scale, polish, say, cut)
+        cut = cut or stopped
+    else:
+        problem = searched
+    if cut:
+        ends[0] = ends[0]._replace(result=RESULTS.interrupted)
+    return problem, as_search(ends)
+
+
+def _with_all(problem, searched, ends, x_scale, polish, say):
+    """From the ends of a search on fewer samples, those on all; and whether Ctrl-C cut it short."""
+    problem = problem.rescaled(searched.scales)
+    near = [e for e in ends if e.chi2 < within_reach(ends)]
+    near = [near[k] for k in apart([e.z for e in near], x_scale, 2)] or ends[:1]
+    follow = []
+    try:
+        for k, e in enumerate(near):
+            tell = lambda step, x, k=k: say(f"all samples, {k + 1}, step {step}: chi2 {x:.6g}")
+            follow.append(polish.search(problem.on_host(), e.z, x_scale, tell))
+            follow[-1].unless_interrupted()
+    except KeyboardInterrupt:
+        if not any(np.isfinite(e.chi2) for e in follow):
+            r, J = (a[0] for a in problem.inspect(near[0].z[None]))
+            follow = [HostSearch(near[0].z, float(r @ r), RESULTS.interrupted, 0, r, J)]
+        return problem, sorted(follow, key=lambda e: e.chi2), True
+    return problem, sorted(follow, key=lambda e: e.chi2), False
+
+
+def _noise_rounds(problem, ends, x_scale, polish, say, cut):
+    """The noise that the best end leaves, and the ends that follow it; whether it was cut short."""
     for turn in range(0 if cut or not np.isfinite(ends[0].chi2) else NOISE_ROUNDS):
         try:
             better, follow = _next_noise(problem, ends, x_scale, polish)
         except KeyboardInterrupt:
-            cut = True
-            break
+            return problem, ends, True
         before, problem, ends = problem.scales, better, follow
         say(f"noise, round {turn + 1}: chi2 {ends[0].chi2:.6g}")
         if np.abs(np.log(problem.scales / before)).max() < 0.01:
             break
-    if cut:
-        ends[0] = ends[0]._replace(result=RESULTS.interrupted)
-    return problem, as_search(ends)
+    return problem, ends, cut
 
 
 def _next_noise(problem, ends, x_scale, polish):

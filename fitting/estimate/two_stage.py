@@ -74,6 +74,7 @@ def joint_search(
     """
     polish = polish or HostLeastSquares()
     ends: list[HostSearch] = []
+    freedom = max(problem.points - len(x_scale), 1)
     first, waiting = 0, []
     if resume is not None:
         first = resume.round
@@ -98,7 +99,8 @@ def joint_search(
                     keep(Progress(turn, rest, done, (z.tolist(), float(chi2))))
 
                 tell = lambda step, x, k=k: say(f"polishing {k + 1}, step {step}: chi2 {x:.6g}")
-                ends.append(polish.search(problem.on_host(), z, x_scale, tell, better))
+                lost = lambda before, chi2: _hopeless(ends, freedom, before, chi2)
+                ends.append(polish.search(problem.on_host(), z, x_scale, tell, better, lost))
                 ends[-1].unless_interrupted()
             if not ends:
                 continue
@@ -107,7 +109,6 @@ def joint_search(
                 ends.append(polish.search(problem.on_host(), z, x_scale))
                 ends[-1].unless_interrupted()
             top = min(ends, key=lambda e: e.chi2)
-            freedom = max(problem.points - len(x_scale), 1)
             same = sum(e.chi2 < top.chi2 * 1.001 + 0.1 for e in ends)
             # The scales of the noise are not known yet: two ends that agree count for more.
             informed = problem.cheap() is not None
@@ -124,6 +125,15 @@ def joint_search(
             "the data"
         )
     return ends, False
+
+
+def _hopeless(ends: list[HostSearch], freedom: int, before: float, chi2: float) -> bool:
+    """Whether a search is far above an end that is good already, and hardly gets nearer.
+
+    Far from the data a device may oscillate thousands of times in a trace, and cost as much.
+    """
+    good = min((e.chi2 for e in ends), default=np.inf) <= POOR_CHI2 * freedom
+    return good and chi2 > within_reach(ends) and chi2 > before / 2
 
 
 def within_reach(ends: list[HostSearch]) -> float:

@@ -55,7 +55,9 @@ def memristor_model(
         if m.bias[0] is None:
             raise ValueError(
                 f"{m.name}: a spectrum without a bias determines elements (R_a, L_d, tau), not "
-                "i_c0, V_T, V_m; give u=, V= or I=, or fit elements"
+                "i_c0, V_T, V_m; give u=, V= or I=: FILE:V=0.7 behind its file, --bias 0.7 for all "
+                "files, V = 0.7 under its [[spectra]] in a fit.toml, or a column V_V in the file; "
+                "or fit elements, without --together"
             )
     seen = [s for _, s in pairs if not len(s.Z) and len(s.V)]
     if not spectra and not seen:

@@ -142,7 +142,8 @@ def _recordings(
     if "t" not in by_role and rate is None and freq is None:
         raise source.error(
             "no column of times in numbers; name it t_s, or give the scan rate (rate=, V/s) or the "
-            "frequency (freq=, Hz)"
+            "frequency (freq=, Hz): FILE:rate=0.5 or FILE:freq=10 behind this file, --scan-rate or "
+            "--loop-freq for all files, rate = or freq = under its [[trace]] in a fit.toml"
         )
     if "t" in by_role and not (rate is None and freq is None):
         notes.append("the file has times, so the rate or frequency given is not used")

@@ -65,6 +65,8 @@ def fit_record(fit: Fit, checked: Sequence[Checked]) -> dict[str, Any]:
         "starts_drawn": found.drawn,
         "starts_converged": found.converged,
         "starts_at_best": best.starts,
+        "evaluations": found.evaluations,
+        "evaluations_not_finite": found.failed,
         "minima": [
             {"chi2": plain(m.chi2), "starts": m.starts, "values": [plain(v) for v in m.values]}
             for m in found.minima

@@ -4,7 +4,7 @@ It shows its progress, can be interrupted, and goes on from where it was.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +39,20 @@ class HostSearch(NamedTuple):
         return self
 
 
+class Tally:
+    """How often a residual was evaluated, and how often it was not finite."""
+
+    def __init__(self):
+        self.evaluations, self.failed = 0, 0
+
+    def count(self, r: np.ndarray, J: np.ndarray) -> bool:
+        """Count one evaluation; whether residual and Jacobian are finite."""
+        finite = bool(np.isfinite(r).all() and np.isfinite(J).all())
+        self.evaluations += 1
+        self.failed += not finite
+        return finite
+
+
 @dataclass(frozen=True)
 class HostLeastSquares:
     """Levenberg-Marquardt with clipped steps and bounds as an active set, driven from Python.
@@ -50,6 +64,9 @@ class HostLeastSquares:
       deviations of what is left; 2e-3 is less than 0.05 of a standard error. A parameter that runs
       off, with ever less to gain, ends so too.
     - `clip`: longest step of each coordinate, in natural lengths (e-folds).
+    - `patience`: ends, too, where so many trials together took less than a few times `enough` off
+      chi2: along a curved valley each step may promise more than it gives.
+    - `tally`: counts evaluations, of all searches that share it.
     - `floor`: share of the largest squared sensitivity that the damping sees of a coordinate at
       least.
     """
@@ -60,6 +77,8 @@ class HostLeastSquares:
     enough: float = 2e-3
     clip: float = 0.7
     floor: float = 1e-6
+    patience: int = 12
+    tally: Tally = field(default_factory=Tally, compare=False)
 
     def search(
         self,
@@ -68,6 +87,7 @@ class HostLeastSquares:
         x_scale: np.ndarray,
         tell: Callable[[int, float], None] = lambda step, chi2: None,
         keep: Callable[[np.ndarray, float], None] = lambda z, chi2: None,
+        hopeless: Callable[[float, float], bool] = lambda before, chi2: False,
     ) -> HostSearch:
         """Descend from z.
 
@@ -80,15 +100,17 @@ class HostLeastSquares:
         - `z`, `x_scale`: the start and the natural length of each coordinate, shape `(p,)`.
         - `tell`: called with step and chi2 at each step; `keep`: with z and chi2 at each better
           point.
+        - `hopeless`: called with chi2 some trials ago and now; where it is true the search is given
+          up (`RESULTS.stalled`).
         """
         bounds, longest = (residual.low, residual.high), self.clip * x_scale
         z = np.clip(np.asarray(z, dtype=float), *bounds)
         r, J = residual.evaluate(z)
-        best = float(r @ r)
+        finite, best = self.tally.count(r, J), float(r @ r)
         steps, damping, growth, still = 0, 1e-3, 2.0, 0
-        if not (np.isfinite(best) and np.isfinite(J).all()):
+        if not finite:
             return HostSearch(z, np.inf, RESULTS.start_not_finite, 0, r, J)
-        result = RESULTS.steps_exhausted
+        result, past = RESULTS.steps_exhausted, [best]
         try:
             for steps in range(1, self.max_steps + 1):
                 tell(steps, best)
@@ -97,14 +119,19 @@ class HostLeastSquares:
                 enough = self.enough * max(1.0, best / max(residual.points - len(z), 1))
                 # An integrator's chi2 is rough on a small scale: where three trials in a row change
                 # little, what is promised is not there.
-                if self._promise(model, unit, longest) < enough or still >= 3:
+                before = past[-min(self.patience, len(past))]
+                crept = len(past) >= self.patience and before - best < 5 * enough
+                if self._promise(model, unit, longest) < enough or still >= 3 or crept:
                     result = RESULTS.successful
+                    break
+                if len(past) >= self.patience and hopeless(before, best):
+                    result = RESULTS.stalled
                     break
                 new, expected, _ = model.trial(z, damping, unit, longest, bounds, _solve)
                 trial, slope = residual.evaluate(new)
-                cost = float(trial @ trial)
+                finite, cost = self.tally.count(trial, slope), float(trial @ trial)
                 still = still + 1 if abs(cost - best) < 5 * enough and damping < 1 else 0
-                accepted = bool(cost < best and np.isfinite(slope).all())
+                accepted = bool(finite and cost < best)
                 damping, growth = next_damping(damping, growth, accepted, best - cost, expected, np)
                 if accepted:
                     z, r, J, best = new, trial, slope, cost
@@ -112,6 +139,7 @@ class HostLeastSquares:
                 elif damping > 1e8:
                     result = RESULTS.stalled
                     break
+                past.append(best)
         except KeyboardInterrupt:
             result = RESULTS.interrupted
         return HostSearch(z, best, result, steps, r, J)

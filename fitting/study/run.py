@@ -183,7 +183,7 @@ def _fit(
     starts = MultiStart(spec.number_of_starts, setup.box)
     return fit(
         terms, setup.model, setup.space, solver=solver_of(spec), starts=starts, seed=spec.seed,
-        progress=report, resume=resume, keep=keep, throw=False,
+        progress=report, resume=resume, keep=keep, thin=spec.thin or None, throw=False,
     )  # fmt: skip
 
 

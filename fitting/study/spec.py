@@ -23,6 +23,8 @@ from jaxmem.settings import (
 )
 
 MODELS = ("rc", "2d", "3d")
+# Samples of a trace that a search uses; fewer than the second number say little of a loop.
+THIN, LEAST_THIN = 250, 50
 # Starts of a search: of a fit done in one go, and of one that integrates in time.
 STARTS, STARTS_IN_TIME = 24, 64
 # Of a circuit nothing is read off the data but sizes.
@@ -236,6 +238,10 @@ class Spec:
         f"{STARTS_IN_TIME}, of a circuit {STARTS_OF_CIRCUIT}", low=1, high=100_000,
         option="starts",
     )  # fmt: skip
+    thin: int = setting(
+        THIN, "Samples of a trace that the search uses at most, edges and extrema kept; in the end "
+        "all are fitted. 0: all at once", low=0, high=1_000_000, option="thin",
+    )  # fmt: skip
     seed: int = setting(0, "Of the starts", low=0, high=2**32 - 1, option="seed")
     compare: bool = setting(False, "Also fit other models, and rank all by BIC", option="compare")
     profile: tuple[str, ...] = setting(
@@ -251,7 +257,8 @@ class Spec:
     def __post_init__(self):
         for name, declared in SETTINGS.items():
             value = getattr(self, name)
-            if value is not None:
+            # A default need not be a value that one may say.
+            if value != declared.default:
                 object.__setattr__(self, name, declared.checked(value))
         if self.device not in MODELS and self.device_file is None:
             raise SpecError(
@@ -264,6 +271,8 @@ class Spec:
             self._check_circuit()
         if self.device_file is not None and (self.add or self.without):
             raise SpecError("a device from a file is fitted as it is: no add, no without")
+        if 0 < self.thin < LEAST_THIN:
+            raise SpecError(f"thin must be 0 (all samples) or at least {LEAST_THIN}")
         both = sorted(set(self.fixed) & set(self.ranges))
         if both:
             raise SpecError(f"{both[0]} stands in fixed and in ranges; what is fixed has no range")

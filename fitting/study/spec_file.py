@@ -88,9 +88,11 @@ def spec_to_toml(spec: Spec, folder: str | os.PathLike) -> str:
     spec = replace(spec, starts=spec.number_of_starts, together=spec.one_device)
     for name, declared in SETTINGS.items():
         value = getattr(spec, name)
-        idle = declared.only and getattr(spec, declared.only[0]) != declared.only[1]
-        # What is off or empty is not written; a seed of 0 is neither.
-        if not idle and (value or name == "seed"):
+        idle = name == "thin" and not spec.joint
+        if declared.only:
+            idle = getattr(spec, declared.only[0]) != declared.only[1]
+        # What is off or empty is not written, unless it is on by default; a seed of 0 is neither.
+        if not idle and (value or declared.default or name == "seed"):
             value = value if name != "device" or value in MODELS else _from(folder, value)
             out.add(name, _item(value))
     for kind in KINDS:

@@ -128,6 +128,14 @@ class AbstractMeasurement(eqx.Module):
         """The size that relative noise is relative to, for values in the place of `observed`."""
         return np.abs(values)
 
+    def thinned(self, most: int) -> "AbstractMeasurement":
+        """With at most so many of its numbers, those that tell most, for the search; or itself.
+
+        Worth while where each number costs, as a sample of an integration in time does.
+        """
+        del most
+        return self
+
     # Residuals
 
     @property

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from fitting.terms.measurement import AbstractMeasurement, Sizes
 from fitting.terms.noise_model import SHARE, Noise, check_columns, sigma_and_noise
+from fitting.terms.thinning import telling_samples
 from fitting.terms.trace_batch import UNITS, TraceBatch, batch_signal
 from jaxmem.circuits import AbstractDrive, AbstractWaveform, Sampled
 from jaxmem.circuits.drive import LETTER
@@ -117,6 +118,26 @@ class Trace(AbstractMeasurement):
                 f"{self.period:g} s; give period=, or a drive that goes on over all samples"
             )
 
+    def thinned(self, most: int) -> "Trace":
+        """With at most so many samples, edges and extrema among them (see `telling_samples`).
+
+        What was applied is joined by straight lines through the samples that are kept.
+        """
+        kept = np.flatnonzero(self.used)
+        if len(kept) <= most:
+            return self
+        kept = kept[telling_samples(most, self.t[kept], self.applied[0][kept], self.observed[kept])]
+        drive = self.drive
+        if isinstance(drive.wave, Sampled):
+            drive = type(drive)(_thinned_wave(drive.wave, self.t, self.t[kept], most))
+        sigma = self.sigma if self.noise is None else self.noise
+        return Trace(
+            self.t[kept], drive, self.observed[kept], observe=self.observe,
+            sigma=sigma[kept] if isinstance(sigma, np.ndarray) and sigma.ndim else sigma,
+            start=self.start if self.begin is None else self.begin, period=self.period,
+            rtol=self.rtol, label=self.label, source=self.source,
+        )  # fmt: skip
+
     noun = ("trace", "traces")
     integrates = True
     spans_decades = True
@@ -215,6 +236,21 @@ def _polyline(wave, trace):
     t, values = corners
     # A constant has one corner, and samples are two at least.
     return _sampled(t, values) if len(t) > 1 else _sampled(trace.t[[0, -1]], np.repeat(values, 2))
+
+
+def _thinned_wave(wave, t, kept, most) -> Sampled:
+    """The corners of a wave that are no samples (turns, jumps), and those at the samples kept."""
+    corners, values = np.asarray(wave.t, dtype=float), np.asarray(wave.values, dtype=float)
+    jump = np.zeros(len(corners), bool)
+    at = np.flatnonzero(np.diff(corners) == 0)
+    jump[at] = jump[at + 1] = True
+    own = jump | ~np.isin(corners, t)
+    if own.sum() > most:
+        # A wave on a grid of its own.
+        own = jump | np.isin(np.arange(len(corners)), telling_samples(most, corners, values))
+    here = own | np.isin(corners, kept)
+    here[[0, -1]] = True
+    return _sampled(corners[here], values[here])
 
 
 def _sampled(t: Any, values: Any) -> Sampled:

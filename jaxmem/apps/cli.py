@@ -14,6 +14,7 @@ import typer
 
 from fitting.study.kept import what_is_kept
 from fitting.study.spec import KINDS, SETTINGS, Entry, Spec, options
+from jaxmem.apps.arguments import file_and_own, listed, value_of, with_own
 from jaxmem.apps.stopping import stoppable
 from jaxmem.apps.terminal import FAILED, INTERRUPTED, bars, guard, say
 from jaxmem.output.results_folder import check_folder
@@ -111,7 +112,7 @@ def spike_command(
         from jaxmem.apps.spike import write_report
         from jaxmem.output.provenance import command_line
 
-        axes = _listed([over]) if over else None
+        axes = listed([over]) if over else None
         if axes is not None and len(axes) != 2:
             raise ValueError(f"--map wants two parameters, R_b,C_m; got {over}")
         with bars() as shown:
@@ -172,7 +173,7 @@ def reproduce_command(
 
         with bars() as shown:
             made = reproduce(
-                out, _listed(panel), force=force, command=command_line(), progress=shown
+                out, listed(panel), force=force, command=command_line(), progress=shown
             )
         for note in made.notes:
             say(f"note: {note}")
@@ -196,7 +197,8 @@ def _check_cheaply(out: Path, force: bool, *files: Path) -> None:
 
 FILES = typer.Argument(
     metavar="FILE...",
-    help="Impedance spectra, loops, steps, pulses; or one specification, FIT.toml.",
+    help="Impedance spectra, loops, steps, pulses; or one specification, FIT.toml. What holds for "
+    "one file only follows a colon: eis.csv:bias=0.7, loop.csv:freq=10,start=periodic.",
 )
 
 
@@ -245,15 +247,34 @@ def fit_command(
 
     Each file says itself what it is. With loops, steps, pulses or curves one device is fitted to
     all files. `jaxmem fit FIT.toml` does what a specification says; each result holds one.
+
+    Models (--device), each behind R_s and the inductance L_s of the leads, unless --without:
+
+    \b
+    rc   a resistance R_b parallel to a capacitance C_m
+    2d   and a current that follows the voltage after tau_d: the chemical
+         inductor (R_a, L_d); with --together the paper's i_c0, V_T, V_m
+    3d   and an activation that follows the voltage after tau_k: it may spike
+
+    What is added (--add):
+
+    \b
+    cpe           a constant-phase element (Q, n) in the place of C_m
+    polarisation  a resistance and a capacitance in series, parallel to C_m
+    slow          one more slow conductance g/(1 + s tau), of either sign
+
+    One spectrum, or several each by itself, determine elements (R_a, L_d, tau_d); spectra at
+    several known biases --together, loops, steps and curves determine i_c0, V_T, V_m as well.
     """
     with guard(out, what_is_kept):
         said = {
             # Checked here by the name of the option, which is what the user typed.
-            name: replace(s, name=f"--{name}").checked(_value(s, given[_variable(s)]))
+            name: replace(s, name=f"--{name}").checked(value_of(s, given[_variable(s)]))
             for name, s in options().items()
             if getattr(ctx.get_parameter_source(_variable(s)), "name", "") == "COMMANDLINE"
         }
-        _check_cheaply(out, force or resume, *(files or []), *(curve or []))
+        given_files = [file_and_own(f)[0] for f in files or []]
+        _check_cheaply(out, force or resume, *given_files, *(curve or []))
         from fitting.study.run import run_study
         from jaxmem.output.provenance import command_line
 
@@ -295,33 +316,12 @@ def _specification(files: list[Path], curves: list[Path], said: dict[str, Any]) 
     pick = lambda settings: {s.name: said[s.option] for s in settings.values() if s.option in said}
     of = {kind: pick(KINDS[kind].settings) for kind in ("spectra", "trace", "curve")}
     spec = Spec.of(pick(SETTINGS))
-    entries = [entry_of(f, of["spectra"], of["trace"], spec.area_m2) for f in files]
+    entries = []
+    for f, own in map(file_and_own, files):
+        options = {kind: with_own(kind, of[kind], own) for kind in ("spectra", "trace")}
+        entries.append(entry_of(f, options["spectra"], options["trace"], spec.area_m2))
     entries += [Entry("curve", f, of["curve"]) for f in curves]
     return replace(spec, entries=tuple(entries))
-
-
-def _value(declared: Setting, value: Any) -> Any:
-    """What was typed, in the form of a specification."""
-    if not declared.repeated:
-        return value
-    return _listed(value) if declared.type == tuple[str, ...] else _values(value)
-
-
-def _values(pairs: list[str] | None) -> dict[str, float]:
-    """`--fix R_s=47e3 --fix C_m=1e-8` as a dictionary."""
-    found = {}
-    for pair in _listed(pairs):
-        name, _, value = pair.partition("=")
-        try:
-            found[name.strip()] = float(value)
-        except ValueError:
-            raise ValueError(f"--fix wants NAME=NUMBER, got {pair!r}") from None
-    return found
-
-
-def _listed(values: list[str] | None) -> tuple[str, ...]:
-    """`--add cpe --add slow` and `--add cpe,slow` are the same."""
-    return tuple(part.strip() for value in values or [] for part in value.split(",") if part)
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ import shutil
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from jaxmem.output.results_folder import staging_prefix
 
 # How long the program may take to notice [s].
 PATIENCE = 4.0
+# Signals within so short a time are one: `timeout` and others send them to process and group [s].
+ONE = 1.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -53,16 +56,19 @@ class Stopper:
             signal.signal(number, signal.SIG_DFL)
 
     def _notice(self, number: int, frame: object) -> None:
-        if self.working:
+        # One exception is enough: a second one would interrupt the saving.
+        if self.working and not self._noticed.is_set():
             self._noticed.set()
             raise KeyboardInterrupt
 
     def _listen(self) -> None:
         """The thread: the first signal gives the program time to notice, the second none."""
+        since = None
         while True:
             number = os.read(self._read, 1)[0]
-            if number not in SIGNALS:
+            if number not in SIGNALS or (since and time.monotonic() < since + ONE):
                 continue
+            since = since or time.monotonic()
             again, self.received = self.received is not None, number
             if again or not self.working:
                 self.end("ended at once")

@@ -18,6 +18,10 @@ from jaxmem.results import RESULTS
 # A Newton step moves a state by so many of its units at most: far from the orbit
 # the map is not linear.
 LONGEST_STEP = 20.0
+# The least tolerance of its step, unless it is told otherwise. After a step of CLOSE the next one,
+# which the derivatives hold already, leaves its square: such a state closes well enough where the
+# noise of the integration forbids a smaller step. `residual` says how far it closed.
+LEAST_TOL, CLOSE = 1e-7, 1e-4
 
 
 class PeriodicState(eqx.Module):
@@ -47,7 +51,7 @@ def periodic_state(
     t: Real[ArrayLike, "t"] | None = None,
     samples: int = 401,
     multipliers: bool = True,
-    tol: float = 1e-7,
+    tol: Real[ArrayLike, ""] | None = None,
     max_iterations: int = 30,
     throw: bool = True,
     **options: Any,
@@ -67,7 +71,8 @@ def periodic_state(
     - `t`: ascending times to sample at [s]; t[0] is the phase at which the state closes. By default
       `samples` of them over one period from the drive's first edge on, both ends included.
     - `multipliers`: whether to find them too; a fit that does not need them saves an integration.
-    - `tol`: on Newton's step, in the units of the integrator (V_m, i_c0, logit f).
+    - `tol`: on Newton's step, in the units of the integrator (V_m, i_c0, logit f); default `rtol`
+      of the integration, below which there is only its noise, but not less than 1e-7.
     - `max_iterations`: of Newton's method.
     - `throw`: raise if the state does not close; otherwise see `successful`.
     - `options`: those of `solve`.
@@ -87,6 +92,9 @@ def periodic_state(
         t = jnp.linspace(begin, begin + period, samples)
     t = jnp.asarray(t, dtype=jnp.result_type(float))
     notes = approximations(circuit, t)
+    if tol is None:
+        rtol = options.get("rtol")
+        tol = LEAST_TOL if rtol is None else jnp.maximum(LEAST_TOL, rtol)
     # As arrays, so that one program serves all tolerances and counts.
     limits = jnp.asarray(tol), jnp.asarray(max_iterations)
     found = _closed(whole, t, period, multipliers, limits, options, notes)
@@ -140,7 +148,7 @@ def _closed(circuit, t, period, multipliers, limits, options, notes) -> Periodic
     P, seen, out = run(live, y)
     off = jnp.linalg.solve(jnp.eye(n) - M, P - y)
     # The next step of Newton's method: where it has converged, far smaller than the last one.
-    closed = jnp.max(jnp.abs(off)) <= 10 * tol
+    closed = jnp.max(jnp.abs(off)) <= jnp.maximum(10 * tol, CLOSE)
     moved = jax.tree.map(lambda value, slope: value + slope @ off, seen, S)
     # The sample that was put in at the end of the period is taken out again.
     place = jnp.arange(t.shape[0])

@@ -126,7 +126,8 @@ def test_a_search_in_time_is_kept_and_resumed(joint, number):
     process = start(joint, *fit)
     kept = joint / "out.search.json"
     wait_for(process, lambda: kept.is_file() and json.loads(kept.read_text())["progress"][3])
-    code, said, _ = stop(process, number)
+    # As `timeout` does: to the process, and to its group.
+    code, said, _ = stop(process, number, number, pause=0)
     assert code == 128 + number and "resume goes on" in said, said
     assert "interrupted" in json.loads((joint / "out/fit.json").read_text())["result"]
     assert not hidden(joint) and kept.is_file()
@@ -156,8 +157,8 @@ def test_a_second_ctrl_c_ends_at_once(joint, tmp_path_factory):
     lines = []
     wait_for(process, lambda: lines.append(process.stderr.readline()) or "starts," in lines[-1])
     time.sleep(2)
-    code, said, took = stop(process, signal.SIGINT, signal.SIGINT)
-    assert code == 130 and took < 3 and not hidden(joint), (said, took)
+    code, said, took = stop(process, signal.SIGINT, signal.SIGINT, pause=1.5)
+    assert code == 130 and took < 4 and not hidden(joint), (said, took)
 
 
 @pytest.mark.slow

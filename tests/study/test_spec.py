@@ -20,7 +20,7 @@ from jaxmem.settings import Sigma, SpikeSigma, Units
 
 # Of each type a value that it has, and values that it has not.
 GOOD = {
-    str: "a", bool: True, int: 30, float: 1.5, tuple[str, ...]: ["a", "b"],
+    str: "a", bool: True, int: 60, float: 1.5, tuple[str, ...]: ["a", "b"],
     Mapping[str, float]: {"R_s": 1}, Mapping[str, tuple[float, float]]: {"R_s": [1, 2.5]},
     Sigma: {"relative": 0.01, "estimated": True}, SpikeSigma: [0.1, 0.2], Units: "t=ms",
 }  # fmt: skip
