@@ -131,10 +131,11 @@ class Trace(AbstractMeasurement):
         if isinstance(drive.wave, Sampled):
             drive = type(drive)(_thinned_wave(drive.wave, self.t, self.t[kept], most))
         sigma = self.sigma if self.noise is None else self.noise
+        start: Any = self.start if self.begin is None else self.begin
         return Trace(
             self.t[kept], drive, self.observed[kept], observe=self.observe,
             sigma=sigma[kept] if isinstance(sigma, np.ndarray) and sigma.ndim else sigma,
-            start=self.start if self.begin is None else self.begin, period=self.period,
+            start=start, period=self.period,
             rtol=self.rtol, label=self.label, source=self.source,
         )  # fmt: skip
 
