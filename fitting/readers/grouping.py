@@ -60,7 +60,8 @@ def groups(
         rows.setdefault(key, []).append(k)
     pieces = [np.array(some) for some in rows.values()]
     stacked = False
-    if not instrument:
+    # A column that names spectra leaves no doubt which rows are one.
+    if not (instrument or names):
         split = [
             [p[k] for k in stacked_sweeps(source, freq[p], Z[p], table.lines[p[0]])] for p in pieces
         ]

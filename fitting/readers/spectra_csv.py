@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fitting.readers.sweeps import there_and_back
 from fitting.terms.spectrum import Spectrum
 from jaxmem.output.table import write_csv
 
@@ -24,9 +25,9 @@ _OPTIONAL = {
 def write_spectra_csv(path: str | os.PathLike, spectra: Sequence[Spectrum]) -> None:
     """Write spectra to one CSV in UTF-8, with all digits.
 
-    The columns are freq_Hz, Re_Z_ohm and Im_Z_ohm; for several spectra `spectrum`, which counts
-    them from 0; and u_V, V_V, I_A, label, time_s, temperature_K and sigma_ohm where any spectrum
-    has them. A cell is empty where its spectrum has no value.
+    The columns are freq_Hz, Re_Z_ohm and Im_Z_ohm; for several spectra, or several sweeps in one,
+    `spectrum`, which counts them from 0; and u_V, V_V, I_A, label, time_s, temperature_K and
+    sigma_ohm where any spectrum has them. A cell is empty where its spectrum has no value.
 
     **Arguments:**
 
@@ -49,7 +50,9 @@ def write_spectra_csv(path: str | os.PathLike, spectra: Sequence[Spectrum]) -> N
         for name, field in _OPTIONAL.items()
         if not all(empty(getattr(s, field)) for s in spectra)
     }
-    counted = ["spectrum"] if len(spectra) > 1 else []
+    # Sweeps within one spectrum would be told apart without it.
+    several = len(spectra) > 1 or any(there_and_back(s.freq).any() for s in spectra)
+    counted = ["spectrum"] if several else []
     rows = []
     for k, s in enumerate(spectra):
         extra = [_column(s, field) for field in kept.values()]

@@ -42,6 +42,7 @@ def any_spectra(draw):
 
 @given(any_spectra())
 @SAME_FOLDER
+@pytest.mark.filterwarnings("ignore:.*does not fit between its neighbours:UserWarning")
 def test_writing_and_reading_is_exact(tmp_path, spectra):
     path = tmp_path / "s.csv"
     write_spectra_csv(path, spectra)
@@ -54,6 +55,14 @@ def test_writing_and_reading_is_exact(tmp_path, spectra):
         assert (a.sigma is None) == (b.sigma is None)
         if a.sigma is not None:
             assert np.array_equal(np.broadcast_to(a.sigma, a.freq.shape), b.sigma)
+
+
+def test_sweeps_within_one_spectrum_stay_one(tmp_path):
+    path = tmp_path / "s.csv"
+    freq, both = np.tile(FREQ, 2), np.concatenate([Z, 1.2 * Z])
+    write_spectra_csv(path, [Spectrum(freq, both)])
+    (s,) = read_spectra(path)
+    assert np.array_equal(s.freq, freq) and np.array_equal(s.Z, both)
 
 
 def test_the_columns_that_are_written(tmp_path):

@@ -42,4 +42,7 @@ def off_grid(x: np.ndarray) -> np.ndarray:
     if len(at) == 2 and at[1] == at[0] + 1:
         line = np.polynomial.Polynomial.fit(np.delete(np.arange(len(x)), at), np.delete(x, at), 3)
         at = at[[int(np.argmax(abs(x[at] - line(at))))]]
-    return at if len(at) <= _MOST else np.zeros(0, int)
+    # Without them the others are in order; a step over half of the axis begins another sweep.
+    kept = np.diff(np.delete(x, at)) / typical
+    ordered = (kept >= 0) | (abs(kept * typical) > 0.5 * np.ptp(np.delete(x, at)))
+    return at if len(at) <= _MOST and ordered.all() else np.zeros(0, int)
