@@ -1,0 +1,66 @@
+"""What stands before parameters where a model does not describe the data."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks.problems import described
+from fitting import write_spectra_csv
+from fitting.study import describing
+from fitting.study.run import run_study
+from fitting.study.spec import Entry, Spec
+
+
+def two_arcs(seed, count=1):
+    rng = np.random.default_rng(seed)
+    freq, Z, _ = described.draw("two arcs", np.random.default_rng(171))
+    return [described.noisy(freq, Z * (1 + 0.01 * k), 0.003, rng) for k in range(count)]
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """One model to try beside the asked one, for the time."""
+    monkeypatch.setattr(describing, "FAMILY", (("polarisation",),))
+
+
+def spec_of(path, spectra, **said):
+    write_spectra_csv(path, spectra)
+    return Spec(entries=(Entry("spectra", path),), **said)
+
+
+@pytest.mark.usefixtures("small")
+def test_the_verdict_comes_first_and_names_the_model_that_holds(tmp_path):
+    outcome = run_study(spec_of(tmp_path / "cell.csv", two_arcs(1), starts=8), tmp_path / "out")
+    first, second, *rest = outcome.lines
+    assert first.startswith("The model does not describe the data: residual ")
+    assert second.startswith("2D model with polarisation describes them")
+    assert second.endswith("--device 2d --add polarisation") and "cell.csv" in second
+    assert not any("simplify it" in line or "identifiable" in line for line in rest)
+    record = json.loads((tmp_path / "out/fit.json").read_text())
+    assert record["describes"] == "no" and record["description"] == [first]
+    assert not any(row["identifiable"] for row in record["parameters"])
+    assert not any("identifiable" in line for line in record["statements"])
+    page = (tmp_path / "out/report.html").read_text()
+    assert page.index("does not describe the data") < page.index("<h2>Parameters")
+    assert "Where each parameter comes from" in page
+    right = spec_of(tmp_path / "cell.csv", two_arcs(1), add=("polarisation",), starts=8)
+    good = run_study(right, tmp_path / "good")
+    assert good.lines[0].startswith("The model describes the data: residual ")
+    assert json.loads((tmp_path / "good/fit.json").read_text())["describes"] == "yes"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("small")
+def test_a_series_of_a_wrong_model_has_no_trend(tmp_path):
+    spec = spec_of(tmp_path / "series.csv", two_arcs(2, 9), starts=4)
+    outcome = run_study(spec, tmp_path / "out")
+    said = " ".join(outcome.lines)
+    assert "does not describe the data of 9 of 9 spectra" in said
+    assert "rises by" not in said and "no trend" not in said
+    with (tmp_path / "out/summary.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["describes"] for row in rows] == ["no"] * 9
+    assert all(row["g identifiable"] == "0" for row in rows)
+    assert not (tmp_path / "out/trends.csv").exists()
