@@ -19,7 +19,6 @@ from fitting.estimate.two_stage import (
     within_reach,
 )
 from fitting.problem.noise import first_guess, reweighted, scales
-from fitting.problem.order import in_order
 from fitting.problem.problem import Problem
 from fitting.problem.space import MultiStart, Space
 from fitting.solvers.host_loop import HostLeastSquares, HostSearch
@@ -151,7 +150,6 @@ def _direct(problem, solver, begin, x_scale, lanes):
             if turn == 0:
                 raise
             return problem, _interrupted(found)
-        found = found._replace(z=in_order(problem, np.asarray(found.z)))
         best = best_of(found)
         if problem.mixed and turn < NOISE_ROUNDS - 1:
             r, J = (a[0] for a in problem.inspect(found.z[best : best + 1]))

@@ -1,35 +1,47 @@
 """Parts of a model that may be exchanged without a change are kept in one order."""
 
+from typing import Any
+
+import jax
 import numpy as np
 
-from fitting.problem.problem import Problem
+from fitting.problem.space import Coordinates
 
 
-def in_order(problem: Problem, z: np.ndarray) -> np.ndarray:
-    """Search vectors with interchangeable parts of the model in order, the fastest first.
+def in_order(c: Coordinates, model: Any, z: np.ndarray) -> np.ndarray:
+    """Search vectors with interchangeable parts of the model in one order.
 
     A chain of two p(R,C) has each optimum twice; without an order the second would be another
     minimum, as good as the first, and no parameter would be determined. What a model calls
     `interchangeable()` is put into the order of the sums of its logarithms (of p(R,C): of its
-    time). A part of which something is fixed stays where it is.
+    time, the fastest first). A group of which something is fixed, and not the same in all its
+    parts, stays as it is.
 
     **Arguments:**
 
-    - `problem`: the problem; models without `interchangeable` are left as they are.
+    - `c`: the coordinates of the search.
+    - `model`: holds what is fixed; one without `interchangeable` leaves all as it is.
     - `z`: search vectors, shape `(..., p)`.
 
     **Returns:** the vectors in order, of the same shape.
     """
-    c = problem.coordinates
-    groups = getattr(problem.model, "interchangeable", list)()
+    groups = getattr(model, "interchangeable", list)()
     if not groups:
         return z
-    z = np.array(z)
+    z, leaves = np.array(z), jax.tree.leaves(model)
     index = {positions[0]: k for k, positions in enumerate(c.positions)}
     for group in groups:
-        if not all(leaf in index for block in group for leaf in block):
+        columns = list(zip(*group, strict=True))
+        free = [column for column in columns if all(leaf in index for leaf in column)]
+        held = [column for column in columns if column not in free]
+        alike = all(
+            leaf not in index and float(leaves[leaf]) == float(leaves[column[0]])
+            for column in held
+            for leaf in column
+        )
+        if not (free and alike):
             continue
-        rows = np.array([[index[leaf] for leaf in block] for block in group])
+        rows = np.array([[index[leaf] for leaf in column] for column in free]).T
         logs = [j for j, k in enumerate(rows[0]) if c.log[k]]
         values = z[..., rows]
         order = np.argsort(values[..., logs].sum(axis=-1), axis=-1, kind="stable")

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fitting.problem.batch import Part, noise_groups, stack
+from fitting.problem.order import in_order
 from fitting.problem.space import Coordinates, Space
 from fitting.solvers.residual_parts import HostResidual, Parts
 from fitting.solvers.solver import RESULTS, AbstractSolver, Search
@@ -224,7 +225,9 @@ class Problem(eqx.Module):
             self.parts, *self._rest, solver, self.row_scale, (pad(starts), pad(low), pad(high)),
             np.asarray(count), np.asarray(x_scale), None if far is None else np.asarray(far), lanes,
         )  # fmt: skip
-        return found.at(slice(count))
+        found = found.at(slice(count))
+        # Where a parameter is held, exchanging parts would move it.
+        return found._replace(z=in_order(c, self.model, found.z)) if bounds is None else found
 
     @property
     def _rest(self):

@@ -6,7 +6,12 @@ from typing import NamedTuple
 
 UNITS = {"mV": 1e-3, "V": 1.0}
 # A number and its unit that no letter, digit or dot touches; a sign may stand before it.
-VOLTS = re.compile(r"([-+]?)(?<![A-Za-z\d.,])(\d+(?:\.\d+)?)\s?(mV|V)(?![A-Za-z\d])")
+VOLTS = re.compile(r"([-+\u2212]?)(?<![A-Za-z\d.,])(\d+(?:\.\d+)?)\s?(mV|V)(?![A-Za-z\d])")
+# Words that make a voltage another than a bias, or turn its sign.
+OTHER = re.compile(
+    r"neg|minus|(?<![a-z])m(?=[\s_]?\d)|(?<![a-z])ac(?![a-z])|amp|rms|(?<![a-z])pp(?![a-z])|peak|\u2013|\u2014",
+    re.IGNORECASE,
+)
 
 
 class NamedBias(NamedTuple):
@@ -33,6 +38,11 @@ def bias_in_name(path: Path) -> NamedBias:
         if len({value for _, value in found}) > 1:
             both = " and ".join(m.group().strip() for m, _ in found[:2])
             return NamedBias(None, f"{path.name}: its {what} says {both}; give the bias")
+        if OTHER.search(text):
+            said = found[0][0].group().strip()
+            return NamedBias(
+                None, f"{path.name}: {said} in its {what} may be no bias, or negative; give the bias"
+            )  # fmt: skip
         match, value = found[0]
         before = text[: match.start()][-1:]
         if match[1] and before.isalnum():
@@ -45,5 +55,5 @@ def bias_in_name(path: Path) -> NamedBias:
 
 
 def _value(match: re.Match[str]) -> float:
-    sign = -1.0 if match[1] == "-" else 1.0
+    sign = -1.0 if match[1] in ("-", "\u2212") else 1.0
     return round(sign * float(match[2]) * UNITS[match[3]], 12)

@@ -60,6 +60,8 @@ def describing_model(
             continue
         fits.append((rival, other))
     report.step("trying other models", len(tried), len(tried))
+    if not fits:
+        return []
     where = "" if len(loaded.measured) > 1 else f" ({loaded.measured[0].fitted.name})"
     good = [row for row in fits if row[1].describes != "no"]
     names = ", ".join(model_in_words(s, loaded) for s, _ in fits)

@@ -325,6 +325,12 @@ class Spec:
         return parse_area(self.area) if self.area else None
 
     @property
+    def circuit_file(self) -> Path | None:
+        """The file of the circuit to start from, if it comes from one."""
+        said = self.circuit or ""
+        return Path(said) if said.lower().endswith(".toml") else None
+
+    @property
     def device_file(self) -> Path | None:
         """The file of the device to start from, if it comes from one."""
         return Path(self.device) if Path(self.device).suffix.lower() == ".toml" else None

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fitting.study.spec import KINDS, MODELS, SETTINGS, Entry, Spec, SpecError, near
+from fitting.study.spec import KINDS, SETTINGS, Entry, Spec, SpecError, near
 
 
 def read_spec(path: str | os.PathLike) -> Spec:
@@ -65,7 +65,8 @@ def _spec(folder: Path, table: Mapping[str, Any]) -> Spec:
     if not spec.files:
         raise SpecError("nothing to fit; give [[spectra]], [[trace]] or [[curve]] with file =")
     # A path that is absolute stays as it is.
-    return replace(spec, device=str(folder / spec.device)) if spec.device_file else spec
+    paths = {"device": spec.device_file, "circuit": spec.circuit_file}
+    return replace(spec, **{name: str(folder / path) for name, path in paths.items() if path})
 
 
 def _entry(folder: Path, kind: str, row: Any) -> Entry:
@@ -93,7 +94,8 @@ def spec_to_toml(spec: Spec, folder: str | os.PathLike) -> str:
             idle = getattr(spec, declared.only[0]) != declared.only[1]
         # What is off or empty is not written, unless it is on by default; a seed of 0 is neither.
         if not idle and (value or declared.default or name == "seed"):
-            value = value if name != "device" or value in MODELS else _from(folder, value)
+            path = {"device": spec.device_file, "circuit": spec.circuit_file}.get(name)
+            value = value if path is None else _from(folder, path)
             out.add(name, _item(value))
     for kind in KINDS:
         rows = [e for e in spec.entries if e.kind == kind]

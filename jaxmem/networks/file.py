@@ -29,11 +29,13 @@ def network_from_toml(text: str) -> Network:
         raise ValueError('no circuit; a line circuit = "R-p(C,R)" says it')
     if unknown := sorted(set(said) - {"circuit", "notation", "values"}):
         raise ValueError(f"a circuit has no key {unknown[0]!r}; it has circuit, notation, values")
-    values = said.get("values", {})
+    values, notation = said.get("values", {}), said.get("notation")
+    if not isinstance(values, dict) or not isinstance(notation, str | None):
+        raise ValueError('write notation = "CDC", and [values] with NAME = NUMBER below it')
     wrong = [k for k, v in values.items() if isinstance(v, bool) or not isinstance(v, int | float)]
     if wrong:
         raise ValueError(f"values: {wrong[0]} wants a number, got {values[wrong[0]]!r}")
-    return with_values(read_network(said["circuit"], said.get("notation")), values)
+    return with_values(read_network(said["circuit"], notation), values)
 
 
 def circuit_of(text: str) -> Network:

@@ -28,7 +28,7 @@ class _Reader:
         self.tokens = _tokens(text, python)
         self.position, self.depth = 0, 0
         written = [t.text for t in self.tokens if t.kind == "element"]
-        self.taken = {word for word in written if word[-1].isdigit()}
+        self.taken = {word.replace("_", "") for word in written if word[-1].isdigit()}
         self.elements: dict[str, AbstractElement] = {}
 
     def peek(self) -> _Token:

@@ -22,6 +22,7 @@ from fitting.study.spec import Entry, Spec
         ("eis -0.5V run 2.mpt", -0.5),
         ("eis_-500mV_run2.mpt", -0.5),
         ("+0.25 V.csv", 0.25),
+        ("cell_\u22120.5V.csv", -0.5),
         ("cell3_1V_5uA.csv", 1.0),
         ("0800mV/eis_3.csv", 0.8),
         ("0800mV/eis_0.7V.csv", 0.7),
@@ -39,6 +40,10 @@ def test_a_voltage_in_a_name_is_the_bias(path, volts):
     [
         ("cell-0.5V.csv", "minus or a hyphen"),
         ("from_0.1V_to_0.9V.csv", "0.1V and 0.9V"),
+        ("neg_0.5V.csv", "negative"),
+        ("m_0.5V.csv", "negative"),
+        ("ac_10mV_rms.csv", "no bias"),
+        ("eis 10mV AC.csv", "no bias"),
         ("V5.csv", ""),
         ("10mVac.csv", ""),
         ("1.2.3V.csv", ""),
