@@ -41,7 +41,7 @@ def bias_in_name(path: Path) -> NamedBias:
         if OTHER.search(text):
             said = found[0][0].group().strip()
             return NamedBias(
-                None, f"{path.name}: {said} in its {what} may be no bias, or negative; give the bias"
+                None, f"{path.name}: {said} in its {what} may be no bias or negative; give it"
             )  # fmt: skip
         match, value = found[0]
         before = text[: match.start()][-1:]
