@@ -19,7 +19,8 @@ NOT_NUMERIC = {
     "entrainment", "fi_curve", "phase_response", "refractory_time", "rheobase",
     "cycle_branch", "limit_cycle", "sweep", "hopf_curve", "second_lag", "smallest_change",
     "unstable_count", "parse_drive", "quantity", "read_device",
-    "write_device", "device_from_toml", "device_to_toml",
+    "write_device", "device_from_toml", "device_to_toml", "read_network", "network_from_toml",
+    "network_to_toml", "equal_circuits", "as_device",
 }  # fmt: skip
 
 

@@ -89,7 +89,9 @@ def read_network(text: str, notation: str | None = None) -> Network:
     text = "".join(text.split())
     if not text:
         raise ValueError('an empty circuit; write for example "R-p(C,R)" or "R(CR)"')
-    python = notation == "impedance.py" or "-" in text or "," in text or "p(" in text
+    alone = text.rstrip("_0123456789") in NOTATIONS["impedance.py"]
+    python = notation == "impedance.py" or any(sign in text for sign in ("-", ",", "p("))
+    python = python or (alone and notation is None)
     if notation is not None and notation not in NOTATIONS:
         raise ValueError(f"no notation {notation!r}; there are {', '.join(NOTATIONS)}")
     reader = _Reader(text, python, notation or ("impedance.py" if python else "CDC"))

@@ -16,6 +16,7 @@ from jaxmem.plots import (
     Figure,
     Inset,
     Map,
+    NetworkDiagram,
     Note,
     Panel,
     PlotAxis,
@@ -67,8 +68,12 @@ def test_each_kind_of_mark_is_drawn():
     ]  # fmt: skip
     maps = [Map(X, X, VALUES, label="v"), Map(X, X, VALUES, kind="signed"),
             Map(X, X, np.abs(VALUES) + 1, unit="Hz", kind="log")]  # fmt: skip
-    every = [*[[m] for m in (*marks, *maps)], [CircuitDiagram(ELEMENTS)]]
-    kinds = {type(m) for m in (*marks, *maps, CircuitDiagram(ELEMENTS))}
+    network = NetworkDiagram(
+        ("series", "R1", ("parallel", "C1", "Y1")), dict(R1="a", C1="b", Y1="c")
+    )
+    circuits = [CircuitDiagram(ELEMENTS), network]
+    every = [[m] for m in (*marks, *maps, *circuits)]
+    kinds = {type(m) for m in (*marks, *maps, *circuits)}
     assert kinds == set(AbstractMark.__subclasses__())
     for part in every:
         assert draw(Figure([[Panel(part)]], (3, 3))).axes[0].get_children()

@@ -165,7 +165,9 @@ def test_each_file_is_opened_once_and_starts_are_those_of_a_hand_written_file(fi
 def test_nothing_and_too_much_to_fit(files):
     done = runner.invoke(app, ["fit"])
     assert done.exit_code == 2 and "nothing to fit" in done.output
-    done = runner.invoke(app, ["fit", "fit.toml", files.paths[0]])
+    written = files.folder / "other.toml"
+    written.write_text("")
+    done = runner.invoke(app, ["fit", str(written), files.paths[0]])
     assert done.exit_code == 2 and "one specification" in done.output
 
 

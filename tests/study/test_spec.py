@@ -58,8 +58,9 @@ def made(kind, name, value):
 def a_value(s):
     if s.choices:
         return [s.choices[0]] if s.type is tuple[str, ...] else s.choices[0]
-    if s.name == "device":
-        return "3d"
+    special = {"device": "3d", "circuit": "R-p(R,C)", "area": "0.1cm2", "drop": ["50Hz", "#3"]}
+    if s.name in special:
+        return special[s.name]
     return s.choices[0] if s.choices else GOOD[s.type]
 
 
@@ -109,7 +110,10 @@ def test_each_setting_survives_its_file(kind, s, tmp_path):
     back = read_spec(tmp_path / "fit.toml")
     assert back.entries == spec.entries
     assert all(
-        getattr(back, n) == getattr(spec, n) for n in SETTINGS if n not in ("starts", "together")
+        getattr(back, n) == getattr(spec, n)
+        for n in SETTINGS
+        # Of spectra alone nothing is thinned, and the file does not say it.
+        if n not in ("starts", "together", "thin")
     )
     assert back.number_of_starts == spec.number_of_starts and back.one_device == spec.one_device
 
