@@ -54,7 +54,12 @@ class TermReport(NamedTuple):
     def statements(self) -> list[str]:
         """What a reader must know of this term, in words; nothing if it is met."""
         if self.description is not None and self.description.grade == "yes":
-            return []
+            if not (self.tells_structure and self.structured):
+                return []
+            return [
+                f"{self.name}: neighbouring residuals are alike, as a filter makes them (runs "
+                f"test, p = {self.runs_p:.1g}): the intervals are widened for it."
+            ]
         lines = []
         size = math.sqrt(self.chi2 / self.freedom) if self.freedom > 1 else 0.0
         # Beyond what chance does in five standard deviations of chi2.

@@ -74,7 +74,8 @@ def finish_fit(
     r, J = (a[0] for a in problem.inspect(z[None]))
     u = uncertainty(J, noise, np.where(c.log, DECADE, x_scale))
     looked = term_reports(problem, r, J, noise)
-    if grade_of(looked) == "roughly":
+    # Noise that a filter makes alike has a structure, too, though the model is right.
+    if grade_of(looked) == "roughly" or any(t.structured and t.tells_structure for t in looked):
         # What neighbours say together counts once: no interval is smaller than that.
         u = u._replace(covariance=widened(u.covariance, covariance_along(problem, r, J)))
     minima = distinct(problem, found, x_scale, noise)

@@ -20,6 +20,7 @@ from fitting.solvers.solver import RESULTS
 from fitting.study.spec import Spec, SpecError
 from fitting.terms.term import Prior
 from jaxmem.devices import Memristor2D, Memristor3D
+from jaxmem.networks import Network
 from jaxmem.output.reporter import Reporter
 from jaxmem.output.table import write_csv
 
@@ -94,17 +95,24 @@ def answers(
     return sections
 
 
+LEFT_OUT = (
+    "The rivals leave out the series resistance and the lead where this fit has them not free. "
+)
+
+
 def _rivals(fit, terms, seed, report):
     # A prior is one of a parameter that a rival need not have.
     data = [term for term in terms if not isinstance(term, Prior)]
-    family = rivals(data, lead=("L_s" in fit.names,), series="R_s" in fit.names)
+    # A circuit of one's own names its elements otherwise: a rival may have both.
+    own = isinstance(fit.model, Network)
+    family = rivals(data, lead=(own or "L_s" in fit.names,), series=own or "R_s" in fit.names)
     found = compare(data, family, seed=seed, progress=report)
     lines = list(found.sentences)
     lines.append(
         f"For comparison, the fit of this report: {len(fit.names)} parameters, BIC {fit.bic:.1f}. "
-        "The rivals leave out the series resistance and the lead where this fit has them not free, "
-        "and are free in all else: what it fixed, added or was told of ranges is not carried over"
-        + (", nor are its priors." if len(data) < len(terms) else ".")
+        + ("" if own else LEFT_OUT)
+        + "They are free in all else: what it fixed, added or was told of ranges is not carried "
+        + ("over, nor are its priors." if len(data) < len(terms) else "over.")
     )
     rows = found.rows()
     number = lambda x, form: "–" if x is None else format(x, form)

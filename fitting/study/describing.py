@@ -12,7 +12,7 @@ from fitting.problem.space import MultiStart
 from fitting.solvers.solver import RESULTS
 from fitting.study.loading import Loaded
 from fitting.study.setups import model_in_words, setup_of, solver_of
-from fitting.study.spec import MODELS, Spec
+from fitting.study.spec import KINDS, MODELS, Spec
 from jaxmem.networks import circuit_of
 from jaxmem.output.reporter import Reporter
 
@@ -83,9 +83,13 @@ def describing_model(
 def _rivals(spec: Spec) -> list[Spec]:
     """Specifications of other models; of a circuit also itself with another arc."""
     if spec.circuit:
-        text = circuit_of(spec.circuit).text
-        arcs = [replace(spec, circuit=f"{text}-{arc}") for arc in ARCS]
-        return [*arcs, *(replace(spec, circuit=None, add=add) for add in FAMILY)]
+        network = circuit_of(spec.circuit)
+        # Another arc only where the text keeps its meaning: what it prints is impedance.py's.
+        keeps = network.notation == "impedance.py"
+        arcs = [replace(spec, circuit=f"{network.text}-{arc}") for arc in ARCS if keeps]
+        # What is fixed of a circuit's elements is nothing to a device.
+        device = replace(spec, circuit=None, fixed={}, ranges={})
+        return [*arcs, *(replace(device, add=add) for add in FAMILY)]
     kind = "2d" if spec.device == "rc" else spec.device
     tried = [replace(spec, device=kind, add=add) for add in FAMILY]
     return [s for s in tried if (s.device, set(s.add)) != (spec.device, set(spec.add))]
@@ -99,5 +103,13 @@ def command_of(spec: Spec) -> str:
     parts = ["jaxmem fit", *shown, model]
     parts += [f"--add {add}" for add in spec.add] + [f"--without {x}" for x in spec.without]
     parts += ["--together"] if spec.together else []
-    parts += [f"--fix {name}={value:g}" for name, value in spec.fixed.items()]
+    parts += [f"--fix {name}={value!r}" for name, value in spec.fixed.items()]
+    parts += [f"--area {spec.area}"] if spec.area else []
+    said = [e.options for e in spec.entries if e.kind == "spectra"]
+    for name, declared in KINDS["spectra"].settings.items():
+        # What is said of all files alike has an option.
+        if declared.option and said and all(name in o and o[name] == said[0][name] for o in said):
+            value = said[0][name]
+            many = value if isinstance(value, tuple) else (value,)
+            parts += [f"--{declared.option} {shlex.quote(str(v))}" for v in many]
     return " ".join(parts)

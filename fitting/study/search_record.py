@@ -63,6 +63,10 @@ class SearchRecord:
         """Add the searches of one more spectrum of a series."""
         fresh = not self.lines.exists()
         self.lines.parent.mkdir(parents=True, exist_ok=True)
+        if not fresh:
+            # A line that was cut off while it was written would spoil the one after it.
+            whole = self.lines.read_bytes()
+            self.lines.write_bytes(whole[: whole.rfind(b"\n") + 1])
         with self.lines.open("a", encoding="utf-8") as file:
             if fresh:
                 file.write(json.dumps({"specification": self.key}) + "\n")

@@ -16,12 +16,14 @@ def origins_figure(found: Sequence[Origin]) -> plots.Figure | None:
 
     A row is a parameter, the colour its weight relative to its largest one.
     """
-    places: dict[str, list[Origin]] = {}
+    places: dict[tuple[str, str, tuple[float, ...]], list[Origin]] = {}
     for origin in found:
         if len(origin.x) > 1:
-            places.setdefault(origin.place, []).append(origin)
+            # Two measurements may bear one name; rows of a panel have one abscissa.
+            panel = (origin.place, origin.unit, tuple(map(float, origin.x)))
+            places.setdefault(panel, []).append(origin)
     panels = []
-    for title, rows in list(places.items())[:MOST]:
+    for (title, _, _), rows in list(places.items())[:MOST]:
         # The first parameter stands on top.
         rows = rows[::-1]
         x, unit = rows[0].x, rows[0].unit
