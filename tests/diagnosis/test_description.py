@@ -68,6 +68,24 @@ class Charge(AbstractMeasurement):
 
 
 SPACE = Space(Free(lambda d: d.C_m))
+
+
+def test_intervals_hold_where_a_filter_makes_neighbours_alike():
+    """The model is right, and eight samples share their noise: they are not eight independent."""
+    V, truth, off = np.linspace(0.1, 1.0, 400), 2e-8, []
+    start = jm.Device(3e-8, {"leak": jm.Leak(1e4)})
+    for seed in range(30):
+        white = np.random.default_rng([SEED, seed]).normal(size=V.size + 7)
+        noise = 1e-10 * np.convolve(white, np.full(8, 8**-0.5), "valid")
+        measured = Charge(V, truth * V + noise, Noise(0.0, 1e-10, known=False))
+        found = fit(measured, start, SPACE, starts=MultiStart(0))
+        off.append((np.log(found.values[0] / truth)) / found.standard_errors[0])
+        words = " ".join(found.statements())
+        assert "alike" in words or "structure" in words or "not describe" in words
+    # Counting every sample as independent would give about 2.8, the root of eight.
+    assert np.sqrt(np.mean(np.square(off))) < 1.6
+
+
 DEVICE = jm.Device(1e-8, {"leak": jm.Leak(1e4)})
 V = np.linspace(0.1, 1.0, 60)
 
