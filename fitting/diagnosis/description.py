@@ -2,6 +2,7 @@
 they have a structure."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -100,17 +101,9 @@ class _Residual(NamedTuple):
         return float(fdtrc(more, known, max(total / per - known, 0.0) / more))
 
     def structure_p(self) -> float:
-        """Runs of one sign, and correlation of neighbours beyond what a filter makes alike."""
+        """Of neighbours so alike, beyond what a filter makes alike."""
         step = 1 if self.floor is None else self.floor.stride
-        lines = [self.r[line[::step]] for line in self.lines]
-        runs = runs_probability(lines)
-        long = [line for line in lines if len(line) >= 10]
-        square = sum(float(line @ line) for line in long)
-        if not square:
-            return 1.0
-        pairs = sum(float(line[1:] @ line[:-1]) for line in long)
-        alike = float(ndtr(-pairs / square * math.sqrt(sum(map(len, long)))))
-        return min(1.0, 2 * min(alike, 1.0 if math.isnan(runs) else runs))
+        return structure_probability([self.r[line[::step]] for line in self.lines])
 
     def describes(self, level: float, close: float = CLOSE) -> bool:
         # Of data that contradict themselves the floor holds more than noise: tests decide.
@@ -178,8 +171,27 @@ def describe(
     )  # fmt: skip
 
 
+def structure_probability(lines: Sequence[np.ndarray]) -> float:
+    """Chance that independent residuals have so few runs of one sign, or so alike neighbours.
+
+    **Arguments:**
+
+    - `lines`: the residuals along each line of neighbours; those of fewer than ten say nothing.
+    """
+    runs = runs_probability(lines)
+    long = [line for line in lines if len(line) >= 10]
+    square = sum(float(line @ line) for line in long)
+    if not square:
+        return 1.0
+    pairs = sum(float(line[1:] @ line[:-1]) for line in long)
+    alike = float(ndtr(-pairs / square * math.sqrt(sum(map(len, long)))))
+    return min(1.0, 2 * min(alike, 1.0 if math.isnan(runs) else runs))
+
+
 def _grade(left: _Residual, share: float) -> str:
-    return "roughly" if not left.excess() >= FAR and share < ROUGH else "no"
+    """Of what is not described: far off only where no filter can make such noise."""
+    ample = 1.0 if left.floor is None else max(left.floor.ample / left.floor.size, 1.0)
+    return "roughly" if not left.excess() >= FAR * ample and share < ROUGH else "no"
 
 
 def _moved(whole: np.ndarray, J: np.ndarray, r: np.ndarray) -> np.ndarray:

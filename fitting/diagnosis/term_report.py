@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from fitting.diagnosis.description import LEVEL, Description, describe
+from fitting.diagnosis.description import LEVEL, Description, describe, structure_probability
 from fitting.diagnosis.runs_test import runs_probability
 from fitting.problem.noise import leverages
 from fitting.problem.problem import Problem
@@ -19,7 +21,20 @@ FAR_OFF = 4.0
 UNLIKELY = 1e-3
 
 
-class TermReport(NamedTuple):
+class _Residuals(NamedTuple):
+    """What `describe` needs, in its order."""
+
+    measurement: Any
+    r: np.ndarray
+    J: np.ndarray
+    freedom: float
+    row_scale: np.ndarray
+    whole: np.ndarray
+    level: float
+
+
+@dataclass(frozen=True)
+class TermReport:
     """How a fit meets one term.
 
     - `kind`, `name`; `points`: how many real numbers.
@@ -30,7 +45,8 @@ class TermReport(NamedTuple):
     - `rms`: root mean square of the differences, of spectra relative to |Z|, else in `unit`.
     - `runs_p`: probability that residuals without structure have so few runs of one sign; NaN
       for fewer than 10. `tells_structure`: whether it is said in words.
-    - `description`: whether the model describes it; None of what is no measurement.
+    - `description`: whether the model describes it; None of what is no measurement. Found when it
+      is first asked for: the noise of a spectrum takes a Kramers-Kronig fit.
     """
 
     kind: str
@@ -44,7 +60,22 @@ class TermReport(NamedTuple):
     unit: str
     runs_p: float
     tells_structure: bool
-    description: Description | None = None
+    residuals: _Residuals | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def description(self) -> Description | None:
+        """See above."""
+        return None if self.residuals is None else describe(*self.residuals)
+
+    @property
+    def alike(self) -> bool:
+        """Whether neighbouring residuals are more alike than by chance, so that intervals which
+        count each as independent are too narrow. Unlike the grade it does not ask how large they
+        are beside the noise."""
+        if self.residuals is None:
+            return False
+        m, r, *_, level = self.residuals
+        return structure_probability(m.sequences(r)) < level
 
     @property
     def structured(self) -> bool:
@@ -101,7 +132,7 @@ def term_reports(problem: Problem, r, J, noise: float) -> tuple[TermReport, ...]
             runs_p = runs_probability(inner.sequences(own))
             rms, unit = inner.misfit(problem.differences(k, r))
             freedom = float(count - share[rows].sum())
-            about = describe(
+            about = _Residuals(
                 inner, r[rows], J[rows], freedom, problem.row_scale[rows], whole, LEVEL / measured
             )
         reports.append(

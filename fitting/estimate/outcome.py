@@ -20,7 +20,6 @@ from fitting.diagnosis.minima import (
 from fitting.diagnosis.nonlinearity import Nonlinearity, find_nonlinearity
 from fitting.diagnosis.structured import covariance_along, widened
 from fitting.diagnosis.term_report import information, relative_rms, term_reports
-from fitting.diagnosis.verdict import grade_of
 from fitting.estimate.result import Estimate, Fit, Quality, Searches
 from fitting.problem.problem import Problem
 from fitting.solvers.host_loop import Tally
@@ -75,7 +74,7 @@ def finish_fit(
     u = uncertainty(J, noise, np.where(c.log, DECADE, x_scale))
     looked = term_reports(problem, r, J, noise)
     # Noise that a filter makes alike has a structure, too, though the model is right.
-    if grade_of(looked) == "roughly" or any(t.structured and t.tells_structure for t in looked):
+    if any(t.alike for t in looked):
         # What neighbours say together counts once: no interval is smaller than that.
         u = u._replace(covariance=widened(u.covariance, covariance_along(problem, r, J)))
     minima = distinct(problem, found, x_scale, noise)

@@ -13,9 +13,9 @@ def in_order(c: Coordinates, model: Any, z: np.ndarray) -> np.ndarray:
 
     A chain of two p(R,C) has each optimum twice; without an order the second would be another
     minimum, as good as the first, and no parameter would be determined. What a model calls
-    `interchangeable()` is put into the order of the sums of its logarithms (of p(R,C): of its
-    time, the fastest first). A group of which something is fixed, and not the same in all its
-    parts, stays as it is.
+    `interchangeable()` is put into the order of the sums of its logarithms: of p(R,C) that is
+    ln(R C), so that the fastest comes first. A group of which something is fixed, and not the
+    same in all its parts, stays as it is.
 
     **Arguments:**
 

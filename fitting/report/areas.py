@@ -6,6 +6,7 @@ from fitting.report.section import Section
 from jaxmem.output.numbers import engineering
 
 # Per area a resistance is ohm cm2, and a capacitance F/cm2: the unit, and the area's power.
+# A Q in (Q s)^n is no power of the area that holds for every n, and is left out.
 POWERS = {"ohm": 1, "H": 1, "ohm s^-1/2": 1, "F": -1, "S": -1, "A": -1, "S s^n": -1, "A/V": -1}
 
 

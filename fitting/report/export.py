@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -209,7 +210,8 @@ def fit_dataset(
 
 
 def _term_record(t: TermReport) -> dict[str, Any]:
-    own = {k: _jsonable(v) for k, v in t._asdict().items() if k != "description"}
+    told = [f.name for f in fields(t) if f.repr]
+    own = {name: _jsonable(getattr(t, name)) for name in told}
     return own | (t.description.record() if t.description is not None else {})
 
 

@@ -1,5 +1,6 @@
 """The files of a specification as terms of a fit, checked on the way."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from fitting.study.masks import parse_mask
 from fitting.study.spec import Entry, Spec, SpecError
 from fitting.terms.checked import Checked
 from fitting.terms.curve import SteadyCurve
-from fitting.terms.linear_kk import kramers_kronig
+from fitting.terms.linear_kk import tested
 from fitting.terms.noise_model import Noise, proportional
 from fitting.terms.spectrum import Spectrum
 from fitting.terms.spikes import Spikes
@@ -69,6 +70,8 @@ def load_terms(
     if spec.device_file:
         device = read_device(spec.device_file, allow_import=allow_import)
     loaded, others = Loaded([], [], {}, device), []
+    if circuit := spec.circuit_file:
+        loaded.hashes[circuit] = hashlib.sha256(circuit.read_bytes()).hexdigest()
     spectra: list[tuple[Spectrum, Mapping[str, Any]]] = []
     for entry in spec.entries:
         if entry.kind == "spikes":
@@ -95,7 +98,7 @@ def load_terms(
                 f"{s.name}: {left} frequencies are left between {low:g} and {high:g} Hz, and at "
                 f"least {LEAST_FREQUENCIES} are needed; widen the limits, or drop fewer points"
             )
-        loaded.measured.append(Checked(s, used, fitted, kramers_kronig(fitted)))
+        loaded.measured.append(Checked(s, used, fitted, tested(fitted)))
     step("checking", len(spectra), len(spectra))
     loaded.measured.extend(Checked(m, m.fitted, m) for m in others)
     return loaded

@@ -152,7 +152,8 @@ def solver_of(spec: Spec) -> AbstractSolver:
 def model_in_words(spec: Spec, loaded: Loaded) -> str:
     """The model, in words."""
     if spec.circuit:
-        return f"circuit {circuit_of(spec.circuit).text}"
+        network = circuit_of(spec.circuit)
+        return f"circuit {network.text} ({network.notation})"
     if loaded.device is not None:
         return f"{type(loaded.device).__name__} of a file"
     words = {"rc": "R-C circuit", "2d": "2D model", "3d": "3D model"}[spec.device]

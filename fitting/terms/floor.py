@@ -11,7 +11,9 @@ CAUSAL, NEIGHBOURS = "the linear Kramers-Kronig residual", "the scatter of neigh
 # A line of fewer numbers says nothing of the scatter of neighbours.
 FEWEST = 12
 # Neighbours up to this many samples apart may say the same, because an instrument filters.
-STRIDES = (1, 2, 4, 8, 16)
+STRIDES = (1, 2, 4, 8, 16, 32, 64)
+# But not further than this part of a line.
+FILTERED = 25
 # The scatter at twice the distance is at most this factor larger where noise has become white,
 # and 1/sqrt(n) more for n numbers.
 WHITE = 1.15
@@ -31,6 +33,8 @@ class Floor(NamedTuple):
     - `stride`: how many samples apart noise is independent.
     - `rows`: what the floor's own fit leaves, shape `(n,)`, where it is one.
     - `consistent`: False where the data contradict themselves.
+    - `ample`: how large the noise can be if an instrument's filter has made neighbours alike;
+      `size` where it cannot be told apart from that.
     """
 
     size: float
@@ -39,6 +43,7 @@ class Floor(NamedTuple):
     stride: int = 1
     rows: np.ndarray | None = None
     consistent: bool = True
+    ample: float = 0.0
 
     @classmethod
     def of_rows(
@@ -91,17 +96,19 @@ def of_neighbours(lines: Sequence[np.ndarray]) -> Floor | None:
     lines = [line for line in lines if len(line) >= FEWEST]
     if not lines:
         return None
-    size = [_second(lines, k) for k in STRIDES if max(map(len, lines)) > 6 * k]
-    total, chosen = sum(map(len, lines)), 0
-    white = WHITE + 1 / math.sqrt(total)
-    for k in range(len(size) - 1):
-        if size[k + 1] <= white * size[k]:
+    total, longest = sum(map(len, lines)), max(map(len, lines))
+    strides = [k for k in STRIDES if k == 1 or k * FILTERED <= longest]
+    size = [_second(lines, k) for k in (*strides, 2 * strides[-1])]
+    chosen = len(strides) - 1
+    for k, stride in enumerate(strides):
+        if size[k + 1] <= (WHITE + 1 / math.sqrt(total / stride)) * size[k]:
             chosen = k
             break
-    stride = STRIDES[chosen]
+    stride = strides[chosen]
     here = size[chosen] if chosen == 0 else math.hypot(*size[chosen : chosen + 2]) / math.sqrt(2)
+    ample = max(here, *size[:-1])
     # Of the inner second differences, against the mean square of independent numbers.
-    return Floor(here, max(0.3 * total / stride, 1.0), NEIGHBOURS, stride)
+    return Floor(here, max(0.3 * total / stride, 1.0), NEIGHBOURS, stride, ample=ample)
 
 
 def quantum(observed: np.ndarray) -> float:

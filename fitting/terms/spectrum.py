@@ -128,8 +128,8 @@ class Spectrum(AbstractMeasurement):
     def floor(self, residual: np.ndarray) -> Floor | None:
         """What the linear Kramers-Kronig fit leaves, corrected for its parameters.
 
-        Of data that contradict themselves (drift, outliers) at most half more than their noise
-        counts. Where the noise is known, or there are replicates, it is that.
+        Of data that contradict themselves (drift, outliers) at most 60 % more than their
+        noise counts. Where the noise is known, or there are replicates, it is that.
         """
         from fitting.terms.linear_kk import ENOUGH, tested
 

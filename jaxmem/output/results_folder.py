@@ -59,14 +59,18 @@ class ResultsFolder:
     def publish(self) -> None:
         """Move the files written so far to their place; more may be written and published."""
         hashes = {p.relative_to(self.path): _hash(p) for p in self.path.rglob("*") if p.is_file()}
-        if not self._published:
+        before = {}
+        if self._published:
+            before = _listed(self.place)
+        else:
             self._take_place()
         self._published = True
         self.notes += _set_aside(self.place, list(hashes))
+        # Before the files: a run that is killed here leaves a folder that --force may replace.
+        _write_mark(self.place, before | hashes)
         for part in sorted(hashes):
             (self.place / part).parent.mkdir(parents=True, exist_ok=True)
             os.replace(self.path / part, self.place / part)
-        _write_mark(self.place, _listed(self.place) | hashes)
 
     def _take_place(self) -> None:
         """Make the folder, or clear an earlier one of its results."""
@@ -160,12 +164,13 @@ def _remove_results(path: Path) -> None:
         for parent in list((path / part).parents)[: len(part.parts) - 1]:
             if parent.is_dir() and not any(parent.iterdir()):
                 parent.rmdir()
-    (path / MARK).unlink(missing_ok=True)
 
 
 def _write_mark(path: Path, hashes: dict[Path, str]) -> None:
     lines = [f"{digest}  {part.as_posix()}\n" for part, digest in sorted(hashes.items())]
-    (path / MARK).write_text("".join(lines), encoding="utf-8")
+    new = path / f"{MARK}.new"
+    new.write_text("".join(lines), encoding="utf-8")
+    os.replace(new, path / MARK)
 
 
 def _listed(path: Path) -> dict[Path, str]:

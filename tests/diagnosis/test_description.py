@@ -81,7 +81,9 @@ def test_intervals_hold_where_a_filter_makes_neighbours_alike():
         found = fit(measured, start, SPACE, starts=MultiStart(0))
         off.append((np.log(found.values[0] / truth)) / found.standard_errors[0])
         words = " ".join(found.statements())
-        assert "alike" in words or "structure" in words or "not describe" in words
+        assert "alike" in words or "structure" in words
+        # What a filter can have done is not held against the model.
+        assert found.describes != "no"
     # Counting every sample as independent would give about 2.8, the root of eight.
     assert np.sqrt(np.mean(np.square(off))) < 1.6
 

@@ -1,5 +1,8 @@
 """A folder of results never takes the place of what is the user's, and loses no finished work."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from jaxmem.output.results_folder import MARK, FolderError, check_folder, new_folder
@@ -102,6 +105,27 @@ def test_what_was_published_stays_when_the_rest_fails(tmp_path):
             (results.path / "numbers.toml").write_text("1")
             raise KeyboardInterrupt
     assert [p.name for p in tmp_path.iterdir()] == ["fit"]
+
+
+def test_a_run_that_is_killed_while_files_move_leaves_a_folder_to_replace(tmp_path, monkeypatch):
+    write(tmp_path / "fit", a="1")
+    move, moved = os.replace, []
+
+    def once(source, target):
+        if Path(target).suffix == ".toml":
+            if moved:
+                raise SystemExit
+            moved.append(target)
+        move(source, target)
+
+    monkeypatch.setattr(os, "replace", once)
+    with pytest.raises(SystemExit):
+        write(tmp_path / "fit", force=True, a="2", b="2")
+    assert texts(tmp_path / "fit") == {"a.toml": "2"}
+    monkeypatch.undo()
+    check_folder(tmp_path / "fit", force=True)
+    made = write(tmp_path / "fit", force=True, b="3")
+    assert made.notes == [] and texts(tmp_path / "fit") == {"b.toml": "3"}
 
 
 def test_an_old_list_and_an_edited_one(tmp_path):

@@ -98,6 +98,20 @@ def test_an_impedance_per_area_needs_the_area(put, unit):
             read_spectra(path, area=wrong)
 
 
+def test_columns_per_area_are_compared_within_their_digits(put):
+    """Written with three digits, of a small electrode: |Z| agrees as well as its digits can."""
+    freq = np.geomspace(1, 1e5, 20)
+    Z = 3.0 + 40.0 / (1 + 1j * freq / 300)
+    rows = [f"{f:.6g},{z.real:.3g},{z.imag:.3g},{abs(z):.3g}"
+            for f, z in zip(freq, Z, strict=True)]  # fmt: skip
+    header = "f/Hz,Re Z (ohm cm2),Im Z (ohm cm2),|Z| (ohm cm2)"
+    (s,) = read_spectra(put("a.csv", "\n".join([header, *rows, ""])), area=1e-6)
+    assert s.Z == pytest.approx(100 * Z, rel=0.02)
+    rows[4] = rows[4].rsplit(",", 1)[0] + ",99.0"
+    with pytest.raises(ReadError, match=r"is 99.0 where 4\d\.\d* follows"):
+        read_spectra(put("b.csv", "\n".join([header, *rows, ""])), area=1e-6)
+
+
 def test_a_dc_current_per_area_is_left_out_of_a_spectrum(put):
     path = put("a.csv", "freq,Re,Im,j (mA/cm2)\n" + rows(*PLAIN, 0.5 + 0 * FREQ))
     with pytest.warns(UserWarning, match=r"j \(mA/cm2\) is per area and is left out"):

@@ -4,11 +4,14 @@ from itertools import pairwise
 from math import isfinite
 
 from fitting.readers.in_time.meanings import EXPECTED, unknown_columns
+from fitting.readers.in_time.spice import turn_delivered
 from fitting.readers.source import NotARecording, Source
 from fitting.readers.tables.headerless import names_before, numeric_layout
 from fitting.readers.tables.layout import body_of, split
 from fitting.readers.tables.table import Table
 from fitting.readers.tables.text import OVERLOAD, number
+
+NGSPICE = "columns 1 and 3 are the same times, as ngspice writes: 2 is taken as V, 4 as I"
 
 
 def read_bare(source: Source, lines: list[str]) -> Table:
@@ -36,6 +39,8 @@ def read_bare(source: Source, lines: list[str]) -> Table:
             if len(cells) != n:
                 raise source.error(f"the row has {len(cells)} cells, not {n} as the others", line)
             table.add([cells[k] for k in pick], line)
+        if note == NGSPICE:
+            turn_delivered(table, 1, 2)
         return table
     if n not in (2, 3):
         said = "only one column of numbers was found" if n == 1 else f"{n} columns have no names"
@@ -72,8 +77,7 @@ def _known_layout(
     columns = list(zip(*values, strict=True))
     ascends = lambda t: all(a <= b for a, b in pairwise(t)) and t[0] < t[-1]
     if len(columns) == 4 and columns[0] == columns[2] and ascends(columns[0]):
-        note = "columns 1 and 3 are the same times, as ngspice writes: 2 is taken as V, 4 as I"
-        return ["t_s", "V_V", "I_A"], note, (0, 1, 3)
+        return ["t_s", "V_V", "I_A"], NGSPICE, (0, 1, 3)
     # Keithley 24xx: the resistance is not measured and reads as an overload.
     if len(columns) == 5 and all(x is not None and abs(x) >= OVERLOAD for x in columns[2]):
         if ascends(columns[3]):

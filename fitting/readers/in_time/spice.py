@@ -143,12 +143,23 @@ def _of_one_device(source: Source, table: Table) -> Table:
         )
     v, i = first["V"][0], first["I"][0]
     table.notes.append(f"{names[v]} and {names[i]} are taken as voltage and current of the device")
-    if _SOURCE.fullmatch(names[i]) and _delivers(table, v, i):
-        table.notes.append(f"{names[i]} is that of a source; its sign is turned, so that it enters")
-        for row in table.rows:
-            row[i] = row[i][1:] if row[i].startswith("-") else "-" + row[i].lstrip("+")
+    if _SOURCE.fullmatch(names[i]):
+        turn_delivered(table, v, i)
     table.names = [{0: "t_s", v: "V_V", i: "I_A"}.get(k, "") for k in range(len(names))]
     return table
+
+
+def turn_delivered(table: Table, v: int, i: int) -> None:
+    """Turn the current of column `i` where energy comes out over the trace: a circuit simulator
+    writes the current of a source as it flows through the source."""
+    if not _delivers(table, v, i):
+        return
+    table.notes.append(
+        f"{table.names[i]} delivers energy over the trace, as that of a source does; its sign is "
+        "turned, so that it enters the device"
+    )
+    for row in table.rows:
+        row[i] = row[i][1:] if row[i].startswith("-") else "-" + row[i].lstrip("+")
 
 
 def _delivers(table: Table, v: int, i: int) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 
 from fitting.readers.source import ReadError, Source, shown
 from fitting.readers.tables.headings import Column
-from fitting.readers.tables.table import Table
+from fitting.readers.tables.table import Table, per_area
 
 # Two columns agree within their last digits, this share, and so many times what is typical in the
 # file, for an instrument may average them differently.
@@ -67,7 +67,7 @@ def _agreed(source: Source, table: Table, some: list[Column], needed: bool) -> _
     read = table.numbers if needed else table.optional
     first, *others = [
         _Values(column, (read if k == 0 else table.optional)(source, column),
-                table.resolution(column))
+                table.resolution(source, column))
         for k, column in enumerate(some)
     ]  # fmt: skip
     for other in others:
@@ -151,7 +151,7 @@ def _compare(source: Source, table: Table, given, role: str, Z: np.ndarray) -> N
     else:
         expected = {"re": np.real(Z), "im": np.imag(Z), "mod": abs(Z)}[role]
         apart, digits = abs(other.is_ - expected) / size, (other.half + digits) / size
-        expected = expected / other.column.factor
+        expected = expected / (other.column.factor * per_area(source, other.column))
     there = np.isfinite(apart)
     if not there.any():
         return

@@ -95,7 +95,7 @@ class Table:
                 values[k] = self._value(source, column, cell, line)
         return values
 
-    def resolution(self, column: Column) -> np.ndarray:
+    def resolution(self, source: Source, column: Column) -> np.ndarray:
         """Half of the last digit that is written of each value, in SI units.
 
         A number with far fewer digits than its column lost zeros, or is damaged: it counts as one
@@ -110,7 +110,7 @@ class Table:
             sizes = np.where(np.isfinite(sizes), sizes, 0.0)
             usual = np.maximum(10 * share * sizes, np.median(halves[there]))
             halves = np.minimum(halves, usual)
-        return halves * abs(column.factor)
+        return halves * abs(column.factor) * per_area(source, column)
 
     def _value(self, source: Source, column: Column, cell: str, line: int) -> float:
         """A cell in SI units, NaN for an overload."""
