@@ -73,6 +73,13 @@ def _few_maps():
 
 
 @pytest.fixture
+def no_other_models(monkeypatch):
+    """A model that does not describe the data is not followed by fits of six others, for tests of
+    something else."""
+    monkeypatch.setattr("fitting.study.describing.FAMILY", ())
+
+
+@pytest.fixture
 def as_users_call(monkeypatch):
     """Without the checks of types that only tests have: what a user sees of a wrong call."""
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)

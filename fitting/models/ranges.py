@@ -44,7 +44,10 @@ class Scales(NamedTuple):
         """From loops, steps and curves: chords for resistances, samples for times."""
         R = [chord(s) for s in seen if extent(s.I) > 0]
         if not R:
-            raise ValueError("nothing says how large the currents are; give a term that does")
+            raise ValueError(
+                "nothing says how large the currents are; fit it together with a loop, a step or a "
+                "spectrum of the same device"
+            )
         moving = [s for s in seen if len(s.t) > 1]
         slowest = 1 / max((np.ptp(s.t) for s in moving), default=1.0)
         fastest = 1 / min((shortest(s) for s in moving), default=1e-3)

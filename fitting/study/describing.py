@@ -1,5 +1,6 @@
-"""Which of a few models describes spectra that the asked one does not."""
+"""Which of a few models describes data that the asked one does not."""
 
+import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,19 +29,19 @@ ARCS = ("p(R,C)", "p(R,CPE)")
 def describing_model(
     spec: Spec, loaded: Loaded, terms: Sequence[Any], found: Fit, report: Reporter
 ) -> list[str]:
-    """A sentence on which model describes spectra that this one does not; none if it does.
+    """A sentence on which model describes data that this one does not; none if it does.
 
     Tried are the model of the specification, and an R-C circuit's successor 2D, with and without
     a constant-phase element, a second arc and a slow branch; of a circuit of the user's own also
-    itself with another arc. Chosen is the best grade, of equal
-    ones the fewest parameters.
+    itself with another arc; of data in time, where each costs, the second lag and a slow branch.
+    Chosen is the best grade, of equal ones the fewest parameters.
 
     **Arguments:**
 
     - `spec`, `loaded`: what was asked, and what was read. `terms`: what was fitted.
     - `found`: the fit. `report`: hears of the stages.
     """
-    if found.describes != "no" or spec.joint or spec.device not in MODELS:
+    if found.describes != "no" or spec.device not in MODELS:
         return []
     if found.result == RESULTS.interrupted:
         return []
@@ -53,7 +54,7 @@ def describing_model(
             starts = MultiStart(spec.number_of_starts, setup.box)
             other = fit(
                 terms, setup.model, setup.space, solver=solver_of(spec), starts=starts,
-                seed=spec.seed, throw=False,
+                seed=spec.seed, thin=spec.thin or None, throw=False,
             )  # fmt: skip
         except (ValueError, RuntimeError):
             # A model that cannot be fitted to so few points is none that describes them.
@@ -66,18 +67,25 @@ def describing_model(
     good = [row for row in fits if row[1].describes != "no"]
     names = ", ".join(model_in_words(s, loaded) for s, _ in fits)
     if not good:
-        least = min((f.relative_rms_residual for _, f in fits), default=float("nan"))
+        nearest = min((f for _, f in fits), key=lambda f: f.bic)
         return [
             f"None of the others that were tried describes them either{where}: {names}; the "
-            f"nearest leaves {100 * least:.2g} % of |Z|."
+            f"nearest leaves {_left(nearest)}."
         ]
     rank = lambda row: (GRADES.index(row[1].describes), len(row[1].names))
     best, other = min(good, key=rank)
     grade = {"yes": "", "but_for": " but for a stretch", "roughly": " roughly"}[other.describes]
     return [
         f"{model_in_words(best, loaded)} describes them{grade}{where}, with "
-        f"{100 * other.relative_rms_residual:.2g} % of |Z|: {command_of(best)}"
+        f"{_left(other)}: {command_of(best)}"
     ]
+
+
+def _left(fit: Fit) -> str:
+    """What a fit leaves, of what it describes worst."""
+    judged = [t.description for t in fit.terms if t.description is not None]
+    worst = max(judged, key=lambda d: (GRADES.index(d.grade), d.share))
+    return f"{100 * worst.share:.2g} % of {worst.scale}"
 
 
 def _rivals(spec: Spec) -> list[Spec]:
@@ -90,13 +98,22 @@ def _rivals(spec: Spec) -> list[Spec]:
         # What is fixed of a circuit's elements is nothing to a device.
         device = replace(spec, circuit=None, fixed={}, ranges={})
         return [*arcs, *(replace(device, add=add) for add in FAMILY)]
+    if spec.joint:
+        slow = () if "slow" in spec.add else ("slow",)
+        tried = [replace(spec, device="3d"), replace(spec, add=(*spec.add, *slow))]
+        return [s for s in tried if (s.device, s.add) != (spec.device, spec.add)]
     kind = "2d" if spec.device == "rc" else spec.device
     tried = [replace(spec, device=kind, add=add) for add in FAMILY]
     return [s for s in tried if (s.device, set(s.add)) != (spec.device, set(spec.add))]
 
 
 def command_of(spec: Spec) -> str:
-    """The command that fits this specification's model to its files."""
+    """The command that fits this specification's model to its files, or what to write into the
+    specification where that is a file."""
+    if spec.source is not None:
+        added = f" and add = {json.dumps(list(spec.add))}" if spec.add else ""
+        wanted = f'circuit = "{spec.circuit}"' if spec.circuit else f'device = "{spec.device}"'
+        return f"write {wanted}{added} into {spec.source}"
     files = [shlex.quote(str(path)) for path in spec.files]
     shown = files if len(files) <= 4 else [*files[:3], "..."]
     model = f"--circuit {shlex.quote(spec.circuit)}" if spec.circuit else f"--device {spec.device}"
@@ -105,11 +122,13 @@ def command_of(spec: Spec) -> str:
     parts += ["--together"] if spec.together else []
     parts += [f"--fix {name}={value!r}" for name, value in spec.fixed.items()]
     parts += [f"--area {spec.area}"] if spec.area else []
-    said = [e.options for e in spec.entries if e.kind == "spectra"]
-    for name, declared in KINDS["spectra"].settings.items():
-        # What is said of all files alike has an option.
-        if declared.option and said and all(name in o and o[name] == said[0][name] for o in said):
-            value = said[0][name]
-            many = value if isinstance(value, tuple) else (value,)
-            parts += [f"--{declared.option} {shlex.quote(str(v))}" for v in many]
-    return " ".join(parts)
+    options: dict[str, None] = {}
+    for kind, declared in KINDS.items():
+        said = [e.options for e in spec.entries if e.kind == kind]
+        for name, s in declared.settings.items():
+            # What is said of all files alike has an option.
+            if s.option and said and all(name in o and o[name] == said[0][name] for o in said):
+                value = said[0][name]
+                many = value if isinstance(value, tuple) else (value,)
+                options |= {f"--{s.option} {shlex.quote(str(v))}": None for v in many}
+    return " ".join([*parts, *options])

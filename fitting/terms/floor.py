@@ -91,7 +91,8 @@ def of_neighbours(lines: Sequence[np.ndarray]) -> Floor | None:
     """The scatter of second differences, at the distance from which on noise is white.
 
     An instrument's filter makes neighbours alike, so that the scatter grows with their distance,
-    and then no more. What a wrong model leaves grows on: then the nearest neighbours count.
+    and then no more. What a wrong model leaves grows on: then the nearest neighbours count, and
+    `ample` says how large noise can be at the most.
     """
     lines = [line for line in lines if len(line) >= FEWEST]
     if not lines:
@@ -99,11 +100,8 @@ def of_neighbours(lines: Sequence[np.ndarray]) -> Floor | None:
     total, longest = sum(map(len, lines)), max(map(len, lines))
     strides = [k for k in STRIDES if k == 1 or k * FILTERED <= longest]
     size = [_second(lines, k) for k in (*strides, 2 * strides[-1])]
-    chosen = len(strides) - 1
-    for k, stride in enumerate(strides):
-        if size[k + 1] <= (WHITE + 1 / math.sqrt(total / stride)) * size[k]:
-            chosen = k
-            break
+    white = lambda k: size[k + 1] <= (WHITE + 1 / math.sqrt(total / strides[k])) * size[k]
+    chosen = next((k for k in range(len(strides)) if white(k)), 0)
     stride = strides[chosen]
     here = size[chosen] if chosen == 0 else math.hypot(*size[chosen : chosen + 2]) / math.sqrt(2)
     ample = max(here, *size[:-1])

@@ -17,6 +17,7 @@ from fitting import read_spectra, write_spectra_csv
 from fitting.examples import FOLDER
 from jaxmem.apps.cli import app
 
+pytestmark = pytest.mark.usefixtures("no_other_models")
 THREE = str(FOLDER / "three_biases.csv")
 
 

@@ -88,7 +88,7 @@ def joint(tmp_path, device):
 def test_a_series_keeps_each_spectrum_and_goes_on(series):
     kept = series / "out.search.jsonl"
     count = lambda: kept.is_file() and len(kept.read_text().splitlines())
-    fit = ("fit", "series.csv", "--device", "rc", "--starts", 1000, "--out", "out")
+    fit = ("fit", "series.csv", "--device", "3d", "--starts", 1000, "--out", "out")
     process = start(series, *fit)
     wait_for(process, lambda: (count() or 0) >= 3)
     code, said, _ = stop(process, signal.SIGINT)

@@ -1,6 +1,5 @@
 """Whether a model describes the data: a seeded sample of the benchmark, and single cases."""
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -8,7 +7,6 @@ import jaxmem as jm
 from benchmarks.fits.verdicts import counted, share
 from benchmarks.problems import described
 from fitting import (
-    AbstractMeasurement,
     Free,
     MultiStart,
     Noise,
@@ -22,6 +20,7 @@ from fitting import (
 )
 from fitting.diagnosis.description import GRADES
 from fitting.terms.floor import of_neighbours, of_replicates, quantum
+from tests.charge_curve import ChargeCurve
 
 SEED = 170
 
@@ -50,23 +49,6 @@ def test_every_kind_of_the_benchmark():
     assert share(wrong, "no") >= 0.95
 
 
-class Charge(AbstractMeasurement):
-    """The charge on the capacitor, C_m V [C]: a measurement of a user's own."""
-
-    V: np.ndarray
-    observed: np.ndarray
-    noise: Noise | None = None
-    label: str = "charge"
-    unit: str = "C"
-
-    def signal(self, model):
-        return model.C_m * jnp.asarray(self.V)
-
-    @property
-    def abscissa(self):
-        return "voltage", "V", self.V
-
-
 SPACE = Space(Free(lambda d: d.C_m))
 
 
@@ -77,7 +59,7 @@ def test_intervals_hold_where_a_filter_makes_neighbours_alike():
     for seed in range(30):
         white = np.random.default_rng([SEED, seed]).normal(size=V.size + 7)
         noise = 1e-10 * np.convolve(white, np.full(8, 8**-0.5), "valid")
-        measured = Charge(V, truth * V + noise, Noise(0.0, 1e-10, known=False))
+        measured = ChargeCurve(V, truth * V + noise, Noise(0.0, 1e-10, known=False))
         found = fit(measured, start, SPACE, starts=MultiStart(0))
         off.append((np.log(found.values[0] / truth)) / found.standard_errors[0])
         words = " ".join(found.statements())
@@ -94,7 +76,7 @@ V = np.linspace(0.1, 1.0, 60)
 
 def charge(noise, more=0.0, given=None):
     kick = np.random.default_rng(SEED).normal(size=60)
-    return fit(Charge(V, 1e-8 * (V + noise * kick + more), given), DEVICE, SPACE)
+    return fit(ChargeCurve(V, 1e-8 * (V + noise * kick + more), given), DEVICE, SPACE)
 
 
 @pytest.mark.quick
@@ -130,8 +112,8 @@ def test_a_stretch_is_excepted_and_named():
 def test_the_worst_measurement_decides():
     flat = Noise(floor=1e-10, known=False)
     kick = 0.01 * np.random.default_rng(SEED).normal(size=60)
-    good = Charge(V, 1e-8 * (V + kick), flat, "good")
-    bad = Charge(V, 1e-8 * (V + kick + 0.3 * np.sin(12 * V)), flat, "bad")
+    good = ChargeCurve(V, 1e-8 * (V + kick), flat, "good")
+    bad = ChargeCurve(V, 1e-8 * (V + kick + 0.3 * np.sin(12 * V)), flat, "bad")
     found = fit([good, bad], DEVICE, SPACE)
     assert [t.description.grade for t in found.terms] == ["yes", "no"]
     assert found.describes == "no" == max(("yes", "no"), key=GRADES.index)

@@ -13,25 +13,9 @@ from fitting.report.export import write_tables
 from fitting.report.page import write_fit
 from fitting.terms.checked import Checked
 from fitting.terms.linear_kk import kramers_kronig
+from tests.charge_curve import ChargeCurve
 
 TRUTH = dict(C_m=2e-8, R_b=1e4)
-
-
-class ChargeCurve(AbstractMeasurement):
-    """The charge that a short pulse to V leaves on the capacitor, C_m V [C]."""
-
-    V: np.ndarray
-    observed: np.ndarray
-    noise: Noise | None = None
-    label: str = "charge"
-    unit: str = "C"
-
-    def signal(self, model):
-        return model.C_m * jnp.asarray(self.V)
-
-    @property
-    def abscissa(self):
-        return "voltage", "V", self.V
 
 
 def device(C_m, R_b):
