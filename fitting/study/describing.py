@@ -12,7 +12,7 @@ from fitting.estimate.single import fit
 from fitting.problem.space import MultiStart
 from fitting.solvers.solver import RESULTS
 from fitting.study.loading import Loaded
-from fitting.study.setups import model_in_words, setup_of, solver_of
+from fitting.study.setups import model_in_words, setup_of, solver_of, start_at
 from fitting.study.spec import KINDS, MODELS, Spec
 from jaxmem.networks import circuit_of
 from jaxmem.output.reporter import Reporter
@@ -51,7 +51,8 @@ def describing_model(
         report.step("trying other models", k, len(tried))
         try:
             setup = setup_of(rival, loaded, lenient=True)
-            starts = MultiStart(spec.number_of_starts, setup.box)
+            first = start_at(found, setup)
+            starts = MultiStart(spec.number_of_starts - 1, setup.box, extra=(first,))
             other = fit(
                 terms, setup.model, setup.space, solver=solver_of(spec), starts=starts,
                 seed=spec.seed, thin=spec.thin or None, throw=False,
@@ -60,6 +61,8 @@ def describing_model(
             # A model that cannot be fitted to so few points is none that describes them.
             continue
         fits.append((rival, other))
+        if spec.joint and other.describes == "yes":
+            break
     report.step("trying other models", len(tried), len(tried))
     if not fits:
         return []

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from fitting.estimate.result import Fit
 from fitting.estimate.series import fit_series
 from fitting.estimate.single import fit
@@ -22,7 +24,7 @@ from fitting.study.checks import check_study
 from fitting.study.describing import describing_model
 from fitting.study.loading import Loaded, load_terms
 from fitting.study.search_record import SearchRecord
-from fitting.study.setups import model_in_words, priors_of, setup_of, solver_of
+from fitting.study.setups import model_in_words, priors_of, setup_of, solver_of, start_at
 from fitting.study.spec import Spec, SpecError
 from fitting.study.spec_file import spec_to_toml
 from fitting.terms.spectrum import Spectrum
@@ -144,7 +146,7 @@ def _one_device(spec: Spec, loaded: Loaded, out: Path, origin, force, resume, re
             if compared:
                 report.step("fitting", 1, 2)
                 rival = setup_of(replace(spec, device=OTHER[spec.device]), loaded, lenient=True)
-                pair = (found, _fit(spec, terms, rival))
+                pair = (found, _fit(spec, terms, rival, first=start_at(found, rival)))
                 verdict = second_lag_verdict(*(pair if spec.device == "3d" else pair[::-1]))
             report.step("fitting", 1 + compared, 1 + compared)
             if found.result != RESULTS.interrupted:
@@ -179,8 +181,11 @@ def _fit(
     report: Reporter | None = None,
     resume: Progress | None = None,
     keep: Callable[[Progress], None] = lambda progress: None,
+    first: np.ndarray | None = None,
 ) -> Fit:
-    starts = MultiStart(spec.number_of_starts, setup.box)
+    extra = () if first is None else (first,)
+    # As many as without it: programs are made for a number of starts.
+    starts = MultiStart(spec.number_of_starts - len(extra), setup.box, extra=extra)
     return fit(
         terms, setup.model, setup.space, solver=solver_of(spec), starts=starts, seed=spec.seed,
         progress=report, resume=resume, keep=keep, thin=spec.thin or None, throw=False,

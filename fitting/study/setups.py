@@ -5,11 +5,12 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from fitting.estimate.result import Fit
 from fitting.models.elements import element_model
 from fitting.models.memristor import memristor_model
 from fitting.models.network import network_model
 from fitting.models.setup import Setup, device_model
-from fitting.problem.space import Space
+from fitting.problem.space import MultiStart, Space
 from fitting.solvers.levenberg_marquardt import LeastSquares
 from fitting.solvers.solver import AbstractSolver
 from fitting.study.loading import Loaded
@@ -132,6 +133,19 @@ def priors_of(spec: Spec, model: Any) -> list[Prior]:
             lens = known[o["parameter"]]
             priors.append(Prior(lens, o["mean"], o.get("sd"), factor=o.get("factor")))
     return priors
+
+
+def start_at(found: Fit, setup: Setup) -> np.ndarray:
+    """A start of a model at the values that the fit of another one found, shape `(p,)`.
+
+    What that one has not is at the lower end of its range, where a lag or a further arc hardly
+    counts: a model that holds another one then ends no higher than that.
+    """
+    c = setup.space.resolve(setup.model)
+    low, _ = MultiStart(box=setup.box).ranges(c, setup.model)
+    there = {p.name: p.value for p in found.parameters}
+    known = c.to_search([there.get(name, 1.0) for name in c.names])
+    return np.where([name in there for name in c.names], known, low)
 
 
 def solver_of(spec: Spec) -> AbstractSolver:
