@@ -26,13 +26,13 @@ SEED = 170
 
 
 def test_right_models_describe_and_wrong_ones_do_not():
-    right = {"two arcs": counted(described.right_spectra("two arcs", 5, SEED))}
-    right["loop"] = counted(described.right_runs("loop", 3, SEED, False))
+    right = {"two arcs": counted(described.right_spectra("two arcs", 4, SEED))}
+    right["loop"] = counted(described.right_runs("loop", 2, SEED, False))
     assert share(right, "yes") == 1.0
     for times in (2, 4):
-        found = {k: counted(described.wrong_spectra(k, 4, SEED, times))
+        found = {k: counted(described.wrong_spectra(k, 3, SEED, times))
                  for k in ("missing arc", "drift")}  # fmt: skip
-        found["offset"] = counted(described.wrong_runs("loop", "offset", 3, SEED, times))
+        found["offset"] = counted(described.wrong_runs("loop", "offset", 2, SEED, times))
         assert share(found, "yes") == 0.0
         assert times == 2 or share(found, "no") == 1.0
 

@@ -33,7 +33,7 @@ def by_slsqp(case):
 def test_least_change_of_all_parameters_together():
     rng = np.random.default_rng(3)
     seen = 0
-    for _ in range(25):
+    for _ in range(12):
         case = draw_device(rng, True, gain=(1.0, 1000.0), spread=2.0)
         found = jm.smallest_change(jm.Memristor3D(**case))
         z = np.log(np.asarray(found.factors))
@@ -48,10 +48,10 @@ def test_least_change_of_all_parameters_together():
         assert float(found.distance) <= rival * (1 + 1e-5) or not np.isfinite(rival)
         seen += np.isfinite(rival) and float(found.distance) >= rival * (1 - 1e-3)
     # Where the rival arrives at all it is at the same distance.
-    assert seen >= 15
+    assert seen >= 7
 
 
-@settings(max_examples=15)
+@settings(max_examples=6)
 @given(case=letters(gain=(1.0, 2e3), decades=3.0))
 def test_one_parameter_alone_against_a_fine_scan(case):
     found = jm.smallest_change(jm.Memristor3D(**case))
