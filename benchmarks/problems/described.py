@@ -9,7 +9,7 @@ import numpy as np
 
 import jaxmem as jm
 from benchmarks.problems import studies
-from fitting import Spectrum, Trace, element_model, fit_many
+from fitting import AbstractMeasurement, Noise, Spectrum, Trace, element_model, fit_many
 from fitting.diagnosis.description import describe
 from fitting.estimate.described import descriptions
 from fitting.problem.noise import leverages
@@ -25,6 +25,11 @@ RIGHT = {
 }
 # What is drawn, and a model that lacks what the first word says.
 WRONG = {"missing arc": ("two arcs", "2d"), "missing lag": ("3d", "2d"), "drift": ("2d", "2d")}
+# What instruments do to noise, samples apart: a moving average, or a filter of first order.
+FILTERS = {
+    "none": np.ones(1), "mean of 3": np.ones(3), "mean of 8": np.ones(8),
+    "first order, 4": np.exp(-np.arange(24) / 4), "first order, 8": np.exp(-np.arange(48) / 8),
+}  # fmt: skip
 # In time: how the noise of a right model is, and what spoils a right model.
 NOISES = ("white", "filtered", "quantised")
 SPOILT = ("missing lag", "drift", "offset")
@@ -171,6 +176,37 @@ def right_runs(kind, count, seed, three):
         clean, device = draw_run(kind, rng, three)
         trace = with_noise(clean, 10 ** rng.uniform(-3, -1.7), rng, NOISES[k % len(NOISES)])
         found.append(of_run(trace, device)[0])
+    return found
+
+
+class Line(AbstractMeasurement):
+    """A straight line through the origin, which needs no device."""
+
+    x: np.ndarray
+    observed: np.ndarray
+    noise: Noise | None = None
+    label: str = "line"
+    unit: str = "V"
+
+    def signal(self, model):
+        return model * self.x
+
+    @property
+    def abscissa(self):
+        return "abscissa", "s", self.x
+
+
+def filtered_lines(kernel, samples, count, seed):
+    """Descriptions of a straight line by a straight line, in noise that a filter has passed."""
+    x, found = np.linspace(0.1, 1, samples), []
+    kernel = kernel / np.sqrt(np.sum(kernel**2))
+    for k in range(count):
+        rng = np.random.default_rng([seed, 5, samples, kernel.size, k])
+        noise = np.convolve(rng.normal(size=samples + kernel.size - 1), kernel, "valid")
+        r = x * (x @ noise) / (x @ x) - noise
+        size = np.sqrt(r @ r / (samples - 1))
+        line = Line(x, 100 * x + noise, Noise(floor=1.0, known=False))
+        found.append(describe(line, r / size, x[:, None] / size, samples - 1.0, size))
     return found
 
 
