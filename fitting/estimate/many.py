@@ -242,7 +242,7 @@ def _many_jit(batch, model, coordinates, solver, begin, x_scale, count, tries, l
         """The triangle of the Jacobian at the optimum, and sum(|dZ|^2/|Z|^2)."""
         data, z = row
         rows = residual(data, always).rows(z)
-        weight = jnp.concatenate([data.weight, data.weight])
+        weight = jnp.concatenate([data.weight_re, data.weight_im])
         square = data.Z_re**2 + data.Z_im**2
         apart = jnp.where(weight > 0, rows[-1] / jnp.where(weight > 0, weight, 1.0), 0.0)
         relative = jnp.sum(apart**2 / jnp.concatenate([square, square]))

@@ -1,7 +1,7 @@
 """What a user may say of a fit: the one declaration of all settings.
 
 From it are made the check of a specification, its TOML file (`spec_file`), the options of
-`jaxmem fit` and their documentation.
+`jaxmem fit` and their documentation (`settings_page`).
 """
 
 import difflib
@@ -23,6 +23,8 @@ from jaxmem.settings import (
 )
 
 MODELS = ("rc", "2d", "3d")
+# As in ZView and pyimpspec; the last is a column of the file.
+WEIGHTS = ("modulus", "unit", "proportional", "sigma")
 # Samples of a trace that a search uses; fewer than the second number say little of a loop.
 THIN, LEAST_THIN = 250, 50
 # Starts of a search: of a fit done in one go, and of one that integrates in time.
@@ -67,6 +69,10 @@ KINDS = {
                 infinite=True, option="max-freq"),
         Setting("drop", tuple[str, ...], "Points that are left out: 50Hz, 40Hz:60Hz, #3:7",
                 option="drop"),
+        Setting("weight", str, "What residuals are divided by: |Z| (modulus), one number (unit), "
+                "Re Z and Im Z each by itself (proportional), or the file's column of standard "
+                "deviations (sigma); by default sigma where the file has it, else modulus",
+                choices=WEIGHTS, option="weight"),
         one_of=("bias", "u", "I", "V"),
     ),
     "trace": _kind(
@@ -162,6 +168,11 @@ class Entry:
             low, high = (values.get(k, kind.settings[k].default) for k in ends)
             if not low < high:
                 raise self._error(f"no frequencies from {low:g} to {high:g} Hz")
+            if {"weight", "sigma"} <= {*values}:
+                raise self._error(
+                    "weight and sigma both say how large the noise is; give weight for its shape "
+                    "alone, or sigma for its size"
+                )
         for mask in values.get("drop", ()) if self.kind == "spectra" else ():
             try:
                 parse_mask(mask)
@@ -381,21 +392,3 @@ def near(key: str, known: Iterable[str]) -> str:
         return f" there; it is a key of {' and '.join(homes)}"
     close = difflib.get_close_matches(key, list(known), 1)
     return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(sorted(known))}"
-
-
-def settings_table() -> str:
-    """All settings as tables in Markdown: keys of a specification, and options of `jaxmem fit`."""
-    parts = ["## Settings", "", *_rows(SETTINGS)]
-    for name, kind in KINDS.items():
-        parts += ["", f"## `[[{name}]]`", "", kind.help, "", *_rows(kind.settings)]
-    return "\n".join(parts) + "\n"
-
-
-def _rows(settings: Mapping[str, Setting]) -> list[str]:
-    rows = ["| key | option | value | default | meaning |", "|---|---|---|---|---|"]
-    for s in settings.values():
-        option = f"`--{s.option}`" if s.option else ""
-        unit = f" [{s.unit}]" if s.unit else ""
-        default = "" if s.default in (None, (), {}) else f"`{s.default}`"
-        rows.append(f"| `{s.name}` | {option} | {s.words}{unit} | {default} | {s.help}. |")
-    return rows
