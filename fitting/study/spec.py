@@ -209,7 +209,7 @@ class Spec:
     )
     circuit: str | None = setting(
         None, "In the place of a device: a circuit of your own, L-R-p(CPE,R)-p(R,C) or LR(QR)(RC), "
-        "or circuit.toml", option="circuit",
+        "with values R{R=50F}(C{C=1e-6/1e-9/1e-3}R{:ct}), or circuit.toml", option="circuit",
     )  # fmt: skip
     area: str | None = setting(
         None, "Of the electrode, 0.1cm2: for columns per area, and results per area as well",
@@ -226,7 +226,9 @@ class Spec:
         option="together",
     )  # fmt: skip
     fixed: Mapping[str, float] = setting({}, "A parameter that is known: R_s=47e3", option="fix")
-    ranges: Mapping[str, tuple[float, float]] = setting({}, "Where starts are drawn, by parameter")
+    ranges: Mapping[str, tuple[float, float]] = setting(
+        {}, "Where starts of a parameter are drawn: R_s=10:1e3", option="range"
+    )
     solver: str = setting(
         "lm", "Least squares, or an optax optimiser", choices=("lm", "descent"), option="solver"
     )
