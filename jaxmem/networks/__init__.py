@@ -6,6 +6,7 @@ from jaxmem.networks.equal import EqualCircuit as EqualCircuit
 from jaxmem.networks.equal import as_device as as_device
 from jaxmem.networks.equal import conversions as conversions
 from jaxmem.networks.equal import equal_circuits as equal_circuits
+from jaxmem.networks.file import circuit_from_toml as circuit_from_toml
 from jaxmem.networks.file import circuit_of as circuit_of
 from jaxmem.networks.file import network_from_toml as network_from_toml
 from jaxmem.networks.file import network_to_toml as network_to_toml
