@@ -1,6 +1,7 @@
 """From a table to spectra: units, signs, what tells spectra apart, and where they were taken."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -203,7 +204,7 @@ def _spectra(source, table, freq, Z, optional, found: list[Group], instrument) -
     return spectra
 
 
-def _bias(source, here, line: int) -> dict[str, float]:
+def _bias(source, here, line: int) -> dict[str, Any]:
     """The bias of one spectrum; a voltage over the memristor goes before V, and V before I."""
     for role in ("u", "V", "I"):
         value = _middle(here.get(role))

@@ -196,7 +196,7 @@ class Spectrum(AbstractMeasurement):
         rows, freedom = np.concatenate([off.real, off.imag]) * self.weight, check.freedom
         if (self.deviations[0] != self.deviations[1]).any():
             # That fit has one weight for both parts: a step further it is the best with two.
-            by = (check.moves * np.abs(self.Z)[:, None]).T
+            by: Any = (check.moves * np.abs(self.Z)[:, None]).T
             Q = span(np.concatenate([by.real, by.imag], axis=1).T * self.weight[:, None])
             rows = rows - Q @ (Q.T @ rows)
             freedom = float(len(rows) - Q.shape[1])

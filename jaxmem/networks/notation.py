@@ -14,7 +14,7 @@ UNSET = 1.0
 # Deeper nesting is no circuit that somebody measured.
 DEEPEST = 20
 # What pyimpspec calls the parameters of an element, where we do not.
-_CALLED = {PhaseElement: {"Y": "Q"}}
+_CALLED: dict[type[AbstractElement], dict[str, str]] = {PhaseElement: {"Y": "Q"}}
 
 
 class WrittenCircuit(NamedTuple):

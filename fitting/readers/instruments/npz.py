@@ -64,12 +64,13 @@ def read_npz(source: Source, data: bytes) -> list[Spectrum]:
         if role in by_role
     }  # fmt: skip
     bias = next((role for role in ("u", "V", "I") if role in each), None)
+    known: dict[str, Any] = {} if bias is None else {bias: each[bias]}
     several = Z.shape[1] > 1
     return [
         Spectrum(
             freq,
             Z[:, k],
-            **({} if bias is None else {bias: float(each[bias][k])}),
+            **{name: float(values[k]) for name, values in known.items()},
             sigma=sigma_of(source, {role: a[:, k] for role, a in deviations.items()}),
             label=f"{source.path.stem}, {k}" if several else "",
             source=str(source.path),
