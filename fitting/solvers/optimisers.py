@@ -61,7 +61,7 @@ class Descent(AbstractSolver):
             return jnp.sum(residual(y * x_scale) ** 2) / first
 
         def step(carry, _):
-            y, state, best, least, longest = carry
+            y, state, best, least, longest, failed = carry
             value, slope = jax.value_and_grad(loss)(y)
             there = jnp.isfinite(value) & jnp.all(jnp.isfinite(slope))
             better = there & (value < least)
@@ -77,12 +77,12 @@ class Descent(AbstractSolver):
             keep = lambda a, b: jnp.where(there | ~jnp.issubdtype(a.dtype, jnp.inexact), a, b)
             state = jax.tree.map(keep, next_state, optimiser.init(best))
             longest = jnp.where(there, jnp.minimum(1.1 * longest, self.clip), longest / 2)
-            return (y, state, best, least, longest), None
+            return (y, state, best, least, longest, failed + ~there), None
 
         y = z / x_scale
         reach = jnp.asarray(self.clip, z.dtype)
-        carry = (y, optimiser.init(y), y, jnp.ones_like(first), reach)
-        y = jax.lax.scan(step, carry, length=self.steps)[0][2]
+        carry = (y, optimiser.init(y), y, jnp.ones_like(first), reach, jnp.int32(0))
+        _, _, y, _, _, failed = jax.lax.scan(step, carry, length=self.steps)[0]
         z = y * x_scale
         cost, g, A = sum_of_squares(residual, z)
         model = Quadratic.at(z, g, A, low, high)
@@ -91,7 +91,7 @@ class Descent(AbstractSolver):
         result = RESULTS.where(near, RESULTS.successful, RESULTS.steps_exhausted)
         finite = jnp.isfinite(first) & jnp.isfinite(cost)
         result = RESULTS.where(finite, result, RESULTS.start_not_finite)
-        return Search(z, cost, result, jnp.asarray(self.steps, jnp.int32))
+        return Search(z, cost, result, jnp.asarray(self.steps, jnp.int32), failed)
 
 
 def descent(
