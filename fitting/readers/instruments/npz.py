@@ -64,13 +64,15 @@ def read_npz(source: Source, data: bytes) -> list[Spectrum]:
         if role in by_role
     }  # fmt: skip
     bias = next((role for role in ("u", "V", "I") if role in each), None)
-    known: dict[str, Any] = {} if bias is None else {bias: each[bias]}
+    biases: list[dict[str, Any]] = [
+        {} if bias is None else {bias: float(each[bias][k])} for k in range(Z.shape[1])
+    ]
     several = Z.shape[1] > 1
     return [
         Spectrum(
             freq,
             Z[:, k],
-            **{name: float(values[k]) for name, values in known.items()},
+            **biases[k],
             sigma=sigma_of(source, {role: a[:, k] for role, a in deviations.items()}),
             label=f"{source.path.stem}, {k}" if several else "",
             source=str(source.path),
