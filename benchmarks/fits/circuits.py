@@ -2,8 +2,9 @@
 
 Eleven circuits of one to three arcs, constant-phase elements, diffusion and an inductive loop,
 0.3 % noise, starts read off the data alone. Good: every fit ends at or below chi2 of the truth.
-Their impedances are compared with those by hand and, where they are installed, with impedance.py's, at
-values within a factor of ten of the truth, and as codes with values in braces with pyimpspec's.
+Their impedances are compared with those by hand and, where they are installed, with
+impedance.py's, at values within a factor of ten of the truth, and with pyimpspec's, as codes with
+values in braces.
 """
 
 import importlib
