@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from fitting.diagnosis.covariance import DECADE, WIDEST, uncertainties
 from fitting.diagnosis.minima import exchanges
 from fitting.diagnosis.nonlinearity import NARROW, find_nonlinearity_of_many
+from fitting.problem.order import order_of
 from fitting.problem.problem import Problem
 from fitting.problem.space import Coordinates, MultiStart, Space
 from fitting.solvers.levenberg_marquardt import LeastSquares
@@ -144,6 +145,7 @@ def fit_many(
     known = np.array(
         [s["sigma"] is not None and (s["noise"] is None or s["noise"].known) for s in fields]
     )
+    _put_in_order(c, model, rows)
     result = _result(c, rows, points, known, x_scale, exchanges(problems[0]))
     return _tried(result, groups.values(), spectra, model, c, x_scale, lanes)
 
@@ -242,7 +244,7 @@ def _many_jit(batch, model, coordinates, solver, begin, x_scale, count, tries, l
         """The triangle of the Jacobian at the optimum, and sum(|dZ|^2/|Z|^2)."""
         data, z = row
         rows = residual(data, always).rows(z)
-        weight = jnp.concatenate([data.weight, data.weight])
+        weight = jnp.concatenate([data.weight_re, data.weight_im])
         square = data.Z_re**2 + data.Z_im**2
         apart = jnp.where(weight > 0, rows[-1] / jnp.where(weight > 0, weight, 1.0), 0.0)
         relative = jnp.sum(apart**2 / jnp.concatenate([square, square]))
@@ -269,6 +271,17 @@ def _triangle(J: Float[Array, "p m"]) -> Float[Array, "p p"]:
             rows[j] = rows[j] - dot * unit
         R.append(jnp.stack([jnp.zeros_like(length)] * i + [length, *dots]))
     return jnp.stack(R)
+
+
+def _put_in_order(c: Coordinates, model, rows) -> None:
+    """Interchangeable parts of the model in one order, as in `fit`: a trend along the spectra is
+    no part that has become another."""
+    order = order_of(c, model, rows["z"])
+    moved = (order != np.arange(len(c.names))).any(axis=1)
+    if moved.any():
+        rows["z"][moved] = np.take_along_axis(rows["z"][moved], order[moved], axis=1)
+        R = np.take_along_axis(rows["R"][moved], order[moved][:, None, :], axis=2)
+        rows["R"][moved] = np.linalg.qr(np.where(np.isfinite(R), R, 0.0), mode="r")
 
 
 def _result(c: Coordinates, rows, points, known, x_scale, pairs) -> FitMany:

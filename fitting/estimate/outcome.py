@@ -118,7 +118,11 @@ def finish_fit(
         tried,
         int(ended.sum()),
         tried if starts is None else starts,
-        *((tally.evaluations, tally.failed) if tally else (0, 0)),
+        *(
+            (tally.evaluations, tally.failed)
+            if tally and tally.evaluations
+            else (int(np.sum(found.steps)) + tried, int(np.sum(found.failed)))
+        ),
     )
     return Fit(
         model=model,

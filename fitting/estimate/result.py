@@ -70,8 +70,8 @@ class Searches(NamedTuple):
     - `result`: how the best one ended. `minima`: the distinct local minima, the best first.
     - `starts`, `converged`: how many searches there were on all terms and how many converged;
       `drawn`: how many starts were drawn (more, where few are polished on transients).
-    - `evaluations`, `failed`: of the residual in a search with transients, and how many of them
-      were not finite, because an integration failed or a periodic state did not close.
+    - `evaluations`, `failed`: of the residual in all searches, and how many of them were not
+      finite: an integration failed, a periodic state did not close, or a model has no value there.
     """
 
     result: RESULTS

@@ -14,8 +14,8 @@ def in_order(c: Coordinates, model: Any, z: np.ndarray) -> np.ndarray:
     A chain of two p(R,C) has each optimum twice; without an order the second would be another
     minimum, as good as the first, and no parameter would be determined. What a model calls
     `interchangeable()` is put into the order of the sums of its logarithms: of p(R,C) that is
-    ln(R C), so that the fastest comes first. A group of which something is fixed, and not the
-    same in all its parts, stays as it is.
+    ln(R C), so that the fastest comes first. A group of which something is fixed or bounded, and
+    not the same in all its parts, stays as it is.
 
     **Arguments:**
 
@@ -25,12 +25,15 @@ def in_order(c: Coordinates, model: Any, z: np.ndarray) -> np.ndarray:
 
     **Returns:** the vectors in order, of the same shape.
     """
-    groups = getattr(model, "interchangeable", list)()
-    if not groups:
-        return z
-    z, leaves = np.array(z), jax.tree.leaves(model)
+    return np.take_along_axis(z, order_of(c, model, z), axis=-1)
+
+
+def order_of(c: Coordinates, model: Any, z: np.ndarray) -> np.ndarray:
+    """From where each component of a search vector in order is taken; see `in_order`."""
+    leaves = jax.tree.leaves(model)
+    order = np.broadcast_to(np.arange(z.shape[-1]), z.shape).copy()
     index = {positions[0]: k for k, positions in enumerate(c.positions)}
-    for group in groups:
+    for group in getattr(model, "interchangeable", list)():
         columns = list(zip(*group, strict=True))
         free = [column for column in columns if all(leaf in index for leaf in column)]
         held = [column for column in columns if column not in free]
@@ -42,8 +45,12 @@ def in_order(c: Coordinates, model: Any, z: np.ndarray) -> np.ndarray:
         if not (free and alike):
             continue
         rows = np.array([[index[leaf] for leaf in column] for column in free]).T
+        ends = [np.asarray(bound)[rows] for bound in (c.low, c.high)]
+        if any((end != end[0]).any() for end in ends):
+            continue
         logs = [j for j, k in enumerate(rows[0]) if c.log[k]]
-        values = z[..., rows]
-        order = np.argsort(values[..., logs].sum(axis=-1), axis=-1, kind="stable")
-        z[..., rows] = np.take_along_axis(values, order[..., None], axis=-2)
-    return z
+        # Parts within parts were put in order before.
+        values = np.take_along_axis(z, order, axis=-1)[..., rows]
+        first = np.argsort(values[..., logs].sum(axis=-1), axis=-1, kind="stable")
+        order[..., rows] = np.take_along_axis(order[..., rows], first[..., None], axis=-2)
+    return order

@@ -285,7 +285,7 @@ def _search_jit(
         return jax.vmap(one)(rows)
     starts = rows[0]
     full = lambda value: jnp.full(len(starts), value)
-    empty = jax.tree.map(full, Search(0.0, 0.0, RESULTS.successful, jnp.int32(0)))
+    empty = jax.tree.map(full, Search(0.0, 0.0, RESULTS.successful, jnp.int32(0), jnp.int32(0)))
     return _first(one, rows, count, empty._replace(z=starts))
 
 

@@ -1,5 +1,8 @@
 """From a table to spectra: units, signs, what tells spectra apart, and where they were taken."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from fitting.readers.grouping import LEAST_FREQUENCIES, Group, groups
@@ -14,6 +17,8 @@ from fitting.terms.spectrum import Spectrum
 
 # A sign is doubted when at least this share of the points comes out inductive.
 DOUBTED = 0.9
+# Standard deviations: of both parts of Z, of Re Z, of Im Z.
+DEVIATIONS = ("sigma", "sigma_re", "sigma_im")
 # A dc value that moves by more than this within one spectrum is worth a remark.
 DRIFT = {"V": 0.02, "u": 0.02}
 
@@ -62,9 +67,12 @@ def spectra_of(source: Source, table: Table, *, instrument: bool = False) -> lis
     _leave_out_densities(source, by_role)
     optional = {
         role: table.optional(source, by_role[role][0])
-        for role in ("u", "V", "I", "time", "temperature", "sigma")
+        for role in ("u", "V", "I", "time", "temperature", *DEVIATIONS)
         if role in by_role
     }
+    for role in set(DEVIATIONS) & set(by_role):
+        if by_role[role][0].measured_in == "%":
+            optional[role] = optional[role] * np.abs(Z)
     if "V" in optional and "ampl" in by_role:
         # Some converters fill missing columns with zeros. No spectrum has an amplitude of zero, so
         # where all are zero the bias beside them was not measured either.
@@ -196,7 +204,7 @@ def _spectra(source, table, freq, Z, optional, found: list[Group], instrument) -
     return spectra
 
 
-def _bias(source, here, line: int) -> dict[str, float]:
+def _bias(source, here, line: int) -> dict[str, Any]:
     """The bias of one spectrum; a voltage over the memristor goes before V, and V before I."""
     for role in ("u", "V", "I"):
         value = _middle(here.get(role))
@@ -237,9 +245,31 @@ def _start(times: np.ndarray | None, rows: np.ndarray) -> float | None:
 
 
 def _sigma(source, here, line: int) -> np.ndarray | None:
-    sigma = here.get("sigma")
-    if sigma is None or np.isnan(sigma).all():
-        return None
-    if not (sigma > 0).all():
-        raise source.error("sigma must be positive at every point of a spectrum", line)
-    return sigma
+    """The standard deviations of one spectrum, see `sigma_of`."""
+    return sigma_of(source, {role: here[role] for role in DEVIATIONS if role in here}, line)
+
+
+def sigma_of(
+    source: Source, given: Mapping[str, np.ndarray], line: int | None = None
+) -> np.ndarray | None:
+    """The standard deviations of a spectrum, `(n,)`, or `(2, n)` of Re Z and of Im Z; None where
+    there are none.
+
+    **Arguments:**
+
+    - `source`, `line`: where it stands. `given`: numbers [ohm] by the roles in `DEVIATIONS`.
+
+    **Raises:** `ReadError` for what is not positive, or of one part of Z only.
+    """
+    given = {role: values for role, values in given.items() if not np.isnan(values).all()}
+    for values in given.values():
+        if not (values > 0).all():
+            raise source.error("sigma must be positive at every point of a spectrum", line)
+    parts = [given[role] for role in DEVIATIONS[1:] if role in given]
+    if len(parts) == 1 and "sigma" not in given:
+        raise source.error(
+            "the standard deviation of one part of Z only is there; give a column for each, "
+            "sigma_Re_ohm and sigma_Im_ohm, or one for both, sigma_ohm",
+            line,
+        )
+    return np.stack(parts) if len(parts) == 2 else given.get("sigma")

@@ -20,6 +20,8 @@ _OPTIONAL = {
     "temperature_K": "temperature",
     "sigma_ohm": "sigma",
 }
+# Where real and imaginary part have standard deviations of their own.
+_OF_PARTS = {"sigma_Re_ohm": 0, "sigma_Im_ohm": 1}
 
 
 def write_spectra_csv(path: str | os.PathLike, spectra: Sequence[Spectrum]) -> None:
@@ -27,7 +29,8 @@ def write_spectra_csv(path: str | os.PathLike, spectra: Sequence[Spectrum]) -> N
 
     The columns are freq_Hz, Re_Z_ohm and Im_Z_ohm; for several spectra, or several sweeps in one,
     `spectrum`, which counts them from 0; and u_V, V_V, I_A, label, time_s, temperature_K and
-    sigma_ohm where any spectrum has them. A cell is empty where its spectrum has no value.
+    sigma_ohm (or sigma_Re_ohm and sigma_Im_ohm) where any spectrum has them. A cell is empty where
+    its spectrum has no value.
 
     **Arguments:**
 
@@ -50,12 +53,15 @@ def write_spectra_csv(path: str | os.PathLike, spectra: Sequence[Spectrum]) -> N
         for name, field in _OPTIONAL.items()
         if not all(empty(getattr(s, field)) for s in spectra)
     }
+    if any(s.sigma is not None and s.sigma.ndim == 2 for s in spectra):
+        del kept["sigma_ohm"]
+        kept |= dict.fromkeys(_OF_PARTS, "sigma")
     # Sweeps within one spectrum would be told apart without it.
     several = len(spectra) > 1 or any(there_and_back(s.freq).any() for s in spectra)
     counted = ["spectrum"] if several else []
     rows = []
     for k, s in enumerate(spectra):
-        extra = [_column(s, field) for field in kept.values()]
+        extra = [_column(s, field, _OF_PARTS.get(name)) for name, field in kept.items()]
         for j in range(len(s.freq)):
             point = [float(s.freq[j]), float(s.Z[j].real), float(s.Z[j].imag)]
             number = [k] if counted else []
@@ -64,11 +70,13 @@ def write_spectra_csv(path: str | os.PathLike, spectra: Sequence[Spectrum]) -> N
     write_csv(path, names, rows, quote_text=True)
 
 
-def _column(s: Spectrum, field: str) -> list:
-    """The cells of one optional column for one spectrum."""
+def _column(s: Spectrum, field: str, part: int | None) -> list:
+    """The cells of one optional column for one spectrum; `part` 0 is of Re Z, 1 of Im Z."""
     value = getattr(s, field)
     if value is None:
         return [""] * len(s.freq)
     if field == "label":
         return [value] * len(s.freq)
+    if part is not None:
+        value = np.broadcast_to(value, (2, len(s.freq)))[part]
     return np.broadcast_to(np.asarray(value, float), s.freq.shape).tolist()

@@ -99,6 +99,7 @@ def spectrum_record(s: Spectrum, model: HasImpedance, check: KramersKronig) -> d
         "points": len(s.freq),
         "freq_Hz": [float(s.freq.min()), float(s.freq.max())],
         "bias": None if kind is None else {"kind": kind, "value": value},
+        "weighting": s.weighting_in_words,
         "time_s": s.time,
         "temperature_K": s.temperature,
         "relative_rms_residual": rms_of_spectrum(s, model),

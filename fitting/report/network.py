@@ -3,6 +3,7 @@
 from fitting.estimate.result import Fit
 from fitting.report.section import Section
 from jaxmem import plots
+from jaxmem.fields import quantities
 from jaxmem.networks import Network, as_device, conversions
 from jaxmem.output.numbers import engineering
 from jaxmem.plots.network_diagram import room_of
@@ -19,6 +20,9 @@ def network_section(fit: Fit) -> Section | None:
     meant = network.definitions()
     lines = [f"{network.text}, in the definitions of {network.notation}, with s = j omega:"]
     lines += [f"{letter}: Z = {formula}" for letter, formula in meant.items()]
+    held = _held(fit, network)
+    told = [f"{name} = {engineering(*value)}" for name, value in held.items()]
+    lines += [f"Held: {', '.join(told)}."] if told else []
     device = as_device(network)
     if device is not None:
         what = ", ".join(device.branches)
@@ -38,8 +42,19 @@ def network_section(fit: Fit) -> Section | None:
     record = {
         "text": network.text, "notation": network.notation, "definitions": meant,
         "is_a_device": device is not None,
+        "held": {name: value for name, (value, _) in held.items()},
     }  # fmt: skip
     return Section("circuit", "Circuit", tuple(lines), record, figure=figure)
+
+
+def _held(fit: Fit, network: Network) -> dict[str, tuple[float, str]]:
+    """Value and unit of each parameter that is not free."""
+    found = {}
+    for name, (element, field) in network.parameters().items():
+        if name not in fit.names:
+            kind = network.elements[element]
+            found[name] = float(getattr(kind, field)), quantities(kind)[field]["unit"]
+    return found
 
 
 def _labels(fit: Fit, network: Network) -> dict[str, str]:

@@ -18,6 +18,7 @@ from fitting.report.figures.deciding_data import origins_figure
 from fitting.report.figures.spectra import impedance_figure, series_figure
 from fitting.report.figures.traces import rows_figure
 from fitting.report.section import Section
+from fitting.report.wide_table import write_wide
 from fitting.terms.checked import Checked
 from jaxmem import plots
 from jaxmem.networks import Network
@@ -97,7 +98,9 @@ def write_numbers(
     remarks: Sequence[str] = (),
     sections: Sequence[Section] = (),
 ) -> dict[str, Any]:
-    """Write fit.json, fit.nc, data as CSV and device.toml; the arguments are those of `write_fit`.
+    """Write fit.json, fit.nc, data as CSV, also for Origin, and device.toml.
+
+    The arguments are those of `write_fit`.
 
     Returns what is in fit.json.
     """
@@ -114,6 +117,7 @@ def write_numbers(
     (folder / f"{kind}.toml").write_text(record["device"], encoding="utf-8")
     fit_dataset(fit, shown, provenance).to_netcdf(folder / "fit.nc", engine="scipy")
     write_tables(folder, shown)
+    write_wide(folder, shown)
     return record
 
 
@@ -201,12 +205,14 @@ def write_series(
     provenance: dict[str, Any],
     remarks: Sequence[str] = (),
 ) -> list[str]:
-    """Write summary.csv and the page of a series whose fits lie in the folders `names`.
+    """Write summary.csv, origin.csv and the page of a series whose fits lie in the folders `names`.
 
     Returns the flags and the trends, in words.
     """
     spectra, fits = [m.fitted for m in measured], series.fits
-    write_summary(folder / "summary.csv", series, measured)
+    summary = summary_rows(series, measured)
+    write_csv(folder / "summary.csv", list(summary[0]), (list(r.values()) for r in summary))
+    write_wide(folder, series_signals(series, measured))
     figure = lambda: series_figure(spectra, fits, series.outlier)
     drawn, problem = plots.save_if_possible(figure, folder, "series")
     shown = [*fits[0].names, *fits[0].derived]
@@ -240,7 +246,13 @@ def write_series(
     return [*flags, *told]
 
 
-def write_summary(path: Path, series: Series, measured: Sequence[Checked]) -> None:
+def series_signals(series: Series, measured: Sequence[Checked]) -> list[tuple[Checked, np.ndarray]]:
+    """Each spectrum of a series with the signal of its own fit."""
+    pairs = zip(measured, series.fits, strict=True)
+    return [(m, np.asarray(m.whole.signal(f.model))) for m, f in pairs]
+
+
+def summary_rows(series: Series, measured: Sequence[Checked]) -> list[dict[str, Any]]:
     """One row a spectrum: where it is from, every value with interval, residuals, flags."""
     rows = []
     for k, (m, f) in enumerate(zip(measured, series.fits, strict=True)):
@@ -261,7 +273,7 @@ def write_summary(path: Path, series: Series, measured: Sequence[Checked]) -> No
             "remarks": "; ".join(series.reasons[k]),
         }  # fmt: skip
         rows.append(row)
-    write_csv(path, list(rows[0]), (list(row.values()) for row in rows))
+    return rows
 
 
 def flags_of(fit: Fit, checked: Sequence[Checked]) -> list[str]:

@@ -26,8 +26,8 @@ class HostSearch(NamedTuple):
 
     @property
     def search(self) -> Search:
-        """Without residuals and Jacobian."""
-        return Search(*self[:4])
+        """Without residuals and Jacobian; what failed is in the tally."""
+        return Search(*self[:4], 0)
 
     def unless_interrupted(self) -> "HostSearch":
         """Itself.

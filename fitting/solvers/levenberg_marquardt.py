@@ -87,7 +87,7 @@ def solve_damped(A: Any, g: Any, damping: Any) -> Any:
 class State(NamedTuple):
     """A search of `LeastSquares` under way: where it stands, its sum of squares, half the
     gradient and half the Gauss-Newton Hessian there, damping and its next growth, trials done,
-    whether it has ended, and how."""
+    whether it has ended, and how; how many trials were not finite."""
 
     z: Any
     cost: Any
@@ -98,6 +98,7 @@ class State(NamedTuple):
     steps: Any
     ended: Any
     result: Any
+    failed: Any
 
 
 class LeastSquares(AbstractSolver):
@@ -137,18 +138,18 @@ class LeastSquares(AbstractSolver):
         return State(
             z, scalar(jnp.inf), jnp.zeros_like(z), jnp.zeros((z.size, z.size), z.dtype),
             scalar(self.damping), scalar(2.0), scalar(0, jnp.int32), jnp.asarray(False),
-            RESULTS.successful,
+            RESULTS.successful, scalar(0, jnp.int32),
         )  # fmt: skip
 
     def end(self, state: State) -> Search:
         """What came of a search."""
-        return Search(state.z, state.cost, state.result, state.steps - 1)
+        return Search(state.z, state.cost, state.result, state.steps - 1, state.failed)
 
     def step(
         self, residual: Residual, state: State, low: Vector, high: Vector, x_scale: Vector
     ) -> State:
         """One trial, which may be the last."""
-        z, cost, g, A, damping, growth, k, _, _ = state
+        z, cost, g, A, damping, growth, k, _, _, failed = state
         model = Quadratic.at(z, g, A, low, high)
         unit, longest = mean_unit(model, x_scale), self.clip * x_scale
         new, expected, promised = model.trial(z, damping, unit, longest, (low, high), solve_damped)
@@ -167,7 +168,9 @@ class LeastSquares(AbstractSolver):
             jnp.where(accept, a, b)
             for a, b in zip((new, cost_new, g_new, A_new), (z, cost, g, A), strict=True)
         )
-        return State(z, cost, g, A, damping, growth, k + 1, done | lost | late | stuck, result)
+        over = done | lost | late | stuck
+        failed = failed + (~finite).astype(failed.dtype)
+        return State(z, cost, g, A, damping, growth, k + 1, over, result, failed)
 
 
 def _cholesky_solve(A, g, damping):

@@ -61,21 +61,28 @@ class Descent(AbstractSolver):
             return jnp.sum(residual(y * x_scale) ** 2) / first
 
         def step(carry, _):
-            y, state, best, least = carry
+            y, state, best, least, longest, failed = carry
             value, slope = jax.value_and_grad(loss)(y)
-            better = value < least
+            there = jnp.isfinite(value) & jnp.all(jnp.isfinite(slope))
+            better = there & (value < least)
             best, least = jnp.where(better, y, best), jnp.where(better, value, least)
-            slope = jnp.where(jnp.isfinite(slope), slope, 0.0)
-            update, state = optimiser.update(
-                slope, state, y, value=value, grad=slope, value_fn=loss
+            update, next_state = optimiser.update(
+                jnp.where(there, slope, 0.0), state, y, value=value, grad=slope, value_fn=loss
             )
-            y = y + jnp.clip(jnp.asarray(update), -self.clip, self.clip)
+            moved = y + jnp.clip(jnp.asarray(update), -longest, longest)
+            # Where there is no value the last step was too long: from the best point again, with
+            # shorter ones and no memory of what led there; a schedule goes on.
+            y = jnp.where(there, moved, best)
             y = jnp.clip(y, low / x_scale, high / x_scale)
-            return (y, state, best, least), None
+            keep = lambda a, b: jnp.where(there | ~jnp.issubdtype(a.dtype, jnp.inexact), a, b)
+            state = jax.tree.map(keep, next_state, optimiser.init(best))
+            longest = jnp.where(there, jnp.minimum(1.1 * longest, self.clip), longest / 2)
+            return (y, state, best, least, longest, failed + ~there), None
 
         y = z / x_scale
-        carry = (y, optimiser.init(y), y, jnp.ones_like(first))
-        (_, _, y, _), _ = jax.lax.scan(step, carry, length=self.steps)
+        reach = jnp.asarray(self.clip, z.dtype)
+        carry = (y, optimiser.init(y), y, jnp.ones_like(first), reach, jnp.int32(0))
+        _, _, y, _, _, failed = jax.lax.scan(step, carry, length=self.steps)[0]
         z = y * x_scale
         cost, g, A = sum_of_squares(residual, z)
         model = Quadratic.at(z, g, A, low, high)
@@ -84,7 +91,7 @@ class Descent(AbstractSolver):
         result = RESULTS.where(near, RESULTS.successful, RESULTS.steps_exhausted)
         finite = jnp.isfinite(first) & jnp.isfinite(cost)
         result = RESULTS.where(finite, result, RESULTS.start_not_finite)
-        return Search(z, cost, result, jnp.asarray(self.steps, jnp.int32))
+        return Search(z, cost, result, jnp.asarray(self.steps, jnp.int32), failed)
 
 
 def descent(

@@ -37,7 +37,7 @@ def pooled(
       `x_scale`, natural lengths, shape `(k, p)`; `bounds`, of shape `(p,)` or `(k, p)` each.
     - `count`, `tries`: how many of the k data and of the starts are real.
 
-    Returned: `z`, `chi2`, `result` of the best search, `steps` and `converged` of all.
+    Returned: `z`, `chi2`, `result` of the best search, `steps`, `failed` and `converged` of all.
     """
     size, width = begin.shape[0], min(LANES, begin.shape[0])
     total = count * tries
@@ -66,7 +66,7 @@ def pooled(
         usable = jnp.isfinite(end.chi2) & (end.result != RESULTS.start_not_finite)
         better = usable & (end.chi2 < here.chi2)
         new = jax.tree.map(lambda a, b: jnp.where(better, a, b), end, here)
-        new = new._replace(steps=here.steps + end.steps)
+        new = new._replace(steps=here.steps + end.steps, failed=here.failed + end.failed)
         new = new, converged + (end.result == RESULTS.successful)
         best = jax.tree.map(lambda rows, row: _put(rows, row, k), best, new)
         lanes = jax.tree.map(lambda x, row: _put(x, row, lane), lanes, load(following))
@@ -82,7 +82,7 @@ def pooled(
 
     none = jnp.zeros(size, jnp.int32)
     lost = jax.tree.map(lambda x: none + x, RESULTS.start_not_finite)
-    best = Search(begin[:, 0], jnp.full(size, jnp.inf, begin.dtype), lost, none), none
+    best = Search(begin[:, 0], jnp.full(size, jnp.inf, begin.dtype), lost, none, none), none
     first = jnp.arange(width, dtype=jnp.int32)
     jobs = jnp.where(first < total, first, -1)
     carry = (jax.vmap(load)(first), jobs, jnp.asarray(width, jnp.int32), best)

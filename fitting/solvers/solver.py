@@ -12,12 +12,14 @@ from jaxmem.results import RESULTS as RESULTS
 
 
 class Search(NamedTuple):
-    """Where a search ended: search vector, sum of squares, `RESULTS`, steps; or where many did."""
+    """Where a search ended: search vector, sum of squares, `RESULTS`, steps, and of how many points
+    on the way the residual was not finite; or where many did."""
 
     z: Any
     chi2: Any
     result: Any
     steps: Any
+    failed: Any
 
     def at(self, k: Any) -> "Search":
         """Search number k of many, or those that a mask or an index array chooses."""

@@ -94,7 +94,7 @@ def _left(fit: Fit) -> str:
 def _rivals(spec: Spec) -> list[Spec]:
     """Specifications of other models; of a circuit also itself with another arc."""
     if spec.circuit:
-        network = circuit_of(spec.circuit)
+        network = circuit_of(spec.circuit).network
         # Another arc only where the text keeps its meaning: what it prints is impedance.py's.
         keeps = network.notation == "impedance.py"
         arcs = [replace(spec, circuit=f"{network.text}-{arc}") for arc in ARCS if keeps]
@@ -124,6 +124,7 @@ def command_of(spec: Spec) -> str:
     parts += [f"--add {add}" for add in spec.add] + [f"--without {x}" for x in spec.without]
     parts += ["--together"] if spec.together else []
     parts += [f"--fix {name}={value!r}" for name, value in spec.fixed.items()]
+    parts += [f"--range {name}={low!r}:{high!r}" for name, (low, high) in spec.ranges.items()]
     parts += [f"--area {spec.area}"] if spec.area else []
     options: dict[str, None] = {}
     for kind, declared in KINDS.items():

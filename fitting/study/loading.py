@@ -32,6 +32,8 @@ LEAST_FREQUENCIES = 4
 
 # A point is at a frequency that differs from it by at most this share: files round.
 NEAR = 0.01
+# A part of Z below this share of |Z| is no longer measured as well as its proportional weight says.
+UNEVEN = 30.0
 
 
 class Loaded(NamedTuple):
@@ -91,7 +93,7 @@ def load_terms(
         step("checking", k, len(spectra))
         low, high = o.get("min_freq", 0.0), o.get("max_freq", np.inf)
         used = (s.freq >= low) & (s.freq <= high) & ~dropped(o.get("drop", ()), s)
-        fitted = s.chosen(used)
+        fitted = _weighted(s.chosen(used), o.get("weight"), loaded.notes)
         left = np.unique(fitted.freq).size
         if left < LEAST_FREQUENCIES:
             raise ReadError(
@@ -184,6 +186,38 @@ def _spectra(entry: Entry, content: Content, notes: list[str]) -> list[Spectrum]
     if "sigma" in o:
         found = [replace(s, sigma=noise_of(o["sigma"])) for s in found]
     return [_named(s, path, k, len(found)) for k, s in enumerate(found)]
+
+
+def _weighted(s: Spectrum, weight: str | None, notes: list[str]) -> Spectrum:
+    """The spectrum with the weights that were asked for.
+
+    **Raises:** `ReadError` where the file has no standard deviations, or a part of Z is 0 and
+    would weigh without limit.
+    """
+    if weight is None:
+        return s
+    if weight == "sigma":
+        if s.sigma is None:
+            raise ReadError(
+                f"{s.source}: weight = sigma wants a column of standard deviations, and there is "
+                "none; name it sigma_ohm, or sigma_Re_ohm and sigma_Im_ohm"
+            )
+        return s
+    try:
+        s = replace(s, sigma=None, noise=None, weighting=weight)
+    except ValueError as error:
+        raise ReadError(str(error)) from None
+    if weight == "proportional":
+        size = np.abs(s.Z) / s.deviations.min(axis=0)
+        at = int(np.argmax(size))
+        if size[at] > UNEVEN:
+            part = "Re Z" if s.deviations[0, at] < s.deviations[1, at] else "Im Z"
+            notes.append(
+                f"{s.name}: proportional weights: {part} is 1/{size[at]:.3g} of |Z| at "
+                f"{s.freq[at]:.4g} Hz, which weighs as much there as {size[at] ** 2:.2g} points; "
+                "where the instrument does not resolve it that well, weight by the modulus"
+            )
+    return s
 
 
 def _traces(entry: Entry, content: Content, notes: list[str]) -> list[Trace]:

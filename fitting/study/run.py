@@ -16,7 +16,16 @@ from fitting.models.setup import Setup
 from fitting.problem.space import MultiStart
 from fitting.report.areas import per_area_section
 from fitting.report.network import network_section
-from fitting.report.page import flags_of, write_fit, write_numbers, write_series
+from fitting.report.page import (
+    flags_of,
+    series_signals,
+    signals_of,
+    summary_rows,
+    write_fit,
+    write_numbers,
+    write_series,
+)
+from fitting.report.wide_table import write_tables_xlsx
 from fitting.selection.ranking import second_lag_verdict
 from fitting.solvers.solver import RESULTS
 from fitting.study.analyses import answers, check_asked
@@ -31,6 +40,7 @@ from fitting.terms.spectrum import Spectrum
 from jaxmem.output.provenance import provenance_of
 from jaxmem.output.reporter import Reporter, Silent
 from jaxmem.output.results_folder import check_folder, new_folder
+from jaxmem.output.workbook import check_workbook
 
 # Of spectra at so many biases that are fitted each by itself, one device is suggested.
 BIASES = 3
@@ -95,6 +105,8 @@ def run_study(
         check_folder(out, force=force or resume)
         # What the solver cannot do is said before anything is read.
         solver_of(spec)
+        if spec.xlsx:
+            check_workbook()
         report = progress or Silent()
         loaded = load_terms(spec, report, allow_import=allow_import)
         return _study(spec, loaded, Path(out), force or resume, resume, command, report)
@@ -141,6 +153,8 @@ def _one_device(spec: Spec, loaded: Loaded, out: Path, origin, force, resume, re
         _write_spec(spec, out, results.path)
         # What follows takes a while, may be interrupted, and must not cost the fit.
         write(write_numbers, ())
+        if spec.xlsx:
+            write_tables_xlsx(results.path, signals_of(found, loaded.measured), found.rows())
         results.publish()
         try:
             if compared:
@@ -231,6 +245,10 @@ def _series(spec: Spec, loaded: Loaded, out: Path, origin, force, resume, report
             results.path, series, measured[: len(fits)], names, words=words, provenance=origin,
             remarks=remarks,
         )  # fmt: skip
+        if spec.xlsx:
+            done = measured[: len(fits)]
+            shown = series_signals(series, done)
+            write_tables_xlsx(results.path, shown, summary_rows(series, done))
         _write_spec(spec, out, results.path)
         results.publish()
         try:

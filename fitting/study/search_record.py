@@ -71,7 +71,7 @@ class SearchRecord:
             if fresh:
                 file.write(json.dumps({"specification": self.key}) + "\n")
             result: Any = search.result
-            numbers = (search.z, search.chi2, result._value, search.steps)
+            numbers = (search.z, search.chi2, result._value, search.steps, search.failed)
             file.write(json.dumps([np.asarray(part).tolist() for part in numbers]) + "\n")
 
     def read_spectra(self) -> list[Search]:
@@ -80,10 +80,10 @@ class SearchRecord:
         **Raises:** `SpecError` as `read` does.
         """
         found = []
-        for z, chi2, result, steps in self._kept(self.lines)[1:]:
+        for z, chi2, result, *counts in self._kept(self.lines)[1:]:
             codes = np.asarray(result, np.int32)
             item = eqx.tree_at(lambda r: r._value, RESULTS.successful, codes)
-            found.append(Search(np.asarray(z), np.asarray(chi2), item, np.asarray(steps)))
+            found.append(Search(np.asarray(z), np.asarray(chi2), item, *map(np.asarray, counts)))
         return found
 
     def _kept(self, place: Path) -> list[Any]:

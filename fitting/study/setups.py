@@ -8,7 +8,7 @@ import numpy as np
 from fitting.estimate.result import Fit
 from fitting.models.elements import element_model
 from fitting.models.memristor import memristor_model
-from fitting.models.network import network_model
+from fitting.models.network import network_lenses, network_model
 from fitting.models.setup import Setup, device_model
 from fitting.problem.space import MultiStart, Space
 from fitting.solvers.levenberg_marquardt import LeastSquares
@@ -19,7 +19,7 @@ from fitting.terms.spectrum import Spectrum
 from fitting.terms.term import Prior
 from jaxmem.devices import AbstractDevice
 from jaxmem.lens import Lens, describe, lenses, put
-from jaxmem.networks import circuit_of
+from jaxmem.networks import Network, circuit_of
 
 LEFT_OUT = {"lead": "L_s", "series": "R_s"}
 
@@ -41,7 +41,8 @@ def setup_of(
     if spec.circuit:
         one: Any = loaded.measured[0].fitted if spectrum is None else spectrum
         own = spec.circuit.lower().endswith(".toml")
-        setup = network_model(circuit_of(spec.circuit), spectrum=one, own=own)
+        circuit = circuit_of(spec.circuit)
+        setup = network_model(circuit.network, spectrum=one, own=own, given=circuit.given)
     elif loaded.device is not None:
         setup = device_model(loaded.device)
     elif not spec.one_device:
@@ -60,7 +61,7 @@ def setup_of(
 def _constrained(setup: Setup, spec: Spec, lenient: bool) -> Setup:
     model, frees, box = setup.model, list(setup.space.frees), dict(setup.box)
     names = list(setup.space.names(model))
-    known = lenses(model)
+    known = lenses(model) | (network_lenses(model) if isinstance(model, Network) else {})
     for name, value in spec.fixed.items():
         if name in names:
             k = names.index(name)
@@ -166,7 +167,7 @@ def solver_of(spec: Spec) -> AbstractSolver:
 def model_in_words(spec: Spec, loaded: Loaded) -> str:
     """The model, in words."""
     if spec.circuit:
-        network = circuit_of(spec.circuit)
+        network = circuit_of(spec.circuit).network
         return f"circuit {network.text} ({network.notation})"
     if loaded.device is not None:
         return f"{type(loaded.device).__name__} of a file"

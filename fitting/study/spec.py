@@ -1,26 +1,19 @@
-"""What a user may say of a fit: the one declaration of all settings.
+"""What a user may say of a fit: the one declaration of all settings, with those in `kinds`.
 
 From it are made the check of a specification, its TOML file (`spec_file`), the options of
-`jaxmem fit` and their documentation.
+`jaxmem fit` and their documentation (`settings_page`).
 """
 
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from fitting.study.area import parse_area
+from fitting.study.kinds import KINDS, Kind
 from fitting.study.masks import parse_mask
-from jaxmem.settings import (
-    Setting,
-    Sigma,
-    SpecError,
-    SpikeSigma,
-    Units,
-    setting,
-    settings_of,
-)
+from jaxmem.settings import Setting, SpecError, setting, settings_of
 
 MODELS = ("rc", "2d", "3d")
 # Samples of a trace that a search uses; fewer than the second number say little of a loop.
@@ -29,90 +22,6 @@ THIN, LEAST_THIN = 250, 50
 STARTS, STARTS_IN_TIME = 24, 64
 # Of a circuit nothing is read off the data but sizes.
 STARTS_OF_CIRCUIT = 128
-
-
-class Kind(NamedTuple):
-    """A kind of entry: what it is, what it must say, and all it may say.
-
-    `one_of`: settings of which one at most is given; `some_of`: of which one at least is.
-    """
-
-    help: str
-    needs: str
-    settings: dict[str, Setting]
-    one_of: tuple[str, ...] = ()
-    some_of: tuple[str, ...] = ()
-
-
-def _kind(help: str, needs: str, *settings: Setting, **more: tuple[str, ...]) -> Kind:
-    return Kind(help, needs, {s.name: s for s in settings}, **more)
-
-
-_FILE = Setting("file", str, "The file; its path is relative to the specification", required=True)
-_SIGMA = Setting("sigma", Sigma, "Standard deviation of the noise, or its parts", above=0)
-_UNITS = Setting("units", Units, "Of traces and curves: t=ms,I=uA", option="units")
-
-KINDS = {
-    "spectra": _kind(
-        "Impedance spectra in a file.",
-        "file = a path",
-        _FILE,
-        Setting("bias", float, "Applied voltage of all spectra", unit="V", option="bias"),
-        Setting("u", float, "The bias as the voltage over the memristor", unit="V"),
-        Setting("I", float, "The bias as a current", unit="A"),
-        Setting("V", float, "The bias as the applied voltage", unit="V"),
-        _SIGMA,
-        Setting("min_freq", float, "Leave out points below", 0.0, "Hz", low=0, option="min-freq"),
-        Setting("max_freq", float, "Leave out points above", float("inf"), "Hz", above=0,
-                infinite=True, option="max-freq"),
-        Setting("drop", tuple[str, ...], "Points that are left out: 50Hz, 40Hz:60Hz, #3:7",
-                option="drop"),
-        one_of=("bias", "u", "I", "V"),
-    ),
-    "trace": _kind(
-        "Loops, steps or pulses in a file.",
-        "file = a path",
-        _FILE,
-        _UNITS,
-        Setting("rate", float, "Of loops without a time column", unit="V/s", above=0,
-                option="scan-rate"),
-        Setting("freq", float, "Of loops without a time column: one period a file", unit="Hz",
-                above=0, option="loop-freq"),
-        Setting("start", str, "Where traces start: rest, or periodic for a loop that goes round",
-                "rest", choices=("rest", "periodic"), option="start"),
-        Setting("imposed", str, "What was imposed in traces, else found out",
-                choices=("current", "voltage"), option="imposed"),
-        Setting("compliance", float, "Current compliance of traces, else found out", unit="A",
-                above=0, infinite=True, option="compliance"),
-        Setting("drive", str, 'What was applied, if not the samples: "V = Triangle(...)"'),
-        _SIGMA,
-        one_of=("rate", "freq"),
-    ),
-    "curve": _kind(
-        "A steady current-voltage curve in a file.", "file = a path", _FILE, _UNITS, _SIGMA
-    ),
-    "spikes": _kind(
-        "What was measured of spikes under a constant current.",
-        "what was measured",
-        Setting("I", float, "The current", unit="A"),
-        Setting("frequency", float, "One over the period", unit="Hz", above=0),
-        Setting("amplitude", float, "From the least to the largest voltage", unit="V", above=0),
-        Setting("threshold", float, "The current at which rest becomes unstable", unit="A",
-                above=0),
-        Setting("sigma", SpikeSigma, "A share of each, or their standard deviations", above=0),
-        some_of=("frequency", "amplitude", "threshold"),
-    ),
-    "prior": _kind(
-        "What is known of a parameter before.",
-        "parameter, mean, and one of sd and factor",
-        Setting("parameter", str, "Its name", required=True),
-        Setting("mean", float, "Its expected value, in its unit", required=True),
-        Setting("sd", float, "The standard deviation, in its unit", above=0),
-        Setting("factor", float, "Instead of sd: known within this factor", above=1),
-        one_of=("sd", "factor"),
-        some_of=("sd", "factor"),
-    ),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -162,6 +71,11 @@ class Entry:
             low, high = (values.get(k, kind.settings[k].default) for k in ends)
             if not low < high:
                 raise self._error(f"no frequencies from {low:g} to {high:g} Hz")
+            if {"weight", "sigma"} <= {*values}:
+                raise self._error(
+                    "weight and sigma both say how large the noise is; give weight for its shape "
+                    "alone, or sigma for its size"
+                )
         for mask in values.get("drop", ()) if self.kind == "spectra" else ():
             try:
                 parse_mask(mask)
@@ -198,7 +112,7 @@ class Spec:
     )
     circuit: str | None = setting(
         None, "In the place of a device: a circuit of your own, L-R-p(CPE,R)-p(R,C) or LR(QR)(RC), "
-        "or circuit.toml", option="circuit",
+        "with values R{R=50F}(C{C=1e-6/1e-9/1e-3}R{:ct}), or circuit.toml", option="circuit",
     )  # fmt: skip
     area: str | None = setting(
         None, "Of the electrode, 0.1cm2: for columns per area, and results per area as well",
@@ -215,7 +129,9 @@ class Spec:
         option="together",
     )  # fmt: skip
     fixed: Mapping[str, float] = setting({}, "A parameter that is known: R_s=47e3", option="fix")
-    ranges: Mapping[str, tuple[float, float]] = setting({}, "Where starts are drawn, by parameter")
+    ranges: Mapping[str, tuple[float, float]] = setting(
+        {}, "Where starts of a parameter are drawn: R_s=10:1e3", option="range"
+    )
     solver: str = setting(
         "lm", "Least squares, or an optax optimiser", choices=("lm", "descent"), option="solver"
     )
@@ -251,6 +167,9 @@ class Spec:
         0, "Refits of data drawn around the fit", low=0, high=100_000, option="bootstrap"
     )
     posterior: bool = setting(False, "Draws by NUTS; needs jaxmem[bayes]", option="posterior")
+    xlsx: bool = setting(
+        False, "Also a workbook of the tables, tables.xlsx; needs jaxmem[xlsx]", option="xlsx"
+    )
     entries: tuple[Entry, ...] = ()
     source: Path | None = field(default=None, compare=False, repr=False)
 
@@ -381,21 +300,3 @@ def near(key: str, known: Iterable[str]) -> str:
         return f" there; it is a key of {' and '.join(homes)}"
     close = difflib.get_close_matches(key, list(known), 1)
     return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(sorted(known))}"
-
-
-def settings_table() -> str:
-    """All settings as tables in Markdown: keys of a specification, and options of `jaxmem fit`."""
-    parts = ["## Settings", "", *_rows(SETTINGS)]
-    for name, kind in KINDS.items():
-        parts += ["", f"## `[[{name}]]`", "", kind.help, "", *_rows(kind.settings)]
-    return "\n".join(parts) + "\n"
-
-
-def _rows(settings: Mapping[str, Setting]) -> list[str]:
-    rows = ["| key | option | value | default | meaning |", "|---|---|---|---|---|"]
-    for s in settings.values():
-        option = f"`--{s.option}`" if s.option else ""
-        unit = f" [{s.unit}]" if s.unit else ""
-        default = "" if s.default in (None, (), {}) else f"`{s.default}`"
-        rows.append(f"| `{s.name}` | {option} | {s.words}{unit} | {default} | {s.help}. |")
-    return rows

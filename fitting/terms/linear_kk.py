@@ -1,7 +1,7 @@
 """Whether a spectrum is that of a linear, causal, steady device, to what share of |Z|, and how
 noisy it is."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -52,6 +52,8 @@ class KramersKronig:
       always there besides. `freedom`: degrees of freedom of the noise.
     - `scatter`: the noise that is left once a drift that explains the data better is allowed
       for; else `noise`.
+    - `moves`: how `residuals` change with what was fitted, complex, one column for each degree of
+      freedom that the fit used.
     """
 
     passed: bool | None
@@ -64,6 +66,7 @@ class KramersKronig:
     elements: int
     freedom: float
     scatter: float
+    moves: np.ndarray = field(repr=False, compare=False)
 
     @property
     def inconsistency(self) -> float:
@@ -106,8 +109,8 @@ def _tested(freq: bytes, Z: bytes, sigma: bytes) -> KramersKronig:
 
 def tested(spectrum: Spectrum) -> KramersKronig:
     """`kramers_kronig` of a spectrum, once for all that ask."""
-    sigma = spectrum.sigma
-    given = b"" if sigma is None else np.broadcast_to(sigma, spectrum.freq.shape).tobytes()
+    sigma = spectrum.known_size
+    given = b"" if sigma is None else sigma.tobytes()
     return _tested(spectrum.freq.tobytes(), spectrum.Z.tobytes(), given)
 
 
@@ -128,7 +131,8 @@ def kramers_kronig(spectrum: Spectrum, *, most: int = 12) -> KramersKronig:
     **Arguments:**
 
     - `spectrum`: at least 4 distinct frequencies [Hz] in any order, replicates allowed. Its
-      `sigma` [ohm], if given, sets the weights, but not the noise level, which is estimated.
+      `sigma` [ohm] (of two parts their root mean square) or its `weighting`, if given, sets the
+      weights, but not the noise level, which is estimated.
       The order of the points is taken as the order of measurement.
     - `most`: largest number of relaxations.
 
@@ -150,12 +154,13 @@ def kramers_kronig(spectrum: Spectrum, *, most: int = 12) -> KramersKronig:
 
     s = 1j * spectrum.freq / np.sqrt(spectrum.freq.min() * spectrum.freq.max())
     Z = spectrum.Z / np.median(abs(spectrum.Z))
-    if spectrum.sigma is None:
+    sigma = spectrum.known_size
+    if sigma is None:
         weight = np.ones(s.size)
-    elif np.any(np.asarray(spectrum.sigma) <= 0):
+    elif np.any(sigma <= 0):
         raise ValueError(f"{name}: sigma must be positive; leave it out if it is not known")
     else:
-        weight = abs(spectrum.Z) / spectrum.sigma
+        weight = abs(spectrum.Z) / sigma
         weight = weight / np.sqrt(np.mean(weight**2))
     most = min(most, distinct // 4 + 1, (distinct - 3) // 2)
 
@@ -270,7 +275,11 @@ def _result(found: Found, domain, spectrum) -> KramersKronig:
     fitted = problem.y - fit.residual
     fitted = fitted - fit.basis[:, own] @ linear_fit(fit.basis, problem.y)[own]
     ratio = parted(fitted) / parted(problem.y)  # fitted over measured
-    ratio = ratio if domain == "impedance" else 1 / ratio
+    # What moves D by the share x moves 1/D by -x, to first order.
+    moves = problem.tangent(fit, fitted)
+    moves = (moves[: len(moves) // 2] + 1j * moves[len(moves) // 2 :]) / parted(problem.y)[:, None]
+    if domain == "admittance":
+        ratio, moves = 1 / ratio, -moves / ratio[:, None] ** 2
     return KramersKronig(
         passed=None,
         reason="",
@@ -282,6 +291,7 @@ def _result(found: Found, domain, spectrum) -> KramersKronig:
         elements=found.order,
         freedom=float(np.trace(found.projector())),
         scatter=noise,
+        moves=moves * (spectrum.Z / abs(spectrum.Z))[:, None],
     )
 
 

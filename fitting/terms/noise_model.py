@@ -63,7 +63,7 @@ def sigma_and_noise(
     **Arguments:**
 
     - `name`: of the measurement, for errors. `observed`: its numbers, shape `(n,)`.
-    - `sigma`: a number, shape `(n,)`, a noise model, or None.
+    - `sigma`: a number, shape `(n,)`, of complex numbers also `(2, n)`, a noise model, or None.
 
     **Raises:** `ValueError` for another shape, or a value that is not positive and finite.
     """
@@ -71,10 +71,10 @@ def sigma_and_noise(
     if sigma is None:
         return None, None
     sigma = np.asarray(sigma if noise is None else noise.sigma(observed), dtype=float)
-    if sigma.ndim and sigma.shape != observed.shape:
-        raise ValueError(
-            f"{name}: sigma must be a number or of shape {observed.shape}, got {sigma.shape}"
-        )
+    parts = [(2, *observed.shape)] if np.iscomplexobj(observed) else []
+    if sigma.ndim and sigma.shape not in [observed.shape, *parts]:
+        shapes = " or ".join(map(str, [observed.shape, *parts]))
+        raise ValueError(f"{name}: sigma must be a number or of shape {shapes}, got {sigma.shape}")
     if not (np.isfinite(sigma) & (sigma > 0)).all():
         raise ValueError(
             f"{name}: sigma must be positive and finite everywhere; proportional noise "

@@ -11,16 +11,19 @@ from numpy.typing import NDArray
 from fitting.terms.floor import NEIGHBOURS, Floor
 from fitting.terms.measurement import AbstractMeasurement, Sizes, dataset
 from fitting.terms.noise_model import Noise, check_columns, proportional, sigma_and_noise
-from fitting.terms.relaxations import FLOOR
+from fitting.terms.relaxations import FLOOR, span
 from fitting.terms.spectrum_batch import (
     HasImpedance,
     SpectrumBatch,
     bias_of,
     bias_voltage,
+    deviations_of,
     fields_of,
 )
 from jaxmem.networks import Network
 
+# What residuals may be divided by, see `Spectrum`.
+WEIGHTINGS = ("modulus", "unit", "proportional")
 # Frequencies of a spectrum's model are padded to a multiple of this number.
 IMPEDANCE_BUCKET = 64
 
@@ -34,15 +37,19 @@ class Spectrum(AbstractMeasurement):
     - `Z`: complex impedance [ohm], shape `(n,)`, Im Z < 0 where the device is capacitive.
     - `u`, `I`, `V`: the bias, at most one of: voltage over the memristor [V], terminal
       current [A], applied voltage [V]. None of them: the bias is unknown.
-    - `sigma`: standard deviation of Re Z and of Im Z [ohm], a number or shape `(n,)`, or a
-      noise model, `proportional(0.005)`, `absolute(2.0)`, their sum, or `estimated(...)` of one,
-      whose scale the fit finds; None: proportional to |Z| with a factor that the fit estimates,
-      one for all such spectra.
+    - `sigma`: standard deviation of Re Z and of Im Z [ohm], a number, shape `(n,)`, or `(2, n)`
+      where the two parts differ; or a noise model, `proportional(0.005)`, `absolute(2.0)`, their
+      sum, or `estimated(...)` of one, whose scale the fit finds. None: of the shape that
+      `weighting` says, with a factor that the fit estimates.
+    - `weighting`: what residuals are divided by where there is no sigma: `"modulus"`, |Z|, with
+      one factor for all such spectra; `"unit"`, one number for the whole spectrum, with a factor
+      for each; `"proportional"`, Re Z by |Re Z| and Im Z by |Im Z|, with one factor for all such.
     - `label`, `source`: what to call it and the file it came from.
     - `temperature` [K], `time` [s since the first spectrum]: kept where the file has them.
 
     **Raises:** `ValueError` if the shapes differ, a value is not finite, a frequency is not
-    positive, sigma is not positive, or more than one bias is given.
+    positive, sigma is not positive, more than one bias is given, or sigma and a weighting; for
+    proportional weights where a part of Z is 0.
     """
 
     freq: np.ndarray
@@ -56,16 +63,18 @@ class Spectrum(AbstractMeasurement):
     source: str = eqx.field(static=True, default="")
     temperature: float | None = None
     time: float | None = None
+    weighting: str = eqx.field(static=True, default="modulus")
 
     def __init__(
         self, freq, Z, *, u=None, I=None, V=None, sigma=None, noise=None, label="", source="",
-        temperature=None, time=None,
+        temperature=None, time=None, weighting="modulus",
     ):  # fmt: skip
         self.freq = np.asarray(freq, dtype=float)
         self.Z = np.asarray(Z, dtype=complex)
         self.u, self.I, self.V = u, I, V
         self.label, self.source = label, source
         self.temperature, self.time = temperature, time
+        self.weighting = weighting
 
         check_columns(self.name, "point", freq=self.freq, Z=self.Z)
         self.sigma, given = sigma_and_noise(self.name, sigma, self.Z)
@@ -80,6 +89,25 @@ class Spectrum(AbstractMeasurement):
             )
         if sum(b is not None for b in (self.u, self.I, self.V)) > 1:
             raise ValueError(f"{name}: give the bias once, as u, I or V")
+        if self.weighting not in WEIGHTINGS:
+            raise ValueError(
+                f"{name}: no weighting {self.weighting!r}; there are {', '.join(WEIGHTINGS)}"
+            )
+        if self.weighting == "modulus":
+            return
+        if self.sigma is not None:
+            raise ValueError(
+                f"{name}: sigma is the standard deviation itself; leave out weighting="
+                f"{self.weighting!r}"
+            )
+        none = (self.Z.real == 0) | (self.Z.imag == 0)
+        if self.weighting == "proportional" and none.any():
+            at = int(np.argmax(none))
+            part = "Re Z" if self.Z[at].real == 0 else "Im Z"
+            raise ValueError(
+                f"{name}: {part} is 0 at {self.freq[at]:g} Hz and has no proportional weight; "
+                "leave the point out, or weight by the modulus"
+            )
 
     noun = ("spectrum", "spectra")
     unit = "ohm"
@@ -93,33 +121,56 @@ class Spectrum(AbstractMeasurement):
         return np.concatenate([self.Z.real, self.Z.imag])
 
     @property
+    def deviations(self) -> Float[np.ndarray, "2 n"]:
+        """Standard deviations of Re Z and of Im Z [ohm], or what they are in proportion to."""
+        return deviations_of(fields_of(self))
+
+    @property
     def weight(self) -> Float[np.ndarray, "m"]:
-        """1/sigma of Re Z and of Im Z, 1/|Z| without a sigma."""
-        sigma = np.abs(self.Z) if self.sigma is None else self.sigma
-        return np.tile(np.broadcast_to(1 / sigma, self.freq.shape), 2)
+        """1/sigma of Re Z and of Im Z, without a sigma as `weighting` says."""
+        return 1 / self.deviations.ravel()
+
+    @property
+    def known_size(self) -> Float[np.ndarray, "n"] | None:
+        """Root mean square of the deviations of both parts, None where it is as |Z|."""
+        if self.sigma is None and self.weighting != "unit":
+            return None
+        return np.sqrt(np.mean(self.deviations**2, axis=0))
 
     @property
     def assumed_noise(self) -> float | None:
-        """1 without a sigma: the weights are 1/|Z|."""
+        """1 without a sigma: the weights stand for residuals as large as Z."""
         return 1.0 if self.sigma is None else None
 
     @property
     def noise_group(self) -> Hashable | None:
-        """Spectra without a sigma share one relative noise."""
-        return "spectra" if self.sigma is None else None
+        """Spectra without a sigma and of relative weights share one relative noise."""
+        shared = self.sigma is None and self.weighting != "unit"
+        return f"spectra, {self.weighting}" if shared else None
 
     @property
     def noise_shape(self) -> Noise | None:
-        """Proportional without a sigma."""
-        return proportional(1.0) if self.sigma is None else self.noise
+        """Proportional without a sigma, but for equal weights."""
+        if self.sigma is not None:
+            return self.noise
+        return None if self.weighting == "unit" else proportional(1.0)
 
     def magnitude(self, values: Float[np.ndarray, "m"]) -> Float[np.ndarray, "m"]:
-        """|Z|, for the real and for the imaginary part."""
+        """|Z| for the real and for the imaginary part; for proportional weights that of each."""
+        if self.weighting == "proportional":
+            return np.abs(values)
         return np.tile(np.hypot(*values.reshape(2, -1)), 2)
+
+    @property
+    def weighting_in_words(self) -> str:
+        """What residuals were divided by."""
+        if self.sigma is None:
+            return self.weighting
+        return "sigma" if self.scale_known else "a noise model whose scale is found"
 
     def misfit(self, off: Float[np.ndarray, "m"]) -> tuple[float, str]:
         """Root mean square of differences relative to |Z|."""
-        return float(np.sqrt(np.mean((off / self.magnitude(self.observed)) ** 2))), "|Z|"
+        return float(np.sqrt(np.mean((off / np.tile(np.abs(self.Z), 2)) ** 2))), "|Z|"
 
     def fraction(self, off: Float[np.ndarray, "m"]) -> float:
         """Root mean square of differences relative to |Z|."""
@@ -142,12 +193,18 @@ class Spectrum(AbstractMeasurement):
         if check.freedom < ENOUGH:
             return None
         off: Any = check.residuals * np.abs(self.Z)
-        rows = np.concatenate([off.real, off.imag]) * self.weight
+        rows, freedom = np.concatenate([off.real, off.imag]) * self.weight, check.freedom
+        if (self.deviations[0] != self.deviations[1]).any():
+            # That fit has one weight for both parts: a step further it is the best with two.
+            by: Any = (check.moves * np.abs(self.Z)[:, None]).T
+            Q = span(np.concatenate([by.real, by.imag], axis=1).T * self.weight[:, None])
+            rows = rows - Q @ (Q.T @ rows)
+            freedom = float(len(rows) - Q.shape[1])
         # Relative residuals below this are not told apart.
         least = FLOOR * float(np.median(self.weight * np.tile(np.abs(self.Z), 2)))
         sound = check.grade in ("", "consistent")
         ratio = check.scatter / max(check.inconsistency, 1e-300)
-        return Floor.of_rows(rows, check.freedom, ratio, least, sound)
+        return Floor.of_rows(rows, freedom, ratio, least, sound)
 
     def sequences(self, residual: np.ndarray) -> list[np.ndarray]:
         """Real and imaginary parts, each along the frequency."""
@@ -185,7 +242,8 @@ class Spectrum(AbstractMeasurement):
 
     def chosen(self, keep: Bool[np.ndarray, "n"]) -> "Spectrum":
         """The points where `keep` is true, shape `(n,)`."""
-        sigma = self.sigma[keep] if self.sigma is not None and self.sigma.ndim else self.sigma
+        sigma = self.sigma
+        sigma = sigma[..., keep] if sigma is not None and sigma.ndim else sigma
         where = lambda s: (s.freq, s.Z, s.sigma)
         return eqx.tree_at(
             where, self, (self.freq[keep], self.Z[keep], sigma), is_leaf=lambda x: x is None
@@ -207,7 +265,7 @@ class Spectrum(AbstractMeasurement):
     def residual(self, model: HasImpedance) -> Float[Array, "m"]:
         """(Z_model - Z)/sigma, the real parts and then the imaginary parts; shape `(2n,)`.
 
-        Without a sigma the weight is the modulus of the measured Z.
+        Without a sigma the weight is as `weighting` says, by default 1/|Z| of the measured Z.
 
         **Raises:** `ValueError` if the spectrum has no bias and the device needs one.
         """

@@ -30,39 +30,43 @@ class SpectrumBatch(AbstractBatch):
     omega: Float[Array, "k n"]
     Z_re: Float[Array, "k n"]
     Z_im: Float[Array, "k n"]
-    weight: Float[Array, "k n"]
+    weight_re: Float[Array, "k n"]
+    weight_im: Float[Array, "k n"]
     value: Float[Array, "k"]
     kind: str | None = eqx.field(static=True)
 
     @classmethod
     def of(cls, spectra: Sequence[Any], *, bucket: int = BUCKET) -> "SpectrumBatch":
-        """Stack spectra; the weights of those without sigma are 1/|Z|."""
+        """Stack spectra; for the weights of those without sigma see `deviations_of`."""
         fields = [fields_of(s) for s in spectra]
         lengths = np.array([len(s["freq"]) for s in fields])
         n = max(1, -(-lengths.max() // bucket)) * bucket
         there = np.arange(n) < lengths[:, None]
-        omega, weight = np.ones((len(spectra), n)), np.zeros((len(spectra), n))
+        omega, weight = np.ones((len(spectra), n)), np.zeros((2, len(spectra), n))
         Z: Any = np.ones((len(spectra), n), complex)
         omega[there] = 2 * np.pi * np.concatenate([s["freq"] for s in fields])
         # Padding repeats a frequency of the spectrum: no model is asked where it is singular.
         omega = np.where(there, omega, omega[:, :1])
         Z[there] = np.concatenate([s["Z"] for s in fields])
-        sigma = np.abs(Z)
+        sigma = np.broadcast_to(np.abs(Z), weight.shape).copy()
         for k, s in enumerate(fields):
-            if s["sigma"] is not None:
-                sigma[k, : lengths[k]] = s["sigma"]
-        zero = (sigma == 0).any(axis=1)
+            if s["sigma"] is not None or s["weighting"] != "modulus":
+                sigma[:, k, : lengths[k]] = deviations_of(s)
+        zero = (sigma == 0).any(axis=(0, 2))
         if zero.any():
             name = spectra[int(np.argmax(zero))].name
             raise ValueError(f"{name}: |Z| = 0 has no relative weight; give sigma")
-        weight[there] = 1 / sigma[there]
+        weight[:, there] = 1 / sigma[:, there]
         biases = [bias_of(s) for s in fields]
         kinds = {kind for kind, _ in biases}
         if len(kinds) != 1:
             raise ValueError(f"spectra of one batch must have one kind of bias, got {kinds}")
         real = lambda a: jnp.asarray(a, dtype=jnp.result_type(float))
         value = real([float(value) for _, value in biases])
-        return cls(real(omega), real(Z.real), real(Z.imag), real(weight), value, kinds.pop())
+        return cls(
+            real(omega), real(Z.real), real(Z.imag), real(weight[0]), real(weight[1]), value,
+            kinds.pop(),
+        )  # fmt: skip
 
     # An admittance costs microseconds.
     integrates = False
@@ -79,17 +83,18 @@ class SpectrumBatch(AbstractBatch):
         Where `far` (0 or 1) is 1, ln|Z/Z_data| and arg(Z/Z_data) in units of the noise, which a
         search starts with: far from the data, where a residual of Z is all of it or grows without
         limit, the logarithm still says how many decades are missing. Near them the two are the
-        residuals, turned.
+        residuals, turned, where real and imaginary part have one weight.
         """
         re, im = self._impedance(model)
-        near = (re - self.Z_re) * self.weight, (im - self.Z_im) * self.weight
+        near = (re - self.Z_re) * self.weight_re, (im - self.Z_im) * self.weight_im
         if far is None:
             return near
         size = self.Z_re**2 + self.Z_im**2
         # Z/Z_data; the logarithm of a modulus squared, so that nothing is divided.
         a = (re * self.Z_re + im * self.Z_im) / size
         b = (im * self.Z_re - re * self.Z_im) / size
-        weight = self.weight * jnp.sqrt(size)
+        both = 0.5 * (1 / self.weight_re**2 + 1 / self.weight_im**2)
+        weight = jnp.where(self.weight_re > 0, jnp.sqrt(size / both), 0.0)
         turned = 0.5 * jnp.log(a**2 + b**2) * weight, jnp.arctan2(b, a) * weight
         return jnp.where(far, turned[0], near[0]), jnp.where(far, turned[1], near[1])
 
@@ -103,7 +108,7 @@ class SpectrumBatch(AbstractBatch):
     def members(self, model: Any) -> np.ndarray:
         """Which spectrum each residual belongs to, -1 where it has no weight."""
         k, n = self.omega.shape
-        rows = np.where(np.asarray(self.weight) > 0, np.arange(k)[:, None], -1)
+        rows = np.where(np.asarray(self.weight_re) > 0, np.arange(k)[:, None], -1)
         return np.broadcast_to(rows[:, None, :], (k, 2, n)).ravel()
 
     def _impedance(self, model):
@@ -120,6 +125,19 @@ class SpectrumBatch(AbstractBatch):
 def fields_of(spectrum: Any) -> dict[str, Any]:
     """The fields by name. Equinox's own look-up of attributes is slow where there are thousands."""
     return object.__getattribute__(spectrum, "__dict__")
+
+
+def deviations_of(fields: dict[str, Any]) -> np.ndarray:
+    """Standard deviations of Re Z and of Im Z [ohm], or what they are in proportion to: |Z| of
+    each point, for equal weights its root mean square, for proportional ones |Re Z| and |Im Z|;
+    shape `(2, n)`."""
+    Z, sigma = fields["Z"], fields["sigma"]
+    if sigma is None and fields["weighting"] == "proportional":
+        return np.abs(np.stack([Z.real, Z.imag]))
+    if sigma is None:
+        size = np.abs(Z)
+        sigma = np.sqrt(np.mean(size**2)) if fields["weighting"] == "unit" else size
+    return np.broadcast_to(sigma, (2, len(Z)))
 
 
 def bias_of(fields: dict[str, Any]) -> tuple[str | None, float]:

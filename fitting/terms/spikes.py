@@ -12,6 +12,8 @@ from fitting.terms.measurement import AbstractMeasurement
 from fitting.terms.noise_model import Noise, proportional
 
 FEATURES = {"frequency": "Hz", "amplitude": "V", "threshold": "A"}
+# A cycle is as exact as this share of the least relative deviation, within these ends.
+EXACT, EXACT_ENOUGH = 0.01, (1e-6, 1e-3)
 
 
 class Spikes(AbstractMeasurement):
@@ -100,12 +102,18 @@ class Spikes(AbstractMeasurement):
         """Whether a limit cycle must be found."""
         return bool({"frequency", "amplitude"} & set(self.features))
 
+    @property
+    def _rtol(self) -> float:
+        """How exact a cycle must be: no more than the measurement asks for, or a step to a device
+        whose cycle is known well enough would be refused."""
+        return float(np.clip(EXACT * np.min(self.sigma / self.observed), *EXACT_ENOUGH))
+
     def signal(self, model: Any) -> Float[Array, "n"]:
         """The features of a device, in the order of `features`; NaN where there is none."""
         found: dict[str, Any] = {}
         if self.cycle:
             drive = jm.CurrentDrive(jm.Constant(jnp.asarray(self.I, dtype=float)))
-            cycle = jm.limit_cycle(jm.Circuit(model, drive), throw=False)
+            cycle = jm.limit_cycle(jm.Circuit(model, drive), rtol=self._rtol, throw=False)
             found = {"frequency": 1 / cycle.period, "amplitude": cycle.u_max - cycle.u_min}
         if "threshold" in self.features:
             hopf = jm.hopf_points(model, drive="current")

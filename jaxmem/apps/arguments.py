@@ -64,7 +64,9 @@ def value_of(declared: Setting, value: Any) -> Any:
     """
     if not declared.repeated:
         return value
-    return listed(value) if declared.type == tuple[str, ...] else _numbers(value)
+    if declared.type == tuple[str, ...]:
+        return listed(value)
+    return (_ranges if declared.option == "range" else _numbers)(value)
 
 
 def _numbers(pairs: list[str] | None) -> dict[str, float]:
@@ -76,4 +78,17 @@ def _numbers(pairs: list[str] | None) -> dict[str, float]:
             found[name.strip()] = float(value)
         except ValueError:
             raise ValueError(f"--fix wants NAME=NUMBER, got {pair!r}") from None
+    return found
+
+
+def _ranges(pairs: list[str] | None) -> dict[str, tuple[float, float]]:
+    """`--range R_s=10:1e3` as a dictionary."""
+    found = {}
+    for pair in listed(pairs):
+        name, _, ends = pair.partition("=")
+        try:
+            low, high = map(float, ends.split(":"))
+        except ValueError:
+            raise ValueError(f"--range wants NAME=LOW:HIGH, got {pair!r}") from None
+        found[name.strip()] = (low, high)
     return found

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex
 
-from jaxmem.fields import check_positive, quantity
+from jaxmem.fields import check_positive, is_concrete, quantities, quantity
 
 Impedance = Complex[Array, "..."]
 
@@ -33,6 +33,14 @@ class AbstractElement(eqx.Module):
 
     def __check_init__(self):
         check_positive(self)
+        for name, meta in quantities(self).items():
+            value, (low, high) = getattr(self, name), meta.get("bounds", (-np.inf, np.inf))
+            if np.isfinite([low, high]).any() and eqx.is_array(value) and is_concrete(value):
+                if not (low <= float(value) <= high):
+                    raise ValueError(
+                        f"{type(self).__name__}: {name} ({meta['meaning']}) must lie between "
+                        f"{low:g} and {high:g}, got {float(value):g}"
+                    )
 
 
 def _exponent(meaning: str, default: Any = None) -> Any:

@@ -73,7 +73,7 @@ class Network(eqx.Module):
 
     def definitions(self) -> dict[str, str]:
         """What each kind of element here means, letter to Z(s)."""
-        return {name.rstrip("0123456789"): e.formula for name, e in self.elements.items()}
+        return {letters_of(name): e.formula for name, e in self.elements.items()}
 
     def interchangeable(self) -> list[list[tuple[int, ...]]]:
         """Groups of blocks that may be exchanged without a change of Z.
@@ -109,6 +109,11 @@ class Network(eqx.Module):
     def shape(self) -> str:
         """What kinds of elements lie how, the same for circuits that differ in names or order."""
         return self._shape(self._sorted(self.layout))
+
+
+def letters_of(name: str) -> str:
+    """The letters of an element's name: `R` of `R1` and of `R_ct`."""
+    return name.partition("_")[0].rstrip("0123456789")
 
 
 def with_values(network: Network, values: Mapping[str, float]) -> Network:

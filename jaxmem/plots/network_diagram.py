@@ -32,7 +32,7 @@ def draw_network(ax: Any, layout: Any, labels: Mapping[str, str]) -> None:
         nonlocal drawing
         wide, _ = room_of(part)
         if isinstance(part, str):
-            letter = part.rstrip("0123456789")
+            letter = part.partition("_")[0].rstrip("0123456789")
             colour = ANSWER if letter in ("Ld", "Y") else BLACK
             a, b = x + (width - WIDE) / 2, x + (width + WIDE) / 2
             made = kinds.get(letter, elm.RBox)().endpoints((a, y), (b, y)).color(colour)

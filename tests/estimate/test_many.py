@@ -329,8 +329,8 @@ def test_stacking_pads_with_points_of_no_weight():
     a, b = noisy(TRUTHS[0], rng, n=5, sigma=2.0), noisy(TRUTHS[0], rng, n=3)
     batch = SpectrumBatch.of([a, b], bucket=8)
     assert batch.omega.shape == (2, 8)
-    np.testing.assert_allclose(batch.weight[0], [0.5] * 5 + [0] * 3)
-    np.testing.assert_allclose(batch.weight[1], [*(1 / np.abs(b.Z)), 0, 0, 0, 0, 0])
+    np.testing.assert_allclose(batch.weight_re[0], [0.5] * 5 + [0] * 3)
+    np.testing.assert_allclose(batch.weight_im[1], [*(1 / np.abs(b.Z)), 0, 0, 0, 0, 0])
     np.testing.assert_allclose(batch.omega[1], [*b.omega, *[b.omega[0]] * 5])
 
 

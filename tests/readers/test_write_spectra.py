@@ -26,12 +26,13 @@ def any_spectra(draw):
         pair = st.lists(FINITE, min_size=n, max_size=n)
         kind = draw(st.sampled_from([None, "u", "V", "I"]))
         sigma = st.lists(st.floats(1e-9, 1e9), min_size=n, max_size=n)
+        parts = st.lists(sigma, min_size=2, max_size=2)
         spectra.append(
             Spectrum(
                 freq,
                 np.array(draw(pair)) + 1j * np.array(draw(pair)),
                 **({} if kind is None else {kind: draw(FINITE)}),
-                sigma=draw(st.none() | st.floats(1e-9, 1e9) | sigma),
+                sigma=draw(st.none() | st.floats(1e-9, 1e9) | sigma | parts),
                 label=draw(LABELS),
                 time=draw(st.none() | FINITE),
                 temperature=draw(st.none() | st.floats(1, 1e4)),
@@ -54,7 +55,7 @@ def test_writing_and_reading_is_exact(tmp_path, spectra):
         assert (a.time, a.temperature) == (b.time, b.temperature)
         assert (a.sigma is None) == (b.sigma is None)
         if a.sigma is not None:
-            assert np.array_equal(np.broadcast_to(a.sigma, a.freq.shape), b.sigma)
+            assert np.array_equal(np.broadcast_to(a.sigma, b.sigma.shape), b.sigma)
 
 
 def test_sweeps_within_one_spectrum_stay_one(tmp_path):

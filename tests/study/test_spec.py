@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from fitting import Spectrum, write_spectra_csv
 from fitting.models.setup import ADDITIONS
 from fitting.models.setup import KINDS as CIRCUITS
-from fitting.study.spec import KINDS, MODELS, SETTINGS, Entry, Spec, SpecError, settings_table
+from fitting.study.settings_page import settings_table
+from fitting.study.spec import KINDS, MODELS, SETTINGS, Entry, Spec, SpecError
 from fitting.study.spec_file import _spec, read_spec, spec_to_toml
 from jaxmem.apps.cli import app
 from jaxmem.settings import Sigma, SpikeSigma, Units

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fitting.readers.assemble import DOUBTED, refuse_duplicates
+from fitting.readers.assemble import DEVIATIONS, DOUBTED, refuse_duplicates, sigma_of
 from fitting.readers.grouping import LEAST_FREQUENCIES
 from fitting.readers.source import ReadError, Source
 from fitting.readers.tables.headings import Column, columns, roles
@@ -24,7 +24,7 @@ def read_npz(source: Source, data: bytes) -> list[Spectrum]:
     """The spectra of an .npz: frequencies (n,), impedances (n,) or, for k spectra, (n, k).
 
     Keys are read as the names of columns: `freqs`, `omega`, `f_kHz`, `Re`, `-Im`, a complex `Z`,
-    |Z| and phase; of one value for each spectrum also `u`, `V`, `I`, `t_hours`, `T_K`.
+    |Z| and phase, `sigma`; of one value for each spectrum also `u`, `V`, `I`, `t_hours`, `T_K`.
     """
     arrays = _load(source, data)
     by_role = roles(columns(list(arrays)))
@@ -59,13 +59,21 @@ def read_npz(source: Source, data: bytes) -> list[Spectrum]:
         for role in ("u", "V", "I", "time", "temperature")
         if role in by_role
     }
+    deviations = {
+        role: _deviations(source, by_role[role][0], numeric, Z) for role in DEVIATIONS
+        if role in by_role
+    }  # fmt: skip
     bias = next((role for role in ("u", "V", "I") if role in each), None)
+    biases: list[dict[str, Any]] = [
+        {} if bias is None else {bias: float(each[bias][k])} for k in range(Z.shape[1])
+    ]
     several = Z.shape[1] > 1
     return [
         Spectrum(
             freq,
             Z[:, k],
-            **({} if bias is None else {bias: float(each[bias][k])}),
+            **biases[k],
+            sigma=sigma_of(source, {role: a[:, k] for role, a in deviations.items()}),
             label=f"{source.path.stem}, {k}" if several else "",
             source=str(source.path),
             temperature=float(each["temperature"][k]) if "temperature" in each else None,
@@ -176,6 +184,12 @@ def _by_frequency(source: Source, Z: np.ndarray, n: int) -> np.ndarray:
     raise source.error(
         f"the impedance has shape {Z.shape} for {n} frequencies; give ({n},) or ({n}, spectra)"
     )
+
+
+def _deviations(source: Source, column: Column, numeric, Z: np.ndarray) -> np.ndarray:
+    """Standard deviations [ohm] of each point of each spectrum, as Z is."""
+    values = np.broadcast_to(_by_frequency(source, numeric(column), len(Z)), Z.shape)
+    return values * np.abs(Z) if column.measured_in == "%" else values
 
 
 def _each(source: Source, column: Column, numeric, k: int) -> np.ndarray:

@@ -143,7 +143,7 @@ def _canonical(core: str) -> tuple[bool, str]:
         core = "V"
     # Accents are taken off: `Fréquence`, `Imaginärteil`.
     letters = unicodedata.normalize("NFD", core.lower())
-    return negative, re.sub(r"[^a-z0-9ωθφ'\"|#\u4e00-\u9fff]", "", letters)
+    return negative, re.sub(r"[^a-z0-9ωθφσ'\"|#\u4e00-\u9fff]", "", letters)
 
 
 def roles(found: list[Column]) -> dict[str, list[Column]]:

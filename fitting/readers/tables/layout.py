@@ -34,7 +34,9 @@ def as_names(line: str) -> Iterator[tuple[list[str], str]]:
     """The ways to read a line as column names, with the delimiter that each implies."""
     if not 3 <= len(line) <= 5000 or not re.search(r"[A-Za-zω]", line):
         return
-    line = _COMMENT.sub("", line)
+    if comment := _COMMENT.match(line):
+        # Further signs are a header's own: `sigma (%)`, `Segment #`.
+        line = line[comment.end() :]
     # One export quotes the whole line of names.
     if line.count('"') == 2 and line.strip().startswith('"') and line.strip().endswith('"'):
         line = line.strip()[1:-1]

@@ -42,6 +42,7 @@ _AMPERE = re.compile(
 # Square metres of a square of a length.
 _SQUARE = {"m": 1.0, "cm": 1e-4, "mm": 1e-6, "um": 1e-12}
 _PLAIN = {
+    "%": Unit("%", 0.01),
     "rad/s": Unit("rad/s", 1.0),
     "rad_s": Unit("rad/s", 1.0),
     "rad s": Unit("rad/s", 1.0),

@@ -15,6 +15,18 @@ def named_roles(*rows: tuple[str, str, str]) -> Vocabulary:
     }
 
 
+# A standard deviation; only the first two mean nothing else, so that the others need a unit.
+_DEVIATION = (
+    "sigma σ sd std stdev stddev standarddeviation err error uncertainty standardabweichung "
+    "unsicherheit ecarttype incertitude desviacionestandar incertidumbre 标准差 不确定度"
+).split()
+
+
+def _deviation(*of: str) -> list[str]:
+    """The names of a standard deviation of what has the names `of`."""
+    return [name for word in _DEVIATION for part in of for name in (word + part, part + word)]
+
+
 SPECTRUM = named_roles(
     (
         "freq",
@@ -84,7 +96,9 @@ SPECTRUM = named_roles(
         "",
     ),
     ("ampl", "ampl amplitude", "V A"),
-    ("sigma", "sigma sigmaz", "ohm"),
+    ("sigma", " ".join(_deviation("", "z", "|z|", "modz")), "ohm %"),
+    ("sigma_re", " ".join(_deviation("re", "rez", "zre", "zreal", "real", "z'")), "ohm %"),
+    ("sigma_im", " ".join(_deviation("im", "imz", "zim", "zimag", "imag", 'z"')), "ohm %"),
 )
 # Without its unit `t` may be time or temperature, and a temperature may be in two scales; `Reading`
 # is what its unit says. A current density is no current.
@@ -93,6 +107,12 @@ NEEDS_UNIT = {
     *(("temperature", core) for core in SPECTRUM["temperature"][0]),
     *((role, core) for role in ("V", "I") for core in ("reading", "value", "source")),
     *(("I", core) for core in ("j", "currentdensity")),
+    *(
+        (role, core)
+        for role in ("sigma", "sigma_re", "sigma_im")
+        for core in SPECTRUM[role][0]
+        if not any(word in core for word in _DEVIATION[:2])
+    ),
     *(("re", "resistance"), ("im", "reactance"), ("mod", "module"), ("mod", "modulo")),
 }
 # A current density whose unit is that of a current is not understood.

@@ -179,7 +179,9 @@ def _frame(points, line, room: float) -> tuple[float | None, float | None]:
 
 def _dense(s: Spectrum, model: HasImpedance) -> Spectrum:
     """Frequencies for a smooth line, closer where Z moves faster, as at a resonance."""
-    at = lambda freq: replace(s, freq=freq, Z=np.ones(freq.size, complex), sigma=None)
+    at = lambda freq: replace(
+        s, freq=freq, Z=np.ones(freq.size, complex), sigma=None, weighting="modulus"
+    )
     first = at(np.geomspace(s.freq.min(), s.freq.max(), 2000))
     Z = first.impedance(model)
     moved = np.abs(np.diff(Z))
