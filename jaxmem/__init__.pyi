@@ -26,6 +26,7 @@ from .devices import Leak as Leak
 from .devices import MemoryConductance as MemoryConductance
 from .devices import Memristor2D as Memristor2D
 from .devices import Memristor3D as Memristor3D
+from .devices import Photocurrent as Photocurrent
 from .devices import Polarisation as Polarisation
 from .devices import RectifyingLeak as RectifyingLeak
 from .devices import SlowConductance as SlowConductance

@@ -14,6 +14,7 @@ class SpecError(ValueError):
 Sigma = float | Mapping[str, float]
 SpikeSigma = float | list[float]
 Units = str | Mapping[str, str]
+Biases = float | tuple[float, ...]
 NOISE = {"estimated": bool, "floor": float, "relative": float}
 
 
@@ -92,6 +93,11 @@ def _list_of_numbers(value: Any) -> list[float]:
     return found
 
 
+def _biases(value: Any) -> Any:
+    several = isinstance(value, list | tuple)
+    return tuple(_list_of_numbers(value)) if several else _plain(float, value)
+
+
 # How each type is said in words, and what makes a value of it from what a file holds.
 TYPES: dict[Any, tuple[str, Any]] = {
     str: ("a text", _text),
@@ -107,6 +113,7 @@ TYPES: dict[Any, tuple[str, Any]] = {
     Sigma: (f"a number or a table of {', '.join(NOISE)}, the numbers not negative and not all 0",
             _sigma),
     SpikeSigma: ("a number or a list of positive numbers", _spike_sigma),
+    Biases: ("a number, or a list of finite numbers, one for each spectrum", _biases),
     Units: ('a text as "t=ms,I=uA" or a table of such', _units),
 }  # fmt: skip
 
@@ -140,7 +147,7 @@ class Setting:
     @property
     def repeated(self) -> bool:
         """Whether the command line takes the option several times."""
-        return self.type not in (str, bool, int, float, Units)
+        return self.type not in (str, bool, int, float, Units, Biases)
 
     @property
     def words(self) -> str:

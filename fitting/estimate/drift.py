@@ -8,6 +8,7 @@ import numpy as np
 
 from fitting.diagnosis.runs_test import runs_probability
 from fitting.diagnosis.term_report import UNLIKELY
+from fitting.estimate.abscissa import abscissa_of
 from fitting.estimate.result import Fit
 from fitting.terms.spectrum import Spectrum
 from jaxmem.output.numbers import engineering
@@ -78,17 +79,18 @@ def trends(
     """The drift of every quantity that enough spectra of a series determine.
 
     Spectra that the model does not describe are left out: what only patches a wrong model has no
-    trend. Empty for fewer than eight spectra, or for spectra at different biases, which are no
-    series in time. Each interval is of independent errors of the values; it is too narrow where a
-    quantity wanders or bends, which `runs_p` shows.
+    trend. Empty for fewer than eight spectra, or for spectra at different biases or temperatures,
+    which are no series in time. Each interval is of independent errors of the values; it is too
+    narrow where a quantity wanders or bends, which `runs_p` shows.
     """
-    if len(fits) < LEAST_SPECTRA or len({s.bias for s in spectra}) > 1:
+    along = abscissa_of(spectra)
+    mixed = len({s.bias[0] for s in spectra}) > 1
+    if len(fits) < LEAST_SPECTRA or along.swept or mixed:
         return ()
     from scipy.stats import theilslopes
 
-    times = [s.time for s in spectra]
-    timed = all(t is not None for t in times) and len(set(times)) == len(times)
-    x = np.array(times, dtype=float) / 3600 if timed else np.arange(len(fits), dtype=float)
+    timed = along.name == "time"
+    x = along.values / 3600 if timed else along.values
     found = []
     grades = np.array([f.describes for f in fits])
     tables = [{row["name"]: row for row in f.rows()} for f in fits]

@@ -9,6 +9,7 @@ import numpy as np
 
 from fitting.diagnosis.description import GRADES
 from fitting.diagnosis.verdict import OF_WRONG
+from fitting.estimate.abscissa import abscissa_of
 from fitting.estimate.drift import Trend, trends
 from fitting.estimate.outcome import best_of, finish_fit
 from fitting.estimate.result import Fit
@@ -20,6 +21,8 @@ from fitting.solvers.solver import AbstractSolver, Search
 from fitting.terms.spectrum import Spectrum
 from jaxmem.output.reporter import Reporter, Silent
 
+RESIDUAL = "the residual of the fit"
+
 
 class Series(NamedTuple):
     """Fits of a series of spectra, in their order.
@@ -27,6 +30,7 @@ class Series(NamedTuple):
     - `fits`: one for each spectrum; a search that did not converge says so in its `result`.
     - `outlier`: whether a spectrum stands out from its neighbours, `reasons` why, in words.
     - `trends`: how each quantity drifts, for each group of spectra (see `trends`).
+    - `members`: the numbers of the spectra of each group, along its bias or in their order.
     - `interrupted`: whether Ctrl-C cut it short; the spectra that were not reached have no fit.
     """
 
@@ -35,6 +39,7 @@ class Series(NamedTuple):
     reasons: tuple[tuple[str, ...], ...]
     trends: tuple[tuple[Trend, ...], ...] = ()
     interrupted: bool = False
+    members: tuple[tuple[int, ...], ...] = ()
 
 
 def fit_series(
@@ -53,7 +58,8 @@ def fit_series(
     """Fit every spectrum of a series with one model.
 
     Each spectrum is fitted from starts of its own, and then, forward and backward through the
-    series, from its neighbour's optimum.
+    series, from its neighbour's optimum. Neighbours are those along the bias, or the temperature,
+    where these are known and differ; else those before and after.
 
     **Arguments:**
 
@@ -95,7 +101,10 @@ def fit_series(
         cut = True
     problems, spectra = problems[: len(found)], spectra[: len(found)]
     groups = [0] * len(spectra) if groups is None else list(groups)[: len(found)]
-    members = [[k for k, g in enumerate(groups) if g == group] for group in dict.fromkeys(groups)]
+    members = [
+        _along(spectra, [k for k, g in enumerate(groups) if g == group])
+        for group in dict.fromkeys(groups)
+    ]
     ahead = [pair for m in members for pair in zip(m[1:], m[:-1], strict=True)]
     back = [(a, b) for b, a in reversed(ahead)]
     try:
@@ -121,7 +130,14 @@ def fit_series(
         for k, words in zip(m, why, strict=True):
             reasons[k] = words
         drifts.append(trends([spectra[k] for k in m], [fits[k] for k in m], outlier[m].tolist()))
-    return Series(tuple(fits), outlier, tuple(reasons), tuple(drifts), cut)
+    return Series(
+        tuple(fits), outlier, tuple(reasons), tuple(drifts), cut, tuple(map(tuple, members))
+    )
+
+
+def _along(spectra: Sequence[Spectrum], members: list[int]) -> list[int]:
+    """The members of a series along what was changed from one to the next."""
+    return [members[k] for k in abscissa_of([spectra[k] for k in members]).order]
 
 
 def series_verdict(fits: Sequence[Fit], names: Sequence[str]) -> list[str]:
@@ -160,10 +176,18 @@ def outliers(
     spectrum stands out if it misses all predictions to the same side by `threshold` robust
     standard deviations (1.4826 times the median absolute deviation of the misses in the series)
     and by 30 %. So neither a step between two spectra is an outlier, nor a trend.
+
+    Before and after are along the bias or the temperature where these were changed. There a
+    parameter may bend, so that the ends, which have neighbours on one side only, do not stand out
+    by it.
     """
+    along = abscissa_of(spectra)
+    order, place = along.order, np.arange(len(spectra), dtype=float)
+    if along.swept:
+        place = along.values[order]
     traits = {
         "|Z| at the lowest frequency": [abs(s.Z[np.argmin(s.freq)]) for s in spectra],
-        "the residual of the fit": [f.relative_rms_residual for f in fits],
+        RESIDUAL: [f.relative_rms_residual for f in fits],
     }
     for k, name in enumerate(fits[0].names):
         if fits[0].parameters[k].log and np.mean([f.identifiable[k] for f in fits]) > 0.7:
@@ -173,26 +197,33 @@ def outliers(
         x = np.log(np.maximum(np.asarray(values, dtype=float), 1e-300))
         if len(x) < 7:
             break
-        away = np.array([_miss(x, k) for k in range(len(x))])
+        away = np.zeros(len(x))
+        away[order] = [_miss(place, x[order], k) for k in range(len(x))]
+        if along.swept and name != RESIDUAL:
+            away[order[[0, -1]]] = 0.0
         spread = 1.4826 * float(np.median(np.abs(away - np.median(away))))
         for k in np.flatnonzero(np.abs(away) > max(threshold * spread, math.log(1.3))):
             reasons[k].append(f"{name} is {math.exp(away[k]):.3g} times what its neighbours say")
     return np.array([bool(r) for r in reasons]), tuple(tuple(r) for r in reasons)
 
 
-def _miss(x, k):
+def _miss(place, x, k):
     """How far a value misses the nearest prediction; 0 where it lies among them."""
     misses = []
     for side in (np.arange(k - 1, -1, -1), np.arange(k + 1, len(x))):
         if len(side):
             misses.append(x[k] - np.median(x[side[:3]]))
         if len(side) >= 4:
-            misses.append(x[k] - _line(side[:4] - k, x[side[:4]]))
+            misses.append(x[k] - _line(place[side[:4]] - place[k], x[side[:4]]))
     return 0.0 if min(misses) < 0 < max(misses) else min(misses, key=abs)
 
 
 def _line(t, x):
     """The value at t = 0 of the line with the median slope and the median offset."""
     a, b = np.triu_indices(len(t), 1)
+    apart = t[a] != t[b]
+    if not apart.any():
+        return float(np.median(x))
+    a, b = a[apart], b[apart]
     slope = np.median((x[b] - x[a]) / (t[b] - t[a]))
     return float(np.median(x - slope * t))

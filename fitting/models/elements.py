@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from fitting.models.graphical import Arcs, arcs
 from fitting.models.ranges import Scales
-from fitting.models.setup import Setup, check_kind, inverse, middle, started, surroundings
+from fitting.models.setup import DIRECT, Setup, check_kind, inverse, middle, started, surroundings
 from fitting.problem.space import Free, Space
 from fitting.terms.spectrum import Spectrum
 from jaxmem.devices import Device, Leak, SlowConductance, TwoLagConductance
@@ -29,9 +29,14 @@ def element_model(
       slow conductance of either sign (g_slow, tau_slow).
     - `lead`, `series`: whether L_s and R_s are free; else they are zero.
 
-    **Raises:** `ValueError` for a kind or addition that is not known.
+    **Raises:** `ValueError` for a kind or addition that is not known, or has no impedance.
     """
     check_kind(kind, add)
+    if DIRECT in add:
+        raise ValueError(
+            "a photocurrent has no impedance, so that a spectrum by itself says nothing of it; fit "
+            "loops or curves, or spectra at currents --together with them"
+        )
     scale = Scales.of_spectra([spectrum.sizes()])
     box, branches, frees = surroundings(scale, add, lead, series, home="branches")
     box["R_b"] = scale.resistance(0.3, 30)

@@ -16,11 +16,12 @@ from fitting.models.graphical import (
     gate_of_slopes,
     lags_of_loop,
 )
+from fitting.models.offset import offset_at_zero
 from fitting.models.ranges import Range, Scales, shortest
-from fitting.models.setup import Setup, check_kind, inverse, middle, started, surroundings
+from fitting.models.setup import DIRECT, Setup, check_kind, inverse, middle, started, surroundings
 from fitting.problem.space import Free, Space
 from fitting.terms.measurement import Sizes, measurement_of
-from jaxmem.devices import Memristor2D, Memristor3D
+from jaxmem.devices import Memristor2D, Memristor3D, Photocurrent
 
 
 def memristor_model(
@@ -70,6 +71,11 @@ def memristor_model(
     # What a loop sweeps, it need not pass; what a spectrum was taken at, lies near something.
     width = max(np.ptp(volts), 0.2 * np.abs(volts).max(), 0.05)
     beyond = 0.0 if seen else width
+    if DIRECT in add:
+        most = _largest_current(spectra, seen, scale)
+        box["I_ph"] = (-2 * most, 2 * most)
+        extra[DIRECT] = Photocurrent(jnp.zeros(()))
+        frees.append(Free(lambda d: d.extra[DIRECT].I_ph, name="I_ph", log=False))
     box["R_b"] = scale.resistance(0.3, 30)
     box["V_T"] = (volts.min() - beyond, volts.max() + beyond)
     box["V_m"] = (width / 50, width / (2 if seen else 1))
@@ -115,6 +121,9 @@ def _letters(spectra, swept, box: dict[str, Range]) -> dict[str, float]:
         ]
         gate = gate_of_slopes([u for u, _ in known], [g for _, g in known], *ranges)
     for curve in _curves(swept):
+        if "I_ph" in box and (found := offset_at_zero(curve.V, curve.current)) is not None:
+            guess["I_ph"] = -found.current
+            curve = curve._replace(current=curve.current - found.current)
         # Of a fast loop the middle is no steady curve: better than nothing, and than nothing only.
         found = gate_of_curve(curve, *ranges) if curve.slow or gate is None else None
         if found is None:
@@ -139,6 +148,14 @@ def _curves(swept: Sequence[Sizes]) -> list[Curve]:
             curve = curve_of_loop(s.t, s.V, s.I)
             found += [] if curve is None else [curve]
     return sorted(found, key=lambda curve: curve.rate)
+
+
+def _largest_current(spectra, swept: Sequence[Sizes], scale: Scales) -> float:
+    """The largest current of the data [A]; of spectra alone what they were biased at."""
+    found = [float(np.abs(s.I).max()) for s in swept if len(s.I)]
+    found += [abs(m.bias[1]) if m.bias[0] == "I" else abs(m.bias[1]) / scale.R_min
+              for m, _ in spectra]  # fmt: skip
+    return max([size for size in found if size > 0], default=1.0)
 
 
 def _times(scale: Scales, seen: Sequence[Sizes]) -> Range:

@@ -14,7 +14,9 @@ from jaxmem.devices import AbstractDevice, ConstantPhase, Polarisation, SlowCond
 from jaxmem.fields import quantities
 
 KINDS = ("rc", "2d", "3d")
-ADDITIONS = ("cpe", "polarisation", "slow")
+ADDITIONS = ("cpe", "polarisation", "slow", "photocurrent")
+# In frequency there is no constant current.
+DIRECT = "photocurrent"
 
 
 class Setup(NamedTuple):

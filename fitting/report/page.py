@@ -11,11 +11,10 @@ import numpy as np
 from fitting.diagnosis.verdict import OF_WRONG
 from fitting.estimate.deciding_data import origins
 from fitting.estimate.result import Fit
-from fitting.estimate.series import Series, series_verdict
-from fitting.report.consistency import beside, common_frequencies, consistency_flags
+from fitting.report.consistency import beside, common_frequencies
 from fitting.report.export import fit_dataset, fit_record, plain, rms_of_spectrum, write_tables
 from fitting.report.figures.deciding_data import origins_figure
-from fitting.report.figures.spectra import impedance_figure, series_figure
+from fitting.report.figures.spectra import impedance_figure
 from fitting.report.figures.traces import rows_figure
 from fitting.report.section import Section
 from fitting.report.wide_table import write_wide
@@ -24,7 +23,6 @@ from jaxmem import plots
 from jaxmem.networks import Network
 from jaxmem.output.numbers import engineering
 from jaxmem.output.page import render
-from jaxmem.output.table import write_csv
 
 ELEMENTS = dict(
     u="V", R_b="ohm", R_a="ohm", L_d="H", L_k="H", R_dc="ohm", C_m="F", C_lf="F", tau_d="s",
@@ -195,87 +193,6 @@ def _title(terms: Sequence[Any]) -> str:
     return f"{', '.join(words)}, one device"
 
 
-def write_series(
-    folder: Path,
-    series: Series,
-    measured: Sequence[Checked],
-    names: Sequence[str],
-    *,
-    words: str,
-    provenance: dict[str, Any],
-    remarks: Sequence[str] = (),
-) -> list[str]:
-    """Write summary.csv, origin.csv and the page of a series whose fits lie in the folders `names`.
-
-    Returns the flags and the trends, in words.
-    """
-    spectra, fits = [m.fitted for m in measured], series.fits
-    summary = summary_rows(series, measured)
-    write_csv(folder / "summary.csv", list(summary[0]), (list(r.values()) for r in summary))
-    write_wide(folder, series_signals(series, measured))
-    figure = lambda: series_figure(spectra, fits, series.outlier)
-    drawn, problem = plots.save_if_possible(figure, folder, "series")
-    shown = [*fits[0].names, *fits[0].derived]
-    rows = []
-    for k, (m, f) in enumerate(zip(measured, fits, strict=True)):
-        table = {row["name"]: row for row in f.rows()}
-        cells = [
-            engineering(row["value"], row["unit"], 3) if row["identifiable"] else None
-            for row in (table[n] for n in shown)
-        ]
-        why = list(series.reasons[k]) + ([] if f.ok else [f"fit {f.outcome}"])
-        if m.check.grade not in ("", "consistent"):
-            why.append(f"Kramers-Kronig: {m.check.grade} consistent ({m.check.violation})")
-        rows.append(
-            dict(name=m.fitted.name, folder=names[k], residual=f.relative_rms_residual,
-                 describes=f.describes,
-                 noise=m.check.noise, cells=cells, remarks=why)
-        )  # fmt: skip
-    flags = [*remarks, *_series_flags(series, measured)]
-    flags += [problem] if problem else []
-    drifts = [t for group in series.trends for t in group]
-    if drifts:
-        write_csv(folder / "trends.csv", drifts[0]._fields, drifts)
-    told = [t.statement() for t in drifts]
-    page = render(
-        "fitting.report", "series.html", title=f"{len(fits)} spectra", model_words=words,
-        flags=flags, trends=told, figure=drawn, columns=shown, rows=rows,
-        provenance=json.dumps(provenance, indent=1),
-    )  # fmt: skip
-    (folder / "report.html").write_text(page, encoding="utf-8")
-    return [*flags, *told]
-
-
-def series_signals(series: Series, measured: Sequence[Checked]) -> list[tuple[Checked, np.ndarray]]:
-    """Each spectrum of a series with the signal of its own fit."""
-    pairs = zip(measured, series.fits, strict=True)
-    return [(m, np.asarray(m.whole.signal(f.model))) for m, f in pairs]
-
-
-def summary_rows(series: Series, measured: Sequence[Checked]) -> list[dict[str, Any]]:
-    """One row a spectrum: where it is from, every value with interval, residuals, flags."""
-    rows = []
-    for k, (m, f) in enumerate(zip(measured, series.fits, strict=True)):
-        kind, value = m.fitted.bias
-        row: dict[str, Any] = {"spectrum": k, "label": m.fitted.name, "file": m.fitted.source}
-        row |= {"bias": kind or "", "bias_value": value if kind else "", "time_s": m.fitted.time}
-        for p in f.rows():
-            name, unit = p["name"], p["unit"]
-            row |= {f"{name} [{unit}]": p["value"], f"{name} low": p["low"]}
-            row |= {f"{name} high": p["high"], f"{name} identifiable": int(p["identifiable"])}
-        row |= {
-            "describes": f.describes,
-            "relative_rms_residual": f.relative_rms_residual, "chi2": f.chi2, "bic": f.bic,
-            "converged": int(f.ok), "outlier": int(series.outlier[k]),
-            "kk_passed": "" if m.check.passed is None else int(m.check.passed),
-            "kk_noise": m.check.noise, "kk_violation": m.check.violation or "",
-            "kk_grade": m.check.grade,
-            "remarks": "; ".join(series.reasons[k]),
-        }  # fmt: skip
-        rows.append(row)
-    return rows
-
-
 def flags_of(fit: Fit, checked: Sequence[Checked]) -> list[str]:
     """What a reader must know before using the numbers, in words."""
     flags = [] if fit.ok else [f"The best search did not converge: {fit.outcome}."]
@@ -303,18 +220,3 @@ def flags_of(fit: Fit, checked: Sequence[Checked]) -> list[str]:
             size = rms_of_spectrum(c.fitted, fit.model)
             flags.append(f"{where}Kramers-Kronig: {c.check.reason} {beside(c.check, size)}")
     return flags + common_frequencies(checked)
-
-
-def _series_flags(series: Series, measured: Sequence[Checked]) -> list[str]:
-    fits, n = series.fits, len(series.fits)
-    flags = series_verdict(fits, [m.fitted.name for m in measured])
-    for k in map(int, np.flatnonzero(series.outlier)):
-        flags.append(f"Outlier, {measured[k].fitted.name}: {'; '.join(series.reasons[k])}.")
-    bad = [m.fitted.name for m, f in zip(measured, fits, strict=True) if not f.ok]
-    if bad:
-        flags.append(f"Did not converge: {', '.join(bad)}.")
-    for k, name in enumerate(fits[0].names):
-        count = sum(bool(f.identifiable[k]) and f.describes != "no" for f in fits)
-        if count < n:
-            flags.append(f"{name} is identifiable in {count} of {n} spectra.")
-    return [*flags, *consistency_flags(measured)]

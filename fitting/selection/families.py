@@ -59,6 +59,7 @@ def rivals(
     capacitive: Sequence[bool] = (False, True),
     series: bool = True,
     conductance: bool | None = None,
+    photocurrent: bool = False,
 ) -> list[Rival]:
     """The family that these data can tell apart.
 
@@ -75,6 +76,8 @@ def rivals(
       -1/R + 1/(R + 1/(s C)) is one.
     - `series`: whether the series resistance R_s is free; else it is zero.
     - `conductance`: whether the conductance memristor is a rival; default where there are traces.
+    - `photocurrent`: whether each has a constant current source beside it; there is no conductance
+      memristor with one.
 
     **Raises:** `ValueError` for a kind that is not known, or if no rival is left.
     """
@@ -88,6 +91,7 @@ def rivals(
         if physical and kind == "rc":
             continue
         add = (("cpe",) if with_cpe else ()) + (("polarisation",) if slow else ())
+        add += ("photocurrent",) if photocurrent and physical else ()
         parts = [TITLES[kind], *(["CPE"] if with_cpe else []), *(["slow R-C"] if slow else [])]
         name = " + ".join(parts) + ("" if with_lead or len(set(lead)) == 1 else ", no lead")
         setup = partial(_letters if physical else _elements, kind, add, with_lead, series)
@@ -99,7 +103,7 @@ def rivals(
         less = tuple(r.name for r, k in found if k != key and _within(k, key))
         result.append(Rival(rival.name, rival.setup, rival.idea, less))
     traced = any(len(m.sizes().t) for m in inner)
-    if physical and (traced if conductance is None else conductance):
+    if physical and not photocurrent and (traced if conductance is None else conductance):
         for kind in ("memory", "switching"):
             setup = partial(conductance_model, kind)
             result.append(Rival(f"conductance, {kind}", setup, IDEAS[kind]))

@@ -105,7 +105,8 @@ def _rivals(fit, terms, seed, report):
     data = [term for term in terms if not isinstance(term, Prior)]
     # A circuit of one's own names its elements otherwise: a rival may have both.
     own = isinstance(fit.model, Network)
-    family = rivals(data, lead=(own or "L_s" in fit.names,), series=own or "R_s" in fit.names)
+    family = rivals(data, lead=(own or "L_s" in fit.names,), series=own or "R_s" in fit.names,
+                    photocurrent="I_ph" in fit.names)  # fmt: skip
     found = compare(data, family, seed=seed, progress=report)
     lines = list(found.sentences)
     lines.append(

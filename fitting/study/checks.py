@@ -5,11 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from fitting.models.offset import offset_of
 from fitting.models.ranges import chord, extent
 from fitting.problem.space import Space
 from fitting.terms.measurement import AbstractMeasurement, Sizes, measurement_of
 from fitting.terms.term import Prior
+from jaxmem.devices import AbstractDevice, Photocurrent
 from jaxmem.lens import locate
+from jaxmem.output.numbers import engineering
 
 # Two measurements of one resistance that differ by this factor are in different units.
 THOUSAND = 300.0
@@ -56,6 +59,29 @@ def check_study(
                         f"outside its bounds {low:g} to {high:g}"
                     )
     return [*remarks, *_units(terms), *_biases(terms)]
+
+
+def offset_remarks(terms: Sequence[Any], model: Any) -> list[str]:
+    """That the data show a current at V = 0, where the model has no source of it; in words.
+
+    **Arguments:**
+
+    - `terms`: what is fitted. `model`: what is fitted to it.
+    """
+    branches = model.branches.values() if isinstance(model, AbstractDevice) else ()
+    if any(isinstance(branch, Photocurrent) for branch in branches):
+        return []
+    found = [(m.name, offset) for m, seen in _measured(terms)
+             if (offset := offset_of(seen)) is not None]  # fmt: skip
+    if not found:
+        return []
+    shown = ", ".join(f"{engineering(o.current, 'A', 3)} in {name}" for name, o in found[:3])
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    return [
+        f"At V = 0 a current flows, {shown}{more}, which the model cannot have: light or an offset "
+        "drives it. Add a constant current, --add photocurrent (in a device file a branch of kind "
+        "Photocurrent); without it other parameters are bent to make up for it."
+    ]
 
 
 def _units(terms: Sequence[Any]) -> list[str]:

@@ -13,7 +13,7 @@ from fitting.problem.space import MultiStart
 from fitting.solvers.solver import RESULTS
 from fitting.study.loading import Loaded
 from fitting.study.setups import model_in_words, setup_of, solver_of, start_at
-from fitting.study.spec import KINDS, MODELS, Spec
+from fitting.study.spec import KINDS, MODELS, Entry, Spec
 from jaxmem.networks import circuit_of
 from jaxmem.output.reporter import Reporter
 
@@ -24,6 +24,7 @@ FAMILY = (
 )  # fmt: skip
 # What a circuit of the user's own may lack.
 ARCS = ("p(R,C)", "p(R,CPE)")
+BIAS_KEYS = ("bias", "u", "I", "V")
 
 
 def describing_model(
@@ -117,22 +118,48 @@ def command_of(spec: Spec) -> str:
         added = f" and add = {json.dumps(list(spec.add))}" if spec.add else ""
         wanted = f'circuit = "{spec.circuit}"' if spec.circuit else f'device = "{spec.device}"'
         return f"write {wanted}{added} into {spec.source}"
-    files = [shlex.quote(str(path)) for path in spec.files]
-    shown = files if len(files) <= 4 else [*files[:3], "..."]
-    model = f"--circuit {shlex.quote(spec.circuit)}" if spec.circuit else f"--device {spec.device}"
+    spectra = [e for e in spec.entries if e.kind == "spectra"]
+    # Together each spectrum counts with its bias; else a few files show how it is done.
+    whole = spec.together or len(spec.files) <= 4
+    dealt = _dealt_biases(spectra) if whole else []
+    alike = all("bias" in e.options and e.options == spectra[0].options for e in spectra)
+    own = {} if dealt or alike else {e.file: _own_bias(e) for e in spectra}
+    files = [shlex.quote(f"{path}{own.get(path, '')}") for path in spec.files]
+    shown = files if whole else [*files[:3], "..."]
+    device = shlex.quote(spec.device)
+    model = f"--circuit {shlex.quote(spec.circuit)}" if spec.circuit else f"--device {device}"
     parts = ["jaxmem fit", *shown, model]
     parts += [f"--add {add}" for add in spec.add] + [f"--without {x}" for x in spec.without]
     parts += ["--together"] if spec.together else []
     parts += [f"--fix {name}={value!r}" for name, value in spec.fixed.items()]
     parts += [f"--range {name}={low!r}:{high!r}" for name, (low, high) in spec.ranges.items()]
     parts += [f"--area {spec.area}"] if spec.area else []
+    parts += [f"--bias {','.join(f'{b!r}' for b in dealt)}"] if dealt else []
     options: dict[str, None] = {}
     for kind, declared in KINDS.items():
         said = [e.options for e in spec.entries if e.kind == kind]
         for name, s in declared.settings.items():
+            if name in BIAS_KEYS and (dealt or any(own.values())):
+                continue
             # What is said of all files alike has an option.
             if s.option and said and all(name in o and o[name] == said[0][name] for o in said):
                 value = said[0][name]
                 many = value if isinstance(value, tuple) else (value,)
                 options |= {f"--{s.option} {shlex.quote(str(v))}": None for v in many}
     return " ".join([*parts, *options])
+
+
+def _dealt_biases(said: Sequence[Entry]) -> list[float]:
+    """The applied voltage of each spectrum for `--bias`, where a file has several of them."""
+    biases = [e.options.get("bias", e.options.get("V")) for e in said]
+    if not any(isinstance(b, tuple) for b in biases):
+        return []
+    if not all(isinstance(b, tuple | float) for b in biases):
+        return []
+    return [x for b in biases for x in (b if isinstance(b, tuple) else [b])]
+
+
+def _own_bias(entry: Entry) -> str:
+    """What stands behind a file's name for the bias that was said of it."""
+    said = [(k, entry.options[k]) for k in BIAS_KEYS if k in entry.options]
+    return "".join(f":{key}={value!r}" for key, value in said if isinstance(value, float))

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from jaxmem.settings import Setting, Sigma, SpikeSigma, Units
+from jaxmem.settings import Biases, Setting, Sigma, SpikeSigma, Units
 
 # As in ZView and pyimpspec; the last is a column of the file.
 WEIGHTS = ("modulus", "unit", "proportional", "sigma")
@@ -34,10 +34,11 @@ KINDS = {
         "Impedance spectra in a file.",
         "file = a path",
         _FILE,
-        Setting("bias", float, "Applied voltage of all spectra", unit="V", option="bias"),
-        Setting("u", float, "The bias as the voltage over the memristor", unit="V"),
-        Setting("I", float, "The bias as a current", unit="A"),
-        Setting("V", float, "The bias as the applied voltage", unit="V"),
+        Setting("bias", Biases, "Applied voltage of all spectra, or one for each in their order: "
+                "0.5,0.6,0.7", unit="V", option="bias"),
+        Setting("u", Biases, "The bias as the voltage over the memristor", unit="V"),
+        Setting("I", Biases, "The bias as a current", unit="A"),
+        Setting("V", Biases, "The bias as the applied voltage", unit="V"),
         _SIGMA,
         Setting("min_freq", float, "Leave out points below", 0.0, "Hz", low=0, option="min-freq"),
         Setting("max_freq", float, "Leave out points above", float("inf"), "Hz", above=0,

@@ -177,7 +177,7 @@ def _spectra(entry: Entry, content: Content, notes: list[str]) -> list[Spectrum]
     if len(given) > 1:
         raise ReadError(f"{path}: give the bias once, as u, I or V")
     if given:
-        found = [replace(s, **({"u": None, "I": None, "V": None} | given)) for s in found]
+        found = _at_biases(path, found, *given.items())
     elif len(found) == 1 and found[0].bias[0] is None:
         # The file itself does not say at which bias it was measured; its name may.
         named = bias_in_name(path)
@@ -218,6 +218,19 @@ def _weighted(s: Spectrum, weight: str | None, notes: list[str]) -> Spectrum:
                 "where the instrument does not resolve it that well, weight by the modulus"
             )
     return s
+
+
+def _at_biases(path: Path, found: list[Spectrum], said: tuple[str, Any]) -> list[Spectrum]:
+    """The spectra of a file at the biases that were said, one number for all or one for each."""
+    kind, value = said
+    each = value if isinstance(value, tuple) else [value] * len(found)
+    if len(each) != len(found):
+        raise ReadError(
+            f"{path}: {len(each)} biases for {len(found)} spectra; give one for each, or one for "
+            "all"
+        )
+    unsaid = {"u": None, "I": None, "V": None}
+    return [replace(s, **(unsaid | {kind: b})) for s, b in zip(found, each, strict=True)]
 
 
 def _traces(entry: Entry, content: Content, notes: list[str]) -> list[Trace]:

@@ -14,22 +14,22 @@ from fitting.estimate.single import fit
 from fitting.estimate.two_stage import Progress
 from fitting.models.setup import Setup
 from fitting.problem.space import MultiStart
+from fitting.report.along import write_along, write_per_area
 from fitting.report.areas import per_area_section
 from fitting.report.network import network_section
-from fitting.report.page import (
-    flags_of,
+from fitting.report.page import flags_of, signals_of, write_fit, write_numbers
+from fitting.report.series_page import (
     series_signals,
-    signals_of,
     summary_rows,
-    write_fit,
-    write_numbers,
     write_series,
+    write_series_numbers,
 )
 from fitting.report.wide_table import write_tables_xlsx
 from fitting.selection.ranking import second_lag_verdict
 from fitting.solvers.solver import RESULTS
 from fitting.study.analyses import answers, check_asked
-from fitting.study.checks import check_study
+from fitting.study.bias_chapter import laws_sections
+from fitting.study.checks import check_study, offset_remarks
 from fitting.study.describing import describing_model
 from fitting.study.loading import Loaded, load_terms
 from fitting.study.search_record import SearchRecord
@@ -148,11 +148,13 @@ def _one_device(spec: Spec, loaded: Loaded, out: Path, origin, force, resume, re
         results.path, found, loaded.measured, words=words, provenance=origin,
         remarks=[*more, *loaded.notes, *remarks], **rest,
     )  # fmt: skip
-    verdict, rescue, sections, cut = "", [], [], False
+    verdict, sections, cut = "", [], False
+    offset = offset_remarks(terms, found.model)
+    rescue = [*offset]
     with new_folder(out, force=force) as results:
         _write_spec(spec, out, results.path)
         # What follows takes a while, may be interrupted, and must not cost the fit.
-        write(write_numbers, ())
+        write(write_numbers, rescue)
         if spec.xlsx:
             write_tables_xlsx(results.path, signals_of(found, loaded.measured), found.rows())
         results.publish()
@@ -164,7 +166,7 @@ def _one_device(spec: Spec, loaded: Loaded, out: Path, origin, force, resume, re
                 verdict = second_lag_verdict(*(pair if spec.device == "3d" else pair[::-1]))
             report.step("fitting", 1 + compared, 1 + compared)
             if found.result != RESULTS.interrupted:
-                rescue = describing_model(spec, loaded, terms, found, report)
+                rescue += describing_model(spec, loaded, terms, found, report)
             drawn = network_section(found)
             scaled = per_area_section(found, spec.area_m2) if spec.area_m2 else None
             sections = [section for section in (drawn, scaled) if section]
@@ -240,16 +242,22 @@ def _series(spec: Spec, loaded: Loaded, out: Path, origin, force, resume, report
     width = len(str(len(every) - 1))
     names = [f"spectra/{k:0{width}d}" for k in range(len(fits))]
     with new_folder(out, force=force) as results:
-        # All numbers of the series first, then a folder for each spectrum.
-        flags = write_series(
-            results.path, series, measured[: len(fits)], names, words=words, provenance=origin,
-            remarks=remarks,
-        )  # fmt: skip
+        # All numbers of the series first, then its page and a folder for each spectrum.
+        fitted = measured[: len(fits)]
+        write_series_numbers(results.path, series, fitted)
         if spec.xlsx:
-            done = measured[: len(fits)]
-            shown = series_signals(series, done)
-            write_tables_xlsx(results.path, shown, summary_rows(series, done))
+            shown = series_signals(series, fitted)
+            write_tables_xlsx(results.path, shown, summary_rows(series, fitted))
         _write_spec(spec, out, results.path)
+        results.publish()
+        sections = laws_sections(spec, loaded, series, results)
+        sections += write_along(results.path, series, fitted)
+        if spec.area_m2:
+            sections += write_per_area(results.path, series, fitted, spec.area_m2)
+        flags = write_series(
+            results.path, series, fitted, names, words=words, provenance=origin, remarks=remarks,
+            sections=sections,
+        )  # fmt: skip
         results.publish()
         try:
             for k, (m, f, name) in enumerate(zip(measured, fits, names, strict=False)):
@@ -271,7 +279,7 @@ def _series(spec: Spec, loaded: Loaded, out: Path, origin, force, resume, report
         record.remove()
     lines = [f"{words}, {len(fits)} spectra", *flags]
     biases = len({s.bias for s in every if s.bias[0] is not None})
-    if biases >= BIASES:
+    if biases >= BIASES and not any(s.key.startswith("laws") for s in sections):
         lines.append(f"These spectra have {biases} biases: --together fits one device to all.")
     return Outcome(results.place / "report.html", lines, tuple(fits), cut)
 

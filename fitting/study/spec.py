@@ -119,7 +119,10 @@ class Spec:
         option="area",
     )  # fmt: skip
     add: tuple[str, ...] = setting(
-        (), "What is added to the model", choices=("cpe", "polarisation", "slow"), option="add"
+        (),
+        "What is added to the model",
+        choices=("cpe", "polarisation", "slow", "photocurrent"),
+        option="add",
     )
     without: tuple[str, ...] = setting(
         (), "What is left out, L_s or R_s", choices=("lead", "series"), option="without"
@@ -188,6 +191,12 @@ class Spec:
             parse_area(self.area)
         if self.circuit:
             self._check_circuit()
+        if "photocurrent" in self.add and self.entries and not self.one_device:
+            raise SpecError(
+                "add photocurrent: a constant current has no impedance, so that a spectrum by "
+                "itself says nothing of it; give loops or curves beside the spectra, or --together "
+                "of spectra at currents"
+            )
         if self.device_file is not None and (self.add or self.without):
             raise SpecError("a device from a file is fitted as it is: no add, no without")
         if 0 < self.thin < LEAST_THIN:

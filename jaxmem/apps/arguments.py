@@ -1,18 +1,20 @@
 """What a user types, in the form of a specification."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fitting.study.spec import KINDS, near
-from jaxmem.settings import Setting, SpecError
+from fitting.study.spec import KINDS, Entry, near
+from jaxmem.settings import Biases, Setting, SpecError
 
 # What may be said of a file by itself: text and numbers of spectra and traces.
 PER_FILE: dict[str, Setting] = {
-    s.name: s
+    # A comma separates settings there, so that one file has one bias.
+    s.name: replace(s, type=float) if s.type is Biases else s
     for kind in ("spectra", "trace")
     for s in KINDS[kind].settings.values()
-    if s.type in (float, str) and s.name != "file"
+    if s.type in (float, str, Biases) and s.name != "file"
 } | {"sigma": Setting("sigma", float, "Standard deviation of the noise", above=0)}
 OWN = re.compile(r"(.+?):((?:\w+=[^,:=]+,?)+)")
 
@@ -62,11 +64,60 @@ def value_of(declared: Setting, value: Any) -> Any:
 
     **Raises:** `ValueError` for what is no pair of a name and a number.
     """
+    if declared.type is Biases:
+        return _biases(declared, value)
     if not declared.repeated:
         return value
     if declared.type == tuple[str, ...]:
         return listed(value)
     return (_ranges if declared.option == "range" else _numbers)(value)
+
+
+def _biases(declared: Setting, text: str) -> Any:
+    """`0.7` as a number, `0.5,0.6,0.7` as a list."""
+    try:
+        found = [float(part) for part in text.split(",")]
+    except ValueError:
+        raise SpecError(
+            f"--{declared.option} wants a number, or one for each spectrum separated by commas "
+            f"and no blanks, 0.5,0.6,0.7; got {text!r}"
+        ) from None
+    return found if len(found) > 1 else found[0]
+
+
+def dealt(entries: list[Entry]) -> list[Entry]:
+    """The entries of spectra with the list of biases that was said of all files dealt to them.
+
+    Each takes as many as its file has spectra, in the order of the files.
+
+    **Raises:** `SpecError` if there are not as many as spectra.
+    """
+    spectra = [e for e in entries if e.kind == "spectra"]
+    lists = [e.options.get("bias") for e in spectra]
+    biases = next((b for b in lists if isinstance(b, tuple)), None)
+    if biases is None:
+        return entries
+    counts = [len(e.content.found) for e in spectra]
+    if not all(b is biases or b == biases for b in lists):
+        raise SpecError(
+            "--bias has a list, and a file has a bias of its own behind its colon; give either "
+            "all in the list or each behind its file"
+        )
+    if len(biases) != sum(counts):
+        each = ", ".join(f"{e.file.name} {n}" for e, n in zip(spectra, counts, strict=True)
+                         if e.file is not None)  # fmt: skip
+        raise SpecError(
+            f"--bias has {len(biases)} numbers, and the files have {sum(counts)} spectra ({each}); "
+            "give one for each spectrum in the order of the files, or one for all"
+        )
+    left, found = list(biases), []
+    for e in entries:
+        if e.kind == "spectra":
+            n = len(e.content.found)
+            own, left = left[:n], left[n:]
+            e = replace(e, options=dict(e.options) | {"bias": own[0] if n == 1 else own})
+        found.append(e)
+    return found
 
 
 def _numbers(pairs: list[str] | None) -> dict[str, float]:

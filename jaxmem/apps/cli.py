@@ -14,11 +14,11 @@ import typer
 
 from fitting.study.kept import what_is_kept
 from fitting.study.spec import KINDS, SETTINGS, Entry, Spec, options
-from jaxmem.apps.arguments import file_and_own, listed, value_of, with_own
+from jaxmem.apps.arguments import dealt, file_and_own, listed, value_of, with_own
 from jaxmem.apps.stopping import stoppable
 from jaxmem.apps.terminal import FAILED, INTERRUPTED, bars, guard, say
 from jaxmem.output.results_folder import check_folder
-from jaxmem.settings import Setting, Units
+from jaxmem.settings import Biases, Setting, Units
 
 app = typer.Typer(
     add_completion=False,
@@ -221,7 +221,7 @@ def _fit_signature() -> inspect.Signature:
         if s.type is bool:
             made[_variable(s)] = (Annotated[bool, option], s.default)
             continue
-        kind = list[str] if s.repeated else str if s.type is Units else s.type
+        kind = list[str] if s.repeated else str if s.type in (Units, Biases) else s.type
         made[_variable(s)] = (Annotated[kind | None, option], s.default or None)
     made["curve"] = (Annotated[list[Path] | None, curve], None)
     made |= {"out": (Out, Path("fit")), "force": (Force, False)}
@@ -262,6 +262,9 @@ def fit_command(
     cpe           a constant-phase element (Q, n) in the place of C_m
     polarisation  a resistance and a capacitance in series, parallel to C_m
     slow          one more slow conductance g/(1 + s tau), of either sign
+    photocurrent  a constant current I_ph against the conduction, as light or an
+                  offset makes it: I < 0 at V = 0; for loops, steps, curves, and
+                  spectra at currents --together
 
     One spectrum, or several each by itself, determine elements (R_a, L_d, tau_d); spectra at
     several known biases --together, loops, steps and curves determine i_c0, V_T, V_m as well.
@@ -321,7 +324,7 @@ def _specification(files: list[Path], curves: list[Path], said: dict[str, Any]) 
         options = {kind: with_own(kind, of[kind], own) for kind in ("spectra", "trace")}
         entries.append(entry_of(f, options["spectra"], options["trace"], spec.area_m2))
     entries += [Entry("curve", f, of["curve"]) for f in curves]
-    return replace(spec, entries=tuple(entries))
+    return replace(spec, entries=tuple(dealt(entries)))
 
 
 def main() -> None:

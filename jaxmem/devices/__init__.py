@@ -18,6 +18,7 @@ from jaxmem.devices.perovskite import ActivatedConduction as ActivatedConduction
 from jaxmem.devices.perovskite import DelayedConduction as DelayedConduction
 from jaxmem.devices.perovskite import Leak as Leak
 from jaxmem.devices.relatives import MemoryConductance as MemoryConductance
+from jaxmem.devices.relatives import Photocurrent as Photocurrent
 from jaxmem.devices.relatives import Polarisation as Polarisation
 from jaxmem.devices.relatives import SlowConductance as SlowConductance
 from jaxmem.devices.relatives import TwoLagConductance as TwoLagConductance

@@ -22,6 +22,7 @@ from jaxmem.devices.device import AbstractDevice, Device, Memristor2D, Memristor
 from jaxmem.devices.perovskite import ActivatedConduction, DelayedConduction, Leak
 from jaxmem.devices.relatives import (
     MemoryConductance,
+    Photocurrent,
     Polarisation,
     SlowConductance,
     TwoLagConductance,
@@ -35,7 +36,7 @@ BRANCHES = {
     for kind in (
         Leak, DelayedConduction, ActivatedConduction, Polarisation, SlowConductance,
         TwoLagConductance, MemoryConductance, SwitchingConductance, RectifyingLeak, ConstantPhase,
-        CapacitiveLadder,
+        CapacitiveLadder, Photocurrent,
     )
 }  # fmt: skip
 

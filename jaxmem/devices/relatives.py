@@ -42,6 +42,28 @@ class Polarisation(AbstractBranch):
         return x * im, im
 
 
+class Photocurrent(AbstractBranch):
+    """A constant current source, i = -I_ph: what light drives through a cell, or an offset.
+
+    Positive against the conduction: with I_ph > 0 a cell has I < 0 at V = 0. No state, and no
+    admittance.
+    """
+
+    I_ph: Scalar = quantity("A", "photocurrent, against the conduction", positive=False)
+
+    def current(self, u: Scalar, x: States) -> Scalar:
+        del x
+        return -self.I_ph + jnp.zeros_like(u)
+
+    def admittance(self, s, u):
+        del u
+        return jnp.zeros_like(s)
+
+    def admittance_at(self, omega, u):
+        del u
+        return jnp.zeros_like(omega), jnp.zeros_like(omega)
+
+
 class SlowConductance(AbstractBranch):
     """A linear conductance that follows with a lag, Y = g/(1 + s tau).
 

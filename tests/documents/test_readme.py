@@ -47,8 +47,11 @@ def test_recipes_do_what_they_say(files, monkeypatch):
     for command in commands:
         ran = CliRunner().invoke(app, shlex.split(command))
         assert ran.exit_code == 0, ran.output
-    (seven, loops) = (load_terms(spec) for spec, _ in asked)
-    assert [s.bias for s in seven.terms] == [("V", round(0.6 + 0.05 * k, 2)) for k in range(7)]
+    (each, seven, lit, loops) = (load_terms(spec) for spec, _ in asked)
+    for series in (each, seven):
+        assert [s.bias for s in series.terms] == [("V", round(0.6 + 0.05 * k, 2)) for k in range(7)]
+    assert [spec.one_device for spec, _ in asked] == [False, True, True, True]
+    assert len(lit.terms) == 1 and asked[2][0].add == ("photocurrent",)
     assert [t.period for t in loops.terms] == pytest.approx([1.0, 0.1, 0.01])
     assert all(t.start == "periodic" and 1e-6 < t.observed.max() < 1e-4 for t in loops.terms)
 

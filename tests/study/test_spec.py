@@ -17,13 +17,14 @@ from fitting.study.settings_page import settings_table
 from fitting.study.spec import KINDS, MODELS, SETTINGS, Entry, Spec, SpecError
 from fitting.study.spec_file import _spec, read_spec, spec_to_toml
 from jaxmem.apps.cli import app
-from jaxmem.settings import Sigma, SpikeSigma, Units
+from jaxmem.settings import Biases, Sigma, SpikeSigma, Units
 
 # Of each type a value that it has, and values that it has not.
 GOOD = {
     str: "a", bool: True, int: 60, float: 1.5, tuple[str, ...]: ["a", "b"],
     Mapping[str, float]: {"R_s": 1}, Mapping[str, tuple[float, float]]: {"R_s": [1, 2.5]},
     Sigma: {"relative": 0.01, "estimated": True}, SpikeSigma: [0.1, 0.2], Units: "t=ms",
+    Biases: [0.5, 0.6],
 }  # fmt: skip
 WRONG = {
     str: [1, True, ["a"], "", "a\0b"], bool: [1, "yes", "true"], int: [1.5, True, "1"],
@@ -33,6 +34,7 @@ WRONG = {
         {"R_s": 1}, {"R_s": [2, 1]}, {"R_s": [1, 2, 3]}, {"R_s": [1, math.inf]}
     ],
     Sigma: ["1", [0.1], {}, {"rel": 1}, {"estimated": 1}, True, {"relative": -0.1}, {"floor": 0}],
+    Biases: ["1", True, [], ["a"], [0.1, math.nan], {"V": 1}],
     SpikeSigma: ["1", ["a"], {"a": 1}, [], [0.1, -0.1]], Units: [1, True, {"t": 1}, ""],
 }  # fmt: skip
 # What each kind of entry must say, so that one more value may be wrong.
@@ -202,6 +204,8 @@ def test_any_value_of_any_setting_is_taken_as_it_is_or_refused(which, value):
     elif isinstance(value, str):
         assert taken in (value, (value,)) and value.strip()
         assert not s.choices or value in s.choices
+    elif isinstance(value, list) and s.type in (Biases, SpikeSigma):
+        assert list(taken) == list(map(float, value))
     elif isinstance(value, list):
         assert list(taken) == list(dict.fromkeys(value)) and len(value) == len(list(value))
     else:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Complex, Float
 
+from fitting.estimate.abscissa import abscissa_of
 from fitting.estimate.result import Fit
 from fitting.terms.spectrum import Spectrum
 from fitting.terms.spectrum_batch import HasImpedance
@@ -102,7 +103,9 @@ def series_figure(
     sources = list(dict.fromkeys(s.source for s in spectra))
     many = len(sources) == 1 or len(sources) > len(plots.COLOURS)
     group = np.array([0 if many else sources.index(s.source) for s in spectra])
-    colours = _colours(len(spectra)) if many else [plots.COLOURS[g] for g in group]
+    rank = np.argsort(abscissa_of(spectra).order)
+    shades = _colours(len(spectra))
+    colours = [shades[k] for k in rank] if many else [plots.COLOURS[g] for g in group]
     names = ["" if many else Path(s.source).stem for s in spectra]
     lines = [
         plots.Curve(s.Z.real, -s.Z.imag, "thin", label=name, colour=colour)
@@ -154,6 +157,9 @@ def _trend(place, value, ends, outlier, fine, group) -> list[plots.AbstractMark]
 
 
 def _places(spectra):
+    known = abscissa_of(spectra)
+    if known.swept:
+        return known.values, plots.PlotAxis(known.words, known.unit)
     times = [s.time for s in spectra]
     if all(t is not None for t in times):
         return np.array(times, dtype=float) / 3600, plots.PlotAxis("time  (h)")
