@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import jax
 import numpy as np
@@ -24,22 +26,34 @@ from jaxmem.output.reporter import Reporter, Silent
 RESIDUAL = "the residual of the fit"
 
 
-class Series(NamedTuple):
+@dataclass(frozen=True)
+class Series:
     """Fits of a series of spectra, in their order.
 
     - `fits`: one for each spectrum; a search that did not converge says so in its `result`.
     - `outlier`: whether a spectrum stands out from its neighbours, `reasons` why, in words.
-    - `trends`: how each quantity drifts, for each group of spectra (see `trends`).
+    - `trends`: how each quantity drifts, for each group of spectra (see `trends`). Found when it is
+      first asked for: what the model does not describe has none, and whether it does takes a
+      Kramers-Kronig fit of each spectrum.
     - `members`: the numbers of the spectra of each group, along its bias or in their order.
     - `interrupted`: whether Ctrl-C cut it short; the spectra that were not reached have no fit.
+    - `spectra`: what was fitted.
     """
 
     fits: tuple[Fit, ...]
     outlier: np.ndarray
     reasons: tuple[tuple[str, ...], ...]
-    trends: tuple[tuple[Trend, ...], ...] = ()
     interrupted: bool = False
     members: tuple[tuple[int, ...], ...] = ()
+    spectra: tuple[Spectrum, ...] = ()
+
+    @cached_property
+    def trends(self) -> tuple[tuple[Trend, ...], ...]:
+        """See above."""
+        of = lambda members, rows: [rows[k] for k in members]
+        return tuple(
+            trends(of(m, self.spectra), of(m, self.fits), of(m, self.outlier)) for m in self.members
+        )
 
 
 def fit_series(
@@ -124,14 +138,12 @@ def fit_series(
     step("fitting", done if cut else total, total)
     outlier = np.zeros(len(fits), bool)
     reasons: list[tuple[str, ...]] = [()] * len(fits)
-    drifts = []
     for m in members:
         outlier[m], why = outliers([spectra[k] for k in m], [fits[k] for k in m])
         for k, words in zip(m, why, strict=True):
             reasons[k] = words
-        drifts.append(trends([spectra[k] for k in m], [fits[k] for k in m], outlier[m].tolist()))
     return Series(
-        tuple(fits), outlier, tuple(reasons), tuple(drifts), cut, tuple(map(tuple, members))
+        tuple(fits), outlier, tuple(reasons), cut, tuple(map(tuple, members)), tuple(spectra)
     )
 
 
