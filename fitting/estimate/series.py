@@ -52,7 +52,8 @@ class Series:
         """See above."""
         of = lambda members, rows: [rows[k] for k in members]
         return tuple(
-            trends(of(m, self.spectra), of(m, self.fits), of(m, self.outlier)) for m in self.members
+            trends(of(m, self.spectra), of(m, self.fits), of(m, self.outlier.tolist()))
+            for m in self.members
         )
 
 

@@ -180,19 +180,19 @@ def test_the_default_multi_start_always_reaches_it_and_intervals_cover(truth):
     C, R_b, R_a, L = truth
     want = dict(C_m=C, R_b=R_b, g=1 / R_a, tau_d=L / R_a)
     rng = np.random.default_rng([SEED, 3])
-    inside, draws = dict.fromkeys(want, 0), 100
+    inside, draws = dict.fromkeys(want, 0), 60
     for k in range(draws):
         s = noisy(truth, rng)
         model, space, box = elements_of(s)
         result = fit(s, model, space, starts=MultiStart(box=box), seed=k)
-        if k < 25:
+        if k < 15:
             assert result.chi2 < 2 * scipy_optimum(s, truth).cost * (1 + 1e-5)
         for name, value in want.items():
             at = result.names.index(name)
             inside[name] += bool(result.low[at] <= value <= result.high[at])
-    # 68 % of 100 draws is 68 +- 4.7; the benchmark counts 500 draws against 60 to 76 %.
+    # 68 % of 60 draws is 41 +- 3.6; the benchmark counts 500 draws against 60 to 76 %.
     for name, count in inside.items():
-        assert 0.54 <= count / draws <= 0.82, (name, count)
+        assert 0.50 <= count / draws <= 0.86, (name, count)
 
 
 def test_a_known_sigma_gives_chi2_in_standard_deviations():

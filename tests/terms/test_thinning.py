@@ -47,6 +47,7 @@ def test_ends_extrema_and_edges_are_kept(n, most, one, two, noise, seed):
                 assert abs(np.interp(t, t[kept], x[kept]) - x).max() <= 0.1 * np.ptp(x)
 
 
+@pytest.mark.slow
 def test_a_trace_with_fewer_samples_is_the_same_loop():
     device, t, wave = jm.si_device(), np.linspace(0, 0.4, 801), jm.Triangle([0.0, 1.0], rate=5.0)
     I = np.asarray(jm.solve(jm.Circuit(device, jm.VoltageDrive(wave)), t).I)
