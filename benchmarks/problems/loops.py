@@ -10,6 +10,7 @@ import numpy as np
 
 import jaxmem as jm
 from fitting import Free, Rival, Setup, Space, Trace, absolute, estimated, read_trace
+from fitting.models.conductance import STEEPEST
 
 FREQS = (1, 10, 100)
 SERIES = 47e3
@@ -63,10 +64,11 @@ def conductance(terms, *, tied=False, leak=False, second=False, capacitor=False)
     start = {name: float(np.sqrt(a * b)) for name, (a, b) in box.items()}
     branches = {"switch": jm.SwitchingConductance(**{name: start[name] for name in LETTERS})}
     at = lambda branch, name: lambda d: getattr(d.branches[branch], name)
-    frees = [Free(at("switch", name), name=name) for name in LETTERS]
+    least = {"V_on": top / STEEPEST, "V_off": top / STEEPEST}
+    frees = [Free(at("switch", name), name=name, low=least.get(name)) for name in LETTERS]
     if tied:
         both = lambda d: (at("switch", "V_on")(d), at("switch", "V_off")(d))
-        frees = [*frees[:4], Free(both, name="V_on")]
+        frees = [*frees[:4], Free(both, name="V_on", low=least["V_on"])]
         del box["V_off"]
     if leak:
         branches["leak"] = jm.RectifyingLeak(0.02 * top / off, top / 10, top / 4)
@@ -76,7 +78,7 @@ def conductance(terms, *, tied=False, leak=False, second=False, capacitor=False)
     if second:
         branches["second"] = jm.SwitchingConductance(0.3 / on, 0.0, 1e-2, 1.0, top / 10, top / 10)
         own = [name for name in LETTERS if name != "g_off"]
-        frees += [Free(at("second", name), name=f"{name}_2") for name in own]
+        frees += [Free(at("second", name), name=f"{name}_2", low=least.get(name)) for name in own]
         box |= {"g_on_2": (0.1 / on, 3 / on), "k_on_2": (1e-3, 10.0), "k_off_2": (1e-2, 100.0)}
         box |= {"V_on_2": (top / 40, top / 4), "V_off_2": (top / 40, top / 4)}
     frees.append(Free(lambda d: d.R_s, name="R_s"))

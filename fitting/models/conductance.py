@@ -11,6 +11,10 @@ from fitting.problem.space import Free, Space
 from fitting.terms.measurement import Sizes, measurement_of
 from jaxmem.devices import Device, MemoryConductance, SwitchingConductance
 
+# A switch that is steeper than this part of the largest voltage would change its rate by e^80
+# within the data: faster than all that is measured, and than what can be integrated.
+STEEPEST = 80.0
+
 
 def conductance_model(kind: str, terms: Any | Sequence[Any]) -> Setup:
     """The conductance memristor I = C_m u' + [g_off + (g_on - g_off) x] u, with starts from data.
@@ -41,7 +45,9 @@ def conductance_model(kind: str, terms: Any | Sequence[Any]) -> Setup:
     else:
         raise ValueError(f"no conductance memristor {kind!r}; there are memory, switching")
     at = lambda name: lambda d: getattr(d.branches["memory"], name)
-    own = [Free(at(name), name=name) for name in box if name not in ("C_m", "R_s")]
+    least = {"V_on": V / STEEPEST, "V_off": V / STEEPEST}
+    own = [Free(at(name), name=name, low=least.get(name))
+           for name in box if name not in ("C_m", "R_s")]  # fmt: skip
     device = Device(middle("C_m"), {"memory": branch}, middle("R_s"))
     frees = (*own, Free(lambda d: d.C_m, name="C_m"), Free(lambda d: d.R_s, name="R_s"))
     return Setup(device, Space(*frees), box)
