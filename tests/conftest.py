@@ -13,8 +13,8 @@ if "XLA_FLAGS" not in os.environ:
     os.environ["XLA_FLAGS"] = "--xla_backend_optimization_level=0"
     if version("jaxlib").startswith("0.10."):
         os.environ["XLA_FLAGS"] += " --xla_cpu_use_fusion_emitters=false"
-    # Each process of a run has a core. With the threads of XLA's pool the eigenvalues of the ladders
-    # in tests/stability/test_stability_map.py wait for each other for ever, now and then.
+    # Each process of a run has a core. With the threads of XLA's pool the eigenvalues of ladders
+    # (tests/stability/test_stability_map.py) wait for each other for ever, now and then.
     os.environ["XLA_FLAGS"] += " --xla_cpu_multi_thread_eigen=false"
 
 # Compiled programs are shared by the processes of one run, and by the programs that tests start:
