@@ -100,7 +100,12 @@ def _axis(ax: Axes, which: str, spec: plots.PlotAxis, free: bool) -> None:
     ends = getattr(ax, f"set_{which}lim")
     if spec.limits != (None, None):
         # Of equal scales matplotlib widens the limits, where they are free.
-        ends(*spec.limits, auto=free)
+        low, high = spec.limits
+        shown = getattr(ax, f"get_{which}lim")()[1]
+        if low is not None and high is None and spec.scale != "log" and shown > low:
+            # The margin was that of the data alone, which may be narrow far above this end.
+            high = shown + 0.04 * (shown - low)
+        ends(low, high, auto=free)
     inches = (ax.bbox.width if which == "x" else 2 * ax.bbox.height) / ax.figure.dpi
     label_axis(axis, spec.label, spec.unit, max(2, round(1.4 * inches)))
     if spec.names:

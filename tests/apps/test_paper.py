@@ -24,7 +24,13 @@ def built(name):
     return BUILDERS[name]()
 
 
-@pytest.mark.parametrize("name", BUILDERS)
+# Those with a branch of cycles take half a minute each.
+LONG = ("5b", "5c")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in BUILDERS]
+)
 def test_what_the_text_describes_is_there(name):
     panel = built(name)
     assert panel.checks and panel.name == name

@@ -101,6 +101,7 @@ def test_a_hard_onset_names_its_bistable_window():
     assert "hard (it jumps)" in text and "both rest and spiking are stable" in text
 
 
+@pytest.mark.slow
 def test_2d_is_told_what_it_lacks(tmp_path):
     output, out, record = written(tmp_path, jm.paper_device(0.01, 1.0), "--map", "R_b,tau_k")
     found = record["answers"][0]

@@ -85,6 +85,7 @@ def joint(tmp_path, device):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_series_keeps_each_spectrum_and_goes_on(series):
     kept = series / "out.search.jsonl"
     count = lambda: kept.is_file() and len(kept.read_text().splitlines())

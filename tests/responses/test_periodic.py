@@ -34,6 +34,7 @@ def response(V_m, **options):
     )
 
 
+@pytest.mark.slow
 def test_the_loop_its_multiplier_and_transformations():
     loop = response(0.05)
     expected = settled_current(np.asarray(loop.transient.t))

@@ -44,10 +44,10 @@ def after(start, length, n=1500, least=1e-6):
 @pytest.mark.parametrize(
     ("three", "count", "draw"),
     [
-        (True, 16, dict(waves=("pulse", "triangle"))),
+        (True, 10, dict(waves=("pulse", "triangle"))),
         (False, 16, dict(waves=("pulse",))),
-        (True, 16, STEEP),
-        (False, 16, STEEP),
+        (True, 8, STEEP),
+        (False, 8, STEEP),
         pytest.param(True, 60, {}, marks=pytest.mark.slow),
         pytest.param(False, 60, {}, marks=pytest.mark.slow),
         pytest.param(True, 60, STEEP | dict(waves=("step", "pulse")), marks=pytest.mark.slow),

@@ -75,6 +75,7 @@ def test_one_parameter_alone_against_a_fine_scan(case):
         assert np.isfinite(float(found.alone[2, 1])) and np.isfinite(float(found.alone[3, 0]))
 
 
+@pytest.mark.slow
 def test_units_do_not_matter_and_batches_are_single_calls():
     volt, ampere, second = 1e3, 1e9, 1e3
     d = jm.paper_device(tau_m=0.01, tau_d=1.0, tau_k=1.0)
