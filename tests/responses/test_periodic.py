@@ -71,6 +71,7 @@ def test_bad_periods_and_no_periodic_state_are_told():
         jm.periodic_state(circuit, -1.0)
 
 
+@pytest.mark.slow
 def test_a_settled_state_says_whether_it_closed_and_in_how_many_steps():
     device = jm.Memristor2D(1.0, 0.01, 10.0, 1.0, 0.05, 1.0)
     circuit = jm.Circuit(device, jm.VoltageDrive(jm.Sine(AMPLITUDE, FREQ, offset=OFFSET)))

@@ -11,9 +11,8 @@ SEED = 0
 
 
 # Thousands of steps that each integrate in time take minutes.
-@pytest.mark.parametrize(
-    "kind", ["spectra", *(pytest.param(k, marks=pytest.mark.slow) for k in ("loop", "pulse"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["spectra", "loop", "pulse"])
 def test_a_truth_is_found_from_one_kind_of_data(kind):
     # From within 1.5 of the truth, up to what is declared as not identifiable.
     printed = 0

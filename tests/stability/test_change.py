@@ -51,6 +51,7 @@ def test_least_change_of_all_parameters_together():
     assert seen >= 7
 
 
+@pytest.mark.slow
 @settings(max_examples=6)
 @given(case=letters(gain=(1.0, 2e3), decades=3.0))
 def test_one_parameter_alone_against_a_fine_scan(case):

@@ -18,6 +18,7 @@ def response():
     return jm.phase_response(circuit), jm.limit_cycle(circuit)
 
 
+@pytest.mark.slow
 def test_phase_response_is_what_a_kick_does(response):
     found, cycle = response
     T, level = float(found.period), 1.0
