@@ -114,7 +114,7 @@ def test_none_is_forgotten():
 
 # Four programs of a Newton iteration on a transient take two minutes to compile; test_periodic
 # has the same in one.
-SLOW = {"periodic_state", "solve, voltage"}
+SLOW = {"periodic_state", "solve, voltage", "solve"}
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ def misses(result, device):
     return (result.z - truth_of(result, device)) / result.standard_errors
 
 
+@pytest.mark.slow
 def test_studies_are_recovered_whatever_noise_was_said():
     inside = counted = 0
     for k in range(6):

@@ -155,6 +155,7 @@ def test_a_drift_is_said_with_its_interval(rate):
     assert trends(other, fits, [False] * 14) == ()
 
 
+@pytest.mark.slow
 def test_a_drift_that_bends_is_no_straight_line():
     spectra, fits = zip(*drifting(0.0, n=40, bend=-1e-3), strict=True)
     drift = next(t for t in trends(spectra, fits, [False] * 40) if t.name == "R_a")

@@ -65,6 +65,7 @@ def test_a_loop_a_step_and_a_pulse_are_scipys():
     np.testing.assert_allclose(one, got[0], rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_settled_loop_is_what_many_periods_lead_to_and_its_slopes_are_differences():
     T = 0.01
     wave = triangle(1.1, T)
