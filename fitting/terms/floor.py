@@ -33,8 +33,8 @@ class Floor(NamedTuple):
     - `stride`: how many samples apart noise is independent.
     - `rows`: what the floor's own fit leaves, shape `(n,)`, where it is one.
     - `consistent`: False where the data contradict themselves.
-    - `ample`: how large the noise can be if an instrument's filter has made neighbours alike;
-      `size` where it cannot be told apart from that.
+    - `ample`: how large the noise can be at most if an instrument's filter has made neighbours
+      alike; 0 of a floor that no filter bears on.
     """
 
     size: float

@@ -19,6 +19,7 @@ from fitting import (
     structured_covariance,
 )
 from fitting.diagnosis.description import GRADES
+from fitting.terms import linear_kk
 from fitting.terms.floor import of_neighbours, of_replicates, quantum
 from tests.charge_curve import ChargeCurve
 
@@ -68,6 +69,20 @@ def test_intervals_hold_where_a_filter_makes_neighbours_alike():
         assert found.describes != "no"
     # Counting every sample as independent would give about 2.8, the root of eight.
     assert np.sqrt(np.mean(np.square(off))) < 1.6
+
+
+@pytest.mark.quick
+def test_the_verdict_waits_until_it_is_asked_for(monkeypatch):
+    """The Kramers-Kronig fit behind a spectrum's noise takes ten times as long as a fit."""
+    freq, rng = np.geomspace(10, 1e5, 20), np.random.default_rng(SEED)
+    Z = 1 / (2j * np.pi * freq * 1e-8 + 1e-4)
+    Z = Z * (1 + 0.01 * (rng.normal(size=20) + 1j * rng.normal(size=20)))
+    asked, tested = [], linear_kk.tested
+    monkeypatch.setattr(linear_kk, "tested", lambda s: asked.append(s) or tested(s))
+    found = fit(Spectrum(freq, Z), DEVICE, SPACE)
+    assert found.values[0] == pytest.approx(1e-8, rel=0.02) and found.standard_errors[0] > 0
+    assert not asked
+    assert found.describes == "yes" and len(asked) == 1
 
 
 DEVICE = jm.Device(1e-8, {"leak": jm.Leak(1e4)})

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from benchmarks.problems import described
-from fitting import write_spectra_csv
+from fitting import MultiStart, element_model, fit, write_spectra_csv
 from fitting.study import describing
 from fitting.study.run import run_study
+from fitting.study.setups import start_at
 from fitting.study.spec import Entry, Spec
 
 
@@ -28,6 +29,22 @@ def small(monkeypatch):
 def spec_of(path, spectra, **said):
     write_spectra_csv(path, spectra)
     return Spec(entries=(Entry("spectra", path),), **said)
+
+
+def test_a_rival_begins_at_the_fit_that_it_extends():
+    (spectrum,) = two_arcs(1)
+    two, three = (element_model(kind, spectrum=spectrum) for kind in ("2d", "3d"))
+    found = fit(spectrum, two.model, two.space, starts=MultiStart(8, two.box), throw=False)
+    z = start_at(found, three)
+    begin = three.space.unpack(z, three.model)
+    values = dict(zip(three.space.names(three.model), np.exp(z), strict=True))
+    for name in found.names:
+        assert abs(values[name]) == pytest.approx(abs(found[name]), rel=1e-12)
+    (lag,) = set(values) - set(found.names)
+    assert values[lag] == pytest.approx(three.box[lag][0])
+    # The 3D model holds the 2D one: with a lag that short it is the same impedance, or nearly.
+    ours, theirs = spectrum.impedance(begin), spectrum.impedance(found.model)
+    np.testing.assert_allclose(ours, theirs, rtol=0.05)
 
 
 @pytest.mark.usefixtures("small")
