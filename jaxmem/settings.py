@@ -169,8 +169,11 @@ class Setting:
         for part in value if isinstance(value, tuple) else (value,):
             if self.choices and part not in self.choices:
                 raise SpecError(f"{self.name} is {_listed(self.choices)}, got {_short(part)}")
-        if not isinstance(value, int | float):
-            return value
+            if isinstance(part, int | float):
+                self._check_range(part)
+        return value
+
+    def _check_range(self, value: float) -> None:
         if isinstance(value, float) and not self.infinite and not math.isfinite(value):
             raise SpecError(f"{self.name} must be a finite number, got {value}")
         # What is not a number (nan) is in no range.
@@ -181,7 +184,6 @@ class Setting:
         if self.above is not None and not value > self.above:
             least = "be positive" if self.above == 0 else f"exceed {self.above:g}"
             raise SpecError(f"{self.name} must {least}, got {value}")
-        return value
 
 
 def setting(default: Any, help: str, **more: Any) -> Any:

@@ -1,5 +1,6 @@
 """Spectra side by side, with heads as Origin takes them: long name, units, comments."""
 
+import csv
 from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -57,14 +58,18 @@ def write_wide(folder: Path, shown: Sequence[tuple[Checked, np.ndarray]]) -> Non
 
 
 def write_tables_xlsx(
-    folder: Path, shown: Sequence[tuple[Checked, np.ndarray]], parameters: Sequence[dict[str, Any]]
+    folder: Path,
+    shown: Sequence[tuple[Checked, np.ndarray]],
+    parameters: Sequence[dict[str, Any]],
+    others: Sequence[str] = (),
 ) -> None:
-    """Write tables.xlsx: a sheet `spectra` of `wide_rows`, and `parameters`.
+    """Write tables.xlsx: a sheet `spectra` of `wide_rows`, `parameters`, and others.
 
     **Arguments:**
 
     - `folder`, `shown`: as in `write_wide`.
     - `parameters`: rows with the same keys, which are the heads.
+    - `others`: names of tables that lie in the folder as CSV, each a sheet.
 
     **Raises:** `ValueError` if openpyxl is not installed.
     """
@@ -73,4 +78,18 @@ def write_tables_xlsx(
     flat = lambda x: "; ".join(x) if isinstance(x, list) else x
     of_fits = [list(map(flat, row.values())) for row in parameters]
     sheets["parameters"] = [list(parameters[0]), *of_fits]
+    sheets |= {name: _cells(folder / f"{name}.csv") for name in others}
     write_workbook(folder / "tables.xlsx", sheets, heads=HEADS if rows else 1)
+
+
+def _cells(path: Path) -> list[list[Any]]:
+    """The rows of a CSV file, numbers as numbers."""
+
+    def value(text: str) -> Any:
+        try:
+            return float(text)
+        except ValueError:
+            return text or None
+
+    with path.open(newline="", encoding="utf-8") as file:
+        return [[value(text) for text in row] for row in csv.reader(file)]

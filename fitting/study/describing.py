@@ -122,8 +122,9 @@ def command_of(spec: Spec) -> str:
     # Together each spectrum counts with its bias; else a few files show how it is done.
     whole = spec.together or len(spec.files) <= 4
     dealt = _dealt_biases(spectra) if whole else []
-    alike = all("bias" in e.options and e.options == spectra[0].options for e in spectra)
-    own = {} if dealt or alike else {e.file: _own_bias(e) for e in spectra}
+    alike = _said_alike(spec)
+    own = {e.file: _own_options(e, alike[e.kind] | (set(BIAS_KEYS) if dealt else set()))
+           for e in spec.entries if e.file is not None}  # fmt: skip
     files = [shlex.quote(f"{path}{own.get(path, '')}") for path in spec.files]
     shown = files if whole else [*files[:3], "..."]
     device = shlex.quote(spec.device)
@@ -136,17 +137,25 @@ def command_of(spec: Spec) -> str:
     parts += [f"--area {spec.area}"] if spec.area else []
     parts += [f"--bias {','.join(f'{b!r}' for b in dealt)}"] if dealt else []
     options: dict[str, None] = {}
-    for kind, declared in KINDS.items():
-        said = [e.options for e in spec.entries if e.kind == kind]
-        for name, s in declared.settings.items():
-            if name in BIAS_KEYS and (dealt or any(own.values())):
-                continue
-            # What is said of all files alike has an option.
-            if s.option and said and all(name in o and o[name] == said[0][name] for o in said):
-                value = said[0][name]
-                many = value if isinstance(value, tuple) else (value,)
-                options |= {f"--{s.option} {shlex.quote(str(v))}": None for v in many}
+    for kind, names in alike.items():
+        first = next(e.options for e in spec.entries if e.kind == kind)
+        for name in sorted(names - (set(BIAS_KEYS) if dealt else set())):
+            value, option = first[name], KINDS[kind].settings[name].option
+            many = value if isinstance(value, tuple) else (value,)
+            options |= {f"--{option} {shlex.quote(str(v))}": None for v in many}
     return " ".join([*parts, *options])
+
+
+def _said_alike(spec: Spec) -> dict[str, set[str]]:
+    """For each kind of file the settings that have an option and are said of all files alike."""
+    found = {}
+    for kind in dict.fromkeys(e.kind for e in spec.entries):
+        said = [e.options for e in spec.entries if e.kind == kind]
+        found[kind] = {
+            name for name, s in KINDS[kind].settings.items()
+            if s.option and all(name in o and o[name] == said[0][name] for o in said)
+        }  # fmt: skip
+    return found
 
 
 def _dealt_biases(said: Sequence[Entry]) -> list[float]:
@@ -159,7 +168,12 @@ def _dealt_biases(said: Sequence[Entry]) -> list[float]:
     return [x for b in biases for x in (b if isinstance(b, tuple) else [b])]
 
 
-def _own_bias(entry: Entry) -> str:
-    """What stands behind a file's name for the bias that was said of it."""
-    said = [(k, entry.options[k]) for k in BIAS_KEYS if k in entry.options]
-    return "".join(f":{key}={value!r}" for key, value in said if isinstance(value, float))
+def _own_options(entry: Entry, elsewhere: set[str]) -> str:
+    """What stands behind a file's name: numbers and words that are said of it by itself."""
+    said = [
+        f"{name}={value if isinstance(value, str) else repr(value)}"
+        for name, value in entry.options.items()
+        # A comma separates settings there: lists and waveforms have no place.
+        if name not in elsewhere and isinstance(value, str | float) and "," not in str(value)
+    ]
+    return f":{','.join(said)}" if said else ""

@@ -39,6 +39,8 @@ KINDS = {
         Setting("u", Biases, "The bias as the voltage over the memristor", unit="V"),
         Setting("I", Biases, "The bias as a current", unit="A"),
         Setting("V", Biases, "The bias as the applied voltage", unit="V"),
+        Setting("temperature", Biases, "The temperature, for a series along it", unit="K", above=0),
+        Setting("time", Biases, "When it was measured, for a series in time", unit="s"),
         _SIGMA,
         Setting("min_freq", float, "Leave out points below", 0.0, "Hz", low=0, option="min-freq"),
         Setting("max_freq", float, "Leave out points above", float("inf"), "Hz", above=0,

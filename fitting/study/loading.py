@@ -177,12 +177,19 @@ def _spectra(entry: Entry, content: Content, notes: list[str]) -> list[Spectrum]
     if len(given) > 1:
         raise ReadError(f"{path}: give the bias once, as u, I or V")
     if given:
-        found = _at_biases(path, found, *given.items())
+        ((kind, value),) = given.items()
+        unsaid = {"u": None, "I": None, "V": None}
+        each = _one_for_each(path, found, "biases", value)
+        found = [replace(s, **(unsaid | {kind: b})) for s, b in zip(found, each, strict=True)]
     elif len(found) == 1 and found[0].bias[0] is None:
         # The file itself does not say at which bias it was measured; its name may.
         named = bias_in_name(path)
         found = [replace(s, V=named.value) for s in found]
         notes += [named.note] if named.note else []
+    for name in ("temperature", "time"):
+        if name in o:
+            each = _one_for_each(path, found, f"{name}s", o[name])
+            found = [replace(s, **{name: value}) for s, value in zip(found, each, strict=True)]
     if "sigma" in o:
         found = [replace(s, sigma=noise_of(o["sigma"])) for s in found]
     return [_named(s, path, k, len(found)) for k, s in enumerate(found)]
@@ -220,17 +227,15 @@ def _weighted(s: Spectrum, weight: str | None, notes: list[str]) -> Spectrum:
     return s
 
 
-def _at_biases(path: Path, found: list[Spectrum], said: tuple[str, Any]) -> list[Spectrum]:
-    """The spectra of a file at the biases that were said, one number for all or one for each."""
-    kind, value = said
-    each = value if isinstance(value, tuple) else [value] * len(found)
+def _one_for_each(path: Path, found: list[Spectrum], what: str, said: Any) -> Sequence[float]:
+    """What is said of the spectra of a file, one number for all or one for each."""
+    each = said if isinstance(said, tuple) else [said] * len(found)
     if len(each) != len(found):
         raise ReadError(
-            f"{path}: {len(each)} biases for {len(found)} spectra; give one for each, or one for "
+            f"{path}: {len(each)} {what} for {len(found)} spectra; give one for each, or one for "
             "all"
         )
-    unsaid = {"u": None, "I": None, "V": None}
-    return [replace(s, **(unsaid | {kind: b})) for s, b in zip(found, each, strict=True)]
+    return each
 
 
 def _traces(entry: Entry, content: Content, notes: list[str]) -> list[Trace]:

@@ -245,15 +245,15 @@ def _series(spec: Spec, loaded: Loaded, out: Path, origin, force, resume, report
         # All numbers of the series first, then its page and a folder for each spectrum.
         fitted = measured[: len(fits)]
         write_series_numbers(results.path, series, fitted)
-        if spec.xlsx:
-            shown = series_signals(series, fitted)
-            write_tables_xlsx(results.path, shown, summary_rows(series, fitted))
         _write_spec(spec, out, results.path)
         results.publish()
         sections = laws_sections(spec, loaded, series, results)
         sections += write_along(results.path, series, fitted)
         if spec.area_m2:
             sections += write_per_area(results.path, series, fitted, spec.area_m2)
+        if spec.xlsx:
+            shown, tables = series_signals(series, fitted), [s.key for s in sections]
+            write_tables_xlsx(results.path, shown, summary_rows(series, fitted), tables)
         flags = write_series(
             results.path, series, fitted, names, words=words, provenance=origin, remarks=remarks,
             sections=sections,
