@@ -98,6 +98,7 @@ def check_columns(name: str, point: str, **columns: np.ndarray) -> None:
             f"{name}: {' and '.join(columns)} must be vectors of one length, got shapes "
             f"{' and '.join(map(str, shapes))}"
         )
-    bad = ~np.isfinite(np.stack(list(columns.values()))).all(axis=0)
-    if bad.any():
-        raise ValueError(f"{name}: {point} {int(np.argmax(bad))} is not finite; remove it")
+    good = [np.isfinite(a) for a in columns.values()]
+    if not all(a.all() for a in good):
+        at = int(np.argmin(np.logical_and.reduce(good)))
+        raise ValueError(f"{name}: {point} {at} is not finite; remove it")

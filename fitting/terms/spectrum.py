@@ -69,31 +69,34 @@ class Spectrum(AbstractMeasurement):
         self, freq, Z, *, u=None, I=None, V=None, sigma=None, noise=None, label="", source="",
         temperature=None, time=None, weighting="modulus",
     ):  # fmt: skip
-        self.freq = np.asarray(freq, dtype=float)
-        self.Z = np.asarray(Z, dtype=complex)
+        # Names of its own here: there may be thousands of spectra, and Equinox looks up slowly.
+        freq, Z = np.asarray(freq, dtype=float), np.asarray(Z, dtype=complex)
+        name = label or source or "spectrum"
+        check_columns(name, "point", freq=freq, Z=Z)
+        sigma, given = sigma_and_noise(name, sigma, Z)
+        self.freq, self.Z = freq, Z
         self.u, self.I, self.V = u, I, V
+        self.sigma, self.noise = sigma, given or noise
         self.label, self.source = label, source
         self.temperature, self.time = temperature, time
         self.weighting = weighting
 
-        check_columns(self.name, "point", freq=self.freq, Z=self.Z)
-        self.sigma, given = sigma_and_noise(self.name, sigma, self.Z)
-        self.noise = given or noise
-
     def __check_init__(self):
-        name = self.name
-        if (self.freq <= 0).any():
-            at = int(np.argmax(self.freq <= 0))
+        fields = fields_of(self)
+        freq, weighting = fields["freq"], fields["weighting"]
+        name = fields["label"] or fields["source"] or "spectrum"
+        if (freq <= 0).any():
+            at = int(np.argmax(freq <= 0))
             raise ValueError(
-                f"{name}: point {at} has frequency {self.freq[at]:g} Hz; it must be positive"
+                f"{name}: point {at} has frequency {freq[at]:g} Hz; it must be positive"
             )
-        if sum(b is not None for b in (self.u, self.I, self.V)) > 1:
+        if sum(fields[kind] is not None for kind in ("u", "I", "V")) > 1:
             raise ValueError(f"{name}: give the bias once, as u, I or V")
-        if self.weighting not in WEIGHTINGS:
+        if weighting not in WEIGHTINGS:
             raise ValueError(
-                f"{name}: no weighting {self.weighting!r}; there are {', '.join(WEIGHTINGS)}"
+                f"{name}: no weighting {weighting!r}; there are {', '.join(WEIGHTINGS)}"
             )
-        if self.weighting == "modulus":
+        if weighting == "modulus":
             return
         if self.sigma is not None:
             raise ValueError(

@@ -32,6 +32,7 @@ class SpectrumBatch(AbstractBatch):
     Z_im: Float[Array, "k n"]
     weight_re: Float[Array, "k n"]
     weight_im: Float[Array, "k n"]
+    weight_log: Float[Array, "k n"]
     value: Float[Array, "k"]
     kind: str | None = eqx.field(static=True)
 
@@ -42,31 +43,37 @@ class SpectrumBatch(AbstractBatch):
         lengths = np.array([len(s["freq"]) for s in fields])
         n = max(1, -(-lengths.max() // bucket)) * bucket
         there = np.arange(n) < lengths[:, None]
-        omega, weight = np.ones((len(spectra), n)), np.zeros((2, len(spectra), n))
+        omega = np.ones((len(spectra), n))
         Z: Any = np.ones((len(spectra), n), complex)
         omega[there] = 2 * np.pi * np.concatenate([s["freq"] for s in fields])
         # Padding repeats a frequency of the spectrum: no model is asked where it is singular.
         omega = np.where(there, omega, omega[:, :1])
         Z[there] = np.concatenate([s["Z"] for s in fields])
-        sigma = np.broadcast_to(np.abs(Z), weight.shape).copy()
-        for k, s in enumerate(fields):
-            if s["sigma"] is not None or s["weighting"] != "modulus":
-                sigma[:, k, : lengths[k]] = deviations_of(s)
-        zero = (sigma == 0).any(axis=(0, 2))
+        # Padding has |Z| = 1 and no weight.
+        size = np.abs(Z)
+        sigma = np.broadcast_to(size, (2, *size.shape))
+        others = [k for k, s in enumerate(fields)
+                  if s["sigma"] is not None or s["weighting"] != "modulus"]  # fmt: skip
+        if others:
+            sigma = sigma.copy()
+        for k in others:
+            sigma[:, k, : lengths[k]] = deviations_of(fields[k])
+        zero = (sigma[0] == 0) | (sigma[1] == 0)
         if zero.any():
-            name = spectra[int(np.argmax(zero))].name
+            name = spectra[int(np.argmax(zero.any(axis=1)))].name
             raise ValueError(f"{name}: |Z| = 0 has no relative weight; give sigma")
-        weight[:, there] = 1 / sigma[:, there]
+        weight = [there / part for part in (sigma if others else sigma[:1])]
+        # Of ln|Z| and arg Z: |Z| over the root mean square of both deviations.
+        with np.errstate(over="ignore"):
+            weight_log = there * (np.sqrt(2) * size / np.hypot(*sigma) if others else 1.0)
         biases = [bias_of(s) for s in fields]
         kinds = {kind for kind, _ in biases}
         if len(kinds) != 1:
             raise ValueError(f"spectra of one batch must have one kind of bias, got {kinds}")
-        real = lambda a: jnp.asarray(a, dtype=jnp.result_type(float))
-        value = real([float(value) for _, value in biases])
-        return cls(
-            real(omega), real(Z.real), real(Z.imag), real(weight[0]), real(weight[1]), value,
-            kinds.pop(),
-        )  # fmt: skip
+        value = [float(value) for _, value in biases]
+        dtype = jnp.result_type(float)
+        columns = (omega, Z.real, Z.imag, weight[0], weight[-1], weight_log, value)
+        return cls(*jax.device_put([np.asarray(a, dtype) for a in columns]), kinds.pop())
 
     # An admittance costs microseconds.
     integrates = False
@@ -93,9 +100,9 @@ class SpectrumBatch(AbstractBatch):
         # Z/Z_data; the logarithm of a modulus squared, so that nothing is divided.
         a = (re * self.Z_re + im * self.Z_im) / size
         b = (im * self.Z_re - re * self.Z_im) / size
-        both = 0.5 * (1 / self.weight_re**2 + 1 / self.weight_im**2)
-        weight = jnp.where(self.weight_re > 0, jnp.sqrt(size / both), 0.0)
-        turned = 0.5 * jnp.log(a**2 + b**2) * weight, jnp.arctan2(b, a) * weight
+        turned = (
+            0.5 * jnp.log(a**2 + b**2) * self.weight_log, jnp.arctan2(b, a) * self.weight_log
+        )  # fmt: skip
         return jnp.where(far, turned[0], near[0]), jnp.where(far, turned[1], near[1])
 
     def pieces(self, model: Any, far: Any, scale: Any) -> tuple[Any, ...]:
