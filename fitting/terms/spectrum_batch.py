@@ -62,7 +62,7 @@ class SpectrumBatch(AbstractBatch):
         if zero.any():
             name = spectra[int(np.argmax(zero.any(axis=1)))].name
             raise ValueError(f"{name}: |Z| = 0 has no relative weight; give sigma")
-        weight = [there / part for part in (sigma if others else sigma[:1])]
+        weight = there / (sigma if others else sigma[:1])
         # Of ln|Z| and arg Z: |Z| over the root mean square of both deviations.
         with np.errstate(over="ignore"):
             weight_log = there * (np.sqrt(2) * size / np.hypot(*sigma) if others else 1.0)
@@ -73,7 +73,8 @@ class SpectrumBatch(AbstractBatch):
         value = [float(value) for _, value in biases]
         dtype = jnp.result_type(float)
         columns = (omega, Z.real, Z.imag, weight[0], weight[-1], weight_log, value)
-        return cls(*jax.device_put([np.asarray(a, dtype) for a in columns]), kinds.pop())
+        placed: Any = jax.device_put([np.asarray(a, dtype) for a in columns])
+        return cls(*placed, kind=kinds.pop())
 
     # An admittance costs microseconds.
     integrates = False
