@@ -62,8 +62,12 @@ def truth_of(case, folder) -> Truth:
             auto.cycles(h, case.at, NTST=n, NCOL=c, DSMAX=longest)
             for h in hopf[:2] for n, c in meshes
         ]  # fmt: skip
-        near = lambda d: any(abs(d / h[0] - 1) < 1e-7 for h in hopf_at)
-        met = sorted(o.drive for w in walks for o in w.folds if not near(o.drive))
+        # What AUTO calls a fold where the cycles shrink to a Hopf point is none.
+        shrunk = lambda o: any(
+            abs(o.drive / d - 1) < 1e-5 and abs(o.period * w / (2 * np.pi) - 1) < 1e-3
+            for d, _, w in hopf_at
+        )
+        met = sorted(o.drive for w in walks for o in w.folds if not shrunk(o))
         # A fold is one that two of the walks met.
         for place in _unlike(met):
             seen = sum(abs(d / place - 1) < 3e-9 for d in met)
@@ -106,11 +110,9 @@ def _cycle(field, auto, case, drive, orbits):
     if found is None:
         return None, f"no return at {drive}"
     period, y = found
-    orbit = own[0] if own else None
-    if orbit is None:
-        run = field.run(drive, y, period, max_step=period / 100)
-        mesh = 1000 if case.canard else 400
-        orbit = auto.orbit(drive, run.t, run.y, NTST=mesh)
+    run = field.run(drive, y, period, max_step=period / 100)
+    # At this very drive: next to a homoclinic orbit the period depends on its last digits.
+    orbit = auto.orbit(drive, run.t, run.y, NTST=1000 if case.canard else 400)
     gap = abs(orbit.period / period - 1)
     if gap > 0.5 * case.tolerance:
         return None, f"at {drive}: AUTO {orbit.period!r}, SciPy {period!r}"
