@@ -13,7 +13,6 @@ from collections import Counter
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 
 import jaxmem as jm
@@ -47,7 +46,7 @@ def truth_of(case, folder) -> Truth:
     auto = AutoField(folder, field)
     y = field.settled(case.low, field.run(case.low, case.y, 2000.0).y[:, -1])
     some = [case.low + s * (case.high - case.low) for s in (0.1, 0.3, 0.6)] + [*case.none]
-    hopf, folds, curve, passed = auto.equilibria(case.low, case.high, y, at=some, **case.auto)
+    hopf, folds, curve, passed = auto.equilibria(case.low, case.high, y, at=some, **case.auto or {})
     hopf_at = [field.hopf_point(h.drive, h.y) for h in hopf]
     if case.canard and not hopf:
         mu, b = case.values["mu"], case.values["b"]
@@ -67,10 +66,10 @@ def truth_of(case, folder) -> Truth:
             abs(o.drive / d - 1) < 1e-5 and abs(o.period * w / (2 * np.pi) - 1) < 1e-3
             for d, _, w in hopf_at
         )
-        met = sorted(o.drive for w in walks for o in w.folds if not shrunk(o))
+        met = [o for w in walks for o in w.folds if not shrunk(o)]
         # A fold is one that two of the walks met.
-        for place in _unlike(met):
-            seen = sum(abs(d / place - 1) < 3e-9 for d in met)
+        for place in _unlike([o.drive for o in met]):
+            seen = sum(abs(o.drive / place - 1) < 3e-9 for o in met)
             (cycle_folds if seen > 1 else doubtful).append(place)
         orbits = [o for o in walks[0].labelled if o.stable and o.kind == "UZ"]
         ends = [*cycle_folds, *(h[0] for h in hopf_at), walks[0].drive[-1]]

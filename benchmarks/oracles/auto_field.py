@@ -4,12 +4,11 @@ What AUTO locates is refined where another method can: Hopf points and folds of 
 Newton's method on their defining equations (`WrittenField`).
 """
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.oracles.auto07p import CONSTANTS, EQUATIONS, KINDS, Program, rows, solutions, spread
+from benchmarks.oracles.auto07p import EQUATIONS, Program, rows, solutions, spread
 
 # All but `func`, which the field writes.
 OTHERS = "subroutine stpnt" + EQUATIONS.split("subroutine stpnt", 1)[1]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.integrate import solve_ivp
 
-from benchmarks.oracles.trajectories import Lanes, _march, _radau_try
+from benchmarks.oracles.trajectories import followed
 
 
 class Return(NamedTuple):
@@ -23,7 +23,7 @@ class Return(NamedTuple):
     swing: float
 
 
-def _flow(case, drive):
+def flow_of(case, drive):
     """The field in (u/V_m, i_c/i_c0, logit f), time in periods T."""
     behind = case["drive"] == "voltage"
     g = 1 / case["R_b"] + (1 / case["R_s"] if behind else 0.0)
@@ -39,7 +39,7 @@ def _flow(case, drive):
         ])  # fmt: skip
 
     def jacobian(t, y):
-        v, i, w = y
+        v, _, w = y
         f = np.exp(-np.logaddexp(0, -w))
         a, b = np.exp(min(-w, 600.0)), np.exp(min(w - v + V_T, 600.0))
         close = np.exp(min(V_T - v, 600.0))
@@ -66,27 +66,26 @@ def check_returns(rows, tol=1e-10) -> list[Return]:
     """For rows of (case, drive, period, u, i_c, f), the last three along a cycle of a 3D device."""
     starts = []
     for case, drive, T, u, i, f in rows:
-        field, jacobian = _flow(case, drive)
-        y, spans = _start(field, T, u / case["V_m"], i / case["i_c0"], np.clip(f, 1e-300, 1 - 1e-16))
+        field, jacobian = flow_of(case, drive)
+        f = np.clip(f, 1e-300, 1 - 1e-16)
+        y, spans = _start(field, T, u / case["V_m"], i / case["i_c0"], f)
         starts.append((field, jacobian, y, spans))
     cases = [
         dict(case, drive="V" if case["drive"] == "voltage" else "I", wave=("step", d, d), T=2 * T)
         for case, d, T, *_ in rows
     ]
-    lanes = Lanes(cases)
-    lanes.y0 = np.stack([y for _, _, y, _ in starts])
     stops = np.array([[T, 2 * T] for _, _, T, *_ in rows])
-    log, arrived = _march(lanes, _radau_try, 9, tol, stops, 6000)
+    states, arrived = followed(cases, np.stack([y for _, _, y, _ in starts]), stops, tol)
     out = []
     for k, (case, _, T, *_) in enumerate(rows):
         field, jacobian, y, spans = starts[k]
-        own = {entry[0]: entry[1] for entry in log[k]}
+        own = states[k]
         first, second, swing = np.nan, np.nan, np.nan
         if arrived[k]:
             ends = [np.array([*own[t][:2], np.exp(own[t][2])]) for t in stops[k]]
             second = _late(field, *ends, spans, T)
             first = np.max(np.abs(ends[0] - np.array([*y[:2], _f(y[2])])) / spans)
-            swing = case["V_m"] * np.ptp([entry[1][0] for entry in log[k]])
+            swing = case["V_m"] * np.ptp([y[0] for y in own.values()])
         run = solve_ivp(
             field, (0, 2 * T), y, method="LSODA", jac=jacobian, t_eval=[T, 2 * T], rtol=1e-10,
             atol=1e-12,

@@ -97,9 +97,11 @@ def hopf_points(case) -> list[HopfPoint]:
     h = margin(case, GRID)[0]
     T = max(case["R_b"] * case["C_m"], case["tau_d"], case.get("tau_k", 0.0))
     found = []
+    at = lambda x: float(margin(case, x)[0])
     for k in np.flatnonzero(h[:-1] * h[1:] < 0):
-        x = brentq(lambda x: float(margin(case, x)[0]), GRID[k], GRID[k + 1], xtol=1e-15, rtol=1e-15)
-        found.append(HopfPoint(*map(float, drive_at(case, x)), float(np.sqrt(margin(case, x)[1])) / T))
+        x = brentq(at, GRID[k], GRID[k + 1], xtol=1e-15, rtol=1e-15)
+        omega = np.sqrt(margin(case, x)[1]) / T
+        found.append(HopfPoint(*map(float, (*drive_at(case, x), omega))))
     return found
 
 

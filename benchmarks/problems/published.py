@@ -4,6 +4,8 @@ None says where it is steep (`window`) and all are given the voltages to look at
 asks for them: this is the form in which others will write theirs.
 """
 
+import abc
+
 import jax.numpy as jnp
 from jax import Array
 from jax.nn import sigmoid
@@ -14,7 +16,8 @@ import jaxmem as jm
 class FitzHughNagumo(jm.AbstractBranch):
     """FitzHugh 1961: i = u^3/3 - u + w, dw/dt = eps (u + a - b w)."""
 
-    states, units = ("w",), ("A",)
+    states = ("w",)
+    units = ("A",)
     a: Array = jm.quantity("V", "offset")
     b: Array = jm.quantity("V/A", "slope")
     eps: Array = jm.quantity("A/(V s)", "rate")
@@ -32,7 +35,8 @@ class FitzHughNagumo(jm.AbstractBranch):
 class MorrisLecar(jm.AbstractBranch):
     """Morris & Lecar 1981, as in Rinzel & Ermentrout 1998: Ca at once, K with a lag."""
 
-    states, units = ("w",), ("1",)
+    states = ("w",)
+    units = ("1",)
     g_Ca: Array = jm.quantity("mS/cm2", "conductance for Ca")
     V3: Array = jm.quantity("mV", "half opening of K")
     V4: Array = jm.quantity("mV", "steepness of K")
@@ -49,19 +53,12 @@ class MorrisLecar(jm.AbstractBranch):
         return sigmoid(2 * (u - self.V3) / self.V4)[None]
 
 
-class HodgkinHuxley(jm.AbstractBranch):
-    """Hodgkin & Huxley 1952 at 6.3 C, u from rest: m, h, n."""
+class Gated(jm.AbstractBranch):
+    """A membrane whose gates open at a(u) and shut at b(u): dx/dt = a (1 - x) - b x."""
 
-    states, units = ("m", "h", "n"), ("1", "1", "1")
-
-    def current(self, u, x):
-        m, h, n = x
-        return 120 * m**3 * h * (u - 115) + 36 * n**4 * (u + 12) + 0.3 * (u - 10.599)
-
+    @abc.abstractmethod
     def openings(self, u):
-        a = [bend((25 - u) / 10), 0.07 * jnp.exp(-u / 20), 0.1 * bend((10 - u) / 10)]
-        b = [4 * jnp.exp(-u / 18), sigmoid((u - 30) / 10), 0.125 * jnp.exp(-u / 80)]
-        return jnp.stack(a), jnp.stack(b)
+        """a and b [1/ms]."""
 
     def rates(self, u, x):
         a, b = self.openings(u)
@@ -79,14 +76,31 @@ def bend(z):
     return jnp.where(small, 1 - z / 2 + z**2 / 12, full / jnp.expm1(full))
 
 
+class HodgkinHuxley(Gated):
+    """Hodgkin & Huxley 1952 at 6.3 C, u from rest: m, h, n."""
+
+    states = ("m", "h", "n")
+    units = ("1", "1", "1")
+
+    def current(self, u, x):
+        m, h, n = x
+        return 120 * m**3 * h * (u - 115) + 36 * n**4 * (u + 12) + 0.3 * (u - 10.599)
+
+    def openings(self, u):
+        a = [bend((25 - u) / 10), 0.07 * jnp.exp(-u / 20), 0.1 * bend((10 - u) / 10)]
+        b = [4 * jnp.exp(-u / 18), sigmoid((u - 30) / 10), 0.125 * jnp.exp(-u / 80)]
+        return jnp.stack(a), jnp.stack(b)
+
+
 class KoperGaspard(jm.AbstractBranch):
     """Koper & Gaspard 1992: reduction with a negative resistance, and diffusion in two layers."""
 
-    states, units = ("c", "w"), ("1", "1")
+    states = ("c", "w")
+    units = ("1", "1")
     d: Array = jm.quantity("1", "rate of diffusion")
 
     def speed(self, u):
-        return 2.5 * jnp.exp(-jnp.maximum(u - 35, 0.0) ** 2) + 0.01 * jnp.exp((u - 30) / 2)
+        return 2.5 * jnp.exp(-(jnp.maximum(u - 35, 0.0) ** 2)) + 0.01 * jnp.exp((u - 30) / 2)
 
     def current(self, u, x):
         return 120 * self.speed(u) * x[0]
@@ -104,7 +118,8 @@ class KoperGaspard(jm.AbstractBranch):
 class Lienard(jm.AbstractBranch):
     """van der Pol 1926 in Lienard's form, u' = mu (I - u^3/3 + u - x), mu x' = u - b x."""
 
-    states, units = ("x",), ("A",)
+    states = ("x",)
+    units = ("A",)
     mu: Array = jm.quantity("1", "stiffness")
     b: Array = jm.quantity("V/A", "leak")
 
@@ -121,7 +136,8 @@ class Lienard(jm.AbstractBranch):
 class PersistentSodium(jm.AbstractBranch):
     """I_Na,p + I_K, Izhikevich 2007, chapter 4: Na at once, K with a lag."""
 
-    states, units = ("n",), ("1",)
+    states = ("n",)
+    units = ("1",)
     E_L: Array = jm.quantity("mV", "reversal of the leak", positive=False)
     V_n: Array = jm.quantity("mV", "half opening of K", positive=False)
     tau: Array = jm.quantity("ms", "lag of K")
@@ -137,10 +153,11 @@ class PersistentSodium(jm.AbstractBranch):
         return sigmoid((u - self.V_n) / 5)[None]
 
 
-class WangBuzsaki(jm.AbstractBranch):
+class WangBuzsaki(Gated):
     """Wang & Buzsaki 1996, an interneuron: Na opens at once; h and n lag."""
 
-    states, units = ("h", "n"), ("1", "1")
+    states = ("h", "n")
+    units = ("1", "1")
 
     def current(self, u, x):
         a, b = bend(-(u + 35) / 10), 4 * jnp.exp(-(u + 60) / 18)
@@ -152,11 +169,3 @@ class WangBuzsaki(jm.AbstractBranch):
         return 5 * jnp.stack(a), 5 * jnp.stack(
             [sigmoid((u + 28) / 10), 0.125 * jnp.exp(-(u + 44) / 80)]
         )
-
-    def rates(self, u, x):
-        a, b = self.openings(u)
-        return a * (1 - x) - b * x
-
-    def rest(self, u):
-        a, b = self.openings(u)
-        return a / (a + b)

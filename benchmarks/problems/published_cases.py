@@ -31,7 +31,7 @@ class Published(NamedTuple):
     none: tuple = ()
     end: str = "hopf"
     drive: str = "current"
-    auto: dict = {}
+    auto: dict | None = None
     canard: bool = False
     start: list | None = None
     tolerance: float = 1e-8
@@ -44,7 +44,7 @@ def lienard(mu, at, tolerance=1e-8, intervals=None):
         lambda: jm.Device(1 / mu, {"v": p.Lienard(**values)}), text.VAN_DER_POL, values,
         (-2.5, 2.5), -3.0, 3.0, [-2, -4], at, (-2.0,), canard=True, start=[2.0, 0.0],
         tolerance=tolerance, intervals=intervals,
-        auto=dict(DSMAX=0.02 / mu, NMX=int(600 * mu)) if mu < 200 else {},
+        auto=dict(DSMAX=0.02 / mu, NMX=int(600 * mu)) if mu < 200 else None,
     )  # fmt: skip
 
 
