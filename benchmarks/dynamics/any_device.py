@@ -78,7 +78,7 @@ class TooLong(Exception):
     """A transient that takes more evaluations than it may."""
 
 
-def oscillates(case, drive, period, y0, most=60_000):
+def oscillates(case, drive, period, y0, most=200_000):
     """Whether a 3D device ends on a cycle from a state (u, i_c, f), by LSODA; None if unclear.
 
     It does if u passes the middle of its range at least five times in each of the last two
@@ -96,9 +96,12 @@ def oscillates(case, drive, period, y0, most=60_000):
 
     w = np.log(y0[2]) - np.log1p(-y0[2])
     start = [y0[0] / case["V_m"], y0[1] / case["i_c0"], w]
-    T = 60 * period + 30 * (case["R_b"] * case["C_m"] + case["tau_d"] + case["tau_k"])
+    T = 50 * period + 20 * (case["R_b"] * case["C_m"] + case["tau_d"] + case["tau_k"])
     try:
-        run = solve_ivp(field, (0, T), start, method="LSODA", jac=jacobian, rtol=1e-8, atol=1e-10)
+        run = solve_ivp(
+            field, (0, T), start, method="LSODA", jac=jacobian, rtol=1e-8, atol=1e-10,
+            t_eval=np.linspace(T / 2, T, 20001),
+        )  # fmt: skip
     except TooLong:
         return None
     if run.status:
@@ -204,9 +207,7 @@ def asked(case, rng, tally, to_check, folds_to_check):
         if period is not None and case["kind"] in ("current", "voltage"):
             to_check.append((case, drive, where, found))
         else:
-            why = (
-                got if isinstance(got, str) else "a cycle, and no second integrator for its device"
-            )
+            why = got if isinstance(got, str) else "a cycle, and no integrator for its device"
             tally.add("limit_cycle", verdict, case, where=where, drive=drive, got=got, why=why)
 
 
