@@ -14,6 +14,7 @@ by AUTO-07p. `failures` has the letters of each device whose answer is wrong: `r
 """
 
 import time
+import warnings
 from collections import Counter, defaultdict
 from tempfile import TemporaryDirectory
 
@@ -98,10 +99,12 @@ def oscillates(case, drive, period, y0, most=200_000):
     start = [y0[0] / case["V_m"], y0[1] / case["i_c0"], w]
     T = 50 * period + 20 * (case["R_b"] * case["C_m"] + case["tau_d"] + case["tau_k"])
     try:
-        run = solve_ivp(
-            field, (0, T), start, method="LSODA", jac=jacobian, rtol=1e-8, atol=1e-10,
-            t_eval=np.linspace(T / 2, T, 20001),
-        )  # fmt: skip
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # LSODA says by its status, too, that it gave up.
+            run = solve_ivp(
+                field, (0, T), start, method="LSODA", jac=jacobian, rtol=1e-8, atol=1e-10,
+                t_eval=np.linspace(T / 2, T, 20001),
+            )  # fmt: skip
     except TooLong:
         return None
     if run.status:

@@ -5,6 +5,7 @@ in logit f. What a wrong start leaves has decayed after the first period of a st
 period is wrong by how far the second one does not close along the flow, and the two have to agree.
 """
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -86,10 +87,12 @@ def check_returns(rows, tol=1e-10) -> list[Return]:
             second = _late(field, *ends, spans, T)
             first = np.max(np.abs(ends[0] - np.array([*y[:2], _f(y[2])])) / spans)
             swing = case["V_m"] * np.ptp([y[0] for y in own.values()])
-        run = solve_ivp(
-            field, (0, 2 * T), y, method="LSODA", jac=jacobian, t_eval=[T, 2 * T], rtol=1e-10,
-            atol=1e-12,
-        )  # fmt: skip
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # LSODA says by its status, too, that it gave up.
+            run = solve_ivp(
+                field, (0, 2 * T), y, method="LSODA", jac=jacobian, t_eval=[T, 2 * T], rtol=1e-10,
+                atol=1e-12,
+            )  # fmt: skip
         also = np.nan
         if run.status == 0:
             also = _late(field, *(np.array([*c[:2], _f(c[2])]) for c in run.y.T), spans, T)
