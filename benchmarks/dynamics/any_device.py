@@ -8,23 +8,21 @@ that its branch is said to have.
 
 Truth: Hopf points and the stability of rest from the characteristic polynomial by NumPy. Where rest
 is unstable a stable cycle exists (its states are bounded, its equilibrium is the only one); in 2D,
-and for G < 728 where rest is stable, there is none; in between transients by LSODA decide. Periods
+and for G < 728 where rest is stable, there is none; in between transients by SciPy decide. Periods
 of `checked` cycles by two integrators that agree (`oracles/returns.py`); folds of `autos` devices
 by AUTO-07p. `failures` has the letters of each device whose answer is wrong: `replay` takes them.
 """
 
 import time
-import warnings
 from collections import Counter, defaultdict
 from tempfile import TemporaryDirectory
 
 import jax.numpy as jnp
 import numpy as np
-from scipy.integrate import solve_ivp
 
 import jaxmem as jm
 from benchmarks.oracles.auto07p import MISSING, Auto
-from benchmarks.oracles.returns import check_returns, flow_of
+from benchmarks.oracles.returns import check_returns, flow_of, integrated
 from benchmarks.oracles.ring import hopf_points, opened, rest_at, unstable
 from benchmarks.problems.any_devices import (
     as_numbers,
@@ -80,7 +78,7 @@ class TooLong(Exception):
 
 
 def oscillates(case, drive, period, y0, most=200_000):
-    """Whether a 3D device ends on a cycle from a state (u, i_c, f), by LSODA; None if unclear.
+    """Whether a 3D device ends on a cycle from a state (u, i_c, f), by SciPy; None if unclear.
 
     It does if u passes the middle of its range at least five times in each of the last two
     quarters of the run, and the ranges are the same: a slow drift is no cycle.
@@ -99,12 +97,8 @@ def oscillates(case, drive, period, y0, most=200_000):
     start = [y0[0] / case["V_m"], y0[1] / case["i_c0"], w]
     T = 50 * period + 20 * (case["R_b"] * case["C_m"] + case["tau_d"] + case["tau_k"])
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # LSODA says by its status, too, that it gave up.
-            run = solve_ivp(
-                field, (0, T), start, method="LSODA", jac=jacobian, rtol=1e-8, atol=1e-10,
-                t_eval=np.linspace(T / 2, T, 20001),
-            )  # fmt: skip
+        samples = np.linspace(T / 2, T, 20001)
+        run = integrated(field, jacobian, (0, T), start, samples, rtol=1e-8, atol=1e-10)
     except TooLong:
         return None
     if run.status:
@@ -228,7 +222,7 @@ def check_periods(to_check, most, tally, rng):
             for c, d, _, f in some
         ]
         for (case, drive, where, found), back in zip(some, check_returns(rows), strict=True):
-            agree = abs(back.radau - back.lsoda) < PERIOD
+            agree = abs(back.radau - back.scipy) < PERIOD
             swing = float(found.u_max - found.u_min)
             # Next to a Hopf point what is left of a wrong start decays slowly: that is no measure.
             same = back.radau < PERIOD and abs(back.swing / swing - 1) < 0.05

@@ -1,8 +1,9 @@
 """Whether a state lies on a cycle of a given period: two integrators from it, over two periods.
 
 One is the Radau IIA of order 9 of `trajectories.py` (its own steps, ln f), the other SciPy's LSODA
-in logit f. What a wrong start leaves has decayed after the first period of a stable cycle; the
-period is wrong by how far the second one does not close along the flow, and the two have to agree.
+(Radau where that gives up) in logit f. What a wrong start leaves has decayed after the first period
+of a stable cycle; the period is wrong by how far the second one does not close along the flow, and
+the two have to agree.
 """
 
 import warnings
@@ -15,11 +16,11 @@ from benchmarks.oracles.trajectories import followed
 
 
 class Return(NamedTuple):
-    """Relative error of the period by the Radau method and by LSODA (NaN where one gave up), how
+    """Relative error of the period by the Radau method and by SciPy (NaN where one gave up), how
     far the first period closes in shares of the swing, and the swing of u over it [V]."""
 
     radau: float
-    lsoda: float
+    scipy: float
     gap: float
     swing: float
 
@@ -50,6 +51,15 @@ def flow_of(case, drive):
         ])  # fmt: skip
 
     return field, jacobian
+
+
+def integrated(field, jacobian, span, y, t_eval, **tolerances):
+    """SciPy's run by LSODA, and where it gives up, as it does on a gate that is shut, by Radau."""
+    how = dict(jac=jacobian, t_eval=t_eval) | tolerances
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # It says so by its status, too.
+        run = solve_ivp(field, span, y, method="LSODA", **how)
+        return run if run.status == 0 else solve_ivp(field, span, y, method="Radau", **how)
 
 
 def _start(field, T, u, i, f):
@@ -87,12 +97,7 @@ def check_returns(rows, tol=1e-10) -> list[Return]:
             second = _late(field, *ends, spans, T)
             first = np.max(np.abs(ends[0] - np.array([*y[:2], _f(y[2])])) / spans)
             swing = case["V_m"] * np.ptp([y[0] for y in own.values()])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # LSODA says by its status, too, that it gave up.
-            run = solve_ivp(
-                field, (0, 2 * T), y, method="LSODA", jac=jacobian, t_eval=[T, 2 * T], rtol=1e-10,
-                atol=1e-12,
-            )  # fmt: skip
+        run = integrated(field, jacobian, (0, 2 * T), y, [T, 2 * T], rtol=1e-10, atol=1e-12)
         also = np.nan
         if run.status == 0:
             also = _late(field, *(np.array([*c[:2], _f(c[2])]) for c in run.y.T), spans, T)

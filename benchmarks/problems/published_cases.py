@@ -8,6 +8,7 @@ from benchmarks.problems import published as p
 from benchmarks.problems import written_models as text
 
 ML_SNIC = dict(g_Ca=4.0, V3=12.0, V4=17.4)
+HEATED = dict(R_0=100.0, E_a=0.2, b=0.02, C_th=1e-14, R_th=1e6)
 IZHIKEVICH = dict(E_L=-80.0, V_n=-25.0, tau=1.0)
 
 
@@ -18,12 +19,13 @@ class Published(NamedTuple):
     drives with a stable cycle; `none`: drives without. `start`: a state from which the cycles at
     `at` are reached, `walked` where AUTO's branch need not pass them. `end`: how the branch from
     the first Hopf point ends, "hopf" at another one, "infinite" at a period without bound.
+    `second`: the text's unit of time.
     """
 
     device: Callable[[], jm.Device]
     text: str
     values: dict
-    u_range: tuple
+    u_range: tuple | None
     low: float
     high: float
     y: list
@@ -36,6 +38,8 @@ class Published(NamedTuple):
     start: list | None = None
     tolerance: float = 1e-8
     intervals: int | None = None
+    second: float = 1.0
+    rheobase: bool = True
 
 
 def lienard(mu, at, tolerance=1e-8, intervals=None):
@@ -105,5 +109,10 @@ CASES = {
         lambda: jm.Device(1.0, {"membrane": p.WangBuzsaki()}), text.WANG_BUZSAKI, {},
         (-90.0, 20.0), -1.0, 50.0, [-65, 0.8, 0.1], at=(0.17, 1.0, 10.0, 24.0),
         none=(0.1, 0.15, 27.0), end="infinite", start=[0.0, 0.5, 0.1],
+    ),
+    "thermal_switch": Published(
+        lambda: jm.Device(3e-12, {"switch": jm.ThermalSwitch(**HEATED)}, R_s=2e5),
+        text.THERMAL_SWITCH, HEATED | dict(R_s=2e5, C_m=3e-12), None, -60.0, 60.0, [-1.0, 500.0],
+        at=(20.0, 30.0), drive="voltage", start=[1.0, 400.0], second=1e-8, rheobase=False,
     ),
 }  # fmt: skip

@@ -61,3 +61,10 @@ v' = drive - 0.1*(v + 65) - 35*m**3*h*(v - 55) - 9*n**4*(v + 90)
 h' = 5*(a_h*(1 - h) - b_h*h)
 n' = 5*(a_n*(1 - n) - b_n*n)
 """
+
+# Poole-Frenkel conduction and Newton's cooling (Slesazeck et al. 2015); the time is in 10 ns.
+THERMAL_SWITCH = """
+cur = v/R_0*exp(-(E_a - b*sqrt(max(v, -v)))/(8.617333262e-5*T))
+v' = 1e-8*((drive - v)/R_s - cur)/C_m
+T' = 1e-8*(cur*v - (T - 300)/R_th)/C_th
+"""

@@ -65,8 +65,8 @@ def test_a_wrong_period_is_seen_by_both_integrators():
     y = solve_ivp(field, (0, T), run.y_events[0][-1], t_eval=t, **how).y
     u, i, f = 0.05 * y[0], 10 * y[1], 1 / (1 + np.exp(-y[2]))
     right, wrong = check_returns([(SET_A, 6.0, T, u, i, f), (SET_A, 6.0, T * (1 + 1e-5), u, i, f)])
-    assert max(right.radau, right.lsoda) < 2e-9
-    assert wrong.radau == pytest.approx(1e-5, rel=1e-2) == wrong.lsoda
+    assert max(right.radau, right.scipy) < 2e-9
+    assert wrong.radau == pytest.approx(1e-5, rel=1e-2) == wrong.scipy
     assert right.swing == pytest.approx(np.ptp(u), rel=1e-2)
 
 
