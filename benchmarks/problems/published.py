@@ -106,9 +106,8 @@ class KoperGaspard(jm.AbstractBranch):
         return 120 * self.speed(u) * x[0]
 
     def rates(self, u, x):
-        c, w = x
-        used = 1.25 * jnp.sqrt(self.d) * self.speed(u) * c
-        return jnp.stack([2 * self.d * (w - c) - used, 1.6 * self.d * (2 - 3 * w + c)])
+        used = jnp.sqrt(self.d) * self.current(u, x) / 96  # 1.25/120
+        return jnp.stack([2 * self.d * (x[1] - x[0]) - used, 1.6 * self.d * (2 - 3 * x[1] + x[0])])
 
     def rest(self, u):
         c = 1 / (1 + 0.9375 * self.speed(u) / jnp.sqrt(self.d))
