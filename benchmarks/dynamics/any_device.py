@@ -77,11 +77,12 @@ class TooLong(Exception):
     """A transient that takes more evaluations than it may."""
 
 
-def oscillates(case, drive, period, y0, most=200_000):
+def oscillates(case, drive, period, y0, most=80_000):
     """Whether a 3D device ends on a cycle from a state (u, i_c, f), by SciPy; None if unclear.
 
     It does if u passes the middle of its range at least five times in each of the last two
-    quarters of the run, and the ranges are the same: a slow drift is no cycle.
+    quarters of the run, and the ranges are the same: a slow drift is no cycle, and neither is what
+    shrinks.
     """
     flow, jacobian = flow_of(case, drive)
     count = 0
@@ -103,13 +104,13 @@ def oscillates(case, drive, period, y0, most=200_000):
         return None
     if run.status:
         return None
-    ranges, passes = [], []
+    ranges, passes, noise = [], [], 1e-3 + 1e-6 * np.max(np.abs(run.y[0]))
     for a, b in ((0.5, 0.75), (0.75, 1.0)):
         v = run.y[0][(run.t >= a * T) & (run.t <= b * T)]
         above = v > (v.max() + v.min()) / 2
         ranges.append(np.ptp(v))
         passes.append(int(np.sum(above[1:] & ~above[:-1])))
-    if ranges[1] < 1e-5 or min(passes) < 1:
+    if ranges[1] < noise or min(passes) < 1 or (min(passes) >= 5 and ranges[1] < 0.95 * ranges[0]):
         return False
     return True if min(passes) >= 5 and abs(ranges[1] / ranges[0] - 1) < 0.02 else None
 

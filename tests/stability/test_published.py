@@ -1,5 +1,7 @@
 """Published oscillators: the two ways in which each is written, and what both lead to."""
 
+from types import SimpleNamespace
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -86,7 +88,7 @@ def test_wrong_and_refused_answers_are_told_apart(monkeypatch):
     said = answer(
         case, truth, monkeypatch, hopf_points=refuses, cycle_branch=refuses,
         operating_points=lambda device, I: (jnp.array([-58.0]), jnp.asarray(1)),
-        rheobase=lambda *args, **how: jm.Rheobase(jnp.asarray(1.0), jnp.asarray(1.0)),
+        rheobase=lambda *args, **how: SimpleNamespace(rest=1.0, kept=1.0),
     )  # fmt: skip
     assert said == {
         "hopf_points": "refused", "operating_points at 10": "wrong", "cycle_branch": "refused",
