@@ -87,7 +87,7 @@ CONSTANTS = dict(
     NWTN=3, EPSL=1e-10, EPSU=1e-10, EPSS=1e-8, DS=1e-2, DSMIN=1e-8, DSMAX=0.5, IADS=1, IID=2,
     IIS=2, IPLT=0, THU={1: 0.01},
 )  # fmt: skip
-KINDS = {1: "BP", 3: "HB", -4: "UZ", 5: "LP", 6: "BP", 7: "PD", 8: "TR", 9: "EP", -9: "MX"}
+KINDS = {1: "BP", 2: "LP", 3: "HB", -4: "UZ", 5: "LP", 6: "BP", 7: "PD", 8: "TR", 9: "EP", -9: "MX"}
 
 
 class Scales(NamedTuple):
@@ -155,14 +155,15 @@ class Family(NamedTuple):
     ended: str
 
 
-class Auto:
-    """AUTO in a folder, the equation file compiled once; letters go in through the constants."""
+class Program:
+    """AUTO in a folder, its equation file compiled once."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, equations, flags=()):
         self.folder = Path(folder)
-        (self.folder / "device.f90").write_text(EQUATIONS)
+        (self.folder / "device.f90").write_text(equations)
         objects = sorted(str(path) for path in (HOME / "lib").glob("*.o"))
-        self._call("gfortran", "-O2", "-fopenmp", "device.f90", "-o", "device.exe", *objects)
+        compiler = ["gfortran", "-O2", "-fopenmp", *flags]
+        self._call(*compiler, "device.f90", "-o", "device.exe", *objects)
         # What the runs took so far: the program only, without reading its files.
         self.seconds = 0.0
 
@@ -182,6 +183,13 @@ class Auto:
         self._call("./device.exe")
         self.seconds += time.perf_counter() - begin
 
+
+class Auto(Program):
+    """AUTO for the 3D device; letters go in through the constants."""
+
+    def __init__(self, folder):
+        super().__init__(folder, EQUATIONS)
+
     def hopf_points(self, letters, drive="current", **constants):
         """Hopf points on the branch of equilibria, in the order of the drive."""
         scales = Scales.of(letters, drive)
@@ -198,7 +206,7 @@ class Auto:
                 float(scales.drive * block.par[0]), float(scales.volt(block.points[0, 1])),
                 float(2 * np.pi / block.par[10] / scales.second), block.label,
             )
-            for block in _solutions(self.folder / "s.rest") if block.kind == "HB"
+            for block in solutions(self.folder / "s.rest") if block.kind == "HB"
         ]  # fmt: skip
 
     def cycles(self, letters, hopf, drive="current", at=(), **constants):
@@ -209,14 +217,14 @@ class Auto:
             UZR={1: [float(value) / scales.drive for value in at]} if len(at) else {},
         )  # fmt: skip
         self.run("cycles", **(second | constants))
-        points, kinds, labels, values = _rows(self.folder / "b.cycles")
+        points, kinds, labels, values = rows(self.folder / "b.cycles")
         stable = points < 0
         by_label = dict(zip(labels.tolist(), stable.tolist(), strict=True))
-        labelled = list(_solutions(self.folder / "s.cycles"))
+        labelled = list(solutions(self.folder / "s.cycles"))
         orbits = [
             Orbit(
                 scales.drive * block.par[0], scales.second * block.par[10],
-                *(scales.volt(x) for x in _extrema(block)), by_label[block.label],
+                *(scales.volt(x) for x in spread(block)), by_label[block.label],
             )
             for block in labelled if block.kind == "UZ"
         ]  # fmt: skip
@@ -237,7 +245,7 @@ def _written(value):
     return f"'{value}'" if isinstance(value, str) else f"{value:.17g}"
 
 
-def _rows(path):
+def rows(path):
     """Point numbers (negative where stable), kinds, labels and values of a b-file."""
     table = [line.split() for line in path.read_text().splitlines()]
     table = [row for row in table if row and row[0] != "0"]
@@ -256,7 +264,7 @@ class Solution(NamedTuple):
     par: np.ndarray
 
 
-def _solutions(path):
+def solutions(path):
     lines = path.read_text().splitlines()
     while lines:
         head = [int(v) for v in lines[0].split()]
@@ -267,7 +275,7 @@ def _solutions(path):
         lines = body[rows:]
 
 
-def _extrema(solution):
+def spread(solution):
     """Largest and smallest x of the polynomials between the mesh's points."""
     n, values = solution.degree, solution.points[:, 1]
     top, bottom = values.max(), values.min()

@@ -340,6 +340,15 @@ def radau(cases, samples=64, tol=1e-11):
     return times, _physical(lanes, states, logit=False), arrived
 
 
+def followed(cases, y0, stops, tol=1e-11):
+    """From given states (u/V_m, i_c/i_c0, logit f) by `radau`: for each lane its accepted times and
+    states (the gate as ln f), with all its `stops` (lanes, n) among them; and who arrived."""
+    lanes = Lanes(cases)
+    lanes.y0 = y0
+    log, arrived = _march(lanes, _radau_try, 9, tol, stops, 6000)
+    return [{entry[0]: entry[1] for entry in entries} for entries in log], arrived
+
+
 def euler(cases, times, tol=1e-10):
     """The states at the given times (lanes, samples), and who arrived."""
     lanes = Lanes(cases)
