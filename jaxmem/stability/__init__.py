@@ -15,6 +15,8 @@ from jaxmem.stability.driven.neuron import rheobase as rheobase
 from jaxmem.stability.driven.neuron import spike_shape as spike_shape
 from jaxmem.stability.driven.prc import PhaseResponse as PhaseResponse
 from jaxmem.stability.driven.prc import phase_response as phase_response
+from jaxmem.stability.equilibria.folds import FoldPoints as FoldPoints
+from jaxmem.stability.equilibria.folds import fold_points as fold_points
 from jaxmem.stability.equilibria.hopf import HopfPoints as HopfPoints
 from jaxmem.stability.equilibria.hopf import hopf_points as hopf_points
 from jaxmem.stability.equilibria.hopf_locus import HopfCurve as HopfCurve
