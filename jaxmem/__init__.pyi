@@ -60,6 +60,7 @@ from .responses import periodic_state as periodic_state
 from .responses import solve as solve
 from .responses import steady_curve as steady_curve
 from .results import RESULTS as RESULTS
+from .stability import ONSETS as ONSETS
 from .stability import Change as Change
 from .stability import CycleBranch as CycleBranch
 from .stability import Entrainment as Entrainment

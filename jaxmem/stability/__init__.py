@@ -7,12 +7,13 @@ from jaxmem.stability.cycles.cycle import limit_cycle as limit_cycle
 from jaxmem.stability.driven.locking import Entrainment as Entrainment
 from jaxmem.stability.driven.locking import entrainment as entrainment
 from jaxmem.stability.driven.neuron import FICurve as FICurve
-from jaxmem.stability.driven.neuron import Rheobase as Rheobase
 from jaxmem.stability.driven.neuron import SpikeShape as SpikeShape
 from jaxmem.stability.driven.neuron import fi_curve as fi_curve
 from jaxmem.stability.driven.neuron import refractory_time as refractory_time
-from jaxmem.stability.driven.neuron import rheobase as rheobase
 from jaxmem.stability.driven.neuron import spike_shape as spike_shape
+from jaxmem.stability.driven.onsets import ONSETS as ONSETS
+from jaxmem.stability.driven.onsets import Rheobase as Rheobase
+from jaxmem.stability.driven.onsets import rheobase as rheobase
 from jaxmem.stability.driven.prc import PhaseResponse as PhaseResponse
 from jaxmem.stability.driven.prc import phase_response as phase_response
 from jaxmem.stability.equilibria.folds import FoldPoints as FoldPoints

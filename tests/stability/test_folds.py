@@ -1,4 +1,4 @@
-"""Folds of equilibria: where rest vanishes, against the steady curve written out and integration."""
+"""Folds of equilibria, where rest vanishes: the steady curve written out, and integration."""
 
 import jax
 import jax.numpy as jnp
@@ -83,7 +83,9 @@ def test_cycles_beyond_a_snic_have_the_slope_that_the_fold_foretells():
     found = jm.fold_points(device, u_range=ml.REACH)
     for shift, near in ((1e-3, 2e-2), (1e-5, 2e-3)):
         I = float(found.I[0]) + shift
-        cycle = jm.limit_cycle(jm.Circuit(device, jm.CurrentDrive(jm.Constant(I))), u_range=ml.REACH)
+        cycle = jm.limit_cycle(
+            jm.Circuit(device, jm.CurrentDrive(jm.Constant(I))), u_range=ml.REACH
+        )
         foretold = float(found.frequency2_slope[0]) * shift
         assert float(cycle.period) ** -2 == pytest.approx(foretold, rel=near)
 

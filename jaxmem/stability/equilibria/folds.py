@@ -10,7 +10,7 @@ from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
 from jaxmem.responses.characteristic import EXPANDED, coefficients, small_solve
 from jaxmem.responses.linear import circuit_matrix
-from jaxmem.stability.equilibria.hopf import MOST, roots_on, scan, with_slope
+from jaxmem.stability.equilibria.hopf import roots_on, scan, with_slope
 from jaxmem.stability.equilibria.polynomial import routh_rows
 
 # At a zero of a slope it is this small, in what it changes between two samples: at a jump it is
