@@ -30,11 +30,11 @@ def test_morris_lecar_in_its_three_sets():
     rest, kept, onset = jm.rheobase(ml.device(ml.HOMOCLINIC), u_range=ml.REACH)
     assert bool(onset == jm.ONSETS.homoclinic)
     assert float(rest) == pytest.approx(39.963153, abs=1e-6)
-    near = jm.CurrentDrive(jm.Constant(kept + 0.1))
+    near = jm.CurrentDrive(jm.Constant(kept + 4e-3))
     cycle = jm.limit_cycle(jm.Circuit(ml.device(ml.HOMOCLINIC), near), u_range=ml.REACH)
     k = int(np.argmax(cycle.u))
     start = [float(cycle.u[k]), float(cycle.x[k, 0])]
-    for I, spikes in ((float(kept) - 2e-3, False), (float(kept) + 2e-3, True)):
+    for I, spikes in ((float(kept) - 1e-3, False), (float(kept) + 4e-3, True)):
         assert (swing(ml.HOMOCLINIC, I, start) > 20) == spikes
 
     rest, kept, onset = jm.rheobase(ml.device(ml.HOPF), u_range=ml.REACH)
