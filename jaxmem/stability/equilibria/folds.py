@@ -127,7 +127,8 @@ def _fold_points(device, kind, u_range):
     rows, good, steady = jax.vmap(describe)(roots)
     order = jnp.argsort(jnp.where(good, jax.lax.stop_gradient(rows[0]), jnp.inf))
     hide = lambda a: jnp.where(good, a, jnp.nan)[order]
-    return FoldPoints(*map(hide, rows), (steady & good)[order], jnp.sum(good))
+    u, I, V, bend, C, rate2 = map(hide, rows)
+    return FoldPoints(u, I, V, bend, C, rate2, (steady & good)[order], jnp.sum(good))
 
 
 def others_stable(A: Float[Array, "n n"]) -> Bool[Array, ""]:
