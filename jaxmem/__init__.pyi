@@ -60,10 +60,12 @@ from .responses import periodic_state as periodic_state
 from .responses import solve as solve
 from .responses import steady_curve as steady_curve
 from .results import RESULTS as RESULTS
+from .stability import ONSETS as ONSETS
 from .stability import Change as Change
 from .stability import CycleBranch as CycleBranch
 from .stability import Entrainment as Entrainment
 from .stability import FICurve as FICurve
+from .stability import FoldPoints as FoldPoints
 from .stability import HopfCurve as HopfCurve
 from .stability import HopfPoints as HopfPoints
 from .stability import LeastMargin as LeastMargin
@@ -76,6 +78,7 @@ from .stability import SpikeShape as SpikeShape
 from .stability import cycle_branch as cycle_branch
 from .stability import entrainment as entrainment
 from .stability import fi_curve as fi_curve
+from .stability import fold_points as fold_points
 from .stability import hopf_curve as hopf_curve
 from .stability import hopf_margin as hopf_margin
 from .stability import hopf_points as hopf_points

@@ -16,7 +16,7 @@ TIMES = jnp.linspace(0.0, 2.0, 9)
 # whose transforms take minutes to compile: tests/stability/test_cycle.py has them. A boundary and
 # a curve of Hopf points have no derivatives, and what is measured of a neuron has its own tests.
 NOT_NUMERIC = {
-    "entrainment", "fi_curve", "phase_response", "refractory_time", "rheobase",
+    "entrainment", "fi_curve", "fold_points", "phase_response", "refractory_time", "rheobase",
     "cycle_branch", "limit_cycle", "sweep", "hopf_curve", "second_lag", "smallest_change",
     "unstable_count", "parse_drive", "quantity", "read_device",
     "write_device", "device_from_toml", "device_to_toml", "read_network", "network_from_toml",

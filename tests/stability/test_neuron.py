@@ -79,7 +79,7 @@ def test_rheobase_and_fi_curve():
     device = jm.Memristor3D(**LETTERS)
     f = cubic_roots(**LETTERS)
     first = 1 + 0.05 * np.log(f[0] / (1 - f[0])) + 10 * f[0]
-    rest, kept = jm.rheobase(device)
+    rest, kept, _ = jm.rheobase(device)
     assert float(rest) == pytest.approx(first, rel=1e-10) and float(kept) == float(rest)
     curve = jm.fi_curve(device, np.array([1.5, 6.0, 12.0]))
     np.testing.assert_array_equal(curve.from_rest, [False, True, False])
@@ -92,7 +92,7 @@ def test_rheobase_and_fi_curve():
 @pytest.mark.slow
 def test_a_hard_onset_has_two_rheobases():
     device = jm.Memristor3D(**HARD)
-    rest, kept = jm.rheobase(device)
+    rest, kept, _ = jm.rheobase(device)
     assert float(kept) < float(rest)
     between = 0.5 * float(rest + kept)
     curve = jm.fi_curve(device, np.array([between]))
@@ -102,7 +102,7 @@ def test_a_hard_onset_has_two_rheobases():
 
 
 def test_no_onset_no_rheobase():
-    rest, kept = jm.rheobase(jm.paper_device(1.0, 1.0))
+    rest, kept, _ = jm.rheobase(jm.paper_device(1.0, 1.0))
     assert np.isnan(rest) and np.isnan(kept)
 
 

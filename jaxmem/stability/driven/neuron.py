@@ -1,4 +1,4 @@
-"""A device measured as a neuron: rheobase, f-I curve, shape of a spike, refractory time."""
+"""A device measured as a neuron: f-I curve, shape of a spike, refractory time."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -16,58 +16,21 @@ from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
 from jaxmem.responses import solve
 from jaxmem.results import RESULTS
-from jaxmem.stability.cycles.branch import cycle_branch
 from jaxmem.stability.cycles.cycle import limit_cycle
+from jaxmem.stability.equilibria.folds import fold_points
 from jaxmem.stability.equilibria.hopf import hopf_points
 from jaxmem.stability.equilibria.map import check_drive
+from jaxmem.stability.equilibria.rests import stable_rests
 
 # Pairs of pulses: samples of each, how many intervals are tried, and the longest in pulse widths.
 SAMPLES, INTERVALS, LONGEST = 201, 48, 1e4
-
-
-class Rheobase(NamedTuple):
-    """The least drive that makes a device spike, I [A] or V [V]; NaN if none does.
-
-    - `rest`: where rest gives way, at the lowest Hopf point. `kept`: where spiking that has begun
-      goes on, less than `rest` where the onset is hard (the fold of cycles).
-    """
-
-    rest: Float[Array, ""]
-    kept: Float[Array, ""]
-
-
-def rheobase(
-    device: AbstractDevice,
-    drive: DriveKind = "current",
-    *,
-    u_range: tuple[float, float] | None = None,
-) -> Rheobase:
-    """The least constant drive under which a device spikes, from rest and once it spikes.
-
-    Works under `jit` and `vmap`; `rest` has derivatives, `kept` none.
-
-    **Arguments:**
-
-    - `device`: any device.
-    - `drive`: `"current"`, or `"voltage"` through R_s > 0.
-    - `u_range`: voltages to look in [V], as in `hopf_points`.
-
-    **Raises:** as `hopf_points`.
-    """
-    check_drive("rheobase", device, drive)
-    hopf = hopf_points(device, drive=drive, u_range=u_range)
-    at = hopf.imposed(drive)
-    first = jnp.nanargmin(jnp.where(jnp.isfinite(at), at, jnp.inf))
-    branch = cycle_branch(device, drive=drive, start=first, u_range=u_range)
-    rest = at[first]
-    return Rheobase(rest, jnp.where(jnp.isfinite(branch.low), branch.low, rest))
 
 
 class FICurve(NamedTuple):
     """Spike frequency over a constant drive; arrays `(k,)`.
 
     - `drive` [A] or [V]; `frequency` [Hz] of the stable cycle, NaN where there is none.
-    - `from_rest`: whether rest is unstable there, so that it spikes by itself.
+    - `from_rest`: whether no equilibrium is stable there, so that it spikes by itself.
     - `result`: those of `limit_cycle`, `(k,)`.
     """
 
@@ -87,7 +50,7 @@ def fi_curve(
     """The frequency of a device's spikes at given constant drives [A] or [V].
 
     Each is a `limit_cycle`, with its derivatives; all are one program. `from_rest` is read off the
-    Hopf points in the order of the drive: it holds for devices with one equilibrium at each.
+    Hopf points and folds in the order of u, between which an equilibrium keeps its stability.
 
     **Arguments:**
 
@@ -109,9 +72,9 @@ def fi_curve(
 
     frequency, result = jax.lax.map(one, drives)
     hopf = hopf_points(device, drive=drive, u_range=u_range)
-    at = hopf.imposed(drive)
-    passed = jnp.sum(at[None, :] < drives[:, None], axis=1)
-    return FICurve(drives, frequency, passed % 2 == 1, result)
+    folds = fold_points(device, drive=drive, u_range=u_range)
+    rests = stable_rests(device, drive, hopf, folds, u_range)
+    return FICurve(drives, frequency, ~rests.at(drives), result)
 
 
 class SpikeShape(NamedTuple):
@@ -221,7 +184,7 @@ def refractory_time(
     **Returns:** the interval [s]; 0 if the second peak never falls below that share.
 
     **Raises:** `ValueError` for a pulse or share that is not positive or under an ideal voltage;
-    `RuntimeError` if it has not recovered after 1e4 widths.
+    `RuntimeError` if it has not recovered after 1e4 widths, or if an integration fails.
     """
     check_drive("refractory_time", device, drive)
     if not (height > 0 and width > 0 and 0 < share < 1):
@@ -229,7 +192,16 @@ def refractory_time(
             "refractory_time: wants height > 0, width > 0 and 0 < share < 1, got "
             f"{height:g}, {width:g}, {share:g}"
         )
-    ratio = lambda interval: float(_second_peak(drive)(device, height, width, interval))
+
+    def ratio(interval):
+        found = float(_second_peak(drive)(device, height, width, interval))
+        if not np.isfinite(found):
+            raise RuntimeError(
+                f"refractory_time: the integration of two pulses, {interval:.3g} s from start to "
+                "start, failed or has no first peak; `solve` with that PulseTrain says why"
+            )
+        return found
+
     tried = np.geomspace(1.05 * width, LONGEST * width, INTERVALS)
     short = np.array([ratio(x) for x in tried]) < share
     if not short.any():

@@ -1,0 +1,145 @@
+"""Folds of equilibria (saddle-nodes): where two equilibria meet, and beyond which neither is."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from jaxmem.circuits import DriveKind
+from jaxmem.devices import AbstractDevice
+from jaxmem.devices.branch import Scalar
+from jaxmem.responses.characteristic import EXPANDED, coefficients, small_solve
+from jaxmem.responses.linear import circuit_matrix
+from jaxmem.stability.equilibria.hopf import roots_on, scan, with_slope
+from jaxmem.stability.equilibria.polynomial import routh_rows
+
+# At a zero of a slope it is this small, in what it changes between two samples: at a jump it is
+# not.
+VANISHED = 1e-6
+
+
+class FoldPoints(eqx.Module):
+    """Folds of equilibria in the order of u; arrays of shape `(8,)`, padded with NaN.
+
+    - `u`, `I`, `V`: voltage over the memristor [V], current [A], applied voltage [V].
+    - `bend`: second derivative of the drive by u, [A/V^2] or [1/V]. Where it is negative the two
+      equilibria lie below the drive of the fold, and vanish as it is passed upwards.
+    - `capacitance`: dY/ds at s = 0 [F], of all branches with C_m: the low-frequency capacitance.
+      The eigenvalue that vanishes is -(dI/du)/capacitance near the fold; where the capacitance
+      itself is zero a second one vanishes (a Bogdanov-Takens point).
+    - `frequency2_slope`: derivative of 1/T^2 by the drive, [1/(s^2 A)] or [1/(s^2 V)], of a cycle
+      that passes the place of the fold, as it does beyond a SNIC.
+    - `stable_node`: whether one of the two is stable: then rest vanishes there.
+    - `found`: how many there are; more than 8 are counted, but not kept.
+    """
+
+    u: Float[Array, "8"]
+    I: Float[Array, "8"]
+    V: Float[Array, "8"]
+    bend: Float[Array, "8"]
+    capacitance: Float[Array, "8"]
+    frequency2_slope: Float[Array, "8"]
+    stable_node: Bool[Array, "8"]
+    found: Int[Array, ""]
+
+    def imposed(self, kind: DriveKind) -> Float[Array, "8"]:
+        """What a drive of that kind imposes at them: I [A] or V [V]."""
+        return self.V if kind == "voltage" else self.I
+
+
+def fold_points(
+    device: AbstractDevice,
+    *,
+    drive: DriveKind = "current",
+    u_range: tuple[float, float] | None = None,
+) -> FoldPoints:
+    """All folds of equilibria of a device under a constant drive, with derivatives.
+
+        dI/du = 0 under current,   R_s dI/du + 1 = 0 under voltage drive
+
+    along the steady curve I(u). Both sides of a fold obey C du/dt = p - p_fold - bend (u -
+    u_fold)^2/2 with the low-frequency capacitance C (times R_s under voltage), so that a cycle
+    through its place needs T = pi sqrt(2) C/sqrt(|bend| |p - p_fold|) (Kuznetsov, Elements of
+    Applied Bifurcation Theory, section 3.2). Derivatives follow from the implicit function
+    theorem. Works under `jit`, `vmap` and `grad`.
+
+    **Arguments:**
+
+    - `drive`: `"current"`, or `"voltage"`, under which a device without R_s has none.
+    - `u_range`: voltages to look in [V]; by default 24 widths to each side of where the branches
+      are steep (their `window`).
+
+    **Raises:** `ValueError` if there is neither a window nor a range.
+    """
+    if drive not in ("current", "voltage"):
+        raise ValueError(f'fold_points: drive must be "current" or "voltage", got {drive!r}')
+    if u_range is None and not device.windows():
+        raise ValueError(
+            "fold_points: no branch says where it is steep (`window`); give u_range=(low, high)"
+        )
+    return _fold_points(device, drive, u_range)
+
+
+def drive_at(device: AbstractDevice, u: Scalar, kind: DriveKind) -> Scalar:
+    """The constant drive under which u is at rest: I(u) [A], or R_s I(u) + u [V]."""
+    I = device.steady_current(u)
+    return device.R_s * I + u if kind == "voltage" else I
+
+
+def drive_slope(device: AbstractDevice, u: Scalar, kind: DriveKind) -> Scalar:
+    """Its derivative by u, zero at a fold."""
+    return with_slope(lambda u: drive_at(device, u, kind))(u)[1]
+
+
+def low_capacitance(device: AbstractDevice, u: Scalar) -> Scalar:
+    """dY/ds at s = 0 [F] at rest at u: C_m + (di/dx) J^-1 (dx*/du), J = d rates/dx."""
+    if device.size == 0:
+        return device.C_m
+    x, moved = with_slope(device.rest)(u)
+    J = jax.jacfwd(lambda x: device.rates(u, x))(x)
+    return device.C_m + jax.grad(lambda x: device.current(u, x))(x) @ small_solve(J, moved)
+
+
+@eqx.filter_jit
+def _fold_points(device, kind, u_range):
+    device = device.in_time()
+    fixed = jax.lax.stop_gradient(device)
+    slope = lambda u: drive_slope(fixed, u, kind)
+    grid = scan(fixed, u_range)
+    roots = roots_on(slope, grid)
+    spacing = jnp.max(jnp.diff(grid))
+
+    def describe(root):
+        there = jnp.isfinite(root)
+        u = jnp.where(there, root, grid[0])
+        value, bend = with_slope(slope)(u)
+        good = there & (jnp.abs(value) <= VANISHED * jnp.abs(bend) * spacing)
+        # One Newton step from the root carries the derivative and changes nothing else.
+        u = u - drive_slope(device, u, kind) / jnp.where(good, bend, 1.0)
+        I = device.steady_current(u)
+        bend = with_slope(lambda u: drive_slope(device, u, kind))(u)[1]
+        C = low_capacitance(device, u)
+        lag = C * device.R_s if kind == "voltage" else C
+        rate2 = -bend / (2 * jnp.pi**2 * lag**2)
+        steady = others_stable(circuit_matrix(fixed, root, kind)) & (C > 0)
+        return (u, I, device.R_s * I + u, bend, C, rate2), good, steady
+
+    rows, good, steady = jax.vmap(describe)(roots)
+    order = jnp.argsort(jnp.where(good, jax.lax.stop_gradient(rows[0]), jnp.inf))
+    hide = lambda a: jnp.where(good, a, jnp.nan)[order]
+    u, I, V, bend, C, rate2 = map(hide, rows)
+    return FoldPoints(u, I, V, bend, C, rate2, (steady & good)[order], jnp.sum(good))
+
+
+def others_stable(A: Float[Array, "n n"]) -> Bool[Array, ""]:
+    """Whether a matrix with one eigenvalue 0 has all others in the left half plane."""
+    n = A.shape[0]
+    if n == 1:
+        return jnp.asarray(True)
+    if n > EXPANDED:
+        values = jnp.linalg.eigvals(A)
+        least = jnp.argmin(jnp.abs(values))
+        return jnp.all((values.real < 0) | (jnp.arange(n) == least))
+    c, _ = coefficients(A)
+    # The last coefficient, the determinant, is zero: what is left has the other eigenvalues.
+    return jnp.all(jnp.stack([row[0] for row in routh_rows(list(c)[:-1])]) > 0)

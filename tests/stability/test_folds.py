@@ -1,0 +1,123 @@
+"""Folds of equilibria, where rest vanishes: the steady curve written out, and integration."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from oracles import morris_lecar as ml
+from scipy.integrate import solve_ivp
+from scipy.optimize import brentq
+from strategies import FitzHughNagumo
+
+import jaxmem as jm
+
+
+def extrema(letters, R_s=None):
+    """Voltages where the steady curve turns, in NumPy."""
+    of = lambda u: ml.steady(letters, u) * (R_s or 1.0) + (u if R_s else 0.0)
+    slope = lambda u: (of(u + 1e-5) - of(u - 1e-5)) / 2e-5
+    grid = np.linspace(*ml.REACH, 2001)
+    sign = np.sign([slope(u) for u in grid])
+    found = [
+        brentq(slope, grid[k], grid[k + 1], xtol=1e-12)
+        for k in np.flatnonzero(sign[1:] != sign[:-1])
+    ]
+    return np.array(found), np.array([of(u) for u in found])
+
+
+@pytest.mark.parametrize("letters", [ml.SNIC, ml.HOMOCLINIC, ml.HOPF | dict(g_Ca=5.5)])
+def test_folds_are_the_extrema_of_the_steady_curve(letters):
+    u, I = extrema(letters)
+    found = jm.fold_points(ml.device(letters), u_range=ml.REACH)
+    n = int(found.found)
+    assert n == len(u)
+    np.testing.assert_allclose(found.u[:n], u, atol=1e-4)
+    np.testing.assert_allclose(found.I[:n], I, rtol=1e-10)
+    assert np.all(np.isnan(found.u[n:])) and not np.any(found.stable_node[n:])
+
+
+def test_rest_vanishes_at_the_fold_and_nowhere_before_it():
+    """Integration from rest just below the fold stays, just above it leaves."""
+    found = jm.fold_points(ml.device(ml.SNIC), u_range=ml.REACH)
+    assert float(found.I[0]) == pytest.approx(39.963, abs=1e-3) and bool(found.stable_node[0])
+    assert not bool(found.stable_node[1])  # there a saddle meets an unstable node
+    top = {}
+    for shift in (-1e-2, 1e-2):
+        I, u = float(found.I[0]) + shift, float(found.u[0]) - 1.0
+        w = (1 + np.tanh((u - ml.SNIC["V_3"]) / ml.SNIC["V_4"])) / 2
+        run = solve_ivp(
+            lambda t, y, I=I: ml.rates(ml.SNIC, I, y), (0, 6000), [u, w], "LSODA", rtol=1e-9,
+            atol=1e-10,
+        )  # fmt: skip
+        top[shift] = run.y[0].max()
+    assert top[-1e-2] < float(found.u[0]) + 1 and top[1e-2] > 0
+
+
+def test_derivatives_are_those_of_the_fold():
+    def numbers(g_Ca):
+        found = jm.fold_points(ml.device(ml.SNIC | dict(g_Ca=g_Ca)), u_range=ml.REACH)
+        return jnp.stack([getattr(found, n)[0] for n in names])
+
+    names = ("u", "I", "bend", "capacitance", "frequency2_slope")
+    h = 1e-4
+    slope = jax.jit(jax.jacfwd(numbers))(4.0)
+    np.testing.assert_allclose(slope, (numbers(4 + h) - numbers(4 - h)) / (2 * h), rtol=1e-6)
+    np.testing.assert_allclose(slope, jax.jacrev(numbers)(4.0), rtol=1e-12)
+    both = jax.vmap(numbers)(jnp.array([4.0, 4.0 + h]))
+    np.testing.assert_allclose(both[1] - both[0], h * slope, rtol=1e-3)
+
+
+def test_capacitance_and_bend_say_how_the_eigenvalue_passes_zero():
+    device = ml.device(ml.SNIC)
+    found = jm.fold_points(device, u_range=ml.REACH)
+    for k in range(2):
+        u, C = float(found.u[k]), float(found.capacitance[k])
+        for shift in (1e-3, -1e-3):
+            values = np.asarray(jm.linearize(device, u=u + shift).eigenvalues())
+            least = values[np.argmin(abs(values))]
+            assert least == pytest.approx(-float(found.bend[k]) * shift / C, rel=1e-2)
+
+
+def test_cycles_beyond_a_snic_have_the_slope_that_the_fold_foretells():
+    device = ml.device(ml.SNIC)
+    found = jm.fold_points(device, u_range=ml.REACH)
+    for shift, near in ((1e-3, 2e-2), (1e-5, 2e-3)):
+        I = float(found.I[0]) + shift
+        cycle = jm.limit_cycle(
+            jm.Circuit(device, jm.CurrentDrive(jm.Constant(I))), u_range=ml.REACH
+        )
+        foretold = float(found.frequency2_slope[0]) * shift
+        assert float(cycle.period) ** -2 == pytest.approx(foretold, rel=near)
+
+
+def test_voltage_drive_has_the_folds_of_the_load_line():
+    R_s = 2.0
+    letters = ml.SNIC
+    device = jm.Device(ml.C, ml.device(letters).branches, R_s=R_s)
+    u, V = extrema(letters, R_s)
+    found = jm.fold_points(device, drive="voltage", u_range=ml.REACH)
+    assert int(found.found) == len(u)
+    np.testing.assert_allclose(found.V[: len(u)], V, rtol=1e-10)
+    none = jm.fold_points(ml.device(letters), drive="voltage", u_range=ml.REACH)
+    assert int(none.found) == 0 and np.all(np.isnan(none.u))
+
+
+def test_a_cubic_in_closed_form_and_devices_without_folds():
+    b = 2.0
+    device = jm.Device(1.0, {"f": FitzHughNagumo(0.7, b, 0.08)})
+    found = jm.fold_points(device, u_range=(-3.0, 3.0))
+    u = np.sqrt(1 - 1 / b) * np.array([-1, 1])
+    np.testing.assert_allclose(found.u[:2], u, rtol=1e-15)
+    np.testing.assert_allclose(found.I[:2], u**3 / 3 - u + (u + 0.7) / b, rtol=1e-14)
+    np.testing.assert_allclose(found.bend[:2], 2 * u, rtol=1e-14)
+    np.testing.assert_allclose(found.capacitance[:2], 1 - 1 / (0.08 * b**2), rtol=1e-14)
+    # The paper's devices have one equilibrium at each current.
+    assert int(jm.fold_points(jm.si_device()).found) == 0
+    assert int(jm.fold_points(jm.paper_device(1.0, 1.0)).found) == 0
+
+
+def test_wrong_calls_say_what_to_do(as_users_call):
+    with pytest.raises(ValueError, match="u_range"):
+        jm.fold_points(ml.device(ml.SNIC))
+    with pytest.raises(ValueError, match="light"):
+        jm.fold_points(jm.si_device(), drive="light")  # pyright: ignore[reportArgumentType]
