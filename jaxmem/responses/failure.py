@@ -44,9 +44,9 @@ def check_call(circuit: Circuit, t: Float[Array, "t"], rtol: Any, atol: Any) -> 
     _check_drive(circuit, t)
 
 
-def strange(circuit: Circuit, test: Any) -> str:
-    """The first number of a circuit for which `test` is true, by its path; or nothing."""
-    for keys, leaf in jax.tree_util.tree_flatten_with_path(circuit)[0]:
+def strange(model: Any, test: Any) -> str:
+    """The first number of a model for which `test` is true, by its path; or nothing."""
+    for keys, leaf in jax.tree_util.tree_flatten_with_path(model)[0]:
         if not is_concrete(leaf):
             continue
         known = np.asarray(leaf)

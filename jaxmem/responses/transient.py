@@ -28,7 +28,7 @@ class Transient(eqx.Module):
     `u` voltage over the memristor [V], `x` the branches' states (in the order of `state_names`,
     in `state_units`), `I` terminal current [A], `V` applied voltage [V]. At a jump the values
     are those after it. `steps` counts accepted steps, `result` says how it ended, and `notes`
-    says in words what was approximated, and of a start at rest that it is unstable or one of several.
+    says in words what was approximated, and of a start at rest that it is unstable.
     """
 
     t: Float[Array, "t"]
