@@ -10,7 +10,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, Real
 
 from jaxmem.circuits.circuit import Circuit
-from jaxmem.fields import is_concrete
+from jaxmem.fields import check_single, is_concrete
 from jaxmem.responses.failure import cause, check_call
 from jaxmem.responses.integration import integrate, integrate_forward
 from jaxmem.responses.rosenbrock import tolerances
@@ -97,6 +97,7 @@ def solve(
     """
     if not isinstance(circuit, Circuit):
         raise ValueError(f"solve: wants a Circuit first, got {type(circuit).__name__}")
+    check_single("solve", circuit)
     t = jnp.asarray(t, dtype=jnp.result_type(float))
     if t.ndim != 1 or t.shape[0] < 2:
         raise ValueError(f"solve: t must be a vector of at least 2 times, got shape {t.shape}")

@@ -25,8 +25,8 @@ def run(drive=6.0, t=T, device=DEVICE, **options):
         (lambda: run(np.nan), r"drive\.wave\.level is nan"),
         (lambda: run(rtol=np.nan), "rtol must be positive"),
         (lambda: run(atol=-1e-7), "atol must be positive"),
-        (lambda: run(t=[0.0, 2.0, 1.0]), r"t\[1\] = 2 s is followed by 1 s"),
-        (lambda: run(t=[0.0, np.nan]), r"t\[1\] is nan"),
+        (lambda: run(t=np.array([0.0, 2.0, 1.0])), r"t\[1\] = 2 s is followed by 1 s"),
+        (lambda: run(t=np.array([0.0, np.nan])), r"t\[1\] is nan"),
     ],
 )
 def test_the_cause_is_named_at_the_door(call, words):

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float
 from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
-from jaxmem.fields import is_concrete
+from jaxmem.fields import check_single, is_concrete
 from jaxmem.lens import Lens, describe, get, lenses, locate, path
 from jaxmem.responses.linear import circuit_matrix
 from jaxmem.results import RESULTS
@@ -80,6 +80,7 @@ def smallest_change(
 
     **Raises:** `ValueError` for a parameter that is not positive, and as `hopf_points`.
     """
+    check_single("smallest_change", device)
     check_drive("smallest_change", device, drive)
     if u_range is None and not device.windows():
         raise ValueError(
