@@ -1,5 +1,7 @@
 """Devices under a drawn wave, and what the package answers to it."""
 
+from typing import Any
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -69,7 +71,7 @@ def device_of(case):
     return (jm.Memristor3D if "tau_k" in case else jm.Memristor2D)(**letters)
 
 
-def wave_of(wave, start=0.0):
+def wave_of(wave, start: Any = 0.0):
     """The package's waveform for a case's wave, beginning at the time `start`."""
     kind, *a = wave
     if kind == "step":

@@ -44,7 +44,7 @@ def test_further_branches_follow():
         lambda: jm.operating_points(BATCH, I=0.5),
         lambda: jm.steady_curve(BATCH, np.array([0.5, 1.0])),
         lambda: jm.hopf_points(BATCH),
-        lambda: jm.limit_cycle(BATCH, I=5.0),
+        lambda: jm.limit_cycle(jm.Circuit(BATCH, jm.CurrentDrive(5.0))),
         lambda: jm.linearize(BATCH, u=0.5),
         lambda: jm.solve(jm.Circuit(BATCH, jm.CurrentDrive(1.0)), np.array([0.0, 1.0])),
     ],
