@@ -141,7 +141,7 @@ class AbstractDevice(eqx.Module):
 
     def in_time(self) -> "AbstractDevice":
         """The device as transients see it: constant-phase elements become ladders."""
-        check_single("in_time", self)
+        check_single("function", self)
         if not any(isinstance_cpe(b) for b in self.branches.values()):
             return self
         C_m, branches = self.C_m, {}
