@@ -46,7 +46,7 @@ RESOLVED = 1e-9
 def errors_of(case, times, truth, span, rtol, solver=None):
     """The largest error of each quantity in units of its range (the current: of its peak)."""
     values, code, steps = solve_case(case, times, rtol, solver)
-    seen = times >= RESOLVED * case["delay"]
+    seen = times >= min(RESOLVED * case["delay"], times[-1])
     off = lambda q, right: np.abs(values[q] - right)[seen]
     found = {q: float(np.max(off(q, truth[q])) / span[q]) for q in truth}
     if case["drive"] == "V":
