@@ -39,6 +39,7 @@ from .devices import read_device as read_device
 from .devices import si_device as si_device
 from .devices import write_device as write_device
 from .fields import quantity as quantity
+from .fields import stack as stack
 from .networks import Network as Network
 from .networks import as_device as as_device
 from .networks import equal_circuits as equal_circuits

@@ -1,6 +1,6 @@
 """A physical field of a device: its unit, its meaning, and whether it is positive."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -80,3 +80,77 @@ def check_positive(module: eqx.Module) -> None:
                 f"{type(module).__name__}: {name} ({meta['meaning']}) must be {want} and finite, "
                 f"got {value} {meta['unit']}"
             )
+
+
+def stack(models: Sequence[Any]) -> Any:
+    """One batch of several devices or circuits: each number with their number as its first axis.
+
+    `jax.vmap(function)(stack(devices))` runs a function for one device over all of them, and so
+    does `jax.lax.map`.
+
+    **Raises:** `ValueError` without models, or where they are not made of the same parts.
+    """
+    models = list(models)
+    if not models:
+        raise ValueError("stack: wants at least one device or circuit, got none")
+    first = jax.tree.structure(models[0])
+    for k, model in enumerate(models):
+        if jax.tree.structure(model) != first:
+            raise ValueError(
+                f"stack: number {k} is a {type(model).__name__} of other parts than the first, a "
+                f"{type(models[0]).__name__}; a batch is of one kind, with the same branches"
+            )
+    shapes = [[np.shape(leaf) for leaf in jax.tree.leaves(model)] for model in models]
+    for k, shape in enumerate(shapes):
+        if shape != shapes[0]:
+            raise ValueError(f"stack: number {k} has arrays of other lengths than the first")
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *models)
+
+
+def broadcast(module: eqx.Module, *parts: str) -> dict[str, Any]:
+    """New values of a module's fields where one is a batch, of shape `(n,)`; else nothing.
+
+    **Arguments:**
+
+    - `module`: what is being made; its quantities are single numbers or all of one shape.
+    - `parts`: names of fields that hold further models, whose single numbers follow.
+
+    **Raises:** `ValueError` for quantities of several lengths, and for parts with vectors of
+    their own, of which it is not plain what the batch is.
+    """
+    own = {name: as_array(getattr(module, name)) for name in quantities(module)}
+    shapes = {name: np.shape(value) for name, value in own.items() if np.ndim(value)}
+    if not shapes:
+        return {}
+    kind, (shape, *others) = type(module).__name__, sorted(set(shapes.values()))
+    inside = {name: getattr(module, name) for name in parts}
+    vectors = [
+        np.shape(leaf) for leaf in jax.tree.leaves(inside) if np.shape(leaf) not in ((), shape)
+    ]
+    if others or vectors:
+        said = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise ValueError(
+            f"{kind}: the fields of a batch want one shape, got {said}"
+            + (f" beside arrays of shape {vectors[0]} in {parts[0]}" if vectors else "")
+            + "; make the devices one by one and give jaxmem.stack(devices)"
+        )
+    fill = lambda a: jnp.broadcast_to(jnp.asarray(a, dtype=jnp.result_type(a, float)), shape)
+    return {k: fill(v) for k, v in own.items()} | jax.tree.map(fill, inside)
+
+
+def check_single(what: str, model: Any) -> None:
+    """Refuse a batch where one device or circuit is wanted.
+
+    **Raises:** `ValueError`, which says what to write instead.
+    """
+    for part in (model, getattr(model, "device", model)):
+        if not isinstance(part, eqx.Module):
+            continue
+        for name in quantities(part):
+            value = getattr(part, name)
+            if np.ndim(value):
+                raise ValueError(
+                    f"{what}: wants one {type(model).__name__}, got a batch ({name} has the shape "
+                    f"{np.shape(value)}); for each of them: jax.vmap(lambda one: {what}(one, ...)"
+                    ")(batch), or jax.lax.map"
+                )

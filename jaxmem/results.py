@@ -29,6 +29,8 @@ class RESULTS(diffrax.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
     step_too_short = "no step along it succeeded, however short"
     period_too_long = "the period grew a million times that at the Hopf point"
     end_unknown = "the amplitude vanished, but not at another Hopf point"
+    # A transient.
+    rates_not_finite = "the device's current or rates are not finite where a piece begins"
     # The settled answer to a periodic drive.
     not_periodic = "the state does not close over a period of the drive"
     not_locked = (

@@ -290,8 +290,8 @@ def _march(lanes, attempt, order, tol, stops=None, max_iterations=20000):
         size = np.max(error / weight, axis=1) / tol
         size = np.where(np.isfinite(size) & fine, size, 1e9)
         good = size <= 1
-        # A rounding-sized step that still fails will never pass.
-        dead = (step < 1e-15 * lanes.T[alive]) & ~good
+        # A rounding-sized step that still fails will never pass; near t = 0 it may be far shorter.
+        dead = (step < np.maximum(1e-15 * t[alive], 1e-60 * lanes.T[alive])) & ~good
         factor = np.clip(0.85 * np.maximum(size, 1e-30) ** (-1 / order), 0.2, 4.0)
         h[alive] = np.where(good & hits, np.maximum(h[alive], step * factor), step * factor)
         for k, lane in enumerate(alive):

@@ -1,5 +1,7 @@
 """Devices under a drawn wave, and what the package answers to it."""
 
+from typing import Any
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -11,9 +13,10 @@ from benchmarks.problems.drawn_devices import LETTERS, decades, draw_device
 WAVES = ("step", "pulse", "train", "triangle")
 
 
-def draw_case(rng, three=True, drive="I", waves=WAVES, R_s=None, **device):
+def draw_case(rng, three=True, drive="I", waves=WAVES, R_s=None, delayed=False, **device):
     """A device, a wave that brings it near or over its threshold, and at most 5 periods of its
-    small oscillation or 20 of its longest time constant."""
+    small oscillation or 20 of its longest time constant. With `delayed` the wave begins at any
+    time `delay` > 0, up to a hundred times its own duration."""
     case = draw_device(rng, three, **device) | {"drive": drive}
     slowest = max(case["R_b"] * case["C_m"], case["tau_d"], case.get("tau_k", 0.0))
     x = rng.uniform(-6, 6)
@@ -46,7 +49,8 @@ def draw_case(rng, three=True, drive="I", waves=WAVES, R_s=None, **device):
         wave = ("triangle", [0.0, top, low], 2 * abs(top - low) * cycles / T, cycles)
     else:
         wave = ("sine", top * rng.uniform(0, 0.5), top * rng.uniform(0.2, 0.6), 2 / T)
-    return case | {"wave": wave, "T": T}
+    delay = T * decades(rng, 1e-2, 1e2) if delayed else 0.0
+    return case | {"wave": wave, "T": T, "delay": delay}
 
 
 def _oscillation(case, u, f):
@@ -67,23 +71,23 @@ def device_of(case):
     return (jm.Memristor3D if "tau_k" in case else jm.Memristor2D)(**letters)
 
 
-def wave_of(wave):
-    """The package's waveform for a case's wave."""
+def wave_of(wave, start: Any = 0.0):
+    """The package's waveform for a case's wave, beginning at the time `start`."""
     kind, *a = wave
     if kind == "step":
-        return jm.Step(a[1], low=a[0])
+        return jm.Step(a[1], low=a[0], start=start)
     if kind == "pulse":
-        return jm.Pulse(*a)
+        return jm.Pulse(*a, start=start)
     if kind == "train":
-        return jm.PulseTrain(a[0], a[1], a[2], count=a[3], capacity=8)
+        return jm.PulseTrain(a[0], a[1], a[2], count=a[3], capacity=8, start=start)
     if kind == "triangle":
-        return jm.Triangle(jnp.asarray(a[0]), a[1], cycles=a[2])
-    return jm.Sine(a[1], a[2], offset=a[0])
+        return jm.Triangle(jnp.asarray(a[0]), a[1], cycles=a[2], start=start)
+    return jm.Sine(a[1], a[2], offset=a[0], start=start)
 
 
 def circuit_of(case):
     """The package's circuit for a case."""
-    wave = wave_of(case["wave"])
+    wave = wave_of(case["wave"], case.get("delay", 0.0))
     return jm.Circuit(
         device_of(case), jm.CurrentDrive(wave) if case["drive"] == "I" else jm.VoltageDrive(wave)
     )
@@ -96,7 +100,7 @@ def _solve(circuit, t, rtol, solver):
 
 def solve_case(case, times, rtol=1e-7, solver=None):
     """The package's answer at `times` (after 0), as the oracles give theirs; I too, and V."""
-    t = jnp.asarray(np.concatenate([[0.0], times]))
+    t = jnp.asarray(np.concatenate([[0.0], case.get("delay", 0.0) + times]))
     out = _solve(circuit_of(case), t, jnp.asarray(rtol), solver)
     values = {"u": out.u, "i_c": out.x[:, 0]}
     if "tau_k" in case:

@@ -10,7 +10,7 @@ from jaxtyping import Array, Complex, Float, Inexact, Real
 
 from jaxmem.devices.branch import AbstractBranch, Scalar, States
 from jaxmem.devices.perovskite import ActivatedConduction, DelayedConduction, Leak
-from jaxmem.fields import as_array, check_positive, is_concrete, quantity
+from jaxmem.fields import as_array, broadcast, check_positive, check_single, is_concrete, quantity
 
 
 class AbstractDevice(eqx.Module):
@@ -141,6 +141,7 @@ class AbstractDevice(eqx.Module):
 
     def in_time(self) -> "AbstractDevice":
         """The device as transients see it: constant-phase elements become ladders."""
+        check_single("function", self)
         if not any(isinstance_cpe(b) for b in self.branches.values()):
             return self
         C_m, branches = self.C_m, {}
@@ -186,6 +187,11 @@ class Device(AbstractDevice):
 
 class _Memristor(AbstractDevice):
     extra: eqx.AbstractVar[dict[str, AbstractBranch]]
+
+    def __post_init__(self):
+        # A field that is a vector makes a batch of devices, for `vmap`: all fields follow.
+        for name, value in broadcast(self, "extra").items():
+            setattr(self, name, value)
 
     def _with_extra(self, own: dict[str, AbstractBranch]) -> dict[str, AbstractBranch]:
         clash = own.keys() & self.extra.keys()

@@ -11,6 +11,7 @@ from jaxmem.devices.constant_phase import ConstantPhase
 from jaxmem.devices.device import AbstractDevice
 from jaxmem.devices.perovskite import ActivatedConduction, DelayedConduction, Leak
 from jaxmem.devices.relatives import SlowConductance, TwoLagConductance
+from jaxmem.fields import check_single
 from jaxmem.responses.steady import OperatingPoint
 
 
@@ -51,6 +52,7 @@ def equivalent_circuit(device: AbstractDevice, point: OperatingPoint) -> Equival
     - `device`: any device.
     - `point`: an operating point of it.
     """
+    check_single("equivalent_circuit", device)
     u = point.u
     nan = jnp.full_like(u, jnp.nan)
     R_a = tau_d = tau_a = nan

@@ -3,12 +3,14 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
-from jaxtyping import Array, Complex, Float, Real
+from jaxtyping import Array, Bool, Complex, Float, Real
 
-from jaxmem.circuits.drive import DriveKind, check_kind
+from jaxmem.circuits.drive import DriveKind, check_kind, choose
 from jaxmem.devices.branch import Scalar, States
 from jaxmem.devices.device import AbstractDevice
+from jaxmem.fields import check_single
 from jaxmem.responses.characteristic import coefficients
 from jaxmem.responses.steady import OperatingPoint, operating_point
 
@@ -66,6 +68,7 @@ def linearize(
 
     **Raises:** `ValueError` as `operating_point`.
     """
+    check_single("linearize", device)
     if point is None:
         point = operating_point(device, u=u, I=I, V=V)
     return Linearised(device, point, _jacobian(device.in_time(), point.u))
@@ -75,6 +78,45 @@ def circuit_matrix(device: AbstractDevice, u: Scalar, drive: DriveKind) -> Float
     """The Jacobian of (u, x) at rest at u under a constant drive."""
     device = device.in_time()
     return _driven(device, _jacobian(device, u), drive)
+
+
+def driven_matrix(
+    device: AbstractDevice, u: Scalar, is_voltage: bool | Bool[Array, ""]
+) -> Float[Array, "n n"]:
+    """The Jacobian of (u, x) at rest at u, under a drive whose kind the run may decide.
+
+    With the voltage imposed and R_s = 0, u does not move: its row is a decay of its own.
+    """
+    J = circuit_matrix(device, u, "current")
+    lag = device.R_s * device.in_time().C_m
+    behind = J.at[0, 0].add(-1 / jnp.where(lag > 0, lag, 1.0))
+    fixed = J.at[0].set(0.0).at[0, 0].set(-jnp.max(jnp.abs(jnp.diagonal(J))))
+    return choose(is_voltage, lambda: jnp.where(lag > 0, behind, fixed), lambda: J)
+
+
+def unstable_roots(polynomial: Float[np.ndarray, "n_plus_1"]) -> int:
+    """How many roots of a polynomial with known coefficients, highest power first, grow (Routh).
+
+    Where a number of Routh's array is lost in rounding none is counted: what is said must be so.
+    """
+    size = len(polynomial)
+    width = (size + 1) // 2
+    rows = [np.zeros(width + 1) for _ in range(2)]
+    for k in range(2):
+        part = np.asarray(polynomial, dtype=float)[k::2]
+        rows[k][: len(part)] = part
+    column = [rows[0][0]]
+    for _ in range(size - 1):
+        above, row = rows
+        if not np.isfinite(row[0]) or row[0] == 0:
+            return 0
+        column.append(row[0])
+        product = above[0] / row[0] * row[1:]
+        below = above[1:] - product
+        lost = np.abs(below) <= 1e-9 * (np.abs(above[1:]) + np.abs(product))
+        rows = [row, np.append(np.where(lost, 0.0, below), 0.0)]
+    signs = np.sign(column)
+    return int(np.sum(signs[1:] != signs[:-1]))
 
 
 def _driven(device, jacobian, drive):

@@ -9,7 +9,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Complex, Float, Real
 
 from jaxmem.circuits.circuit import Circuit
-from jaxmem.fields import is_concrete, require
+from jaxmem.fields import check_single, is_concrete, require
 from jaxmem.responses.period_map import PeriodMap, first_edge
 from jaxmem.responses.steady import rest_at
 from jaxmem.responses.transient import Transient, approximations
@@ -83,6 +83,7 @@ def periodic_state(
     state does not close (a circuit that oscillates by itself need not have a state of the drive's
     period). Under `jit` or `vmap` it is NaN and a code.
     """
+    check_single("periodic_state", circuit)
     period = jnp.asarray(period, dtype=jnp.result_type(float))
     message = "periodic_state: the period must be positive, got {0} s"
     require(lambda T: T > 0, period, message=message)

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int, Real
 
 from jaxmem.devices.branch import Scalar, States
 from jaxmem.devices.device import AbstractDevice
-from jaxmem.fields import is_concrete
+from jaxmem.fields import check_single, is_concrete
 
 # How many equilibria are looked for, and how finely the curve is scanned for them.
 MOST_POINTS = 7
@@ -47,6 +47,7 @@ def steady_curve(device: AbstractDevice, u: Real[ArrayLike, "n"]) -> SteadyState
     - `device`: any device.
     - `u`: voltages over the memristor [V], shape `(n,)`.
     """
+    check_single("steady_curve", device)
     u = jnp.asarray(u, dtype=jnp.result_type(float))
     I = jax.vmap(device.steady_current)(u)
     return SteadyStates(u, I, device.R_s * I + u)
@@ -68,6 +69,7 @@ def operating_point(device: AbstractDevice, *, u=None, I=None, V=None) -> Operat
     `operating_points` lists them, and `u=` chooses one. Under `jit` or `vmap` the result is
     NaN instead and `count` tells why.
     """
+    check_single("operating_point", device)
     if sum(b is not None for b in (u, I, V)) != 1:
         raise ValueError("operating_point: give exactly one of u=, I=, V=")
     if u is not None:
@@ -112,6 +114,7 @@ def operating_points(device: AbstractDevice, *, I=None, V=None) -> tuple[Array, 
 
     **Raises:** `ValueError` if not exactly one bias is given.
     """
+    check_single("operating_points", device)
     if (I is None) == (V is None):
         raise ValueError("operating_points: give exactly one of I=, V=")
     return _points(device, I, V)

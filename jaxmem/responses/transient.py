@@ -4,24 +4,20 @@ from typing import Any
 
 import diffrax
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, Real
 
 from jaxmem.circuits.circuit import Circuit
-from jaxmem.circuits.drive import LETTER, choose
-from jaxmem.fields import is_concrete, require
-from jaxmem.responses.rosenbrock import Rodas5P, tolerances
-from jaxmem.responses.steady import OperatingPoint, operating_point, rest_at
+from jaxmem.fields import check_single, is_concrete
+from jaxmem.responses.failure import cause, check_call
+from jaxmem.responses.integration import integrate, integrate_forward
+from jaxmem.responses.rosenbrock import tolerances
+from jaxmem.responses.start import about_rest, given, rest
+from jaxmem.responses.steady import OperatingPoint
 from jaxmem.results import RESULTS
 
-SPLIT = (diffrax.KenCarp3, diffrax.KenCarp4, diffrax.KenCarp5, diffrax.Sil3)
-
-# For more perturbed numbers than this, only the derivative in the direction asked for is made.
-MOST_COLUMNS = 64
 # Up to this many samples a program does not depend on how they lie between the edges.
 LEAST_WINDOW = 256
 
@@ -32,7 +28,7 @@ class Transient(eqx.Module):
     `u` voltage over the memristor [V], `x` the branches' states (in the order of `state_names`,
     in `state_units`), `I` terminal current [A], `V` applied voltage [V]. At a jump the values
     are those after it. `steps` counts accepted steps, `result` says how it ended, and `notes`
-    says in words what was approximated.
+    says in words what was approximated, and of a start at rest that it is unstable.
     """
 
     t: Float[Array, "t"]
@@ -101,38 +97,36 @@ def solve(
     """
     if not isinstance(circuit, Circuit):
         raise ValueError(f"solve: wants a Circuit first, got {type(circuit).__name__}")
+    check_single("solve", circuit)
     t = jnp.asarray(t, dtype=jnp.result_type(float))
     if t.ndim != 1 or t.shape[0] < 2:
         raise ValueError(f"solve: t must be a vector of at least 2 times, got shape {t.shape}")
-    require(
-        lambda t: np.all(np.isfinite(t)) and np.all(np.diff(t) >= 0),
-        t,
-        message="solve: the times t must be finite and ascend",
-    )
-    notes = approximations(circuit, t)
-    circuit = circuit.in_time()
     default_r, default_a = tolerances(t.dtype)
     rtol = default_r if rtol is None else rtol
     atol = default_a if atol is None else atol
-    if start is not None:
-        begin = _start(circuit, start)
-    else:
-        # Where the circuit is known now, a separate program finds its rest, one for all drives.
-        begin = _rest(circuit) if is_concrete(circuit) else None
+    check_call(circuit, t, rtol, atol)
+    notes = approximations(circuit, t)
+    circuit = circuit.in_time()
+    # Where the circuit is known now, a separate program finds its rest, one for all drives.
+    begin = (
+        given(circuit, start)
+        if start is not None
+        else rest(circuit)
+        if is_concrete(circuit)
+        else None
+    )
+    notes += about_rest(circuit, begin, start)
     wave = circuit.drive.wave
     window = _window(t, wave) if window is None else min(window, t.shape[0])
     primal = (circuit, t, begin, jnp.asarray(rtol, t.dtype), jnp.asarray(atol, t.dtype))
     settings = (solver, max_steps, window)
     if adjoint is None:
-        out, steps, result = _forward(primal, settings)
+        out, steps, result, ending = integrate_forward(primal, settings)
     else:
-        out, steps, result = _run(primal, settings, adjoint)
+        out, steps, result, ending = integrate(primal, settings, adjoint)
     u, I, V, x = out
     if throw and is_concrete(u, result) and not bool(result == RESULTS.successful):
-        raise RuntimeError(
-            f"solve: the integration stopped early ({RESULTS[result]}). "
-            "Raise max_steps or loosen rtol, or pass throw=False to see how far it came"
-        )
+        raise RuntimeError(f"solve: {cause(circuit, result, ending, steps, max_steps)}")
     names, units = circuit.device.state_names, circuit.device.state_units
     return Transient(t, u, x, I, V, steps, result, names, units, notes)
 
@@ -168,41 +162,6 @@ def approximations(circuit: Circuit, t: Float[Array, "t"]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _start(circuit, start):
-    u, x = (start.u, start.x) if isinstance(start, OperatingPoint) else start
-    x = jnp.asarray(x, dtype=jnp.result_type(float))
-    size = circuit.device.size
-    if x.shape != (size,):
-        raise ValueError(
-            f"solve: start wants (u, x) with {size} states "
-            f"{circuit.device.state_names}, got x of shape {x.shape}"
-        )
-    u = jnp.asarray(u, dtype=jnp.result_type(float))
-    return u, circuit.device.chart(x), jnp.zeros_like(u)
-
-
-def _rest(circuit):
-    """Voltage, states in their charts and current before the drive's first edge."""
-    before = circuit.drive.wave.before()
-    begin, count = _at_rest(circuit.device, before, circuit.is_voltage)
-    if is_concrete(count) and np.any(np.asarray(count) != 1):
-        name = LETTER[circuit.drive.kind]
-        try:
-            operating_point(circuit.device, **{name: before})  # says that there is none, or several
-        except ValueError as error:
-            raise ValueError(
-                "solve: before the drive's first edge there is no one equilibrium to start from "
-                f"({error}); give start=(u, x), or start=operating_point(device, u=...)"
-            ) from None
-    return begin
-
-
-@eqx.filter_jit
-def _at_rest(device, before, is_voltage):
-    point = rest_at(device, before, is_voltage)
-    return (point.u, device.chart_rest(point.u), point.I), point.count
-
-
 def _window(t, wave):
     """How many samples a segment between two edges may hold, a static shape.
 
@@ -216,188 +175,3 @@ def _window(t, wave):
     while window < most:
         window *= 8
     return min(n, window)
-
-
-def _run(primal, settings, adjoint):
-    return _integrate(primal, settings, adjoint)
-
-
-@eqx.filter_jit
-def _forward(primal, settings):
-    return _columns(primal, settings)
-
-
-@eqx.filter_custom_jvp
-def _columns(primal, settings):
-    return _integrate(primal, settings, diffrax.ForwardMode())
-
-
-@_columns.def_jvp
-def _columns_jvp(primals, tangents):
-    """All columns of the derivative in forward mode, then the combination asked for.
-
-    The combination is linear and can be transposed, so that `grad` works as well, at a cost
-    that grows with the number of perturbed numbers.
-    """
-    primal, settings = primals
-    tangent, _ = tangents
-    moved = jax.tree.map(lambda _: True, tangent)
-    moved = jax.tree.map(
-        lambda p, v: v is not None, primal, tangent, is_leaf=lambda leaf: leaf is None
-    )
-    active, rest = eqx.partition(primal, moved)
-    flat, unravel = ravel_pytree(active)
-
-    def outputs(vector):
-        result = _integrate(eqx.combine(unravel(vector), rest), settings, diffrax.ForwardMode())
-        return result[0], result
-
-    direction, _ = ravel_pytree(tangent)
-    if flat.size > MOST_COLUMNS:
-        _, change, result = jax.jvp(outputs, (flat,), (direction,), has_aux=True)
-    else:
-        jacobian, result = jax.jacfwd(outputs, has_aux=True)(flat)
-        change = jax.tree.map(lambda J: J @ direction, jacobian)
-    empty = jax.tree.map(lambda _: None, result[1:])
-    return result, (change, *empty)
-
-
-@eqx.filter_jit
-def _integrate(primal, settings, adjoint):
-    """Scan over the segments between edges; each is one `diffeqsolve`."""
-    circuit, t, begin, rtol, atol = primal
-    solver, max_steps, window = settings
-    wave = circuit.drive.wave
-    bounds = _bounds(t, wave.edges())
-    amplitude = _amplitude(wave, bounds)
-    scale = circuit.scale(amplitude)
-    y, V_old = _initial(circuit, begin, scale)
-    mass = circuit.mass()
-    if solver is None:
-        # The middle of a step is checked in rows with a mass other than 1: voltage drives have one.
-        solver = Rodas5P(middle_check=0.0 if circuit.is_voltage is False else 1.0)
-    implicit = isinstance(solver, Rodas5P)
-    if implicit:
-        solver = eqx.tree_at(lambda s: s.mass, solver, mass, is_leaf=lambda m: m is None)
-    relative, absolute = circuit.weights(amplitude)
-    controller = diffrax.PIDController(
-        # With a tolerance near rounding no step would be accepted.
-        rtol=jnp.maximum(rtol * relative, 100 * jnp.finfo(t.dtype).eps),
-        atol=atol * absolute,
-        norm=lambda e: jnp.max(jnp.abs(e)),
-        error_order=5 if implicit else None,
-    )
-
-    # A segment looks at the samples from its start on, and a sample is seen by the last segment
-    # that starts at it or earlier: at a jump that is the value after it.
-    starts = bounds[:-1]
-    firsts = jnp.searchsorted(t, starts, side="left")
-    padded = jnp.concatenate([t, jnp.full((window,), t[-1])])
-
-    def segment(carry, ends):
-        y, V_old, bad = carry
-        a, b, first = ends
-        at = a + (b - a) / 2
-        times = jnp.clip(jax.lax.dynamic_slice(padded, (first,), (window,)), a, b)
-        here = eqx.tree_at(lambda c: c.drive.wave, circuit, wave.piece(at))
-        y = here.edge(y, V_old, a, at, scale)
-
-        def field(s, y, at):
-            F = _field(here, s, y, at, scale)
-            return F if implicit else F / mass
-
-        def run(y):
-            term = diffrax.ODETerm(field)
-            if isinstance(solver, SPLIT):
-                # Implicit-explicit methods: all of it is their implicit part. (In diffrax 0.7
-                # they then stall, and say so by a code, on problems as mild as y' = -y.)
-                term = diffrax.MultiTerm(diffrax.ODETerm(lambda s, y, at: jnp.zeros_like(y)), term)
-            solution = diffrax.diffeqsolve(
-                term,
-                solver,
-                a,
-                b,
-                _first_step(field, a, b, y, at, mass if implicit else jnp.ones_like(mass)),
-                y,
-                args=at,
-                saveat=diffrax.SaveAt(
-                    subs=(diffrax.SubSaveAt(ts=times), diffrax.SubSaveAt(t1=True))
-                ),
-                stepsize_controller=controller,
-                adjoint=adjoint,
-                max_steps=max_steps,
-                throw=False,
-            )
-            samples, end = solution.ys  # pyright: ignore[reportGeneralTypeIssues]
-            return samples, end[0], solution.stats["num_accepted_steps"], solution.result
-
-        def skip(y):
-            return jnp.broadcast_to(y, (window, y.shape[0])), y, 0, diffrax.RESULTS.successful
-
-        samples, y_end, steps, result = jax.lax.cond((b > a) & ~bad, run, skip, y)
-        seen = jax.vmap(lambda s, v: here.observe(s, v, at, scale))(times, samples)
-        failed = bad | (result != diffrax.RESULTS.successful)
-        return (y_end, wave.value(b, at), failed), (seen, steps, result, failed)
-
-    lost_at_start = ~jnp.all(jnp.isfinite(y))
-    carry = (y, V_old, lost_at_start)
-    _, (seen, steps, results, failed) = jax.lax.scan(segment, carry, (starts, bounds[1:], firsts))
-    k = jnp.searchsorted(starts, t, side="right") - 1
-    place = jnp.arange(t.shape[0]) - firsts[k]
-    lost = failed[k]
-
-    def pick(array):
-        value = array[k, place]
-        return jnp.where(lost.reshape((-1,) + (1,) * (value.ndim - 1)), jnp.nan, value)
-
-    out = jax.tree.map(pick, seen)
-    worst = jax.tree.map(lambda r: r[jnp.argmax(failed)], results)
-    diverged: Any = diffrax.RESULTS.nonlinear_divergence
-    worst = diffrax.RESULTS.where(lost_at_start, diverged, worst)
-    return out, jnp.sum(steps), RESULTS.promote(worst)
-
-
-@eqx.filter_jit
-def _field(circuit, t, y, at, scale):
-    # A program within the program: traced and differentiated once, and called at every stage.
-    return circuit.field(t, y, at, scale)
-
-
-def _bounds(t, edges):
-    """Ends of the segments: the drive's edges between the first and the last sample.
-
-    Edges that differ by rounding only (the last corner of a triangle and the last sample) are
-    one: no step fits between them.
-    """
-    near = 16 * jnp.finfo(t.dtype).eps * jnp.max(jnp.abs(t))
-    edges = jnp.clip(edges.astype(t.dtype), t[0], t[-1])
-    edges = jnp.where(edges > t[-1] - near, t[-1], edges)
-    before = jnp.concatenate([t[:1], edges[:-1]])
-    edges = jnp.where(edges - before < near, before, edges)
-    return jnp.concatenate([t[:1], edges, t[-1:]])
-
-
-def _amplitude(wave, bounds):
-    """The largest value of the drive: at rest, and at both ends and inside of each piece."""
-    middles = bounds[None, :-1] + jnp.diff(bounds)[None, :] * jnp.linspace(0, 1, 9)[:, None]
-    at = bounds[:-1] + jnp.diff(bounds) / 2
-    values = jax.vmap(jax.vmap(wave.value), in_axes=(0, None))(middles, at)
-    top = jnp.maximum(jnp.max(jnp.abs(values)), jnp.abs(wave.before()))
-    return jax.lax.stop_gradient(top)
-
-
-def _initial(circuit, begin, scale):
-    """y and the drive's value before t[0]."""
-    device, before = circuit.device, circuit.drive.wave.before()
-    u, z, I = _rest(circuit) if begin is None else begin
-    # Under voltage drive `edge` makes from here the current that the first piece asks for.
-    first = choose(circuit.is_voltage, lambda: I, lambda: u)
-    old = choose(circuit.is_voltage, lambda: device.R_s * I + u, lambda: before)
-    return jnp.concatenate([(first / scale)[None], z]), old
-
-
-def _first_step(field, a, b, y, at, mass):
-    """A first step in which no state moves by more than a hundredth of its unit."""
-    rate = jnp.max(jnp.where(mass > 0, jnp.abs(field(a, y, at)) / jnp.where(mass > 0, mass, 1), 0))
-    step = 0.01 / jnp.maximum(rate, 0.01 / jnp.where(b > a, b - a, 1.0))
-    return jax.lax.stop_gradient(jnp.clip(step, 1e-12 * (b - a), b - a))

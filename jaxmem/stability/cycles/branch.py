@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Int
 from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
-from jaxmem.fields import is_concrete
+from jaxmem.fields import check_single, is_concrete
 from jaxmem.results import RESULTS
 from jaxmem.stability.cycles import continuation
 from jaxmem.stability.cycles.cycle import starts
@@ -80,6 +80,7 @@ def cycle_branch(
     **Raises:** `ValueError` as `hopf_points`; if there is no Hopf point number `start` the
     answer is empty: `count` is 0 and `result` says so.
     """
+    check_single("cycle_branch", device)
     if is_concrete(device.R_s) and drive == "voltage" and not float(device.R_s) > 0:
         raise ValueError("cycle_branch: under an ideal voltage, R_s = 0, u cannot oscillate")
     largest = continuation.LARGEST_STEP if largest is None else largest

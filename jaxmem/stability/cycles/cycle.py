@@ -11,7 +11,7 @@ from jaxmem.circuits import Circuit, Constant, DriveKind
 from jaxmem.circuits.drive import LETTER
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
-from jaxmem.fields import is_concrete
+from jaxmem.fields import check_single, is_concrete
 from jaxmem.responses.linear import circuit_matrix
 from jaxmem.results import RESULTS
 from jaxmem.stability.cycles import continuation
@@ -136,6 +136,7 @@ def limit_cycle(
             f"limit_cycle: wants a constant drive, got {type(circuit.drive.wave).__name__}; "
             "the answer to a periodic drive is periodic_state or solve"
         )
+    check_single("limit_cycle", circuit)
     kind = circuit.drive.kind
     if kind == "voltage" and is_concrete(circuit.device.R_s) and not float(circuit.device.R_s) > 0:
         raise ValueError("limit_cycle: under an ideal voltage, R_s = 0, u cannot oscillate")

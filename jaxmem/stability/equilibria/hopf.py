@@ -7,7 +7,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
-from jaxmem.fields import is_concrete
+from jaxmem.fields import check_single, is_concrete
 from jaxmem.responses.characteristic import EXPANDED, coefficients
 from jaxmem.responses.linear import circuit_matrix
 from jaxmem.stability.equilibria.criticality import normal_form
@@ -77,6 +77,7 @@ def hopf_points(
     **Raises:** `ValueError` if there is neither a window nor a range, or for voltage drive with
     R_s = 0 (the voltage is then imposed and cannot oscillate).
     """
+    check_single("hopf_points", device)
     if drive == "voltage" and is_concrete(device.R_s) and not float(device.R_s) > 0:
         raise ValueError(
             "hopf_points: under an ideal voltage, R_s = 0, u is imposed and cannot oscillate; "

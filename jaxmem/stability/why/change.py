@@ -11,12 +11,12 @@ from jaxtyping import Array, Bool, Float
 from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
-from jaxmem.fields import is_concrete
+from jaxmem.fields import check_single, is_concrete
 from jaxmem.lens import Lens, describe, get, lenses, locate, path
 from jaxmem.responses.linear import circuit_matrix
 from jaxmem.results import RESULTS
 from jaxmem.stability.equilibria.crossing import crossing_omega
-from jaxmem.stability.equilibria.hopf import roots_on, scan
+from jaxmem.stability.equilibria.hopf import scan, with_slope
 from jaxmem.stability.equilibria.map import check_drive, in_small_branches, margin_at, rate_of
 
 # A parameter alone is moved by at most this factor, in so many steps.
@@ -24,6 +24,8 @@ FARTHEST, STEPS = 1e6, 96
 # Of the search over all parameters: iterations, the longest step, the shortest part of one, and
 # the last one, of which the distance has the square.
 ITERATIONS, LONGEST, SHORTEST, CLOSE = 200, 3.0, 0.05, 1e-6
+# Voltages that are compared at a time round the least margin, and the digits of a root in ln.
+DRAWN, SHARP = 9, 1e-14
 
 
 class Change(eqx.Module):
@@ -78,6 +80,7 @@ def smallest_change(
 
     **Raises:** `ValueError` for a parameter that is not positive, and as `hopf_points`.
     """
+    check_single("smallest_change", device)
     check_drive("smallest_change", device, drive)
     if u_range is None and not device.windows():
         raise ValueError(
@@ -177,24 +180,67 @@ def _lowest_u(device, drive, u_range):
     rate = rate_of(device, grid[grid.size // 2])
     margin = jax.vmap(lambda u: margin_at(device, u, drive, rate))
 
-    def draw_in(_, grid):
+    def draw_in(grid):
         k = jnp.argmin(margin(grid))
         low, high = grid[jnp.maximum(k - 1, 0)], grid[jnp.minimum(k + 1, grid.size - 1)]
-        return jnp.linspace(low, high, grid.size)
+        return jnp.linspace(low, high, DRAWN)
 
-    grid = jax.lax.fori_loop(0, 4, draw_in, grid)
-    return grid[grid.size // 2]
+    # The interval is a quarter of the last one each time.
+    grid = jax.lax.fori_loop(0, 11, lambda _, grid: draw_in(grid), draw_in(grid))
+    return grid[DRAWN // 2]
 
 
 def _alone(lowest, k, p):
     """The nearest roots below and above zero in the logarithm of parameter k, or NaN."""
-    one = jnp.zeros(p).at[k].set(1.0)
     far = math.log(FARTHEST)
-    roots = roots_on(lambda z: lowest(z * one), jnp.linspace(-far, far, STEPS + 1))
-    below = jnp.max(jnp.where(roots <= 0, roots, -jnp.inf))
-    above = jnp.min(jnp.where(roots > 0, roots, jnp.inf))
-    ends = jnp.stack([below, above])
-    return jnp.where(jnp.isfinite(ends), ends, jnp.nan)
+    along = with_slope(lambda z: lowest(jnp.zeros(p).at[k].set(z)))
+    # From zero outwards, on the side above and on that below.
+    return jax.vmap(lambda side: _nearest(along, side * jnp.linspace(0, far, STEPS // 2 + 1)))(
+        jnp.array([-1.0, 1.0])
+    )
+
+
+def _nearest(along, grid):
+    """The root nearest to the first value of a grid, or NaN; `along` gives value and slope."""
+    h, slope = jax.vmap(along)(grid)
+    slope = slope * jnp.sign(grid[-1] - grid[0])
+    # Between two values of one sign there may be two roots where the function turns back. One
+    # such place is looked at, the nearest that does not lie behind a change of sign.
+    changes = h[:-1] * h[1:] <= 0
+    turns = (h[:-1] * h[1:] > 0) & (h[:-1] * slope[:-1] < 0) & (h[1:] * slope[1:] > 0)
+    change, turn = jnp.argmax(changes), jnp.argmax(turns)
+    turning = jnp.any(turns) & ((turn < change) | ~jnp.any(changes))
+    toward = jnp.sign(grid[-1] - grid[0])
+
+    def halve(_, ends):
+        low, high = ends
+        middle = (low + high) / 2
+        falling = along(middle)[1] * toward * h[turn] < 0
+        return jnp.where(falling, middle, low), jnp.where(falling, high, middle)
+
+    bottom = sum(jax.lax.fori_loop(0, 40, halve, (grid[turn], grid[turn + 1]))) / 2
+    dips = turning & (along(bottom)[0] * h[turn] <= 0)
+    start = jnp.where(dips, grid[turn], grid[change])
+    end = jnp.where(dips, bottom, grid[change + 1])
+    first = jnp.where(dips, h[turn], h[change])
+
+    def newton(state):
+        k, low, high, z, _ = state
+        value, slope = along(z)
+        before = value * first > 0
+        low, high = jnp.where(before, z, low), jnp.where(before, high, z)
+        new = z - value / slope
+        inside = (new > jnp.minimum(low, high)) & (new < jnp.maximum(low, high))
+        return k + 1, low, high, jnp.where(inside, new, (low + high) / 2), z
+
+    def going(state):
+        k, _, _, z, last = state
+        return (k < 80) & ~(jnp.abs(z - last) <= SHARP) & found
+
+    found = dips | jnp.any(changes)
+    begin = (0, start, end, (start + end) / 2, jnp.full_like(start, jnp.inf))
+    z = jax.lax.while_loop(going, newton, begin)[3]
+    return jnp.where(found, z, jnp.nan)
 
 
 def _design_point(lowest, z):

@@ -1,0 +1,227 @@
+"""The integration of a circuit between the edges of its drive, and its derivatives."""
+
+import diffrax
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float
+
+from jaxmem.circuits.drive import choose
+from jaxmem.responses.rosenbrock import Rodas5P
+from jaxmem.responses.start import rest
+from jaxmem.results import RESULTS
+
+SPLIT = (diffrax.KenCarp3, diffrax.KenCarp4, diffrax.KenCarp5, diffrax.Sil3)
+
+# For more perturbed numbers than this, only the derivative in the direction asked for is made.
+MOST_COLUMNS = 64
+
+
+class Ending(eqx.Module):
+    """Where a segment ended that failed: the time `t` [s] and the voltage `u` [V] that it reached.
+
+    `end` is the time that it should have reached [s].
+    """
+
+    t: Float[Array, ""]
+    u: Float[Array, ""]
+    end: Float[Array, ""]
+
+
+@eqx.filter_jit
+def integrate_forward(primal, settings):
+    """`integrate` with all derivatives in forward mode."""
+    return _columns(primal, settings)
+
+
+@eqx.filter_custom_jvp
+def _columns(primal, settings):
+    return integrate(primal, settings, diffrax.ForwardMode())
+
+
+@_columns.def_jvp
+def _columns_jvp(primals, tangents):
+    """All columns of the derivative in forward mode, then the combination asked for.
+
+    The combination is linear and can be transposed, so that `grad` works as well, at a cost
+    that grows with the number of perturbed numbers.
+    """
+    primal, settings = primals
+    tangent, _ = tangents
+    moved = jax.tree.map(lambda _: True, tangent)
+    moved = jax.tree.map(
+        lambda p, v: v is not None, primal, tangent, is_leaf=lambda leaf: leaf is None
+    )
+    active, rest = eqx.partition(primal, moved)
+    flat, unravel = ravel_pytree(active)
+
+    def outputs(vector):
+        result = integrate(eqx.combine(unravel(vector), rest), settings, diffrax.ForwardMode())
+        return result[0], result
+
+    direction, _ = ravel_pytree(tangent)
+    if flat.size > MOST_COLUMNS:
+        _, change, result = jax.jvp(outputs, (flat,), (direction,), has_aux=True)
+    else:
+        jacobian, result = jax.jacfwd(outputs, has_aux=True)(flat)
+        change = jax.tree.map(lambda J: J @ direction, jacobian)
+    empty = jax.tree.map(lambda _: None, result[1:])
+    return result, (change, *empty)
+
+
+@eqx.filter_jit
+def integrate(primal, settings, adjoint):
+    """Scan over the segments between edges; each is one `diffeqsolve`.
+
+    **Returns:** u, I, V, x at the samples; how many steps; how it ended; and, as an `Ending`,
+    where and in which state the first segment that failed came to its end.
+    """
+    circuit, t, begin, rtol, atol = primal
+    solver, max_steps, window = settings
+    wave = circuit.drive.wave
+    bounds = _bounds(t, wave.edges())
+    amplitude = _amplitude(wave, bounds)
+    scale = circuit.scale(amplitude)
+    y, V_old = _initial(circuit, begin, scale)
+    mass = circuit.mass()
+    if solver is None:
+        # The middle of a step is checked in rows with a mass other than 1: voltage drives have one.
+        solver = Rodas5P(middle_check=0.0 if circuit.is_voltage is False else 1.0)
+    implicit = isinstance(solver, Rodas5P)
+    if implicit:
+        solver = eqx.tree_at(lambda s: s.mass, solver, mass, is_leaf=lambda m: m is None)
+    relative, absolute = circuit.weights(amplitude)
+    controller = diffrax.PIDController(
+        # With a tolerance near rounding no step would be accepted.
+        rtol=jnp.maximum(rtol * relative, 100 * jnp.finfo(t.dtype).eps),
+        atol=atol * absolute,
+        norm=lambda e: jnp.max(jnp.abs(e)),
+        error_order=5 if implicit else None,
+    )
+
+    # A segment looks at the samples from its start on, and a sample is seen by the last segment
+    # that starts at it or earlier: at a jump that is the value after it.
+    starts = bounds[:-1]
+    firsts = jnp.searchsorted(t, starts, side="left")
+    padded = jnp.concatenate([t, jnp.full((window,), t[-1])])
+
+    def segment(carry, ends):
+        y, V_old, bad = carry
+        a, b, first = ends
+        at = a + (b - a) / 2
+        times = jnp.clip(jax.lax.dynamic_slice(padded, (first,), (window,)), a, b)
+        here = eqx.tree_at(lambda c: c.drive.wave, circuit, wave.piece(at))
+        y = here.edge(y, V_old, a, at, scale)
+
+        # Time is counted from the segment's start: after a jump the steps of a stiff device may
+        # be shorter than the spacing of the numbers near a.
+        def field(since, y, at):
+            F = _field(here, a + since, y, at, scale)
+            return F if implicit else F / mass
+
+        rates = field(jnp.zeros_like(a), y, at)
+        ready = jnp.all(jnp.isfinite(rates)) & jnp.all(jnp.isfinite(y))
+        length = b - a
+
+        def run(y):
+            term = diffrax.ODETerm(field)
+            if isinstance(solver, SPLIT):
+                # Implicit-explicit methods: all of it is their implicit part. (In diffrax 0.7
+                # they then stall, and say so by a code, on problems as mild as y' = -y.)
+                term = diffrax.MultiTerm(diffrax.ODETerm(lambda s, y, at: jnp.zeros_like(y)), term)
+            solution = diffrax.diffeqsolve(
+                term,
+                solver,
+                jnp.zeros_like(a),
+                length,
+                _first_step(rates, length, mass if implicit else jnp.ones_like(mass)),
+                y,
+                args=at,
+                saveat=diffrax.SaveAt(
+                    subs=(diffrax.SubSaveAt(ts=times - a), diffrax.SubSaveAt(t1=True))
+                ),
+                stepsize_controller=controller,
+                adjoint=adjoint,
+                max_steps=max_steps,
+                throw=False,
+            )
+            samples, end = solution.ys  # pyright: ignore[reportGeneralTypeIssues]
+            reached = solution.ts[1][0]  # pyright: ignore[reportOptionalSubscript]
+            steps = solution.stats["num_accepted_steps"]
+            return samples, end[0], a + reached, steps, RESULTS.promote(solution.result)
+
+        def skip(y):
+            none = jnp.broadcast_to(y, (window, y.shape[0]))
+            result = RESULTS.where(ready | bad, RESULTS.successful, RESULTS.rates_not_finite)
+            return none, y, a, 0, result
+
+        go = (b > a) & ~bad & ready
+        samples, y_end, reached, steps, result = jax.lax.cond(go, run, skip, y)
+        seen = jax.vmap(lambda s, v: here.observe(s, v, at, scale))(times, samples)
+        failed = bad | (result != RESULTS.successful)
+        u_end = here.observe(reached, y_end, at, scale)[0]
+        ending = Ending(reached, u_end, b)
+        return (y_end, wave.value(b, at), failed), (seen, steps, result, failed, ending)
+
+    carry = (y, V_old, jnp.asarray(False))
+    _, out = jax.lax.scan(segment, carry, (starts, bounds[1:], firsts))
+    seen, steps, results, failed, endings = out
+    k = jnp.searchsorted(starts, t, side="right") - 1
+    place = jnp.arange(t.shape[0]) - firsts[k]
+    lost = failed[k]
+
+    def pick(array):
+        value = array[k, place]
+        return jnp.where(lost.reshape((-1,) + (1,) * (value.ndim - 1)), jnp.nan, value)
+
+    out = jax.tree.map(pick, seen)
+    first_failed = lambda r: r[jnp.argmax(failed)]
+    result, ending = jax.tree.map(first_failed, (results, endings))
+    return out, jnp.sum(steps), result, ending
+
+
+@eqx.filter_jit
+def _field(circuit, t, y, at, scale):
+    # A program within the program: traced and differentiated once, and called at every stage.
+    return circuit.field(t, y, at, scale)
+
+
+def _bounds(t, edges):
+    """Ends of the segments: the drive's edges between the first and the last sample.
+
+    Edges that differ by rounding only (the last corner of a triangle and the last sample) are
+    one: no step fits between them.
+    """
+    near = 16 * jnp.finfo(t.dtype).eps * jnp.max(jnp.abs(t))
+    edges = jnp.clip(edges.astype(t.dtype), t[0], t[-1])
+    edges = jnp.where(edges > t[-1] - near, t[-1], edges)
+    before = jnp.concatenate([t[:1], edges[:-1]])
+    edges = jnp.where(edges - before < near, before, edges)
+    return jnp.concatenate([t[:1], edges, t[-1:]])
+
+
+def _amplitude(wave, bounds):
+    """The largest value of the drive: at rest, and at both ends and inside of each piece."""
+    middles = bounds[None, :-1] + jnp.diff(bounds)[None, :] * jnp.linspace(0, 1, 9)[:, None]
+    at = bounds[:-1] + jnp.diff(bounds) / 2
+    values = jax.vmap(jax.vmap(wave.value), in_axes=(0, None))(middles, at)
+    top = jnp.maximum(jnp.max(jnp.abs(values)), jnp.abs(wave.before()))
+    return jax.lax.stop_gradient(top)
+
+
+def _initial(circuit, begin, scale):
+    """y and the drive's value before t[0]."""
+    device, before = circuit.device, circuit.drive.wave.before()
+    u, z, I = rest(circuit) if begin is None else begin
+    # Under voltage drive `edge` makes from here the current that the first piece asks for.
+    first = choose(circuit.is_voltage, lambda: I, lambda: u)
+    old = choose(circuit.is_voltage, lambda: device.R_s * I + u, lambda: before)
+    return jnp.concatenate([(first / scale)[None], z]), old
+
+
+def _first_step(rates, length, mass):
+    """A first step in which no state moves by more than a hundredth of its unit."""
+    rate = jnp.max(jnp.where(mass > 0, jnp.abs(rates) / jnp.where(mass > 0, mass, 1), 0))
+    step = 0.01 / jnp.maximum(rate, 0.01 / jnp.where(length > 0, length, 1.0))
+    return jax.lax.stop_gradient(jnp.clip(step, 1e-12 * length, length))

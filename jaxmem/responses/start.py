@@ -1,0 +1,94 @@
+"""Where a transient starts: at rest before the drive, or at a given state."""
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmem.circuits.circuit import Circuit
+from jaxmem.circuits.drive import LETTER
+from jaxmem.devices.branch import Scalar, States
+from jaxmem.fields import is_concrete
+from jaxmem.responses.characteristic import coefficients
+from jaxmem.responses.linear import driven_matrix, unstable_roots
+from jaxmem.responses.steady import OperatingPoint, operating_point, operating_points, rest_at
+
+# Voltage over the memristor [V], the branches' states in their charts, terminal current [A].
+Beginning = tuple[Scalar, States, Scalar]
+
+
+def given(circuit: Circuit, start: OperatingPoint | tuple[Any, Any]) -> Beginning:
+    """The beginning at an operating point or at `(u, x)`.
+
+    **Raises:** `ValueError` for another number of states.
+    """
+    u, x = (start.u, start.x) if isinstance(start, OperatingPoint) else start
+    x = jnp.asarray(x, dtype=jnp.result_type(float))
+    size = circuit.device.size
+    if x.shape != (size,):
+        raise ValueError(
+            f"solve: start wants (u, x) with {size} states "
+            f"{circuit.device.state_names}, got x of shape {x.shape}"
+        )
+    u = jnp.asarray(u, dtype=jnp.result_type(float))
+    return u, circuit.device.chart(x), jnp.zeros_like(u)
+
+
+def rest(circuit: Circuit) -> Beginning:
+    """The beginning at rest at the value that the drive has before its first edge.
+
+    **Raises:** `ValueError` if there is no one equilibrium; where it is traced all is NaN then.
+    """
+    before = circuit.drive.wave.before()
+    begin, count = _at_rest(circuit.device, before, circuit.is_voltage)
+    if is_concrete(count) and np.any(np.asarray(count) != 1):
+        name = LETTER[circuit.drive.kind]
+        try:
+            operating_point(circuit.device, **{name: before})  # says that there is none, or several
+        except ValueError as error:
+            raise ValueError(
+                "solve: before the drive's first edge there is no one equilibrium to start from "
+                f"({error}); give start=(u, x), or start=operating_point(device, u=...)"
+            ) from None
+    return begin
+
+
+@eqx.filter_jit
+def _at_rest(device, before, is_voltage):
+    point = rest_at(device, before, is_voltage)
+    return (point.u, device.chart_rest(point.u), point.I), point.count
+
+
+def about_rest(circuit: Circuit, begin: Beginning | None, start: Any) -> tuple[str, ...]:
+    """Notes where the circuit starts at an equilibrium that is unstable, or at one of several.
+
+    Only where all values are known; a start `(u, x)` is taken as it is.
+    """
+    if begin is None or not is_concrete(circuit, begin) or np.ndim(begin[0]):
+        return ()
+    if not (start is None or isinstance(start, OperatingPoint)):
+        return ()
+    device, notes, place = circuit.device, [], f"u = {float(begin[0]):.6g} V"
+    growing = unstable_roots(np.asarray(_polynomial(device, begin[0], circuit.is_voltage)))
+    if growing:
+        notes.append(
+            f"it starts at rest at {place}, which is unstable (growing modes: {growing}): a "
+            "solution may stay there where a device does not; give start=(u, x) beside it to see "
+            "where it goes"
+        )
+    if isinstance(start, OperatingPoint):
+        name = LETTER[circuit.drive.kind]
+        value = getattr(start, name)
+        count = int(np.asarray(operating_points(device, **{name: value})[1]))
+        if count > 1:
+            notes.append(
+                f"it starts at {place}, one of {count} equilibria at "
+                f"{name} = {float(np.asarray(value)):.6g}"
+            )
+    return tuple(notes)
+
+
+@eqx.filter_jit
+def _polynomial(device, u, is_voltage):
+    return coefficients(driven_matrix(device, u, is_voltage))[0]
