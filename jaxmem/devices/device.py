@@ -6,11 +6,11 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
-from jaxtyping import Array, Complex, Float, Inexact, Real
+from jaxtyping import Array, Bool, Complex, Float, Inexact, Real
 
 from jaxmem.devices.branch import AbstractBranch, Scalar, States
 from jaxmem.devices.perovskite import ActivatedConduction, DelayedConduction, Leak
-from jaxmem.fields import as_array, check_positive, is_concrete, quantity
+from jaxmem.fields import allowed, as_array, check_positive, is_concrete, quantity
 
 
 class AbstractDevice(eqx.Module):
@@ -76,13 +76,51 @@ class AbstractDevice(eqx.Module):
         return self._join("rates", u, x)
 
     def rest(self, u: Scalar) -> States:
-        """The states at equilibrium at the constant voltage u."""
+        """The states at equilibrium at the constant voltage u.
+
+        **Raises:** `ValueError` for a device that has several at one voltage (`rest_curve`).
+        """
+        if self.curve is not None:
+            raise ValueError(
+                f"{type(self).__name__}: branch {self.curve!r} may rest in several states at one "
+                "voltage; give I= or V=, or an operating point of `operating_points`"
+            )
         return self._join("rest", u)
 
+    def allowed(self) -> Bool[Array, ""]:
+        """Whether all values are finite, and positive where they must be (under `jit`, too)."""
+        return allowed(self, *self.branches.values())
+
+    @property
+    def curve(self) -> str | None:
+        """The branch whose equilibria are a curve over a parameter of its own, if there is one."""
+        found = [k for k, b in self.branches.items() if b.has_curve]
+        if len(found) > 1:
+            raise ValueError(
+                f"{type(self).__name__}: branches {found} each give `rest_curve`; a device may have "
+                "one of them"
+            )
+        return found[0] if found else None
+
+    def equilibrium(self, s: Scalar) -> tuple[Scalar, States]:
+        """u [V] and x at the place s of the curve of equilibria.
+
+        s is u itself, unless a branch gives `rest_curve`: then it is that branch's parameter.
+        """
+        name = self.curve
+        if name is None:
+            return s, self.rest(s)
+        u, own = self.branches[name].rest_curve(s)
+        parts = [own if k == name else b.rest(u) for k, b in self.branches.items() if b.size]
+        return u, jnp.concatenate(parts)
+
     def steady_current(self, u: Real[ArrayLike, ""]) -> Scalar:
-        """The dc current I(u) [A]; `I(u) = u/R_b + i_c0 f_ss(u)` for the paper's device (5)."""
+        """The dc current I(u) [A]; `I(u) = u/R_b + i_c0 f_ss(u)` for the paper's device (5).
+
+        At the place u of the curve of equilibria, where a branch gives one (`equilibrium`).
+        """
         u = jnp.asarray(u, dtype=jnp.result_type(u, float))
-        return self.current(u, self.rest(u))
+        return self.current(*self.equilibrium(u))
 
     def admittance(
         self, s: Inexact[ArrayLike, "..."], u: Real[ArrayLike, ""]
