@@ -107,7 +107,9 @@ def _everywhere(device):
         [10 ** np.linspace(-DECADES, DECADES, 2 * DECADES * A_DECADE + 1), np.array(BEYOND)]
     )
     grid = jnp.asarray(np.concatenate([-size[::-1], [0.0], size]), jnp.result_type(float))
-    return jnp.sort(jnp.concatenate([grid, *_own_voltages(device, grid[0], grid[-1])]))
+    x = np.concatenate([np.linspace(-12, 12, 49), *(a * 10 ** np.linspace(1.1, 3, 9) for a in (-1, 1))])
+    steep = [centre + width * x for centre, width in device.windows()]
+    return jnp.sort(jnp.concatenate([grid, *steep, *_own_voltages(device, grid[0], grid[-1])]))
 
 
 def _own_voltages(device, low, high):

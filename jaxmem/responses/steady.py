@@ -17,8 +17,8 @@ from jaxmem.responses.search import check_range, survey, unseen
 # How many equilibria are looked for, and how finely the curve is scanned for them.
 MOST_POINTS = 7
 SCAN = 48
-# So many places where the curve turns are looked at.
-MOST_TURNS = 16
+# Of more than FEW samples so many places where the curve turns are looked at.
+MOST_TURNS, FEW = 16, 400
 
 
 class OperatingPoint(eqx.Module):
@@ -112,10 +112,12 @@ def operating_point(
     given = {k: b for k, b in {"u": u, "I": I, "V": V}.items() if b is not None}
     if len(given) != 1:
         raise ValueError("operating_point: give exactly one of u=, I=, V=")
-    check_values("operating_point", device)
     if u is not None and device.curve is None:
-        return _known(device, jnp.asarray(u, dtype=jnp.result_type(float)))
+        point = _known(device, jnp.asarray(u, dtype=jnp.result_type(float)))
+        check_values("operating_point", device, point.count)
+        return point
     found = _points("operating_point", device, given, u_range)
+    check_values("operating_point", device, found.count)
     if is_concrete(found) and int(found.count) != 1:
         ((name, value),) = given.items()
         if not np.isfinite(np.asarray(value)):
@@ -135,8 +137,8 @@ def rest_at(device: AbstractDevice, value: Scalar, voltage: bool | Array) -> Ope
     For programs that learn the kind when they run. NaN where there is not exactly one.
     """
     value = jnp.asarray(value, dtype=jnp.result_type(float))
-    is_V = jnp.asarray(voltage, dtype=value.dtype)
-    return _only(_find(device, value, (1 - is_V, is_V, jnp.zeros_like(is_V)), None))
+    ratio = jnp.asarray(voltage, dtype=value.dtype)
+    return _only(_find(device, value, ratio, None))
 
 
 def operating_points(
@@ -164,16 +166,19 @@ def operating_points(
     """
     if (I is None) == (V is None):
         raise ValueError("operating_points: give exactly one of I=, V=")
-    check_values("operating_points", device)
     given = {"I": I} if V is None else {"V": V}
-    return _points("operating_points", device, given, u_range)
+    found = _points("operating_points", device, given, u_range)
+    check_values("operating_points", device, found.count)
+    return found
 
 
-def check_values(name: str, device: AbstractDevice) -> None:
-    """Refuse a device with values that are not allowed, where they are known.
+def check_values(name: str, device: AbstractDevice, count: Array) -> None:
+    """Say which value of a device is not allowed, where a count is -1.
 
     A device checks them when it is made; `eqx.tree_at` makes one without.
     """
+    if not is_concrete(device, count) or np.all(np.asarray(count) >= 0):
+        return
     for part in (device, *device.branches.values()):
         try:
             check_positive(part)
@@ -203,18 +208,19 @@ def _only(found):
 
 def _points(name, device, given, u_range):
     ((kind, target),) = given.items()
-    weights = tuple(jnp.asarray(float(kind == k)) for k in ("I", "V", "u"))
     target = jnp.asarray(target, dtype=jnp.result_type(float))
-    return _find(device, target, weights, check_range(name, u_range))
+    ratio = None if kind == "u" else np.asarray(float(kind == "V"))
+    return _find(device, target, ratio, check_range(name, u_range))
 
 
 @eqx.filter_jit
-def _find(device, target, weights, u_range):
-    """Roots of by_I I + by_V (R_s I + u) + by_u u = target along the curve of equilibria."""
-    by_I, by_V, by_u = weights
+def _find(device, target, ratio, u_range):
+    """Roots of ratio (R_s I + u) + (1 - ratio) I = target along the equilibria; of u if it is None."""
 
     def balance(d, goal, I, u):
-        return by_I * I + by_V * (d.R_s * I + u) + by_u * u - goal
+        if ratio is None:
+            return u - goal
+        return ratio * (d.R_s * I + u) + (1 - ratio) * I - goal
 
     def gap(s, d, goal):
         u, x = d.equilibrium(s)
@@ -232,12 +238,10 @@ def _find(device, target, weights, u_range):
     # Where the slope changes sign between samples of like sign a pair of roots may hide: the
     # extremum is located and becomes a sample of its own.
     turning = (jnp.sign(slope[:-1]) != jnp.sign(slope[1:])) & (value[:-1] * value[1:] > 0)
-    inner = _extrema(of, grid, turning)
-    order = jnp.argsort(jnp.concatenate([grid, inner]))
-    value = jnp.concatenate([value, jax.vmap(of)(inner)])[order]
-    grid = jnp.concatenate([grid, inner])[order]
-    left = (jnp.sign(value[:-1]) != jnp.sign(value[1:])) & (value[1:] != 0)
-    left = left | ((value[1:] == 0) & (value[:-1] != 0))
+    grid = jnp.sort(jnp.concatenate([grid, _extrema(of, grid, turning)]))
+    value = jax.vmap(of)(grid)
+    left = (jnp.sign(value[:-1]) != jnp.sign(value[1:])) & (value[:-1] != 0)
+    left = left.at[0].set(left[0] | (value[0] == 0))
     left = left & ~jnp.isnan(value[:-1]) & ~jnp.isnan(value[1:])
     if u_range is not None and device.curve is not None:
         u = jax.vmap(lambda s: frozen[0].equilibrium(s)[0])(grid)
@@ -291,8 +295,13 @@ def _scan_grid(of, device, target):
 
 
 def _extrema(of, grid, turning):
-    """Where the slope vanishes between the marked samples and the next; else the first sample."""
-    at = jnp.nonzero(turning, size=MOST_TURNS, fill_value=-1)[0]
+    """Where the slope vanishes between the marked samples and the next; else the sample itself."""
+    if turning.size > FEW:  # choosing costs more than looking at few
+        chosen = jnp.nonzero(turning, size=MOST_TURNS, fill_value=0)[0]
+        turning = turning[chosen]
+        left, right = grid[chosen], grid[chosen + 1]
+    else:
+        left, right = grid[:-1], grid[1:]
     slope = jax.vmap(jax.grad(of))
 
     def halve(_, bracket):
@@ -301,13 +310,11 @@ def _extrema(of, grid, turning):
         same = jnp.sign(slope(middle)) == sign
         return jnp.where(same, middle, low), jnp.where(same, high, middle), sign
 
-    low = jnp.where(at >= 0, grid[at], grid[0])
-    high = jnp.where(at >= 0, grid[at + 1], grid[0])
-    start = (low, high, jnp.sign(slope(low)))
+    start = (left, right, jnp.sign(slope(left)))
     low, high, _ = jax.lax.cond(
         jnp.any(turning), lambda b: jax.lax.fori_loop(0, 60, halve, b), lambda b: b, start
     )
-    return (low + high) / 2
+    return jnp.where(turning, (low + high) / 2, left)
 
 
 def _polish(of, low, high):
