@@ -4,6 +4,7 @@ import abc
 from typing import ClassVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
@@ -98,8 +99,9 @@ class AbstractBranch(eqx.Module):
         return z
 
     def chart_rates(self, u: Scalar, z: States) -> States:
-        """dz/dt, in a form that is stable for every z."""
-        return self.rates(u, self.unchart(z))
+        """dz/dt = (dz/dx) rates(u, unchart(z)); a branch with a chart gives it in a stable form."""
+        x = self.unchart(z)
+        return jax.jvp(self.chart, (x,), (self.rates(u, x),))[1]
 
     def chart_rest(self, u: Scalar) -> States:
         """chart(rest(u)), in a form that keeps its digits."""

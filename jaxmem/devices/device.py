@@ -8,7 +8,9 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Complex, Float, Inexact, Real
 
+from jaxmem.devices.admittance import state_space_admittance
 from jaxmem.devices.branch import AbstractBranch, Scalar, States
+from jaxmem.devices.consistency import check_branch
 from jaxmem.devices.perovskite import ActivatedConduction, DelayedConduction, Leak
 from jaxmem.fields import allowed, as_array, check_positive, is_concrete, quantity
 
@@ -36,6 +38,8 @@ class AbstractDevice(eqx.Module):
                     f"{type(self).__name__}: C_m = 0 leaves the voltage without dynamics; "
                     "give C_m > 0 or a ConstantPhase branch"
                 )
+        for name, branch in self.branches.items():
+            check_branch(f"{type(self).__name__}: branch {name!r}", branch)
 
     @property
     def state_names(self) -> tuple[str, ...]:
@@ -123,12 +127,23 @@ class AbstractDevice(eqx.Module):
         return self.current(*self.equilibrium(u))
 
     def admittance(
-        self, s: Inexact[ArrayLike, "..."], u: Real[ArrayLike, ""]
+        self, s: Inexact[ArrayLike, "..."], u: Real[ArrayLike, ""], x: States | None = None
     ) -> Complex[Array, "..."]:
-        """Y(s) of C_m and the branches at the voltage u [S]; R_s and L_s are not in it."""
+        """Y(s) of C_m and the branches at the voltage u [S]; R_s and L_s are not in it.
+
+        The states x matter where a branch gives `rest_curve`: it is linearised at them.
+        """
         s = jnp.asarray(s, dtype=jnp.result_type(s, jnp.complex64))
         u = jnp.asarray(u, dtype=jnp.result_type(u, float))
-        return sum((b.admittance(s, u) for b in self.branches.values()), s * self.C_m)
+        if self.curve is None:
+            return sum((b.admittance(s, u) for b in self.branches.values()), s * self.C_m)
+        if x is None:
+            self.rest(u)  # says that there are several
+        parts = (
+            state_space_admittance(b, s, u, part) if b.has_curve else b.admittance(s, u)
+            for b, part in self.split(x)
+        )  # fmt: skip
+        return sum(parts, s * self.C_m)
 
     def admittance_at(
         self, omega: Float[Array, "..."], u: Scalar
@@ -141,10 +156,10 @@ class AbstractDevice(eqx.Module):
         return re, im
 
     def impedance(
-        self, s: Inexact[ArrayLike, "..."], u: Real[ArrayLike, ""]
+        self, s: Inexact[ArrayLike, "..."], u: Real[ArrayLike, ""], x: States | None = None
     ) -> Complex[Array, "..."]:
-        """Z(s) = R_s + L_s s + 1/Y(s) at the terminals [ohm]."""
-        return self.R_s + self.L_s * s + 1 / self.admittance(s, u)
+        """Z(s) = R_s + L_s s + 1/Y(s) at the terminals [ohm], at the voltage u (and states x)."""
+        return self.R_s + self.L_s * s + 1 / self.admittance(s, u, x)
 
     def impedance_at(
         self, omega: Float[Array, "..."], u: Scalar
