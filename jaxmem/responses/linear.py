@@ -93,7 +93,7 @@ def circuit_matrix(device: AbstractDevice, u: Scalar, drive: DriveKind) -> Float
 
 def matrix_at(
     device: AbstractDevice, u: Scalar, x: States, drive: DriveKind
-) -> Float[Array, "n n"]:
+) -> Float[Array, "m m"]:
     """The Jacobian of (u, x) at a voltage and states (of the device in time)."""
     device = device.in_time()
     return _driven(device, _jacobian(device, u, x), drive)
@@ -106,8 +106,8 @@ def _driven(device, jacobian, drive):
     return jacobian.at[0, 0].add(-1 / (device.R_s * device.C_m))
 
 
-def _jacobian(device: AbstractDevice, u: Scalar, x: States) -> Float[Array, "n n"]:
-    def field(y: States) -> States:
+def _jacobian(device: AbstractDevice, u: Scalar, x: States) -> Float[Array, "m m"]:
+    def field(y):
         du = -device.current(y[0], y[1:]) / device.C_m
         return jnp.concatenate([du[None], device.rates(y[0], y[1:])])
 

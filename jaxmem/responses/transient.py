@@ -200,7 +200,8 @@ def _rest(circuit):
 @eqx.filter_jit
 def _at_rest(device, before, is_voltage):
     point = rest_at(device, before, is_voltage)
-    return (point.u, device.chart_rest(point.u), point.I), point.count
+    z = device.chart_rest(point.u) if device.curve is None else device.chart(point.x)
+    return (point.u, z, point.I), point.count
 
 
 def _window(t, wave):
@@ -339,7 +340,8 @@ def _integrate(primal, settings, adjoint):
         failed = bad | (result != diffrax.RESULTS.successful)
         return (y_end, wave.value(b, at), failed), (seen, steps, result, failed)
 
-    lost_at_start = ~jnp.all(jnp.isfinite(y))
+    fine = circuit.device.allowed()
+    lost_at_start = ~jnp.all(jnp.isfinite(y)) | ~fine
     carry = (y, V_old, lost_at_start)
     _, (seen, steps, results, failed) = jax.lax.scan(segment, carry, (starts, bounds[1:], firsts))
     k = jnp.searchsorted(starts, t, side="right") - 1
@@ -354,7 +356,8 @@ def _integrate(primal, settings, adjoint):
     worst = jax.tree.map(lambda r: r[jnp.argmax(failed)], results)
     diverged: Any = diffrax.RESULTS.nonlinear_divergence
     worst = diffrax.RESULTS.where(lost_at_start, diverged, worst)
-    return out, jnp.sum(steps), RESULTS.promote(worst)
+    result = RESULTS.where(fine, RESULTS.promote(worst), RESULTS.value_not_allowed)
+    return out, jnp.sum(steps), result
 
 
 @eqx.filter_jit
