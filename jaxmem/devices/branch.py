@@ -48,6 +48,11 @@ class AbstractBranch(eqx.Module):
 
     def rest(self, u: Scalar) -> States:
         """The states at equilibrium with a constant voltage u."""
+        if self.has_curve:
+            raise ValueError(
+                f"{type(self).__name__} may rest in several states at one voltage (`rest_curve`); "
+                "give I= or V=, or an operating point of `operating_points`"
+            )
         return jnp.zeros((0,), dtype=jnp.result_type(u, float))
 
     def rest_curve(self, s: Scalar) -> tuple[Scalar, States]:

@@ -38,6 +38,7 @@ class AbstractDevice(eqx.Module):
                     f"{type(self).__name__}: C_m = 0 leaves the voltage without dynamics; "
                     "give C_m > 0 or a ConstantPhase branch"
                 )
+        _ = self.curve  # refuses two of them
         for name, branch in self.branches.items():
             check_branch(f"{type(self).__name__}: branch {name!r}", branch)
 
@@ -101,8 +102,8 @@ class AbstractDevice(eqx.Module):
         found = [k for k, b in self.branches.items() if b.has_curve]
         if len(found) > 1:
             raise ValueError(
-                f"{type(self).__name__}: branches {found} each give `rest_curve`; a device may have "
-                "one of them"
+                f"{type(self).__name__}: branches {found} each give `rest_curve`; a device may "
+                "have one of them"
             )
         return found[0] if found else None
 
@@ -138,7 +139,7 @@ class AbstractDevice(eqx.Module):
         if self.curve is None:
             return sum((b.admittance(s, u) for b in self.branches.values()), s * self.C_m)
         if x is None:
-            self.rest(u)  # says that there are several
+            x = self.rest(u)  # says that there are several
         parts = (
             state_space_admittance(b, s, u, part) if b.has_curve else b.admittance(s, u)
             for b, part in self.split(x)

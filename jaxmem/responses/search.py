@@ -28,7 +28,6 @@ class Intervals(NamedTuple):
     dy: Float[Array, "N 3 m"]
 
 
-
 def check_range(name: str, u_range: Any) -> tuple[Scalar, Scalar] | None:
     """`u_range=(low, high)` [V] as arrays, or None.
 
@@ -107,7 +106,8 @@ def _everywhere(device):
         [10 ** np.linspace(-DECADES, DECADES, 2 * DECADES * A_DECADE + 1), np.array(BEYOND)]
     )
     grid = jnp.asarray(np.concatenate([-size[::-1], [0.0], size]), jnp.result_type(float))
-    x = np.concatenate([np.linspace(-12, 12, 49), *(a * 10 ** np.linspace(1.1, 3, 9) for a in (-1, 1))])
+    far = 10 ** np.linspace(1.1, 3, 9)
+    x = np.concatenate([-far[::-1], np.linspace(-12, 12, 49), far])
     steep = [centre + width * x for centre, width in device.windows()]
     return jnp.sort(jnp.concatenate([grid, *steep, *_own_voltages(device, grid[0], grid[-1])]))
 

@@ -215,7 +215,10 @@ def _points(name, device, given, u_range):
 
 @eqx.filter_jit
 def _find(device, target, ratio, u_range):
-    """Roots of ratio (R_s I + u) + (1 - ratio) I = target along the equilibria; of u if it is None."""
+    """Roots of ratio (R_s I + u) + (1 - ratio) I = target along the equilibria.
+
+    Without a ratio those of u = target.
+    """
 
     def balance(d, goal, I, u):
         if ratio is None:

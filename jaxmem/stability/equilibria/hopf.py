@@ -104,8 +104,8 @@ def _hopf_points(device, drive, u_range):
     device = device.in_time()
     if device.size == 0:
         nan = jnp.full((MOST,), jnp.nan)
-        rows = [nan] * 7
-        return HopfPoints(nan, nan[:, None][:, :0], *rows, nan, found=jnp.zeros((), int))
+        none = jnp.where(device.allowed(), 0, -1)
+        return HopfPoints(nan, nan[:, None][:, :0], nan, nan, nan, nan, nan, nan, nan, nan, none)
     fixed = jax.lax.stop_gradient(device)
     margin = lambda u: margin_of(circuit_matrix(fixed, u, drive))
     grid = scan(fixed, u_range, margin)
