@@ -94,7 +94,8 @@ def _fault(kept: _Kept) -> str:
             worst = np.where(wrong, np.abs(off) / np.where(size > 0, size, 1.0), 0.0)
             k, i = np.unravel_index(np.argmax(worst), worst.shape)
             return said.format(
-                at=f"{found.u[k]:.6g} V", state=branch.states[i], unit=branch.units[i],
+                at=f"{found.u[k]:.6g} V", state=branch.states[i],
+                unit=branch.units[i] if i < len(branch.units) else "1",
                 got=f"{got[k, i]:.6g}", x=f"{found.x[k, i]:.6g}", size=f"{size[k, i]:.3g}",
             )  # fmt: skip
     if not np.isfinite(found.rates).any():

@@ -247,6 +247,9 @@ class Long(jm.AbstractBranch):
     def current(self, u, x):
         return x[0]
 
+    def rest(self, u):
+        return jnp.zeros(7)
+
 
 def test_wrong_calls_are_refused(as_users_call):
     d = jm.si_device()
