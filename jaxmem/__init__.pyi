@@ -31,6 +31,7 @@ from .devices import Polarisation as Polarisation
 from .devices import RectifyingLeak as RectifyingLeak
 from .devices import SlowConductance as SlowConductance
 from .devices import SwitchingConductance as SwitchingConductance
+from .devices import ThermalSwitch as ThermalSwitch
 from .devices import TwoLagConductance as TwoLagConductance
 from .devices import device_from_toml as device_from_toml
 from .devices import device_to_toml as device_to_toml
@@ -49,6 +50,7 @@ from .networks import read_network as read_network
 from .responses import EquivalentCircuit as EquivalentCircuit
 from .responses import Linearised as Linearised
 from .responses import OperatingPoint as OperatingPoint
+from .responses import OperatingPoints as OperatingPoints
 from .responses import PeriodicState as PeriodicState
 from .responses import Rodas5P as Rodas5P
 from .responses import SteadyStates as SteadyStates

@@ -154,3 +154,21 @@ def check_single(what: str, model: Any) -> None:
                     f"{np.shape(value)}); for each of them: jax.vmap(lambda one: {what}(one, ...)"
                     ")(batch), or jax.lax.map"
                 )
+
+
+def allowed(*modules: eqx.Module) -> Any:
+    """Whether all quantities of modules are finite, and positive where they must be: a traced bool.
+
+    What `check_positive` refuses where values are known, programs tell by this.
+    """
+    fine = jnp.asarray(True)
+    for module in modules:
+        for name, meta in quantities(module).items():
+            value = getattr(module, name)
+            if not (eqx.is_array(value) and jnp.issubdtype(value.dtype, jnp.floating)):
+                continue
+            good = jnp.isfinite(value)
+            if meta["positive"]:
+                good = good & ((value >= 0) if meta.get("zero_allowed") else (value > 0))
+            fine = fine & jnp.all(good)
+    return fine

@@ -13,6 +13,7 @@ class RESULTS(diffrax.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
     """
 
     successful = ""
+    value_not_allowed = "a value of the device is not finite, or not positive where it must be"
     # A search for the least sum of squares.
     steps_exhausted = "still descending when its steps ran out"
     stalled = "no step reduced the sum of squares though its gradient is not zero"

@@ -163,7 +163,9 @@ def bias_voltage(model: HasImpedance, kind: str | None, value: Any) -> Any:
     """
     if kind == "u":
         return value
-    if not model.windows():
+    # A spectrum without a bias determines elements, whatever the branches may do elsewhere.
+    steep = isinstance(model, AbstractDevice) and not all(b.plain for b in model.branches.values())
+    if not model.windows() and (kind is None or not steep):
         return jnp.zeros_like(value)
     if kind is None:
         raise ValueError(

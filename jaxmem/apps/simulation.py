@@ -103,11 +103,11 @@ def duration(circuit: Circuit) -> float:
 def _slowest(circuit: Circuit, level: float) -> float:
     """The longest time constant or period [s] at the drive's last value."""
     device = circuit.in_time().device
-    us, _ = operating_points(device, **{LETTER[circuit.drive.kind]: level})
-    us = np.asarray(us)[np.isfinite(us)]
+    bias: dict[str, Any] = {LETTER[circuit.drive.kind]: level}
+    found = operating_points(device, **bias)
     slowest = 0.0
-    for u in us:
-        rates: Any = np.asarray(linearize(device, u=float(u)).eigenvalues())
+    for k in range(min(int(found.count), found.u.size)):
+        rates: Any = np.asarray(linearize(device, found.point(k)).eigenvalues())
         slowest = max([slowest, *1 / np.abs(rates.real[rates.real != 0])])
         # A growing oscillation needs its periods, not its time of growth at the equilibrium.
         turning = np.abs(rates.imag[rates.imag != 0])

@@ -18,6 +18,19 @@ def _tiny(x):
     return jnp.finfo(x.dtype).tiny
 
 
+def _spread(device):
+    """Of equilibria that are a curve: the largest |u| [V] and |I| [A], and the spans of z."""
+    low, high = device.branches[device.curve].rest_range()
+
+    def at(s):
+        u, x = device.equilibrium(s)
+        return jnp.abs(u), jnp.abs(device.current(u, x)), device.chart(x)
+
+    u, I, z = jax.vmap(at)(low + (high - low) * jnp.linspace(0, 1, 65))
+    span = jnp.maximum(jnp.max(z, axis=0) - jnp.min(z, axis=0), 1e-12)
+    return jnp.max(u), jnp.max(I), span
+
+
 class Circuit(eqx.Module):
     """`Circuit(device, drive)`: an ODE with a diagonal mass matrix, M y' = F(t, y).
 
@@ -57,6 +70,9 @@ class Circuit(eqx.Module):
     def scale(self, amplitude: Scalar) -> Scalar:
         """The unit of the first state: V_m or what the drive reaches [V]; a current [A]."""
         device = self.device
+        if device.curve is not None:
+            volt, current, _ = _spread(device)
+            return jax.lax.stop_gradient(choose(self.is_voltage, lambda: current, lambda: volt))
         zero = jnp.zeros_like(amplitude)
         slope = jnp.abs(jax.grad(device.steady_current)(zero)) + _tiny(zero)
         widths = [w for _, w in device.windows()]
@@ -82,6 +98,12 @@ class Circuit(eqx.Module):
         beside a peak of hundreds, shifts the occupation by a thousandth when u comes back.
         """
         device = self.device
+        if device.curve is not None:
+            _, _, moved = _spread(device)
+            one = jnp.ones_like(amplitude)
+            relative = 1 / jnp.append(one, jnp.maximum(moved, 1.0))
+            absolute = jnp.append(one, jnp.where(moved > 1, 1.0, SHARE * moved))
+            return jax.lax.stop_gradient((relative, absolute))
         zero = jnp.zeros_like(amplitude)
         slope = lambda: jnp.abs(jax.grad(device.steady_current)(zero)) + _tiny(zero)
         u = choose(self.is_voltage, lambda: amplitude, lambda: amplitude / slope())

@@ -24,3 +24,4 @@ from jaxmem.devices.relatives import SlowConductance as SlowConductance
 from jaxmem.devices.relatives import TwoLagConductance as TwoLagConductance
 from jaxmem.devices.switching import RectifyingLeak as RectifyingLeak
 from jaxmem.devices.switching import SwitchingConductance as SwitchingConductance
+from jaxmem.devices.thermal import ThermalSwitch as ThermalSwitch

@@ -10,9 +10,9 @@ from jax.custom_derivatives import SymbolicZero
 UNROLLED = 4
 
 
-def state_space(branch: Any, u):
-    """The branch linearised at rest: di/du, di/dx (n,), dr/du (n,), dr/dx (n, n)."""
-    x = branch.rest(u)
+def state_space(branch: Any, u, x=None):
+    """The branch linearised at rest, or at x: di/du, di/dx (n,), dr/du (n,), dr/dx (n, n)."""
+    x = branch.rest(u) if x is None else x
     i_u, i_x = jax.jacfwd(branch.current, argnums=(0, 1))(u, x)
     if branch.size == 0:
         empty = jnp.zeros((0,), i_u.dtype)
@@ -21,9 +21,9 @@ def state_space(branch: Any, u):
     return i_u, i_x, r_u, r_x
 
 
-def state_space_admittance(branch: Any, s, u):
-    """Y(s) at any complex s (the definition of `AbstractBranch.admittance`)."""
-    i_u, i_x, r_u, r_x = state_space(branch, u)
+def state_space_admittance(branch: Any, s, u, x=None):
+    """Y(s) at any complex s, at rest or at x (the definition of `AbstractBranch.admittance`)."""
+    i_u, i_x, r_u, r_x = state_space(branch, u, x)
     s = jnp.asarray(s, dtype=jnp.result_type(s, jnp.complex64))
     n = branch.size
     if n == 0:

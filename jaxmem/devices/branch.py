@@ -4,6 +4,7 @@ import abc
 from typing import ClassVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
@@ -21,9 +22,11 @@ class AbstractBranch(eqx.Module):
     A branch with memory has `states`, physical quantities x (a current, an occupation), and says
     three things: the `current` i(u, x) [A] at the voltage u [V], the `rates` dx/dt [1/s times
     the state's unit] and the equilibrium `rest` x*(u). Current-voltage curves, impedance,
-    transients, stability, fits follow from it by automatic differentiation. A branch that is not
-    linear also says by `window` where it is steep: equilibria and Hopf points are looked for
-    there, and without one some may be overlooked.
+    transients, stability, fits follow from it by automatic differentiation. A branch may say by
+    `window` where it is steep: equilibria and Hopf points are looked for there, and at all other
+    voltages, most densely where current and states bend. `plain = True` says that it has nothing to
+    look for outside its window, or nowhere without one (linear, or one smooth exponential): the
+    search is then shorter.
 
     For the time integrator, and for it alone, a branch may declare a *chart* z = chart(x) in
     which its states are of order one and its rates stay smooth and finite; the default is the
@@ -32,6 +35,7 @@ class AbstractBranch(eqx.Module):
 
     states: ClassVar[tuple[str, ...]] = ()
     units: ClassVar[tuple[str, ...]] = ()
+    plain: ClassVar[bool] = False
 
     @abc.abstractmethod
     def current(self, u: Scalar, x: States) -> Scalar:
@@ -44,7 +48,30 @@ class AbstractBranch(eqx.Module):
 
     def rest(self, u: Scalar) -> States:
         """The states at equilibrium with a constant voltage u."""
+        if self.has_curve:
+            raise ValueError(
+                f"{type(self).__name__} may rest in several states at one voltage (`rest_curve`); "
+                "give I= or V=, or an operating point of `operating_points`"
+            )
         return jnp.zeros((0,), dtype=jnp.result_type(u, float))
+
+    def rest_curve(self, s: Scalar) -> tuple[Scalar, States]:
+        """u [V] and the states at equilibrium, over a parameter s of the branch's own.
+
+        In the place of `rest`, for a branch that may rest in several states at one voltage, as a
+        threshold switch does: u is then a function of the state (of its temperature), and not the
+        state one of u. s ascends from the equilibrium at the lowest current to the highest.
+        """
+        raise NotImplementedError
+
+    def rest_range(self) -> tuple[Scalar, Scalar]:
+        """The least and the largest s of `rest_curve`."""
+        raise NotImplementedError
+
+    @property
+    def has_curve(self) -> bool:
+        """Whether the branch gives `rest_curve`."""
+        return type(self).rest_curve is not AbstractBranch.rest_curve
 
     def admittance(self, s: Complex[Array, "..."], u: Scalar) -> Complex[Array, "..."]:
         """Small-signal admittance Y(s) = di/du + di/dx (s - J)^-1 dr/du [S] at rest at u.
@@ -77,8 +104,9 @@ class AbstractBranch(eqx.Module):
         return z
 
     def chart_rates(self, u: Scalar, z: States) -> States:
-        """dz/dt, in a form that is stable for every z."""
-        return self.rates(u, self.unchart(z))
+        """dz/dt = (dz/dx) rates(u, unchart(z)); a branch with a chart gives it in a stable form."""
+        x = self.unchart(z)
+        return jax.jvp(self.chart, (x,), (self.rates(u, x),))[1]
 
     def chart_rest(self, u: Scalar) -> States:
         """chart(rest(u)), in a form that keeps its digits."""

@@ -18,6 +18,8 @@ class CapacitiveLadder(AbstractBranch):
     States: the voltages `v_k` over the capacitors [V]; no direct current.
     """
 
+    plain: ClassVar[bool] = True
+
     R: Float[Array, "k"] = quantity("ohm", "resistances of the ladder")
     C: Float[Array, "k"] = quantity("F", "capacitances of the ladder")
 
@@ -62,6 +64,8 @@ class ConstantPhase(AbstractBranch):
     In frequency it is exact. Transients, stability and circuit export use `ladder()`, which
     keeps |Y| and phase to `accuracy` (relative) over `band` [Hz]. It carries no direct current.
     """
+
+    plain: ClassVar[bool] = True
 
     exact_only_in_frequency: ClassVar[bool] = True
 

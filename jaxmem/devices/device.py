@@ -6,11 +6,21 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
-from jaxtyping import Array, Complex, Float, Inexact, Real
+from jaxtyping import Array, Bool, Complex, Float, Inexact, Real
 
+from jaxmem.devices.admittance import state_space_admittance
 from jaxmem.devices.branch import AbstractBranch, Scalar, States
+from jaxmem.devices.consistency import check_branch
 from jaxmem.devices.perovskite import ActivatedConduction, DelayedConduction, Leak
-from jaxmem.fields import as_array, broadcast, check_positive, check_single, is_concrete, quantity
+from jaxmem.fields import (
+    allowed,
+    as_array,
+    broadcast,
+    check_positive,
+    check_single,
+    is_concrete,
+    quantity,
+)
 
 
 class AbstractDevice(eqx.Module):
@@ -36,6 +46,9 @@ class AbstractDevice(eqx.Module):
                     f"{type(self).__name__}: C_m = 0 leaves the voltage without dynamics; "
                     "give C_m > 0 or a ConstantPhase branch"
                 )
+        _ = self.curve  # refuses two of them
+        for name, branch in self.branches.items():
+            check_branch(f"{type(self).__name__}: branch {name!r}", branch)
 
     @property
     def state_names(self) -> tuple[str, ...]:
@@ -76,21 +89,70 @@ class AbstractDevice(eqx.Module):
         return self._join("rates", u, x)
 
     def rest(self, u: Scalar) -> States:
-        """The states at equilibrium at the constant voltage u."""
+        """The states at equilibrium at the constant voltage u.
+
+        **Raises:** `ValueError` for a device that has several at one voltage (`rest_curve`).
+        """
+        if self.curve is not None:
+            raise ValueError(
+                f"{type(self).__name__}: branch {self.curve!r} may rest in several states at one "
+                "voltage; give I= or V=, or an operating point of `operating_points`"
+            )
         return self._join("rest", u)
 
+    def allowed(self) -> Bool[Array, ""]:
+        """Whether all values are finite, and positive where they must be (under `jit`, too)."""
+        return allowed(self, *self.branches.values())
+
+    @property
+    def curve(self) -> str | None:
+        """The branch whose equilibria are a curve over a parameter of its own, if there is one."""
+        found = [k for k, b in self.branches.items() if b.has_curve]
+        if len(found) > 1:
+            raise ValueError(
+                f"{type(self).__name__}: branches {found} each give `rest_curve`; a device may "
+                "have one of them"
+            )
+        return found[0] if found else None
+
+    def equilibrium(self, s: Scalar) -> tuple[Scalar, States]:
+        """u [V] and x at the place s of the curve of equilibria.
+
+        s is u itself, unless a branch gives `rest_curve`: then it is that branch's parameter.
+        """
+        name = self.curve
+        if name is None:
+            return s, self.rest(s)
+        u, own = self.branches[name].rest_curve(s)
+        parts = [own if k == name else b.rest(u) for k, b in self.branches.items() if b.size]
+        return u, jnp.concatenate(parts)
+
     def steady_current(self, u: Real[ArrayLike, ""]) -> Scalar:
-        """The dc current I(u) [A]; `I(u) = u/R_b + i_c0 f_ss(u)` for the paper's device (5)."""
+        """The dc current I(u) [A]; `I(u) = u/R_b + i_c0 f_ss(u)` for the paper's device (5).
+
+        At the place u of the curve of equilibria, where a branch gives one (`equilibrium`).
+        """
         u = jnp.asarray(u, dtype=jnp.result_type(u, float))
-        return self.current(u, self.rest(u))
+        return self.current(*self.equilibrium(u))
 
     def admittance(
-        self, s: Inexact[ArrayLike, "..."], u: Real[ArrayLike, ""]
+        self, s: Inexact[ArrayLike, "..."], u: Real[ArrayLike, ""], x: States | None = None
     ) -> Complex[Array, "..."]:
-        """Y(s) of C_m and the branches at the voltage u [S]; R_s and L_s are not in it."""
+        """Y(s) of C_m and the branches at the voltage u [S]; R_s and L_s are not in it.
+
+        The states x matter where a branch gives `rest_curve`: it is linearised at them.
+        """
         s = jnp.asarray(s, dtype=jnp.result_type(s, jnp.complex64))
         u = jnp.asarray(u, dtype=jnp.result_type(u, float))
-        return sum((b.admittance(s, u) for b in self.branches.values()), s * self.C_m)
+        if self.curve is None:
+            return sum((b.admittance(s, u) for b in self.branches.values()), s * self.C_m)
+        if x is None:
+            x = self.rest(u)  # says that there are several
+        parts = (
+            state_space_admittance(b, s, u, part) if b.has_curve else b.admittance(s, u)
+            for b, part in self.split(x)
+        )  # fmt: skip
+        return sum(parts, s * self.C_m)
 
     def admittance_at(
         self, omega: Float[Array, "..."], u: Scalar
@@ -103,10 +165,10 @@ class AbstractDevice(eqx.Module):
         return re, im
 
     def impedance(
-        self, s: Inexact[ArrayLike, "..."], u: Real[ArrayLike, ""]
+        self, s: Inexact[ArrayLike, "..."], u: Real[ArrayLike, ""], x: States | None = None
     ) -> Complex[Array, "..."]:
-        """Z(s) = R_s + L_s s + 1/Y(s) at the terminals [ohm]."""
-        return self.R_s + self.L_s * s + 1 / self.admittance(s, u)
+        """Z(s) = R_s + L_s s + 1/Y(s) at the terminals [ohm], at the voltage u (and states x)."""
+        return self.R_s + self.L_s * s + 1 / self.admittance(s, u, x)
 
     def impedance_at(
         self, omega: Float[Array, "..."], u: Scalar

@@ -28,6 +28,7 @@ from jaxmem.devices.relatives import (
     TwoLagConductance,
 )
 from jaxmem.devices.switching import RectifyingLeak, SwitchingConductance
+from jaxmem.devices.thermal import ThermalSwitch
 from jaxmem.fields import quantities
 
 DEVICES = {kind.__name__: kind for kind in (Memristor2D, Memristor3D, Device)}
@@ -36,7 +37,7 @@ BRANCHES = {
     for kind in (
         Leak, DelayedConduction, ActivatedConduction, Polarisation, SlowConductance,
         TwoLagConductance, MemoryConductance, SwitchingConductance, RectifyingLeak, ConstantPhase,
-        CapacitiveLadder, Photocurrent,
+        CapacitiveLadder, Photocurrent, ThermalSwitch,
     )
 }  # fmt: skip
 

@@ -19,6 +19,8 @@ def _cap(value):
 class Leak(AbstractBranch):
     """Ohmic conduction, i = u/R_b."""
 
+    plain: ClassVar[bool] = True
+
     R_b: Scalar = quantity("ohm", "parallel resistance")
 
     def current(self, u: Scalar, x: States) -> Scalar:
@@ -39,6 +41,7 @@ class DelayedConduction(AbstractBranch):
     State: `i_c` [A].
     """
 
+    plain: ClassVar[bool] = True
     states: ClassVar[tuple[str, ...]] = ("i_c",)
     units: ClassVar[tuple[str, ...]] = ("A",)
 
@@ -86,6 +89,7 @@ class ActivatedConduction(AbstractBranch):
     w' = -(1 + exp(-w)) expm1(w - x)/tau_k, which keeps f in (0, 1) and its digits at both ends.
     """
 
+    plain: ClassVar[bool] = True
     states: ClassVar[tuple[str, ...]] = ("i_c", "f")
     units: ClassVar[tuple[str, ...]] = ("A", "1")
 

@@ -15,6 +15,7 @@ class Polarisation(AbstractBranch):
     State: the voltage `v` over the capacitor [V]; no direct current.
     """
 
+    plain: ClassVar[bool] = True
     states: ClassVar[tuple[str, ...]] = ("v",)
     units: ClassVar[tuple[str, ...]] = ("V",)
 
@@ -49,6 +50,8 @@ class Photocurrent(AbstractBranch):
     admittance.
     """
 
+    plain: ClassVar[bool] = True
+
     I_ph: Scalar = quantity("A", "photocurrent, against the conduction", positive=False)
 
     def current(self, u: Scalar, x: States) -> Scalar:
@@ -71,6 +74,7 @@ class SlowConductance(AbstractBranch):
     (eqs 6-8); g < 0 is a capacitive slow branch. State: its current `i_s` [A].
     """
 
+    plain: ClassVar[bool] = True
     states: ClassVar[tuple[str, ...]] = ("i_s",)
     units: ClassVar[tuple[str, ...]] = ("A",)
 
@@ -112,6 +116,7 @@ class TwoLagConductance(AbstractBranch):
     current `i_s` [A].
     """
 
+    plain: ClassVar[bool] = True
     states: ClassVar[tuple[str, ...]] = ("i_s", "j")
     units: ClassVar[tuple[str, ...]] = ("A", "A")
 
@@ -155,6 +160,7 @@ class MemoryConductance(AbstractBranch):
     State: `m` in [0, 1].
     """
 
+    plain: ClassVar[bool] = True
     states: ClassVar[tuple[str, ...]] = ("m",)
     units: ClassVar[tuple[str, ...]] = ("1",)
 

@@ -26,6 +26,7 @@ class SwitchingConductance(AbstractBranch):
     The integrator sees w = logit x, w' = k_up (1 + exp(-w)) - k_down (1 + exp(w)).
     """
 
+    plain: ClassVar[bool] = True
     states: ClassVar[tuple[str, ...]] = ("x",)
     units: ClassVar[tuple[str, ...]] = ("1",)
 
@@ -87,6 +88,8 @@ class RectifyingLeak(AbstractBranch):
     Ohmic at small u, with the conductance I_0 (1/V_f + 1/V_r). For V_r far above V_f it is a
     Schottky diode. No state. Exponentials are capped at exp(100).
     """
+
+    plain: ClassVar[bool] = True
 
     I_0: Scalar = quantity("A", "current of one barrier at no voltage")
     V_f: Scalar = quantity("V", "steepness at u > 0")

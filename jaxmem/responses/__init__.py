@@ -8,6 +8,7 @@ from jaxmem.responses.periodic import PeriodicState as PeriodicState
 from jaxmem.responses.periodic import periodic_state as periodic_state
 from jaxmem.responses.rosenbrock import Rodas5P as Rodas5P
 from jaxmem.responses.steady import OperatingPoint as OperatingPoint
+from jaxmem.responses.steady import OperatingPoints as OperatingPoints
 from jaxmem.responses.steady import SteadyStates as SteadyStates
 from jaxmem.responses.steady import operating_point as operating_point
 from jaxmem.responses.steady import operating_points as operating_points

@@ -164,7 +164,9 @@ def integrate(primal, settings, adjoint):
         ending = Ending(reached, u_end, b)
         return (y_end, wave.value(b, at), failed), (seen, steps, result, failed, ending)
 
-    carry = (y, V_old, jnp.asarray(False))
+    # A device whose values are not allowed is not integrated.
+    fine = circuit.device.allowed()
+    carry = (y, V_old, ~fine)
     _, out = jax.lax.scan(segment, carry, (starts, bounds[1:], firsts))
     seen, steps, results, failed, endings = out
     k = jnp.searchsorted(starts, t, side="right") - 1
@@ -178,6 +180,7 @@ def integrate(primal, settings, adjoint):
     out = jax.tree.map(pick, seen)
     first_failed = lambda r: r[jnp.argmax(failed)]
     result, ending = jax.tree.map(first_failed, (results, endings))
+    result = RESULTS.where(fine, result, RESULTS.value_not_allowed)
     return out, jnp.sum(steps), result, ending
 
 

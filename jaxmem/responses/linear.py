@@ -1,5 +1,7 @@
 """Small signals: a device linearised at an operating point."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -29,12 +31,12 @@ class Linearised(eqx.Module):
     def admittance(self, omega: Real[ArrayLike, "..."]) -> Complex[Array, "..."]:
         """Y(j omega) = j omega C_m + sum of the branches' Y [S], omega in rad/s."""
         omega = jnp.asarray(omega, dtype=jnp.result_type(float))
-        return self.device.admittance(1j * omega, self.point.u)
+        return self.device.admittance(1j * omega, self.point.u, self.point.x)
 
     def impedance(self, omega: Real[ArrayLike, "..."]) -> Complex[Array, "..."]:
         """Z(j omega) = R_s + j omega L_s + 1/Y at the terminals [ohm] (eqs 6, 13)."""
         omega = jnp.asarray(omega, dtype=jnp.result_type(float))
-        return self.device.impedance(1j * omega, self.point.u)
+        return self.device.impedance(1j * omega, self.point.u, self.point.x)
 
     def eigenvalues(self, drive: DriveKind = "current") -> Complex[Array, "n"]:
         """Eigenvalues lambda [1/s] under constant `"current"`, or `"voltage"` through R_s > 0."""
@@ -54,7 +56,13 @@ class Linearised(eqx.Module):
 
 
 def linearize(
-    device: AbstractDevice, point: OperatingPoint | None = None, *, u=None, I=None, V=None
+    device: AbstractDevice,
+    point: OperatingPoint | None = None,
+    *,
+    u=None,
+    I=None,
+    V=None,
+    u_range: tuple[Any, Any] | None = None,
 ) -> Linearised:
     """Linearise a device at an operating point, or at a bias u [V], I [A] or V [V].
 
@@ -65,29 +73,43 @@ def linearize(
     - `device`: any device.
     - `point`: an operating point of it; or instead of it one bias, a number: `u` over the
       memristor [V], `I` [A], or `V` applied [V].
+    - `u_range`: voltages to look for the equilibrium in [V], as in `operating_points`.
 
     **Raises:** `ValueError` as `operating_point`.
     """
     check_single("linearize", device)
     if point is None:
-        point = operating_point(device, u=u, I=I, V=V)
-    return Linearised(device, point, _jacobian(device.in_time(), point.u))
+        point = operating_point(device, u=u, I=I, V=V, u_range=u_range)
+    inner = device.in_time()
+    # A constant-phase element has no states at the point and some in the matrix.
+    x = point.x if inner.curve is not None else inner.rest(point.u)
+    return Linearised(device, point, _jacobian(inner, point.u, x))
 
 
 def circuit_matrix(device: AbstractDevice, u: Scalar, drive: DriveKind) -> Float[Array, "n n"]:
-    """The Jacobian of (u, x) at rest at u under a constant drive."""
+    """The Jacobian of (u, x) at rest at u under a constant drive.
+
+    At the place u of the curve of equilibria, if a branch gives one (`AbstractDevice.equilibrium`).
+    """
+    return matrix_at(device, *device.in_time().equilibrium(u), drive)
+
+
+def matrix_at(
+    device: AbstractDevice, u: Scalar, x: States, drive: DriveKind
+) -> Float[Array, "m m"]:
+    """The Jacobian of (u, x) at a voltage and states (of the device in time)."""
     device = device.in_time()
-    return _driven(device, _jacobian(device, u), drive)
+    return _driven(device, _jacobian(device, u, x), drive)
 
 
 def driven_matrix(
-    device: AbstractDevice, u: Scalar, is_voltage: bool | Bool[Array, ""]
+    device: AbstractDevice, u: Scalar, x: States, is_voltage: bool | Bool[Array, ""]
 ) -> Float[Array, "n n"]:
-    """The Jacobian of (u, x) at rest at u, under a drive whose kind the run may decide.
+    """The Jacobian of (u, x) there, under a drive whose kind the run may decide.
 
     With the voltage imposed and R_s = 0, u does not move: its row is a decay of its own.
     """
-    J = circuit_matrix(device, u, "current")
+    J = matrix_at(device, u, x, "current")
     lag = device.R_s * device.in_time().C_m
     behind = J.at[0, 0].add(-1 / jnp.where(lag > 0, lag, 1.0))
     fixed = J.at[0].set(0.0).at[0, 0].set(-jnp.max(jnp.abs(jnp.diagonal(J))))
@@ -126,10 +148,8 @@ def _driven(device, jacobian, drive):
     return jacobian.at[0, 0].add(-1 / (device.R_s * device.C_m))
 
 
-def _jacobian(device: AbstractDevice, u: Scalar) -> Float[Array, "n n"]:
-    x = device.rest(u)
-
-    def field(y: States) -> States:
+def _jacobian(device: AbstractDevice, u: Scalar, x: States) -> Float[Array, "m m"]:
+    def field(y):
         du = -device.current(y[0], y[1:]) / device.C_m
         return jnp.concatenate([du[None], device.rates(y[0], y[1:])])
 

@@ -57,7 +57,8 @@ def rest(circuit: Circuit) -> Beginning:
 @eqx.filter_jit
 def _at_rest(device, before, is_voltage):
     point = rest_at(device, before, is_voltage)
-    return (point.u, device.chart_rest(point.u), point.I), point.count
+    z = device.chart_rest(point.u) if device.curve is None else device.chart(point.x)
+    return (point.u, z, point.I), point.count
 
 
 def about_rest(circuit: Circuit, begin: Beginning | None, start: Any) -> tuple[str, ...]:
@@ -70,7 +71,7 @@ def about_rest(circuit: Circuit, begin: Beginning | None, start: Any) -> tuple[s
     if not (start is None or isinstance(start, OperatingPoint)):
         return ()
     device, notes, place = circuit.device, [], f"u = {float(begin[0]):.6g} V"
-    growing = unstable_roots(np.asarray(_polynomial(device, begin[0], circuit.is_voltage)))
+    growing = unstable_roots(np.asarray(_polynomial(device, *begin[:2], circuit.is_voltage)))
     if growing:
         notes.append(
             f"it starts at rest at {place}, which is unstable (growing modes: {growing}): a "
@@ -80,7 +81,7 @@ def about_rest(circuit: Circuit, begin: Beginning | None, start: Any) -> tuple[s
     if isinstance(start, OperatingPoint):
         name = LETTER[circuit.drive.kind]
         value = getattr(start, name)
-        count = int(np.asarray(operating_points(device, **{name: value})[1]))
+        count = int(np.asarray(operating_points(device, **{name: value}).count))
         if count > 1:
             notes.append(
                 f"it starts at {place}, one of {count} equilibria at "
@@ -90,5 +91,5 @@ def about_rest(circuit: Circuit, begin: Beginning | None, start: Any) -> tuple[s
 
 
 @eqx.filter_jit
-def _polynomial(device, u, is_voltage):
-    return coefficients(driven_matrix(device, u, is_voltage))[0]
+def _polynomial(device, u, z, is_voltage):
+    return coefficients(driven_matrix(device, u, device.unchart(z), is_voltage))[0]

@@ -1,6 +1,6 @@
 """Equilibria: the operating points of a device and its steady current-voltage curve."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -11,11 +11,14 @@ from jaxtyping import Array, Float, Int, Real
 
 from jaxmem.devices.branch import Scalar, States
 from jaxmem.devices.device import AbstractDevice
-from jaxmem.fields import check_single, is_concrete
+from jaxmem.fields import check_positive, check_single, is_concrete
+from jaxmem.responses.search import check_range, survey, unseen
 
 # How many equilibria are looked for, and how finely the curve is scanned for them.
 MOST_POINTS = 7
 SCAN = 48
+# Of more than FEW samples so many places where the curve turns are looked at.
+MOST_TURNS, FEW = 16, 400
 
 
 class OperatingPoint(eqx.Module):
@@ -29,6 +32,30 @@ class OperatingPoint(eqx.Module):
     I: Scalar
     V: Scalar
     count: Int[Array, ""]
+
+
+class OperatingPoints(eqx.Module):
+    """All equilibria at a bias, ascending; arrays `(7,)` and `x` `(7, n)`, padded with NaN.
+
+    `u`, `I`, `V`, `x` as in `OperatingPoint`; `count` is how many there are, which may be more
+    (-1 where a value of the device is not allowed). It unpacks as `u, count`.
+    """
+
+    u: Float[Array, "m"]
+    x: Float[Array, "m n"]
+    I: Float[Array, "m"]
+    V: Float[Array, "m"]
+    count: Int[Array, ""]
+
+    def point(self, k: int) -> OperatingPoint:
+        """The equilibrium number k."""
+        return OperatingPoint(self.u[k], self.x[k], self.I[k], self.V[k], jnp.asarray(1))
+
+    def __iter__(self):
+        return iter((self.u, self.count))
+
+    def __getitem__(self, k: int):
+        return (self.u, self.count)[k]
 
 
 class SteadyStates(NamedTuple):
@@ -45,15 +72,28 @@ def steady_curve(device: AbstractDevice, u: Real[ArrayLike, "n"]) -> SteadyState
     **Arguments:**
 
     - `device`: any device.
-    - `u`: voltages over the memristor [V], shape `(n,)`.
+    - `u`: voltages over the memristor [V], shape `(n,)`. Of a device whose equilibria are a curve
+      over a parameter of its own (`AbstractBranch.rest_curve`) values of this parameter.
     """
     check_single("steady_curve", device)
-    u = jnp.asarray(u, dtype=jnp.result_type(float))
-    I = jax.vmap(device.steady_current)(u)
+    places = jnp.asarray(u, dtype=jnp.result_type(float))
+
+    def one(s):
+        u, x = device.equilibrium(s)
+        return u, device.current(u, x)
+
+    u, I = jax.vmap(one)(places)
     return SteadyStates(u, I, device.R_s * I + u)
 
 
-def operating_point(device: AbstractDevice, *, u=None, I=None, V=None) -> OperatingPoint:
+def operating_point(
+    device: AbstractDevice,
+    *,
+    u=None,
+    I=None,
+    V=None,
+    u_range: tuple[Any, Any] | None = None,
+) -> OperatingPoint:
     """The equilibrium at a bias, one of: u over the memristor [V], I [A], applied V [V].
 
     The residual is at most a few units in the last place of the currents that balance.
@@ -63,28 +103,34 @@ def operating_point(device: AbstractDevice, *, u=None, I=None, V=None) -> Operat
 
     - `device`: any device.
     - `u`, `I`, `V`: the bias, a number; exactly one of them.
+    - `u_range`: voltages to look in [V], as in `operating_points`.
 
     **Raises:** `ValueError` if not exactly one bias is given, or if a given I or V is not finite,
     or has no equilibrium or several (a branch with negative differential resistance): then
-    `operating_points` lists them, and `u=` chooses one. Under `jit` or `vmap` the result is
-    NaN instead and `count` tells why.
+    `operating_points` lists them, and `u=` or `u_range` chooses one. Under `jit` or `vmap` the
+    result is NaN instead and `count` tells why.
     """
     check_single("operating_point", device)
-    if sum(b is not None for b in (u, I, V)) != 1:
+    given = {k: b for k, b in {"u": u, "I": I, "V": V}.items() if b is not None}
+    if len(given) != 1:
         raise ValueError("operating_point: give exactly one of u=, I=, V=")
-    if u is not None:
-        return _at(device, jnp.asarray(u, dtype=jnp.result_type(float)), jnp.asarray(1))
-    roots, count = _points(device, I, V)
-    if is_concrete(roots, count) and int(count) != 1:
-        name, value = ("I", I) if V is None else ("V", V)
+    if u is not None and device.curve is None:
+        point = _known(device, jnp.asarray(u, dtype=jnp.result_type(float)))
+        check_values("operating_point", device, point.count)
+        return point
+    found = _points("operating_point", device, given, u_range)
+    check_values("operating_point", device, found.count)
+    if is_concrete(found) and int(found.count) != 1:
+        ((name, value),) = given.items()
         if not np.isfinite(np.asarray(value)):
             raise ValueError(f"operating_point: {name} must be a finite number, got {value}")
-        found = ", ".join(f"{float(r):.6g}" for r in roots if jnp.isfinite(r))
+        there = ", ".join(f"{float(r):.6g}" for r in found.u if jnp.isfinite(r))
         raise ValueError(
-            f"operating_point: {int(count)} equilibria at {name} = {float(np.asarray(value)):.6g}"
-            + (f", u = {found} V; give u= to choose one" if int(count) else "")
+            f"operating_point: {int(found.count)} equilibria at {name} = "
+            f"{float(np.asarray(value)):.6g}"
+            + (f", u = {there} V; give u= or u_range to choose one" if there else "")
         )
-    return _at(device, jnp.where(count == 1, roots[0], jnp.nan), count)
+    return _only(found)
 
 
 def rest_at(device: AbstractDevice, value: Scalar, voltage: bool | Array) -> OperatingPoint:
@@ -94,74 +140,130 @@ def rest_at(device: AbstractDevice, value: Scalar, voltage: bool | Array) -> Ope
     """
     value = jnp.asarray(value, dtype=jnp.result_type(float))
     ratio = jnp.asarray(voltage, dtype=value.dtype)
-    roots, count = _find(device, value, ratio)
-    return _at(device, jnp.where(count == 1, roots[0], jnp.nan), count)
+    return _only(_find(device, value, ratio, None))
 
 
-def operating_points(device: AbstractDevice, *, I=None, V=None) -> tuple[Array, Array]:
+def operating_points(
+    device: AbstractDevice, *, I=None, V=None, u_range: tuple[Any, Any] | None = None
+) -> OperatingPoints:
     """All equilibria of a device at a current or an applied voltage.
 
-    They are searched most densely where the branches are steep (their `window`). Of a branch that
-    does not say so, and is steep far from 0 V, a pair may be overlooked.
+    They are searched most densely where the branches are steep (their `window`). If a branch does
+    not say where, all magnitudes of u from 1e-6 V on are looked at, and intervals are split where
+    current and states bend. What is narrower than a tenth of its own voltage and shows nowhere
+    else may still be overlooked: `u_range` then says where to look.
 
     **Arguments:**
 
     - `device`: any device.
     - `I` [A] or `V` [V]: the bias, a number; exactly one of them.
+    - `u_range`: voltages to look in [V], `(low, high)`; no equilibrium outside is counted.
 
-    **Returns:** their voltages u [V], ascending, shape `(7,)`, padded with NaN; and how many there
-    are, which may be more.
+    **Returns:** their voltages `u` [V], ascending, shape `(7,)`, padded with NaN, states `x`,
+    currents and applied voltages; and how many there are (`count`), which may be more. Where
+    equilibria are a curve over a parameter of its own, they ascend in this parameter.
 
-    **Raises:** `ValueError` if not exactly one bias is given.
+    **Raises:** `ValueError` if not exactly one bias is given, and for values of the device that
+    are not allowed (under `jit` or `vmap` all is NaN then and `count` -1).
     """
     check_single("operating_points", device)
     if (I is None) == (V is None):
         raise ValueError("operating_points: give exactly one of I=, V=")
-    return _points(device, I, V)
+    given = {"I": I} if V is None else {"V": V}
+    found = _points("operating_points", device, given, u_range)
+    check_values("operating_points", device, found.count)
+    return found
+
+
+def check_values(name: str, device: AbstractDevice, count: Array) -> None:
+    """Say which value of a device is not allowed, where a count is -1.
+
+    A device checks them when it is made; `eqx.tree_at` makes one without.
+    """
+    if not is_concrete(device, count) or np.all(np.asarray(count) >= 0):
+        return
+    for part in (device, *device.branches.values()):
+        try:
+            check_positive(part)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
 
 
 @eqx.filter_jit
-def _at(device, u, count):
+def _known(device, u):
     x = device.rest(u)
     I = device.current(u, x)
-    return OperatingPoint(u, x, I, device.R_s * I + u, count)
+    there = device.allowed()
+    point = OperatingPoint(u, x, I, device.R_s * I + u, jnp.where(there, 1, -1))
+    return _hidden(point, there)
 
 
-def _points(device, I, V):
-    if V is None:
-        target, ratio = I, jnp.zeros(())
-    else:
-        target, ratio = V, jnp.ones(())
-    return _find(device, jnp.asarray(target, dtype=jnp.result_type(float)), ratio)
+def _hidden(point, there):
+    hide = lambda a: jnp.where(there, a, jnp.nan) if jnp.issubdtype(a.dtype, jnp.inexact) else a
+    return jax.tree.map(hide, point)
+
+
+def _only(found):
+    """The one there is; NaN where there is not exactly one."""
+    point = eqx.tree_at(lambda p: p.count, found.point(0), found.count)
+    return _hidden(point, found.count == 1)
+
+
+def _points(name, device, given, u_range):
+    ((kind, target),) = given.items()
+    target = jnp.asarray(target, dtype=jnp.result_type(float))
+    ratio = None if kind == "u" else np.asarray(float(kind == "V"))
+    return _find(device, target, ratio, check_range(name, u_range))
 
 
 @eqx.filter_jit
-def _find(device, target, ratio):
-    """Roots in u of ratio (R_s I(u) + u) + (1 - ratio) I(u) = target."""
+def _find(device, target, ratio, u_range):
+    """Roots of ratio (R_s I + u) + (1 - ratio) I = target along the equilibria.
 
-    def gap(u, d, goal):
-        current = d.steady_current(u)
-        return ratio * (d.R_s * current + u) + (1 - ratio) * current - goal
+    Without a ratio those of u = target.
+    """
+
+    def balance(d, goal, I, u):
+        if ratio is None:
+            return u - goal
+        return ratio * (d.R_s * I + u) + (1 - ratio) * I - goal
+
+    def gap(s, d, goal):
+        u, x = d.equilibrium(s)
+        return balance(d, goal, d.current(u, x), u)
 
     frozen = jax.lax.stop_gradient((device, target))
-    of = lambda u: gap(u, *frozen)
-    grid = _scan_grid(of, frozen[0], target)
-    value, slope = jax.vmap(jax.value_and_grad(of))(grid)
+    of = lambda s: gap(s, *frozen)
+    if u_range is None and device.curve is None and not unseen(device):
+        grid = _scan_grid(of, frozen[0], target)
+        value, slope = jax.vmap(jax.value_and_grad(of))(grid)
+    else:
+        seen = survey(device, u_range, lambda I, u: balance(*frozen, I, u))
+        still = lambda I, u: balance(frozen[0], 0.0, I, u)
+        grid, value, slope = seen.s, balance(*frozen, seen.I, seen.u), still(seen.dI, seen.du)
     # Where the slope changes sign between samples of like sign a pair of roots may hide: the
     # extremum is located and becomes a sample of its own.
     turning = (jnp.sign(slope[:-1]) != jnp.sign(slope[1:])) & (value[:-1] * value[1:] > 0)
     grid = jnp.sort(jnp.concatenate([grid, _extrema(of, grid, turning)]))
     value = jax.vmap(of)(grid)
-    left = (jnp.sign(value[:-1]) != jnp.sign(value[1:])) & (value[1:] != 0)
-    left = left | ((value[1:] == 0) & (value[:-1] != 0))
-    count = jnp.sum(left)
+    left = (jnp.sign(value[:-1]) != jnp.sign(value[1:])) & (value[:-1] != 0)
+    left = left.at[0].set(left[0] | (value[0] == 0))
+    left = left & ~jnp.isnan(value[:-1]) & ~jnp.isnan(value[1:])
+    if u_range is not None and device.curve is not None:
+        u = jax.vmap(lambda s: frozen[0].equilibrium(s)[0])(grid)
+        left = left & (u[:-1] >= u_range[0]) & (u[1:] <= u_range[1])
+    fine = device.allowed()
+    left = left & fine
     at = jnp.nonzero(left, size=MOST_POINTS, fill_value=-1)[0]
     roots = jax.vmap(lambda k: _polish(of, grid[k], grid[k + 1]))(jnp.maximum(at, 0))
     # One Newton step through the live device carries the derivatives (implicit function
     # theorem); at the root it moves the value by less than its last digit.
     roots = jax.lax.stop_gradient(roots)
-    live = jax.vmap(lambda u: u - _zero_value(gap(u, device, target)) / jax.grad(of)(u))(roots)
-    return jnp.where(at >= 0, live, jnp.nan), count
+    live = jax.vmap(lambda s: s - _zero_value(gap(s, device, target)) / jax.grad(of)(s))(roots)
+    live = jnp.where(at >= 0, live, jnp.nan)
+    u, x = jax.vmap(device.equilibrium)(live)
+    I = jax.vmap(device.current)(u, x)
+    return OperatingPoints(u, x, I, device.R_s * I + u, jnp.where(fine, jnp.sum(left), -1))
 
 
 def _zero_value(x):
@@ -199,7 +301,13 @@ def _scan_grid(of, device, target):
 
 
 def _extrema(of, grid, turning):
-    """Between the marked samples, the u where the slope vanishes; elsewhere the left sample."""
+    """Where the slope vanishes between the marked samples and the next; else the sample itself."""
+    if turning.size > FEW:  # choosing costs more than looking at few
+        chosen = jnp.nonzero(turning, size=MOST_TURNS, fill_value=0)[0]
+        turning = turning[chosen]
+        left, right = grid[chosen], grid[chosen + 1]
+    else:
+        left, right = grid[:-1], grid[1:]
     slope = jax.vmap(jax.grad(of))
 
     def halve(_, bracket):
@@ -208,12 +316,11 @@ def _extrema(of, grid, turning):
         same = jnp.sign(slope(middle)) == sign
         return jnp.where(same, middle, low), jnp.where(same, high, middle), sign
 
-    low, high = grid[:-1], grid[1:]
-    start = (low, high, jnp.sign(slope(low)))
+    start = (left, right, jnp.sign(slope(left)))
     low, high, _ = jax.lax.cond(
         jnp.any(turning), lambda b: jax.lax.fori_loop(0, 60, halve, b), lambda b: b, start
     )
-    return jnp.where(turning, (low + high) / 2, grid[:-1])
+    return jnp.where(turning, (low + high) / 2, left)
 
 
 def _polish(of, low, high):

@@ -163,8 +163,11 @@ def test_fitzhugh_nagumo_in_closed_form(b, eps):
     mean, double = -a / omega**2, -(2j * omega + a) / (3 * omega**2)
     c1 = p / 2 * (-2 + 4 * u**2 * (-2 * mean + double))
     np.testing.assert_allclose(found.l1[:2], c1.real / omega, rtol=1e-10)
-    with pytest.raises(ValueError, match="u_range"):
-        jm.hopf_points(d)
+    everywhere = jm.hopf_points(d)
+    assert int(everywhere.found) == 2
+    np.testing.assert_allclose(everywhere.I[:2], found.I[:2], rtol=1e-12)
+    with pytest.raises(ValueError, match="u_range wants low < high"):
+        jm.hopf_points(d, u_range=(1.0, -1.0))
 
 
 def random_device(rng, states):

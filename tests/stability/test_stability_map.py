@@ -247,12 +247,15 @@ class Long(jm.AbstractBranch):
     def current(self, u, x):
         return x[0]
 
+    def rest(self, u):
+        return jnp.zeros(7)
+
 
 def test_wrong_calls_are_refused(as_users_call):
     d = jm.si_device()
     ohmic = jm.Device(1e-7, {"leak": jm.Leak(1e4)})
     for call, words in (
-        (lambda: least_margin(ohmic), "no branch says where it is steep"),
+        (lambda: least_margin(ohmic), "no branch is steep"),
         (lambda: least_margin(jm.si_device(extra={"own": Long()})), "own has 7 states"),
         (lambda: least_margin(d, "voltage"), "cannot oscillate"),
         (lambda: least_margin(d, "power"), "got 'power'"),

@@ -241,6 +241,7 @@ def _describe(circuit: Circuit, search: CycleSearch, rtol) -> LimitCycle:
     result = RESULTS.where(failed, RESULTS.cycle_not_converged, result)
     result = RESULTS.where(search.met, result, RESULTS.no_cycle)
     result = RESULTS.where(search.hopf == 0, RESULTS.no_hopf_point, result)
+    result = RESULTS.where(device.allowed(), result, RESULTS.value_not_allowed)
     cycle = LimitCycle(
         phase * period, values[:, 0], values[:, 1:], period, top * size[0], bottom * size[0],
         jnp.max(I_at), jnp.min(I_at), energy, jnp.concatenate([jnp.ones(1, mu.dtype), mu]),
@@ -306,12 +307,15 @@ def starts(device, hopf: HopfPoints, kind: DriveKind, intervals: int):
     good = jnp.isfinite(at)
     low = jnp.min(jnp.where(good, at, jnp.inf))
     high = jnp.max(jnp.where(good, at, -jnp.inf))
-    u0 = jnp.where(good[0], hopf.u[0], 0.0)
-    y0 = jnp.concatenate([u0[None], device.rest(u0)])
+    u0 = jnp.where(good[0], hopf.place[0], 0.0)
+    if device.curve is not None:
+        u0 = jnp.where(good[0], u0, device.branches[device.curve].rest_range()[0])
+    y0 = jnp.concatenate([a.ravel() for a in device.equilibrium(u0)])
     size = sizes(device, u0, y0)
     slope = jax.jvp(device.steady_current, (u0,), (jnp.ones_like(u0),))[1]
     if kind == "voltage":
-        slope = 1 + device.R_s * slope
+        rise = jax.jvp(lambda s: device.equilibrium(s)[0], (u0,), (jnp.ones_like(u0),))[1]
+        slope = rise + device.R_s * slope
     alone = jnp.abs(slope) * size[0]
     unit = jnp.where(high > low, high - low, alone)
     origin = jnp.where(good[0], at[0], 0.0)
@@ -320,12 +324,12 @@ def starts(device, hopf: HopfPoints, kind: DriveKind, intervals: int):
     def one(u, omega, value):
         ok = jnp.isfinite(value)
         u, omega = jnp.where(ok, u, u0), jnp.where(ok, omega, 1.0)
-        y = jnp.concatenate([u[None], device.rest(u)]) / size
+        y = jnp.concatenate([a.ravel() for a in device.equilibrium(u)]) / size
         A = circuit_matrix(device, u, kind) * size[None] / size[:, None]
         drive = jnp.where(ok, (value - frame.origin) / frame.unit, 0.0)
         return continuation.from_hopf(mode(A, omega), y, omega, drive, AMPLITUDE, intervals)
 
-    places, amplitudes = jax.vmap(one)(hopf.u, hopf.omega, at)
+    places, amplitudes = jax.vmap(one)(hopf.place, hopf.omega, at)
     return frame, places, amplitudes
 
 

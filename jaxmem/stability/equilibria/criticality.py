@@ -28,7 +28,7 @@ class NormalForm(NamedTuple):
 
 
 def normal_form(device: AbstractDevice, u: Scalar, omega: Scalar, drive: DriveKind) -> NormalForm:
-    """The normal form at a Hopf point (u, omega).
+    """The normal form at a Hopf point (u, omega), or at the place u of the curve of equilibria.
 
         c1 = <p, C(q, q, q*) - 2 B(q, A^-1 B(q, q*)) + B(q*, (2 i omega - A)^-1 B(q, q))>/2
 
@@ -37,7 +37,8 @@ def normal_form(device: AbstractDevice, u: Scalar, omega: Scalar, drive: DriveKi
     """
     device = device.in_time()
     A = circuit_matrix(device, u, drive)
-    y = jnp.concatenate([u[None], device.rest(u)])
+    volt, x = device.equilibrium(u)
+    y = jnp.concatenate([volt[None], x])
     scale = sizes(device, u, y)
     A = A * scale[None, :] / scale[:, None]  # states of order one, or the solves lose digits
 
@@ -99,8 +100,17 @@ def _along(field, v):
 
 
 def sizes(device, u, y):
-    """Sizes of the states: the voltage where the device is steep, and how x moves with it."""
+    """Sizes of the states: the voltage where the device is steep, and how x moves with it.
+
+    `u` is the voltage, or the place of the curve of equilibria; `y` is (u, x) there.
+    """
     widths = [w for _, w in device.windows()]
+    if device.curve is not None:
+        u_by, x_by = jax.jvp(device.equilibrium, (u,), (jnp.ones_like(u),))[1]
+        low, high = device.branches[device.curve].rest_range()
+        step = (high - low) / 20
+        size = jnp.maximum(jnp.abs(jnp.concatenate([u_by[None], x_by])) * step, 1e-3 * jnp.abs(y))
+        return jax.lax.stop_gradient(jnp.where(size > 0, size, 1.0))
     volt = jnp.min(jnp.stack(widths)) if widths else jnp.maximum(jnp.abs(u), 1.0)
     moved = jnp.abs(jax.jacfwd(device.rest)(u)) * volt
     size = jnp.concatenate([volt[None], jnp.where(moved > 0, moved, jnp.abs(y[1:]) + 1.0)])

@@ -10,6 +10,8 @@ from jaxmem.devices import AbstractDevice
 from jaxmem.fields import check_single, is_concrete
 from jaxmem.responses.characteristic import EXPANDED, coefficients
 from jaxmem.responses.linear import circuit_matrix
+from jaxmem.responses.search import check_range, split, survey, unexplained, unseen
+from jaxmem.responses.steady import check_values
 from jaxmem.stability.equilibria.criticality import normal_form
 from jaxmem.stability.equilibria.crossing import on_axis
 from jaxmem.stability.equilibria.polynomial import (
@@ -20,21 +22,27 @@ from jaxmem.stability.equilibria.polynomial import (
 # MOST points are kept. For each branch SCAN intervals of voltage are looked at, over REACH widths
 # of its window to both sides.
 MOST, SCAN, REACH = 8, 96, 24.0
+# Where it bends otherwise than samples show, so many intervals are split, so often.
+SPLIT, ROUNDS = 16, 6
 
 
 class HopfPoints(eqx.Module):
-    """Hopf points in the order of u; arrays of shape `(8,)`, padded with NaN.
+    """Hopf points in the order of `place`; arrays of shape `(8,)`, padded with NaN.
 
-    - `u`, `I`, `V`: voltage over the memristor [V], current [A], applied voltage [V].
+    - `u`, `x`, `I`, `V`: voltage over the memristor [V], states (8, n) of the device in time,
+      current [A], applied voltage [V].
+    - `place`: u, or where equilibria are a curve over a parameter of its own, that parameter.
     - `omega`: angular frequency there [rad/s]; `period` = 2 pi/omega [s].
     - `l1`: Re c1/omega with q_u = 1 [1/V^2], negative where the onset is soft (supercritical);
       `l1_kuznetsov`: in raw states, for comparison only.
     - `amplitude2_slope`, `period_slope`: derivatives of the cycle's squared amplitude of u [V^2]
       and period [s] by the drive, I or V, at the onset.
-    - `found`: how many there are; more than 8 are counted, but not kept.
+    - `found`: how many there are; more than 8 are counted, but not kept. -1 where a value of the
+      device is not allowed.
     """
 
     u: Float[Array, "8"]
+    x: Float[Array, "8 n"]
     I: Float[Array, "8"]
     V: Float[Array, "8"]
     omega: Float[Array, "8"]
@@ -42,6 +50,7 @@ class HopfPoints(eqx.Module):
     l1_kuznetsov: Float[Array, "8"]
     amplitude2_slope: Float[Array, "8"]
     period_slope: Float[Array, "8"]
+    place: Float[Array, "8"]
     found: Int[Array, ""]
 
     @property
@@ -71,11 +80,14 @@ def hopf_points(
     **Arguments:**
 
     - `drive`: `"current"`, or `"voltage"` through R_s > 0.
-    - `u_range`: voltages to look in [V]; by default 24 widths to each side of where the branches
-      are steep (their `window`).
+    - `u_range`: voltages to look in [V]. By default 24 widths to each side of where the branches
+      are steep; if one may be steep where no `window` says so, all magnitudes of u, with samples
+      added where current, states and margin bend. A window of instability far narrower than all
+      that the equilibria show may then be overlooked: `u_range` says where to look.
 
-    **Raises:** `ValueError` if there is neither a window nor a range, or for voltage drive with
-    R_s = 0 (the voltage is then imposed and cannot oscillate).
+    **Raises:** `ValueError` for voltage drive with R_s = 0 (the voltage is then imposed and cannot
+    oscillate), and for values of the device that are not allowed (under `jit` or `vmap` `found` is
+    -1 then and all is NaN).
     """
     check_single("hopf_points", device)
     if drive == "voltage" and is_concrete(device.R_s) and not float(device.R_s) > 0:
@@ -83,11 +95,9 @@ def hopf_points(
             "hopf_points: under an ideal voltage, R_s = 0, u is imposed and cannot oscillate; "
             'give R_s > 0, or drive="current"'
         )
-    if u_range is None and not device.windows():
-        raise ValueError(
-            "hopf_points: no branch says where it is steep (`window`); give u_range=(low, high)"
-        )
-    return _hopf_points(device, drive, u_range)
+    found = _hopf_points(device, drive, check_range("hopf_points", u_range))
+    check_values("hopf_points", device, found.found)
+    return found
 
 
 @eqx.filter_jit
@@ -95,10 +105,11 @@ def _hopf_points(device, drive, u_range):
     device = device.in_time()
     if device.size == 0:
         nan = jnp.full((MOST,), jnp.nan)
-        return HopfPoints(*[nan] * 8, found=jnp.zeros((), int))
+        none = jnp.where(device.allowed(), 0, -1)
+        return HopfPoints(nan, nan[:, None][:, :0], nan, nan, nan, nan, nan, nan, nan, nan, none)
     fixed = jax.lax.stop_gradient(device)
     margin = lambda u: margin_of(circuit_matrix(fixed, u, drive))
-    grid = scan(fixed, u_range)
+    grid = scan(fixed, u_range, margin)
     roots = roots_on(margin, grid)
     spacing = jnp.max(jnp.diff(grid)) / 10
 
@@ -117,27 +128,34 @@ def _hopf_points(device, drive, u_range):
     safe = jnp.where(jnp.isfinite(roots), roots, roots[0])
     safe = jnp.where(jnp.isfinite(safe), safe, grid[0])
     u, omega, good = jax.vmap(inform)(safe)
-    good = good & jnp.isfinite(roots)
+    there = device.allowed()
+    good = good & jnp.isfinite(roots) & there
+    if u_range is not None and device.curve is not None:
+        volt = jax.vmap(lambda s: fixed.equilibrium(s)[0])(u)
+        good = good & (volt >= u_range[0]) & (volt <= u_range[1])
     order = jnp.argsort(jnp.where(good, jax.lax.stop_gradient(u), jnp.inf))
     u, omega, good = u[order], omega[order], good[order]
 
     def describe(u, omega):
         form = normal_form(device, u, omega, drive)
         I, slope = with_slope(device.steady_current)(u)
-        V = device.R_s * I + u
-        by_drive = slope if drive == "current" else 1 + device.R_s * slope
+        (volt, x), (rise, _) = with_slope(device.equilibrium)(u)
+        V = device.R_s * I + volt
+        by_drive = slope if drive == "current" else rise + device.R_s * slope
         lean = form.slope_lambda / by_drive
         size2 = -lean.real / form.c1.real
         turn = lean.imag + form.c1.imag * size2
         return (
-            I, V, form.l1, form.l1_kuznetsov, 4 * size2, -2 * jnp.pi / omega**2 * turn,
-        )  # fmt: skip
+            volt, I, V, form.l1, form.l1_kuznetsov, 4 * size2, -2 * jnp.pi / omega**2 * turn,
+        ), x  # fmt: skip
 
-    rows = jax.vmap(describe)(u, omega)
-    I, V, l1, l1_kuznetsov, amplitude2, period = (jnp.where(good, r, jnp.nan) for r in rows)
+    rows, x = jax.vmap(describe)(u, omega)
     hide = lambda x: jnp.where(good, x, jnp.nan)
+    volt, I, V, l1, l1_kuznetsov, amplitude2, period = map(hide, rows)
+    found = jnp.where(there, jnp.sum(good), -1)
+    x = jnp.where(good[:, None], x, jnp.nan)
     return HopfPoints(
-        hide(u), I, V, hide(omega), l1, l1_kuznetsov, amplitude2, period, jnp.sum(good)
+        volt, x, I, V, hide(omega), l1, l1_kuznetsov, amplitude2, period, hide(u), found
     )
 
 
@@ -146,12 +164,33 @@ def with_slope(fn):
     return lambda u: jax.jvp(fn, (u,), (jnp.ones_like(u),))
 
 
-def scan(device, u_range):
-    if u_range is not None:
+def scan(device, u_range, margin=None):
+    """Where Hopf points are looked for, ascending; denser where the `margin` bends, if given."""
+    if u_range is None and device.curve is None and not unseen(device):
+        return near_windows(device)
+    if u_range is not None and device.curve is None and not unseen(device):
         low, high = (jnp.asarray(end, dtype=jnp.result_type(float)) for end in u_range)
         return low + (high - low) * jnp.linspace(0, 1, 2 * SCAN + 1)
+    grid = survey(device, u_range).s
+    if margin is None:
+        return grid
+
+    def bends(cells):
+        error, one_way = unexplained(cells)
+        share = jnp.where(one_way, 0.0, error)[:, 0]
+        return jnp.where(jnp.isfinite(share), share, 0.0)
+
+    cells = split(lambda s: margin(s)[None], grid, bends, ROUNDS, SPLIT, 1e-3)
+    return jnp.sort(jnp.concatenate([cells.u[:, 0], cells.u[:, 1], grid[-1:]]))
+
+
+def near_windows(device):
+    """Voltages round those where the branches say that they are steep."""
     x = jnp.linspace(-REACH, REACH, SCAN + 1)
-    return jnp.sort(jnp.concatenate([centre + width * x for centre, width in device.windows()]))
+    windows = device.windows()
+    if not windows:  # nothing is steep: any two voltages show the same
+        return x / REACH
+    return jnp.sort(jnp.concatenate([centre + width * x for centre, width in windows]))
 
 
 def roots_on(margin, grid):

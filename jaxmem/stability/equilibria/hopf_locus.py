@@ -110,12 +110,19 @@ def hopf_curve(
     )
 
 
+def _near(hopf, u0):
+    """The range of the Hopf points and their distance from 0, twice: where no branch says more."""
+    reach = jnp.max(jnp.where(jnp.isfinite(hopf.u), jnp.abs(hopf.u - u0), jnp.abs(u0)))
+    return u0 + 2 * jnp.where(reach > 0, reach, 1.0) * jnp.array([-1.0, 1.0])
+
+
 @eqx.filter_jit
 def _follow(device, p0, moved, reach, drive, hopf, start, u_range):
     leaves, structure = jax.tree.flatten(device)
     u0 = jnp.where(jnp.isfinite(hopf.u[start]), hopf.u[start], 0.0)
     there = jnp.isfinite(hopf.u[start])
-    ends = scan(device.in_time(), u_range)
+    known = device.in_time().windows() or u_range is not None
+    ends = scan(device.in_time(), u_range) if known else _near(hopf, u0)
 
     def window(device):
         """Where u is measured from, and in what: the steepest branch's window moves with it."""

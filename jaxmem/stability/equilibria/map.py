@@ -23,6 +23,7 @@ from jaxmem.devices.branch import Scalar, state_space
 from jaxmem.fields import is_concrete
 from jaxmem.responses.characteristic import EXPANDED, expand
 from jaxmem.responses.linear import circuit_matrix
+from jaxmem.responses.search import check_range, survey, unseen
 from jaxmem.stability.equilibria.polynomial import UNROLLED, margin_of, routh_margin
 
 # Voltages are scanned so many widths of a branch's window to both sides: there is no loop gain
@@ -41,7 +42,10 @@ class LeastMargin(NamedTuple):
 
 
 def least_margin(
-    device: AbstractDevice, drive: DriveKind = "current", points: int = 200
+    device: AbstractDevice,
+    drive: DriveKind = "current",
+    points: int = 200,
+    u_range: tuple[Any, Any] | None = None,
 ) -> LeastMargin:
     """The smallest Hurwitz margin over the voltages where the branches are steep.
 
@@ -58,29 +62,34 @@ def least_margin(
 
     - `drive`: `"current"`, or `"voltage"` through R_s > 0 (NaN where a traced R_s is 0).
     - `points`: voltages for each branch that is steep, 12 widths to each side of its window.
+    - `u_range`: voltages to look in instead [V]. Without it a device that may be steep where no
+      `window` says so is looked at where its equilibria bend, as in `hopf_points`.
 
-    **Raises:** `ValueError` if no branch says where it is steep or one has more than six states,
-    for fewer than two points, and for voltage drive with R_s = 0 (u is imposed and cannot
-    oscillate).
+    **Raises:** `ValueError` if no branch is steep anywhere or one has more than six states, for
+    fewer than two points, and for voltage drive with R_s = 0 (u is imposed and cannot oscillate).
     """
     _check("least_margin", device, drive, points)
-    if not device.windows():
+    u_range = check_range("least_margin", u_range)
+    if not device.windows() and not unseen(device) and device.curve is None and u_range is None:
         raise ValueError(
-            "least_margin: no branch says where it is steep (`window`); give one, or vmap "
+            "least_margin: no branch is steep at any voltage; give u_range=(low, high), or vmap "
             "hopf_margin over voltages of your own"
         )
-    return _least_margin(device, drive, points)
+    return _least_margin(device, drive, points, u_range)
 
 
 @eqx.filter_jit
-def _least_margin(device, drive, points):
+def _least_margin(device, drive, points, u_range):
     device = in_small_branches(device)
     x = jnp.linspace(-REACH, REACH, points)
-    u = jnp.concatenate([centre + width * x for centre, width in device.windows()])
+    if u_range is not None or unseen(device) or device.curve is not None:
+        u = survey(device, u_range).s
+    else:
+        u = jnp.concatenate([centre + width * x for centre, width in device.windows()])
     rate = rate_of(device, u[u.size // 2])
     margin = jax.vmap(lambda u: margin_at(device, u, drive, rate))(u)
-    least = jnp.argmin(margin)
-    return LeastMargin(margin[least], u[least])
+    least = jnp.argmin(margin if device.curve is None else jnp.nan_to_num(margin, nan=jnp.inf))
+    return LeastMargin(margin[least], device.equilibrium(u[least])[0])
 
 
 def least_margin_3d(
@@ -148,7 +157,7 @@ def in_small_branches(device: AbstractDevice) -> AbstractDevice:
 def margin_at(device: AbstractDevice, u: Scalar, drive: DriveKind, rate: Scalar) -> Scalar:
     """The margin of `least_margin` at u, by way of the branches' polynomials."""
     n = device.size + 1
-    if n < 3:  # no product of coefficients: the trace
+    if n < 3 or device.curve is not None:  # for two states no product, but the trace
         return margin_of(circuit_matrix(device, u, drive))
     c = polynomial_of(device, u, drive, rate)
     if n <= EXPANDED:
@@ -164,6 +173,8 @@ def rate_of(device: AbstractDevice, u: Scalar) -> Scalar:
 
     It keeps products of many rates in range, and costs no digit.
     """
+    if device.curve is not None:
+        return jnp.ones_like(u)
     parts = [state_space(branch, u) for branch in device.branches.values()]
     G = sum((i_u for i_u, *_ in parts), jnp.zeros_like(u))
     rates = jnp.stack([G / device.C_m, *(r for *_, J in parts for r in jnp.diag(J))])

@@ -1,0 +1,229 @@
+"""Where equilibria and Hopf points are looked for: voltages, dense where a device is steep."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxmem.devices.branch import AbstractBranch, Scalar
+from jaxmem.devices.device import AbstractDevice
+from jaxmem.fields import is_concrete, quantities
+
+# Without a range: both signs of 10^-6 to 10^6 V, so many a decade, and a few beyond.
+DECADES, A_DECADE, BEYOND = 6, 6, (1e7, 1e8, 1e9, 1e10, 1e12, 1e16, 1e20, 1e30)
+# Within a range; and round each voltage among a branch's own fields, to each side.
+LINEAR, ROUND = 192, 12
+# Intervals are split in so many rounds, so many in each: those that show least of the device.
+ROUNDS, SPLIT = 10, 24
+
+
+class Intervals(NamedTuple):
+    """Intervals of u, each with its middle: `u` (N, 3), values `y` and slopes `dy` (N, 3, m)."""
+
+    u: Float[Array, "N 3"]
+    y: Float[Array, "N 3 m"]
+    dy: Float[Array, "N 3 m"]
+
+
+def check_range(name: str, u_range: Any) -> tuple[Scalar, Scalar] | None:
+    """`u_range=(low, high)` [V] as arrays, or None.
+
+    **Raises:** `ValueError` if it is not two finite numbers that ascend.
+    """
+    if u_range is None:
+        return None
+    ends = tuple(u_range)
+    if len(ends) != 2:
+        raise ValueError(f"{name}: u_range wants (low, high) in V, got {u_range}")
+    low, high = (jnp.asarray(end, dtype=jnp.result_type(float)) for end in ends)
+    if is_concrete(low, high):
+        a, b = float(low), float(high)
+        if not (np.isfinite(a) and np.isfinite(b) and a < b):
+            raise ValueError(f"{name}: u_range wants low < high in V, both finite, got {u_range}")
+    return low, high
+
+
+def unseen(device: AbstractDevice) -> list[AbstractBranch]:
+    """The branches that may be steep where no `window` says so (see `AbstractBranch.plain`)."""
+    return [b for b in device.branches.values() if not b.plain]
+
+
+class Survey(NamedTuple):
+    """Places of the curve of equilibria, ascending, with I [A] and u [V] and their slopes there."""
+
+    s: Float[Array, "n"]
+    I: Float[Array, "n"]
+    u: Float[Array, "n"]
+    dI: Float[Array, "n"]
+    du: Float[Array, "n"]
+
+
+def survey(
+    device: AbstractDevice,
+    u_range: tuple[Scalar, Scalar] | None = None,
+    gap: Callable[[Scalar, Scalar], Scalar] | None = None,
+) -> Survey:
+    """Places that show all of I and x at equilibrium: where to look for what they do.
+
+    Within `u_range`, or at all magnitudes of u and round the voltages among the branches' own
+    fields. Then those intervals are split, again and again, in which current and states at the
+    middle are least what both ends and their slopes say.
+
+    **Arguments:**
+
+    - `device`: any device. If its equilibria are a curve (`AbstractBranch.rest_curve`) places are
+      values of its parameter, else voltages.
+    - `gap`: a linear function of (I, u) whose zeros are looked for; intervals that may hide a pair
+      of them are split first.
+    """
+    fixed = jax.lax.stop_gradient(device)
+    if fixed.curve is not None:
+        low, high = fixed.branches[fixed.curve].rest_range()
+        base = low + (high - low) * jnp.linspace(0, 1, LINEAR + 1)
+    else:
+        base = _everywhere(fixed) if u_range is None else _within(fixed, u_range)
+    cells = _resolved(fixed, base, gap)
+    flat = lambda a: jnp.concatenate([a[:, 0], a[:, 1], a[-1:, 2]])
+    s = flat(cells.u)
+    order = jnp.argsort(s)
+    y, dy = flat(cells.y[..., :2])[order], flat(cells.dy[..., :2])[order]
+    return Survey(s[order], y[:, 0], y[:, 1], dy[:, 0], dy[:, 1])
+
+
+def _within(device, u_range):
+    low, high = u_range
+    even = low + (high - low) * jnp.linspace(0, 1, LINEAR + 1)
+    x = jnp.linspace(-12, 12, 49)
+    steep = [jnp.clip(centre + width * x, low, high) for centre, width in device.windows()]
+    return jnp.sort(jnp.concatenate([even, *steep, *_own_voltages(device, low, high)]))
+
+
+def _everywhere(device):
+    size = np.concatenate(
+        [10 ** np.linspace(-DECADES, DECADES, 2 * DECADES * A_DECADE + 1), np.array(BEYOND)]
+    )
+    grid = jnp.asarray(np.concatenate([-size[::-1], [0.0], size]), jnp.result_type(float))
+    far = 10 ** np.linspace(1.1, 3, 9)
+    x = np.concatenate([-far[::-1], np.linspace(-12, 12, 49), far])
+    steep = [centre + width * x for centre, width in device.windows()]
+    return jnp.sort(jnp.concatenate([grid, *steep, *_own_voltages(device, grid[0], grid[-1])]))
+
+
+def _own_voltages(device, low, high):
+    """Round each field in V of the branches that do not say where they are steep."""
+    around = 10 ** np.linspace(-3, 0.3, ROUND)
+    around = jnp.asarray(np.concatenate([-around[::-1], [0.0], around]))
+    found = []
+    for branch in unseen(device):
+        for name, meta in quantities(branch).items():
+            value = getattr(branch, name)
+            if meta["unit"].endswith("V") and jnp.ndim(value) == 0:
+                found.append(jnp.clip(value + jnp.abs(value) * around, low, high))
+    return found
+
+
+def _resolved(device, base, gap):
+    def curve(s):
+        u, x = device.equilibrium(s)
+        return jnp.concatenate([jnp.stack([device.current(u, x), u]), x])
+
+    def least_seen(cells):
+        u, x = cells.y[:, 1, 1], cells.y[:, 1, 2:]
+        by_state = jnp.abs(jax.vmap(jax.grad(device.current, argnums=1))(u, x))
+        width = cells.u[:, 2] - cells.u[:, 0]
+        size = jnp.sum(jnp.abs(cells.y), axis=1) + width[:, None] * jnp.sum(
+            jnp.abs(cells.dy), axis=1
+        )
+        error, one_way = unexplained(cells)
+        error = jnp.where(one_way | (error == 0), 0.0, error)
+        # What each state does to the current, over the sizes of the currents there.
+        effect = error[:, 0] + jnp.sum(by_state * error[:, 2:], axis=1)
+        over = lambda a, b: a / jnp.where(b > 0, b, 1.0)
+        share = over(effect, size[:, 0]) + over(error[:, 1], size[:, 1])
+        if gap is not None:
+            share = share + _doubtful(cells, gap)
+        # At the end of where the device can be evaluated half of an interval may be lost.
+        known = jnp.all(jnp.isfinite(cells.y), axis=(1, 2)) & jnp.isfinite(share)
+        edge = jnp.any(jnp.isfinite(cells.y[:, :, 0]), axis=1)
+        share = jnp.where(known, share, jnp.where(edge, 0.1, 0.0))
+        narrow = width <= 1e-7 * jnp.max(jnp.abs(cells.u), axis=1)
+        return jnp.where(narrow, 0.0, share)
+
+    return split(curve, base, least_seen, ROUNDS, SPLIT, 1e-6)
+
+
+def _doubtful(cells, gap):
+    """How far the middle's gap is from what both ends say, over how far it is from a zero."""
+    of = jax.vmap(jax.vmap(gap))
+    y = of(cells.y[..., 0], cells.y[..., 1])[..., None]
+    zero = jnp.zeros(())
+    slope = lambda dI, du: gap(dI, du) - gap(zero, zero)
+    dy = jax.vmap(jax.vmap(slope))(cells.dy[..., 0], cells.dy[..., 1])[..., None]
+    error, one_way = unexplained(Intervals(cells.u, y, dy))
+    near, rise = jnp.min(jnp.abs(y), axis=1), jnp.abs(y[:, 2] - y[:, 0])
+    doubt = jnp.where(one_way | ~(error > 0.02 * rise), 0.0, error)
+    return jnp.minimum(doubt / jnp.where(near > 0, near, jnp.finfo(y.dtype).tiny), 10.0)[:, 0]
+
+
+def unexplained(cells: Intervals) -> tuple[Float[Array, "N m"], Array]:
+    """How far each middle is from the cubic through both ends, and whether it bends one way only.
+
+    Where slopes and secants ascend, or descend, from end to end, a function that turns back
+    shows it by the signs of its slopes.
+    """
+    y, dy = cells.y, cells.dy
+    h = (cells.u[:, 2] - cells.u[:, 0])[:, None]
+    half = jnp.where(h > 0, h / 2, 1.0)
+    cubic = (y[:, 0] + y[:, 2]) / 2 + h / 8 * (dy[:, 0] - dy[:, 2])
+    chain = [dy[:, 0], (y[:, 1] - y[:, 0]) / half, (y[:, 2] - y[:, 1]) / half, dy[:, 2]]
+    gains = jnp.diff(jnp.stack(chain), axis=0)
+    one_way = jnp.all(gains >= 0, axis=0) | jnp.all(gains <= 0, axis=0)
+    return jnp.abs(y[:, 1] - cubic), one_way
+
+
+def split(
+    fn: Callable, base: Float[Array, "n"], least_seen: Callable, rounds: int, many: int, enough
+) -> Intervals:
+    """Split intervals of u while `least_seen(Intervals)` is above `enough` for one of them.
+
+    **Arguments:**
+
+    - `fn`: from u to the values (m,) that are looked at; `base`: the first ends, ascending.
+    - `rounds`, `many`: at most so many times, so many intervals each time.
+    """
+    both = jax.vmap(lambda u: jax.jvp(fn, (u,), (jnp.ones_like(u),)))
+
+    def halves(u, y, dy):
+        """Intervals from the ends (k, 2), (k, 2, m)."""
+        middle = (u[:, 0] + u[:, 1]) / 2
+        value, slope = both(middle)
+        mid = lambda ends, new: jnp.stack([ends[:, 0], new, ends[:, 1]], axis=1)
+        return Intervals(mid(u, middle), mid(y, value), mid(dy, slope))
+
+    pairs = lambda a: jnp.stack([a[:-1], a[1:]], axis=1)
+    value, slope = both(base)
+    first = halves(pairs(base), pairs(value), pairs(slope))
+    # Room for those to come: intervals of no width at the upper end.
+    spare = rounds * many
+    last = jax.tree.map(lambda a: jnp.broadcast_to(a[-1:, 2:], (spare, *a.shape[1:])), first)
+    cells = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), first, last)
+    seen = jnp.concatenate([least_seen(first), jnp.zeros(spare, base.dtype)])
+
+    def going(state):
+        k, _, seen = state
+        return (k < rounds) & jnp.any(seen > enough)
+
+    def halve(state):
+        k, cells, seen = state
+        worst = jax.lax.top_k(seen, many)[1]
+        old = jax.tree.map(lambda a: a[worst], cells)
+        ends = lambda a: jnp.concatenate([a[:, 0:2], a[:, 1:3]])
+        new = halves(*jax.tree.map(ends, tuple(old)))
+        to = jnp.concatenate([worst, base.shape[0] - 1 + k * many + jnp.arange(many)])
+        cells = jax.tree.map(lambda a, b: a.at[to].set(b), cells, new)
+        return k + 1, cells, seen.at[to].set(least_seen(new))
+
+    return jax.lax.while_loop(going, halve, (0, cells, seen))[1]
