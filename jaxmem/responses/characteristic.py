@@ -5,10 +5,13 @@ from itertools import combinations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Inexact
 
 # Up to here determinants are expanded; beyond, the expansion has too many terms.
 EXPANDED = 6
+# Up to here elimination is unrolled.
+UNROLLED = 3
 
 
 def coefficients(A: Float[Array, "n n"]) -> tuple[Float[Array, "m"], Float[Array, ""]]:
@@ -26,17 +29,45 @@ def coefficients(A: Float[Array, "n n"]) -> tuple[Float[Array, "m"], Float[Array
             M = A @ M + found[-1] * jnp.eye(n, dtype=A.dtype)
             found.append(-jnp.trace(A @ M) / k)
         return jnp.stack(found), rate
-    rows = [[-A[i, j] for j in range(n)] for i in range(n)]
-    minor = lambda s: expand(_part(rows, s), False)
-    sums = [
-        jnp.sum(jnp.stack([minor(s) for s in combinations(range(n), k)])) for k in range(1, n + 1)
-    ]
-    return jnp.stack([jnp.ones((), A.dtype), *sums]), rate
+    # Of the last k rows of lambda - A the minors of all choices of k columns, as polynomials: from
+    # those of k - 1 rows by expansion along the row above. All of one k are computed side by side.
+    minors = jnp.ones((1, 1), A.dtype)
+    for k in range(n):
+        row = n - 1 - k
+        columns, others, signs, has_lambda = _arrays(n, k + 1, row)
+        parts = _pick(minors, others) * signs[..., None]
+        constant = jnp.sum(_pick(-A[row], columns)[..., None] * parts, axis=1)
+        rising = jnp.sum(jnp.where(has_lambda[..., None], parts, 0.0), axis=1)
+        pad = jnp.zeros_like(constant[:, :1])
+        minors = jnp.concatenate([rising, pad], 1) + jnp.concatenate([pad, constant], 1)
+    return minors[0], rate
+
+
+def _pick(values, index):
+    """values[index] for indices that are known to be inside."""
+    return values.at[index].get(mode="promise_in_bounds", wrap_negative_indices=False)
+
+
+@lru_cache(maxsize=64)
+def _arrays(n, k, row):
+    """`_expansion` as arrays (minors, k), and whether a term is the one with lambda."""
+    table = _expansion(n, k)
+    below = {columns: i for i, columns in enumerate(combinations(range(n), k - 1))}
+    columns = np.array([[j for j, _, _ in places] for _, places in table])
+    others = np.array([[below[rest] for _, rest, _ in places] for _, places in table])
+    signs = np.array([[float(sign) for _, _, sign in places] for _, places in table])
+    return columns, others, signs, columns == row
 
 
 def small_solve(A, b):
     """A x = b for a vector (see `solve_columns`), real or complex."""
-    return solve_columns(A, b[:, None])[:, 0]
+    if not jnp.iscomplexobj(A):
+        return solve_columns(A, b[:, None])[:, 0]
+    # As a real system of twice the size: complex division is slow, and slow to compile.
+    n = A.shape[0]
+    whole = jnp.block([[A.real, -A.imag], [A.imag, A.real]])
+    x = solve_columns(whole, jnp.concatenate([b.real, b.imag])[:, None])[:, 0]
+    return x[:n] + 1j * x[n:]
 
 
 def solve_columns(A: Inexact[Array, "n n"], B: Inexact[Array, "n m"]) -> Inexact[Array, "n m"]:
@@ -46,33 +77,25 @@ def solve_columns(A: Inexact[Array, "n n"], B: Inexact[Array, "n m"]) -> Inexact
     on a CPU of two cores.
     """
     n = A.shape[0]
-    if n > EXPANDED:  # unrolled it would take minutes to compile
-        return _solve_rolled(jnp.concatenate([A, B], axis=1), n)
-    W = list(jnp.concatenate([A, B], axis=1))
+    W = jnp.concatenate([A, B], axis=1)
+    if n > UNROLLED:  # unrolled it would take long to compile
+        return jax.lax.scan(lambda W, k: (_eliminate(W, k), None), W, np.arange(n))[0][:, n:]
     for k in range(n):
-        for i in range(k + 1, n):
-            larger = jnp.abs(W[i][k]) > jnp.abs(W[k][k])
-            W[k], W[i] = jnp.where(larger, W[i], W[k]), jnp.where(larger, W[k], W[i])
-        row = W[k] / W[k][k]
-        W = [row if i == k else W[i] - W[i][k] * row for i in range(n)]
-    return jnp.stack(W)[:, n:]
+        W = _eliminate(W, k)
+    return W[:, n:]
 
 
-def _solve_rolled(W, n):
-    at = jnp.arange(n)
-
-    def eliminate(W, k):
-        pivot = jnp.argmax(jnp.where(at >= k, jnp.abs(W[:, k]), -1.0))
-        W = W[jnp.where(at == k, pivot, jnp.where(at == pivot, k, at))]
-        row = W[k] / W[k, k]
-        cleared = W - W[:, k][:, None] * row[None, :]
-        return jnp.where((at == k)[:, None], row[None, :], cleared), None
-
-    return jax.lax.scan(eliminate, W, at)[0][:, n:]
-
-
-def _part(rows, chosen):
-    return [[rows[i][j] for j in chosen] for i in chosen]
+def _eliminate(W, k):
+    """The rows with column k made that of the unit matrix."""
+    n = W.shape[0]
+    at = np.arange(n)
+    column = W[:, k]
+    pivot = jnp.argmax(jnp.where(at >= k, jnp.abs(column), -1.0))
+    chosen = (at == pivot)[:, None]
+    row = jnp.sum(jnp.where(chosen, W, 0.0), axis=0)
+    row = row / row[k]
+    W = jnp.where(chosen, W[k][None, :], W)  # the two rows change places
+    return jnp.where((at == k)[:, None], row[None, :], W - W[:, k][:, None] * row[None, :])
 
 
 def expand(rows, permanent: bool):
