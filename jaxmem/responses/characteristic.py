@@ -10,8 +10,6 @@ from jaxtyping import Array, Float, Inexact
 
 # Up to here determinants are expanded; beyond, the expansion has too many terms.
 EXPANDED = 6
-# Up to here elimination is unrolled.
-UNROLLED = 3
 
 
 def coefficients(A: Float[Array, "n n"]) -> tuple[Float[Array, "m"], Float[Array, ""]]:
@@ -33,30 +31,23 @@ def coefficients(A: Float[Array, "n n"]) -> tuple[Float[Array, "m"], Float[Array
     # those of k - 1 rows by expansion along the row above. All of one k are computed side by side.
     minors = jnp.ones((1, 1), A.dtype)
     for k in range(n):
-        row = n - 1 - k
-        columns, others, signs, has_lambda = _arrays(n, k + 1, row)
-        parts = _pick(minors, others) * signs[..., None]
-        constant = jnp.sum(_pick(-A[row], columns)[..., None] * parts, axis=1)
-        rising = jnp.sum(jnp.where(has_lambda[..., None], parts, 0.0), axis=1)
-        pad = jnp.zeros_like(constant[:, :1])
-        minors = jnp.concatenate([rising, pad], 1) + jnp.concatenate([pad, constant], 1)
+        signs, has_lambda = _arrays(n, k + 1)
+        constant = -jnp.tensordot(A[n - 1 - k], signs, 1) @ minors
+        rising = has_lambda @ minors
+        minors = jnp.pad(constant, ((0, 0), (1, 0))) + jnp.pad(rising, ((0, 0), (0, 1)))
     return minors[0], rate
 
 
-def _pick(values, index):
-    """values[index] for indices that are known to be inside."""
-    return values.at[index].get(mode="promise_in_bounds", wrap_negative_indices=False)
-
-
 @lru_cache(maxsize=64)
-def _arrays(n, k, row):
-    """`_expansion` as arrays (minors, k), and whether a term is the one with lambda."""
-    table = _expansion(n, k)
+def _arrays(n, k):
+    """`_expansion` as an array (columns of the row, new minors, old ones), and its part of lambda."""
     below = {columns: i for i, columns in enumerate(combinations(range(n), k - 1))}
-    columns = np.array([[j for j, _, _ in places] for _, places in table])
-    others = np.array([[below[rest] for _, rest, _ in places] for _, places in table])
-    signs = np.array([[float(sign) for _, _, sign in places] for _, places in table])
-    return columns, others, signs, columns == row
+    table = _expansion(n, k)
+    signs = np.zeros((n, len(table), len(below)))
+    for i, (_, places) in enumerate(table):
+        for j, others, sign in places:
+            signs[j, i, below[others]] = sign
+    return signs, signs[n - k]
 
 
 def small_solve(A, b):
@@ -71,31 +62,26 @@ def small_solve(A, b):
 
 
 def solve_columns(A: Inexact[Array, "n n"], B: Inexact[Array, "n m"]) -> Inexact[Array, "n m"]:
-    """A X = B by Gauss-Jordan elimination with pivots, real or complex; unrolled if it is small.
+    """A X = B by Gauss-Jordan elimination with pivots, real or complex.
 
-    Thousands of batched LAPACK solves side by side were seen to wait for one another for ever
-    on a CPU of two cores.
+    The loop over the columns is not unrolled: it compiles faster, and runs no slower. Thousands of
+    batched LAPACK solves side by side were seen to wait for one another for ever on a CPU of two
+    cores.
     """
     n = A.shape[0]
-    W = jnp.concatenate([A, B], axis=1)
-    if n > UNROLLED:  # unrolled it would take long to compile
-        return jax.lax.scan(lambda W, k: (_eliminate(W, k), None), W, np.arange(n))[0][:, n:]
-    for k in range(n):
-        W = _eliminate(W, k)
-    return W[:, n:]
-
-
-def _eliminate(W, k):
-    """The rows with column k made that of the unit matrix."""
-    n = W.shape[0]
     at = np.arange(n)
-    column = W[:, k]
-    pivot = jnp.argmax(jnp.where(at >= k, jnp.abs(column), -1.0))
-    chosen = (at == pivot)[:, None]
-    row = jnp.sum(jnp.where(chosen, W, 0.0), axis=0)
-    row = row / row[k]
-    W = jnp.where(chosen, W[k][None, :], W)  # the two rows change places
-    return jnp.where((at == k)[:, None], row[None, :], W - W[:, k][:, None] * row[None, :])
+
+    def eliminate(W, k):
+        pivot = jnp.argmax(jnp.where(at >= k, jnp.abs(W[:, k]), -1.0))
+        chosen = (at == pivot)[:, None]
+        row = jnp.sum(jnp.where(chosen, W, 0.0), axis=0)
+        row = row / row[k]
+        W = jnp.where(chosen, W[k][None, :], W)  # the two rows change places
+        return jnp.where(
+            (at == k)[:, None], row[None, :], W - W[:, k][:, None] * row[None, :]
+        ), None
+
+    return jax.lax.scan(eliminate, jnp.concatenate([A, B], axis=1), at)[0][:, n:]
 
 
 def expand(rows, permanent: bool):
