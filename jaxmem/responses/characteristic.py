@@ -40,7 +40,7 @@ def coefficients(A: Float[Array, "n n"]) -> tuple[Float[Array, "m"], Float[Array
 
 @lru_cache(maxsize=64)
 def _arrays(n, k):
-    """`_expansion` as an array (columns of the row, new minors, old ones), and its part of lambda."""
+    """`_expansion` as an array (columns of the row, minors, old ones), and its part of lambda."""
     below = {columns: i for i, columns in enumerate(combinations(range(n), k - 1))}
     table = _expansion(n, k)
     signs = np.zeros((n, len(table), len(below)))

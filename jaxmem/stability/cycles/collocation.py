@@ -86,13 +86,12 @@ class Linear(NamedTuple):
     def row(
         self, stages: Float[Array, "... N 4 n"], log_period: ArrayLike = 0.0, drive: ArrayLike = 0.0
     ) -> Float[Array, "... m"]:
-        """The linear form <stages, dZ> + log_period d ln T + drive dp, as a row for v; or several."""
+        """Linear forms <stages, dZ> + log_period d ln T + drive dp, as rows for v."""
         n = self.monodromy.shape[0]
         local = jnp.einsum("...kin,kinm->...km", stages, self.maps)
         row = jnp.einsum("...km,kmj->...j", local, self.before)
         unit = np.eye(n + 3)
-        others = jnp.asarray(log_period), jnp.asarray(drive)
-        return row + others[0][..., None] * unit[n] + others[1][..., None] * unit[n + 1]
+        return row + jnp.tensordot(log_period, unit[n], 0) + jnp.tensordot(drive, unit[n + 1], 0)
 
 
 def stage_residual(field: Field, mesh: Float[Array, "N"], orbit: Orbit) -> Float[Array, "N 4 n"]:
@@ -153,12 +152,12 @@ def linearise(field: Field, mesh: Float[Array, "N"], orbit: Orbit) -> Linear:
         # Of a scan over the intervals each step is short; a tree of products takes longer.
         return jnp.sum(end[:, :n, None] * start[None], axis=1) + end * beyond, start
 
-    beyond = (np.arange(n + 3) >= n).astype(float)
+    beyond = (np.arange(n + 3) >= n).astype(float)[None]
     last, starts = jax.lax.scan(on, jnp.eye(n, n + 3), maps[:, -1])
     below = jnp.broadcast_to(np.eye(n + 3)[n:], (mesh.shape[0], 3, n + 3))
     before = jnp.concatenate([starts, below], axis=1)
     unclosed = orbit.stages[-1, -1] - orbit.start
-    closure = last - np.eye(n, n + 3) + unclosed[:, None] * np.eye(n + 3)[-1]
+    closure = last - np.eye(n, n + 3) + unclosed[:, None] * np.eye(n + 3)[-1:]
     trace = jnp.sum(B[None] * jnp.trace(J[..., :n], axis1=-2, axis2=-1))
     return Linear(inverse, maps, before, closure, last[:, :n], trace)
 
@@ -171,23 +170,24 @@ def invert(J: Float[Array, "N 4 n n"]) -> Float[Array, "N s s"]:
     """
     N, _, n, _ = J.shape
     eye = np.eye(n)
-    coupled = A_INVERSE[:, None, :, None] * eye[None, :, None, :]
-    own = np.eye(STAGES)[:, None, :, None] * J[:, :, :, None, :]
+    coupled = A_INVERSE[None, :, None, :, None] * eye[None, None, :, None, :]
+    own = np.eye(STAGES)[None, :, None, :, None] * J[:, :, :, None, :]
     W = (coupled - own).reshape(N, STAGES, n, STAGES * n)
-    stage, column_stage = np.arange(STAGES), np.repeat(np.arange(STAGES), n)
-    unit = np.tile(eye, (1, STAGES))
+    stage = np.arange(STAGES)[None, :, None, None]
+    column_stage = np.repeat(np.arange(STAGES), n)[None, None, :]
+    unit = np.tile(eye, (1, STAGES))[None]
 
     def eliminate(W, k):
         column = jax.lax.dynamic_slice_in_dim(W, k * n, n, axis=3)
         pivot = jax.lax.dynamic_index_in_dim(column, k, axis=1, keepdims=False)
         rows = jax.lax.dynamic_index_in_dim(W, k, axis=1, keepdims=False)
         rows = jnp.where(column_stage == k, unit, rows)
-        rows = jax.vmap(solve_columns, (0, None))(pivot, eye) @ rows
-        others = jnp.where(column_stage == k, 0.0, W)
+        rows = jax.vmap(solve_columns, (0, None))(pivot, jnp.asarray(eye)) @ rows
+        others = jnp.where(column_stage[None] == k, 0.0, W)
         cleared = others - column @ rows[:, None]
-        return jnp.where((stage == k)[:, None, None], rows[:, None], cleared), None
+        return jnp.where(stage == k, rows[:, None], cleared), None
 
-    return jax.lax.scan(eliminate, W, stage)[0].reshape(N, STAGES * n, STAGES * n)
+    return jax.lax.scan(eliminate, W, np.arange(STAGES))[0].reshape(N, STAGES * n, STAGES * n)
 
 
 def solve_for(linear: Linear, conditions: Float[Array, "2 m"]) -> Float[Array, "m"]:

@@ -97,7 +97,7 @@ def conditions(linear: Linear, place: Place, size, guess: Orbit, step) -> Float[
     )
     shifted = jnp.sum(along * (guess.stages - predicted.stages)) / long
     gone = inner(place.mesh, size, t, moved) - step
-    return rows + jnp.stack([shifted, gone])[:, None] * np.eye(rows.shape[1])[-1]
+    return rows + jnp.stack([shifted, gone])[:, None] * np.eye(rows.shape[1])[-1:]
 
 
 def follow_cycles(

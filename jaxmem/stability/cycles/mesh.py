@@ -54,7 +54,7 @@ def equidistribute(
     filled = jnp.concatenate([jnp.zeros(1), jnp.cumsum(share)])
     marks = jnp.minimum(jnp.arange(count + 1) / (count if used is None else used), 1.0)
     filled = filled / filled[-1]
-    k = place(filled, marks)
+    k = interval_of(filled, marks)
     part = (marks - filled[k]) / jnp.where(
         filled[k + 1] > filled[k], filled[k + 1] - filled[k], 1.0
     )
@@ -62,9 +62,10 @@ def equidistribute(
     return jnp.diff(new)
 
 
-def place(ends: Float[Array, "m"], values: Float[Array, "..."]) -> Int[Array, "..."]:
-    """In which of the intervals between ascending ends each value lies, those without width left."""
-    return jnp.sum(ends[1:-1] <= values[..., None], axis=-1)
+def interval_of(ends: Float[Array, "m"], values: Float[Array, "..."]) -> Int[Array, "..."]:
+    """In which of the intervals between ascending ends each value lies."""
+    inner = jnp.expand_dims(ends[1:-1], tuple(range(values.ndim)))
+    return jnp.sum(inner <= values[..., None], axis=-1)
 
 
 def onto(mesh: Float[Array, "N"], orbit: Orbit, new: Float[Array, "M"]) -> Orbit:
@@ -85,7 +86,7 @@ def widened(mesh: Float[Array, "N"], orbit: Orbit, count: int) -> tuple[Array, O
 def at(mesh: Float[Array, "N"], orbit: Orbit, tau: Float[Array, "..."]) -> Float[Array, "... n"]:
     """The states at phases in [0, 1]."""
     ends = jnp.concatenate([jnp.zeros(1), jnp.cumsum(mesh)])
-    k = place(ends, tau)
+    k = interval_of(ends, tau)
     width = jnp.where(mesh[k] > 0, mesh[k], 1.0)
     s = (tau - ends[k]) / width
     return radau.evaluate(jnp.moveaxis(_polynomials(orbit)[k], -2, 0), s[..., None])

@@ -9,7 +9,7 @@ from jaxmem.circuits import Circuit
 from jaxmem.devices.branch import Scalar
 from jaxmem.responses.characteristic import solve_columns
 from jaxmem.results import RESULTS
-from jaxmem.stability.cycles.cycle import REPORT, search, limit_cycle
+from jaxmem.stability.cycles.cycle import REPORT, limit_cycle, search
 
 
 class PhaseResponse(eqx.Module):
