@@ -19,7 +19,9 @@ def coefficients(A: Float[Array, "n n"]) -> tuple[Float[Array, "m"], Float[Array
     the Faddeev-LeVerrier recursion by traces, whose errors are relative to the fastest rate.
     """
     n = A.shape[0]
-    rate = jax.lax.stop_gradient(jnp.exp(jnp.mean(jnp.log(jnp.abs(jnp.diag(A)) + 1e-300))))
+    # A diagonal element may vanish, where products of the others must not overflow.
+    least = 1e-30 * jnp.max(jnp.abs(A)) + 1e-300
+    rate = jax.lax.stop_gradient(jnp.exp(jnp.mean(jnp.log(jnp.abs(jnp.diag(A)) + least))))
     A = A / rate
     if n > EXPANDED:
         M, found = jnp.zeros_like(A), [jnp.ones((), A.dtype)]

@@ -26,6 +26,8 @@ from jaxmem.stability.cycles.radau import DENSE
 # Steps in relative change: where Newton works for them, and where it does not (a state may drift
 # by many times what it oscillates); the update at which a cycle is taken; the largest rise of ln T.
 USUAL_STEP, LARGEST_STEP, UPDATE, LONGEST = 0.5, 20.0, 1e-5, 14.0
+# The update at which it is taken on the way to a given drive, where it is solved again.
+ROUGH_UPDATE = 1e-3
 # A fold is stepped over by so much at most: it is interpolated between the cycles on both sides.
 FOLD_STEP = 0.1
 # Newton iterations of one try, tries in a row, tries before the mesh of the last step comes back.
@@ -138,7 +140,7 @@ def _trip(field, power, walk: Walk, most, target, largest) -> Walk:
     k = walk.iteration + 1
     slow = (k > 2) & (update > 0.5 * walk.update)
     lost = ~(update < 3.0) | slow | (k > ITERATIONS)
-    done = update < UPDATE
+    done = update < (UPDATE if target is None else ROUGH_UPDATE)
     walk = walk._replace(guess=guess, iteration=k, update=update, trips=walk.trips + 1)
     case = jnp.where(done, 0, jnp.where(lost, 1, 2))
     return jax.lax.switch(
