@@ -34,7 +34,7 @@ CALLS = (
 
 
 def hodgkin_huxley():
-    """Hodgkin and Huxley, J. Physiol. 117, 500 (1952), at 6.3 C, with u from rest in mV, t in ms."""
+    """Hodgkin and Huxley, J. Physiol. 117, 500 (1952), 6.3 C: u from rest in mV, t in ms."""
     import jax.numpy as jnp
 
     import jaxmem as jm

@@ -172,7 +172,7 @@ def invert(J: Float[Array, "N 4 n n"]) -> Float[Array, "N s s"]:
     eye = np.eye(n)
     coupled = A_INVERSE[None, :, None, :, None] * eye[None, None, :, None, :]
     own = np.eye(STAGES)[None, :, None, :, None] * J[:, :, :, None, :]
-    W = (coupled - own).reshape(N, STAGES, n, STAGES * n)
+    W = jnp.reshape(coupled - own, (N, STAGES, n, STAGES * n))
     stage = np.arange(STAGES)[None, :, None, None]
     column_stage = np.repeat(np.arange(STAGES), n)[None, None, :]
     unit = np.tile(eye, (1, STAGES))[None]
