@@ -5,6 +5,7 @@ from itertools import combinations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Inexact
 
 # Up to here determinants are expanded; beyond, the expansion has too many terms.
@@ -18,7 +19,9 @@ def coefficients(A: Float[Array, "n n"]) -> tuple[Float[Array, "m"], Float[Array
     the Faddeev-LeVerrier recursion by traces, whose errors are relative to the fastest rate.
     """
     n = A.shape[0]
-    rate = jax.lax.stop_gradient(jnp.exp(jnp.mean(jnp.log(jnp.abs(jnp.diag(A)) + 1e-300))))
+    # A diagonal element may vanish, where products of the others must not overflow.
+    least = 1e-30 * jnp.max(jnp.abs(A)) + 1e-300
+    rate = jax.lax.stop_gradient(jnp.exp(jnp.mean(jnp.log(jnp.abs(jnp.diag(A)) + least))))
     A = A / rate
     if n > EXPANDED:
         M, found = jnp.zeros_like(A), [jnp.ones((), A.dtype)]
@@ -26,53 +29,61 @@ def coefficients(A: Float[Array, "n n"]) -> tuple[Float[Array, "m"], Float[Array
             M = A @ M + found[-1] * jnp.eye(n, dtype=A.dtype)
             found.append(-jnp.trace(A @ M) / k)
         return jnp.stack(found), rate
-    rows = [[-A[i, j] for j in range(n)] for i in range(n)]
-    minor = lambda s: expand(_part(rows, s), False)
-    sums = [
-        jnp.sum(jnp.stack([minor(s) for s in combinations(range(n), k)])) for k in range(1, n + 1)
-    ]
-    return jnp.stack([jnp.ones((), A.dtype), *sums]), rate
+    # Of the last k rows of lambda - A the minors of all choices of k columns, as polynomials: from
+    # those of k - 1 rows by expansion along the row above. All of one k are computed side by side.
+    minors = jnp.ones((1, 1), A.dtype)
+    for k in range(n):
+        signs, has_lambda = _arrays(n, k + 1)
+        constant = -jnp.tensordot(A[n - 1 - k], signs, 1) @ minors
+        rising = has_lambda @ minors
+        minors = jnp.pad(constant, ((0, 0), (1, 0))) + jnp.pad(rising, ((0, 0), (0, 1)))
+    return minors[0], rate
+
+
+@lru_cache(maxsize=64)
+def _arrays(n, k):
+    """`_expansion` as an array (columns of the row, minors, old ones), and its part of lambda."""
+    below = {columns: i for i, columns in enumerate(combinations(range(n), k - 1))}
+    table = _expansion(n, k)
+    signs = np.zeros((n, len(table), len(below)))
+    for i, (_, places) in enumerate(table):
+        for j, others, sign in places:
+            signs[j, i, below[others]] = sign
+    return signs, signs[n - k]
 
 
 def small_solve(A, b):
     """A x = b for a vector (see `solve_columns`), real or complex."""
-    return solve_columns(A, b[:, None])[:, 0]
+    if not jnp.iscomplexobj(A):
+        return solve_columns(A, b[:, None])[:, 0]
+    # As a real system of twice the size: complex division is slow, and slow to compile.
+    n = A.shape[0]
+    whole = jnp.block([[A.real, -A.imag], [A.imag, A.real]])
+    x = solve_columns(whole, jnp.concatenate([b.real, b.imag])[:, None])[:, 0]
+    return x[:n] + 1j * x[n:]
 
 
 def solve_columns(A: Inexact[Array, "n n"], B: Inexact[Array, "n m"]) -> Inexact[Array, "n m"]:
-    """A X = B by Gauss-Jordan elimination with pivots, real or complex; unrolled if it is small.
+    """A X = B by Gauss-Jordan elimination with pivots, real or complex.
 
-    Thousands of batched LAPACK solves side by side were seen to wait for one another for ever
-    on a CPU of two cores.
+    The loop over the columns is not unrolled: it compiles faster, and runs no slower. Thousands of
+    batched LAPACK solves side by side were seen to wait for one another for ever on a CPU of two
+    cores.
     """
     n = A.shape[0]
-    if n > EXPANDED:  # unrolled it would take minutes to compile
-        return _solve_rolled(jnp.concatenate([A, B], axis=1), n)
-    W = list(jnp.concatenate([A, B], axis=1))
-    for k in range(n):
-        for i in range(k + 1, n):
-            larger = jnp.abs(W[i][k]) > jnp.abs(W[k][k])
-            W[k], W[i] = jnp.where(larger, W[i], W[k]), jnp.where(larger, W[k], W[i])
-        row = W[k] / W[k][k]
-        W = [row if i == k else W[i] - W[i][k] * row for i in range(n)]
-    return jnp.stack(W)[:, n:]
-
-
-def _solve_rolled(W, n):
-    at = jnp.arange(n)
+    at = np.arange(n)
 
     def eliminate(W, k):
         pivot = jnp.argmax(jnp.where(at >= k, jnp.abs(W[:, k]), -1.0))
-        W = W[jnp.where(at == k, pivot, jnp.where(at == pivot, k, at))]
-        row = W[k] / W[k, k]
-        cleared = W - W[:, k][:, None] * row[None, :]
-        return jnp.where((at == k)[:, None], row[None, :], cleared), None
+        chosen = (at == pivot)[:, None]
+        row = jnp.sum(jnp.where(chosen, W, 0.0), axis=0)
+        row = row / row[k]
+        W = jnp.where(chosen, W[k][None, :], W)  # the two rows change places
+        return jnp.where(
+            (at == k)[:, None], row[None, :], W - W[:, k][:, None] * row[None, :]
+        ), None
 
-    return jax.lax.scan(eliminate, W, at)[0][:, n:]
-
-
-def _part(rows, chosen):
-    return [[rows[i][j] for j in chosen] for i in chosen]
+    return jax.lax.scan(eliminate, jnp.concatenate([A, B], axis=1), at)[0][:, n:]
 
 
 def expand(rows, permanent: bool):

@@ -85,13 +85,13 @@ def cycle_branch(
         raise ValueError("cycle_branch: under an ideal voltage, R_s = 0, u cannot oscillate")
     largest = continuation.LARGEST_STEP if largest is None else largest
     fixed = jax.lax.stop_gradient(device)
-    return _cycle_branch(fixed, drive, jnp.asarray(start), u_range, intervals, jnp.asarray(largest))
+    hopf = hopf_points(fixed, drive=drive, u_range=u_range)
+    return _cycle_branch(fixed, hopf, drive, jnp.asarray(start), intervals, jnp.asarray(largest))
 
 
 @eqx.filter_jit
-def _cycle_branch(device, kind, start, u_range, intervals, largest):
+def _cycle_branch(device, hopf, kind, start, intervals, largest):
     device = device.in_time()
-    hopf = hopf_points(device, drive=kind, u_range=u_range)
     frame, places, sizes = starts(device, hopf, kind, intervals)
     place, size = jax.tree.map(lambda a: a[start], (places, sizes))
     there = start < hopf.found

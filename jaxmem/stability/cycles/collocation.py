@@ -5,12 +5,16 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from jaxmem.devices.branch import Scalar, States
 from jaxmem.responses.characteristic import solve_columns
 from jaxmem.stability.cycles.radau import A_INVERSE, STAGES, B, C
+
+# What a stage has of the start of its interval, in A^-1 (Z - X).
+FROM_START = A_INVERSE @ np.ones(STAGES)
 
 # F(tau, y, p) [1/s] of states in units of their own at the phase tau of the period.
 Field = Callable[[Scalar, States, Scalar], States]
@@ -40,15 +44,38 @@ class Orbit(NamedTuple):
 class Linear(NamedTuple):
     """The linearised problem: every unknown in terms of v = (dX_0, d ln T, dp, 1).
 
-    `maps` (N, 4, n, n + 3) gives the stages of an interval from its own v, `before` (N, n + 3,
-    n + 3) that v from the first; `monodromy` (n, n) is how a disturbance returns.
+    `inverse` (N, 4 n, 4 n) gives the stages of an interval from the right-hand sides of their
+    equations, `maps` (N, 4, n, n + 3) from its own v, `before` (N, n + 3, n + 3) that v from the
+    first; `monodromy` (n, n) is how a disturbance returns.
     """
 
+    inverse: Float[Array, "N s s"]
     maps: Float[Array, "N 4 n m"]
     before: Float[Array, "N m m"]
     closure: Float[Array, "n m"]
     monodromy: Float[Array, "n n"]
     trace: Scalar
+
+    def closing(self, orbit: Orbit, gap: Float[Array, "N 4 n"]) -> "Linear":
+        """The same problem at an orbit with other gaps in its equations: what must be closed.
+
+        With the gaps of live parameters its solution carries their derivatives, by the matrices
+        of the fixed ones.
+        """
+        n = orbit.start.shape[0]
+        local = (self.inverse @ gap.reshape(*self.inverse.shape[:2], 1)).reshape(gap.shape)
+
+        def on(shift, both):
+            end, own = both
+            return end @ shift + own, shift
+
+        pairs = self.maps[:, -1, :, :n], local[:, -1]
+        last, shifts = jax.lax.scan(on, jnp.zeros_like(orbit.start), pairs)
+        return self._replace(
+            maps=self.maps.at[..., -1].set(local),
+            before=self.before.at[:, :n, -1].set(shifts),
+            closure=self.closure.at[:, -1].set(last + orbit.stages[-1, -1] - orbit.start),
+        )
 
     def direction(self, v: Float[Array, "m"]) -> Orbit:
         """What a change of the first state, ln T, drive does to the whole orbit."""
@@ -57,13 +84,14 @@ class Linear(NamedTuple):
         return Orbit(v[:n], stages, v[n], v[n + 1])
 
     def row(
-        self, stages: Float[Array, "N 4 n"], log_period: ArrayLike = 0.0, drive: ArrayLike = 0.0
-    ) -> Float[Array, "m"]:
-        """The linear form <stages, dZ> + log_period d ln T + drive dp, as a row for v."""
+        self, stages: Float[Array, "... N 4 n"], log_period: ArrayLike = 0.0, drive: ArrayLike = 0.0
+    ) -> Float[Array, "... m"]:
+        """Linear forms <stages, dZ> + log_period d ln T + drive dp, as rows for v."""
         n = self.monodromy.shape[0]
-        local = jnp.einsum("kin,kinm->km", stages, self.maps)
-        row = jnp.einsum("km,kmj->j", local, self.before)
-        return row.at[n].add(log_period).at[n + 1].add(drive)
+        local = jnp.einsum("...kin,kinm->...km", stages, self.maps)
+        row = jnp.einsum("...km,kmj->...j", local, self.before)
+        unit = np.eye(n + 3)
+        return row + jnp.tensordot(log_period, unit[n], 0) + jnp.tensordot(drive, unit[n + 1], 0)
 
 
 def stage_residual(field: Field, mesh: Float[Array, "N"], orbit: Orbit) -> Float[Array, "N 4 n"]:
@@ -72,10 +100,15 @@ def stage_residual(field: Field, mesh: Float[Array, "N"], orbit: Orbit) -> Float
     The usual form Z - X - h T A F(Z) lets an occupation fall below zero on deep spikes.
     """
     step = mesh * jnp.exp(orbit.log_period)
-    rates = jax.vmap(jax.vmap(field, (0, 0, None)), (0, 0, None))(
-        phases(mesh), orbit.stages, orbit.drive
-    )
+    rates = at_stages(lambda tau, y: field(tau, y, orbit.drive), mesh, orbit)
     return slopes(orbit) - step[:, None, None] * rates
+
+
+def at_stages(function, mesh: Float[Array, "N"], orbit: Orbit):
+    """A function of phase and state at all stages: arrays (N, 4, ...)."""
+    n = orbit.start.shape[0]
+    found = jax.vmap(function)(phases(mesh).ravel(), orbit.stages.reshape(-1, n))
+    return jax.tree.map(lambda a: a.reshape(*orbit.stages.shape[:2], *a.shape[1:]), found)
 
 
 def slopes(orbit: Orbit) -> Float[Array, "N 4 n"]:
@@ -95,74 +128,82 @@ def weights(mesh: Float[Array, "N"]) -> Float[Array, "N 4"]:
     return mesh[:, None] * B[None]
 
 
-def linearise(
-    field: Field, mesh: Float[Array, "N"], orbit: Orbit, gap: Float[Array, "N 4 n"] | None = None
-) -> Linear:
-    """Condense each interval to its end and chain the ends.
-
-    `gap` replaces minus the residual: that of the live parameters, for their derivatives.
-    """
+def linearise(field: Field, mesh: Float[Array, "N"], orbit: Orbit) -> Linear:
+    """Condense each interval to its end and chain the ends."""
     n = orbit.start.shape[0]
 
-    def local(tau, y, p):
+    def local(tau, y):
         whole = lambda yp: (lambda F: (F, F))(field(tau, yp[:-1], yp[-1]))
-        J, F = jax.jacfwd(whole, has_aux=True)(jnp.append(y, p))
+        J, F = jax.jacfwd(whole, has_aux=True)(jnp.append(y, orbit.drive))
         return F, J
 
-    F, J = jax.vmap(jax.vmap(local, (0, 0, None)), (0, 0, None))(
-        phases(mesh), orbit.stages, orbit.drive
-    )
+    F, J = at_stages(local, mesh, orbit)
     step = (mesh * jnp.exp(orbit.log_period))[:, None, None]
     F, J = step * F, step[..., None] * J
-    from_start = jnp.broadcast_to(
-        (A_INVERSE @ jnp.ones(STAGES))[:, None, None] * jnp.eye(n)[None], (*F.shape, n)
+    from_start = jnp.broadcast_to(FROM_START[:, None, None] * np.eye(n)[None], (*F.shape, n))
+    right = jnp.concatenate(
+        [from_start, F[..., None], J[..., n:], (F - slopes(orbit))[..., None]], axis=-1
     )
-    gap = F - slopes(orbit) if gap is None else gap
-    right = jnp.concatenate([from_start, F[..., None], J[..., n:], gap[..., None]], axis=-1)
-    maps = jax.vmap(condense)(J[..., :n], right)
-    ends = maps[:, -1]
-    below = jnp.broadcast_to(jnp.eye(n + 3)[n:], (mesh.shape[0], 3, n + 3))
-    affine = jnp.concatenate([ends, below], axis=1)
-    chained = jax.lax.associative_scan(lambda a, b: b @ a, affine)
-    before = jnp.concatenate([jnp.eye(n + 3)[None], chained[:-1]])
-    closure = chained[-1, :n].at[:, :n].add(-jnp.eye(n))
-    closure = closure.at[:, -1].add(orbit.stages[-1, -1] - orbit.start)
+    inverse = invert(J[..., :n])
+    flat = right.reshape(*inverse.shape[:2], n + 3)
+    maps = (inverse @ flat).reshape(right.shape)
+
+    def on(start, end):
+        # Of a scan over the intervals each step is short; a tree of products takes longer.
+        return jnp.sum(end[:, :n, None] * start[None], axis=1) + end * beyond, start
+
+    beyond = (np.arange(n + 3) >= n).astype(float)[None]
+    last, starts = jax.lax.scan(on, jnp.eye(n, n + 3), maps[:, -1])
+    below = jnp.broadcast_to(np.eye(n + 3)[n:], (mesh.shape[0], 3, n + 3))
+    before = jnp.concatenate([starts, below], axis=1)
+    unclosed = orbit.stages[-1, -1] - orbit.start
+    closure = last - np.eye(n, n + 3) + unclosed[:, None] * np.eye(n + 3)[-1:]
     trace = jnp.sum(B[None] * jnp.trace(J[..., :n], axis1=-2, axis2=-1))
-    return Linear(maps, before, closure, chained[-1, :n, :n], trace)
+    return Linear(inverse, maps, before, closure, last[:, :n], trace)
 
 
-def condense(J, right):
-    """The stages of one interval from its start, ln T, p and residual, by blocks.
+def invert(J: Float[Array, "N 4 n n"]) -> Float[Array, "N s s"]:
+    """The inverses of A^-1 - h T J of all intervals, of size s = 4 n, stage by stage.
 
-    The blocks off the diagonal of A^-1 - h T J are multiples of one, so that only the diagonal
-    ones are solved with.
+    Gauss-Jordan elimination by blocks, in place: the blocks of a stage that is done are those of
+    the inverse. The loop over stages is compiled once.
     """
-    n = J.shape[-1]
-    eye = jnp.eye(n)
-    block = [
-        [A_INVERSE[i, j] * eye - (J[i] if i == j else 0.0) for j in range(STAGES)]
-        for i in range(STAGES)
-    ]
-    rows = [right[i] for i in range(STAGES)]
-    for k in range(STAGES):
-        later = range(k + 1, STAGES)
-        solved = solve_columns(
-            block[k][k], jnp.concatenate([*(block[k][j] for j in later), rows[k]], axis=1)
-        )
-        for at, j in enumerate(later):
-            block[k][j] = solved[:, at * n : (at + 1) * n]
-        rows[k] = solved[:, len(later) * n :]
-        for i in later:
-            for j in later:
-                block[i][j] = block[i][j] - block[i][k] @ block[k][j]
-            rows[i] = rows[i] - block[i][k] @ rows[k]
-    for k in reversed(range(STAGES)):
-        for j in range(k + 1, STAGES):
-            rows[k] = rows[k] - block[k][j] @ rows[j]
-    return jnp.stack(rows)
+    N, _, n, _ = J.shape
+    eye = np.eye(n)
+    coupled = A_INVERSE[None, :, None, :, None] * eye[None, None, :, None, :]
+    own = np.eye(STAGES)[None, :, None, :, None] * J[:, :, :, None, :]
+    W = jnp.reshape(coupled - own, (N, STAGES, n, STAGES * n))
+    stage = np.arange(STAGES)[None, :, None, None]
+    column_stage = np.repeat(np.arange(STAGES), n)[None, None, :]
+    unit = np.tile(eye, (1, STAGES))[None]
+
+    def eliminate(W, k):
+        column = jax.lax.dynamic_slice_in_dim(W, k * n, n, axis=3)
+        pivot = jax.lax.dynamic_index_in_dim(column, k, axis=1, keepdims=False)
+        rows = jax.lax.dynamic_index_in_dim(W, k, axis=1, keepdims=False)
+        rows = jnp.where(column_stage == k, unit, rows)
+        rows = jax.vmap(solve_columns, (0, None))(pivot, jnp.asarray(eye)) @ rows
+        others = jnp.where(column_stage[None] == k, 0.0, W)
+        cleared = others - column @ rows[:, None]
+        return jnp.where(stage == k, rows[:, None], cleared), None
+
+    return jax.lax.scan(eliminate, W, np.arange(STAGES))[0].reshape(N, STAGES * n, STAGES * n)
 
 
 def solve_for(linear: Linear, conditions: Float[Array, "2 m"]) -> Float[Array, "m"]:
     """v from the closure of the orbit and two further conditions, `row @ v = 0`."""
+    return solve_both(linear, conditions)[0]
+
+
+def solve_both(
+    linear: Linear, conditions: Float[Array, "2 m"]
+) -> tuple[Float[Array, "m"], Float[Array, "m"]]:
+    """v as `solve_for`, and the direction along which all but the last condition stay as they are.
+
+    Along it the last one grows by 1: the tangent of a branch.
+    """
     rows = jnp.concatenate([linear.closure, conditions])
-    return jnp.append(solve_columns(rows[:, :-1], -rows[:, -1:])[:, 0], 1.0)
+    last = np.eye(rows.shape[0])[:, -1:]
+    both = solve_columns(rows[:, :-1], jnp.concatenate([-rows[:, -1:], last], axis=1))
+    both = jnp.concatenate([both, np.array([[1.0, 0.0]])]).T
+    return both[0], both[1]

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxmem.devices.branch import Scalar
@@ -16,7 +17,7 @@ from jaxmem.stability.cycles.collocation import (
     linearise,
     phases,
     slopes,
-    solve_for,
+    solve_both,
     weights,
 )
 from jaxmem.stability.cycles.floquet import deflated, multipliers
@@ -25,6 +26,8 @@ from jaxmem.stability.cycles.radau import DENSE
 # Steps in relative change: where Newton works for them, and where it does not (a state may drift
 # by many times what it oscillates); the update at which a cycle is taken; the largest rise of ln T.
 USUAL_STEP, LARGEST_STEP, UPDATE, LONGEST = 0.5, 20.0, 1e-5, 14.0
+# The update at which it is taken on the way to a given drive, where it is solved again.
+ROUGH_UPDATE = 1e-3
 # A fold is stepped over by so much at most: it is interpolated between the cycles on both sides.
 FOLD_STEP = 0.1
 # Newton iterations of one try, tries in a row, tries before the mesh of the last step comes back.
@@ -86,13 +89,17 @@ def conditions(linear: Linear, place: Place, size, guess: Orbit, step) -> Float[
     predicted = place.orbit.plus(place.tangent, step)
     share = weights(place.mesh)[..., None] / size[None, None] ** 2
     along = share * slopes(predicted) / place.mesh[:, None, None]
-    phase = linear.row(along).at[-1].add(jnp.sum(along * (guess.stages - predicted.stages)))
-    phase = phase / jnp.sqrt(jnp.sum(along**2 / share))
     moved = guess.plus(place.orbit, -1.0)
-    gone = inner(place.mesh, size, place.tangent, moved) - step
     t = place.tangent
-    arc = linear.row(share * t.stages, t.log_period, t.drive).at[-1].add(gone)
-    return jnp.stack([phase, arc])
+    long = jnp.sqrt(jnp.sum(along**2 / share))
+    rows = linear.row(
+        jnp.stack([along / long, share * t.stages]),
+        jnp.stack([jnp.zeros(()), t.log_period]),
+        jnp.stack([jnp.zeros(()), t.drive]),
+    )
+    shifted = jnp.sum(along * (guess.stages - predicted.stages)) / long
+    gone = inner(place.mesh, size, t, moved) - step
+    return rows + jnp.stack([shifted, gone])[:, None] * np.eye(rows.shape[1])[-1:]
 
 
 def follow_cycles(
@@ -123,7 +130,8 @@ def _trip(field, power, walk: Walk, most, target, largest) -> Walk:
     place = walk.place
     linear = linearise(field, place.mesh, walk.guess)
     rows = conditions(linear, place, walk.size, walk.guess, walk.step)
-    change = linear.direction(solve_for(linear, rows))
+    v, ahead = solve_both(linear, rows)
+    change = linear.direction(v)
     update = jnp.maximum(
         jnp.max(jnp.abs(change.stages) / walk.size[None, None]),
         jnp.maximum(jnp.abs(change.log_period), jnp.abs(change.drive)),
@@ -132,13 +140,13 @@ def _trip(field, power, walk: Walk, most, target, largest) -> Walk:
     k = walk.iteration + 1
     slow = (k > 2) & (update > 0.5 * walk.update)
     lost = ~(update < 3.0) | slow | (k > ITERATIONS)
-    done = update < UPDATE
+    done = update < (UPDATE if target is None else ROUGH_UPDATE)
     walk = walk._replace(guess=guess, iteration=k, update=update, trips=walk.trips + 1)
     case = jnp.where(done, 0, jnp.where(lost, 1, 2))
     return jax.lax.switch(
         case,
         [
-            lambda w: _accept(field, power, w, linear, rows, most, target, largest),
+            lambda w: _accept(field, power, w, linear, ahead, most, target, largest),
             _retry,
             lambda w: w,
         ],
@@ -164,13 +172,10 @@ def _retry(walk: Walk) -> Walk:
     )  # fmt: skip
 
 
-def _accept(field, power, walk: Walk, linear, rows, most, target, largest) -> Walk:
+def _accept(field, power, walk: Walk, linear, ahead, most, target, largest) -> Walk:
     place, orbit = walk.place, walk.guess
     n = orbit.start.shape[0]
-    # The tangent: no residual, no shift in phase, one unit of arclength.
-    forms = jnp.concatenate([linear.closure, rows]).at[:, -1].set(0.0).at[-1, -1].set(-1.0)
-    v = solve_for(linear._replace(closure=forms[:n]), forms[n:]).at[-1].set(0.0)
-    tangent = linear.direction(v)
+    tangent = linear.direction(ahead)
     turn = jnp.sqrt(inner(place.mesh, walk.size, tangent, tangent))
     size = meshes.spans(orbit)
     grown = jnp.abs(jnp.log(size[0] / walk.size[0]))
@@ -225,7 +230,9 @@ def _accept(field, power, walk: Walk, linear, rows, most, target, largest) -> Wa
             ended = ended | kept_stable
         here = Place(place.mesh, orbit, tangent)
         mesh = meshes.equidistribute(place.mesh, orbit, place.mesh.shape[0])
-        there = Place(mesh, *(meshes.onto(place.mesh, o, mesh) for o in (orbit, tangent)))
+        both = jax.tree.map(lambda a, b: jnp.stack([a, b]), orbit, tangent)
+        both = jax.vmap(meshes.onto, (None, 0, None))(place.mesh, both, mesh)
+        there = Place(mesh, *(jax.tree.map(lambda a, k=k: a[k], both) for k in (0, 1)))
         here, there = (_unit(p, size) for p in (here, there))
         easy, k = walk.step < USUAL_STEP, walk.iteration
         factor = jnp.where((k <= 2) | easy & (k <= 3), 1.6, jnp.where(k <= 4, 1.0, 0.6))

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Int
 
 from jaxmem.circuits import Circuit, Constant, DriveKind
@@ -17,6 +18,7 @@ from jaxmem.results import RESULTS
 from jaxmem.stability.cycles import continuation
 from jaxmem.stability.cycles import mesh as meshes
 from jaxmem.stability.cycles.collocation import (
+    Linear,
     Orbit,
     linearise,
     slopes,
@@ -32,6 +34,8 @@ from jaxmem.stability.equilibria.hopf import MOST, HopfPoints, hopf_points
 
 # Intervals to walk along a branch, and for numbers that are reported.
 WALK, REPORT = 40, 80
+# The updates at which Newton's method stops: on the coarse mesh, adapted; on the fine one, adapted.
+ROUGH = 1e-4, 1e-7, 1e-4, 1e-9
 # The amplitude of the first cycle, in units of the voltage's size.
 AMPLITUDE = 0.05
 
@@ -156,11 +160,15 @@ def limit_cycle(
 
 
 class CycleSearch(NamedTuple):
-    """What a search leaves: a coarse and a fine mesh with their orbits, and how it went."""
+    """What a search leaves: a coarse and a fine mesh with their orbits, and how it went.
+
+    `linear` is the problem linearised at the fine one.
+    """
 
     frame: Frame
     meshes: Float[Array, "2 N"]
     orbits: Orbit
+    linear: Linear
     update: Scalar
     hopf: Int[Array, ""]
     met: Bool[Array, ""]
@@ -171,14 +179,19 @@ def _limit_cycle(circuit: Circuit, u_range, intervals: int, rtol) -> LimitCycle:
     circuit = circuit.in_time()
     if circuit.device.size == 0:
         return _nothing(intervals, 1, RESULTS.no_hopf_point)
-    return _describe(circuit, _search(jax.lax.stop_gradient(circuit), u_range, intervals), rtol)
+    return _describe(circuit, search(jax.lax.stop_gradient(circuit), u_range, intervals), rtol)
+
+
+def search(circuit: Circuit, u_range, intervals: int) -> CycleSearch:
+    """The cycle at the drive's value on two meshes, without derivatives."""
+    hopf = hopf_points(circuit.device, drive=circuit.drive.kind, u_range=u_range)
+    return _search(circuit, hopf, intervals)
 
 
 @eqx.filter_jit
-def _search(circuit: Circuit, u_range, intervals: int) -> CycleSearch:
+def _search(circuit: Circuit, hopf: HopfPoints, intervals: int) -> CycleSearch:
     device, kind = circuit.device, circuit.drive.kind
     value = _value(circuit)
-    hopf = hopf_points(device, drive=kind, u_range=u_range)
     frame, places, amplitudes = starts(device, hopf, kind, WALK)
     target = (value - frame.origin) / frame.unit
     field, power = frame.field(device, kind), frame.power(device, kind)
@@ -193,8 +206,8 @@ def _search(circuit: Circuit, u_range, intervals: int) -> CycleSearch:
     state = (0, jax.tree.map(lambda a: a[0], places), none, none)
     count = jnp.minimum(hopf.found, MOST)
     state = jax.lax.while_loop(lambda s: (s[0] < count) & ~s[3], walk_on, state)
-    (mesh, orbits), update = _settle(field, state[1], target, intervals)
-    return CycleSearch(frame, mesh, orbits, update, hopf.found, state[2])
+    mesh, orbits, linear, update = _settle(field, state[1], target, intervals)
+    return CycleSearch(frame, mesh, orbits, linear, update, hopf.found, state[2])
 
 
 def _value(circuit):
@@ -210,7 +223,7 @@ def _describe(circuit: Circuit, search: CycleSearch, rtol) -> LimitCycle:
     mesh, orbit = search.meshes[1], jax.tree.map(lambda a: a[1], search.orbits)
     # One step with the live residual carries the derivatives.
     live = frame.field(device, kind)
-    linear = linearise(field, mesh, orbit, -stage_residual(live, mesh, orbit))
+    linear = search.linear.closing(orbit, -stage_residual(live, mesh, orbit))
     conditions = _fixed(linear, mesh, orbit, (value - frame.origin) / frame.unit)
     orbit = orbit.plus(linear.direction(solve_for(linear, conditions)))
 
@@ -260,31 +273,33 @@ def _settle(field, place: Place, target, intervals: int):
     """
 
     def trip(state):
-        k, mesh, orbit, _ = state
+        k, mesh, orbit, _, close, _ = state
         linear = linearise(field, mesh, orbit)
         change = linear.direction(solve_for(linear, _fixed(linear, mesh, orbit, target)))
         update = jnp.maximum(
             jnp.max(jnp.abs(change.stages) / meshes.spans(orbit)[None, None]),
             jnp.abs(change.log_period),
         )
-        return k + 1, mesh, orbit.plus(change), update
+        return k + 1, mesh, orbit.plus(change), update, close, linear
 
     def going(state):
-        k, _, _, update = state
-        return (k < 20) & (update > 1e-9) & (update < 1e3)
+        k, _, _, update, close, _ = state
+        return (k < 20) & (update > close) & (update < 1e3)
 
-    def adapted(state, used):
-        mesh, orbit, _ = state
+    def adapted(state, setting):
+        mesh, orbit, linear = state
+        used, close = setting
         new = meshes.equidistribute(mesh, orbit, intervals, used)
-        begin = (0, new, meshes.onto(mesh, orbit, new), jnp.asarray(1.0))
-        state = jax.lax.while_loop(going, trip, begin)[1:]
-        return state, state
+        begin = (0, new, meshes.onto(mesh, orbit, new), jnp.asarray(1.0), close, linear)
+        _, mesh, orbit, update, _, linear = jax.lax.while_loop(going, trip, begin)
+        return (mesh, orbit, linear), (mesh, orbit, update)
 
-    mesh = meshes.equidistribute(place.mesh, place.orbit, intervals, WALK)
-    begin = mesh, meshes.onto(place.mesh, place.orbit, mesh), jnp.asarray(1.0)
-    used = jnp.array([WALK, WALK, intervals, intervals])
-    _, (mesh, orbit, update) = jax.lax.scan(adapted, begin, used)
-    return jax.tree.map(lambda a: a[1::2], (mesh, orbit)), update[-1]
+    mesh, orbit = meshes.widened(place.mesh, place.orbit, intervals)
+    blank = jax.tree.map(jnp.zeros_like, jax.eval_shape(lambda: linearise(field, mesh, orbit)))
+    settings = jnp.array([WALK, WALK, intervals, intervals]), jnp.array(ROUGH)
+    (_, _, linear), found = jax.lax.scan(adapted, (mesh, orbit, blank), settings)
+    mesh, orbits, update = jax.tree.map(lambda a: a[1::2], found)
+    return mesh, orbits, linear, update[-1]
 
 
 def _fixed(linear, mesh, orbit, target):
@@ -297,8 +312,9 @@ def _fixed(linear, mesh, orbit, target):
         / jnp.where(mesh > 0, mesh, 1.0)[:, None, None]
     )
     phase = linear.row(jax.lax.stop_gradient(along / jnp.max(jnp.abs(along))))
-    drive = linear.row(jnp.zeros_like(along), drive=1.0)
-    return jnp.stack([phase, drive.at[-1].add(orbit.drive - target)])
+    n = orbit.start.shape[0]
+    drive = np.eye(n + 3)[n + 1] + (orbit.drive - target) * np.eye(n + 3)[-1]
+    return jnp.stack([phase, drive])
 
 
 def starts(device, hopf: HopfPoints, kind: DriveKind, intervals: int):

@@ -5,10 +5,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxmem.devices.branch import Scalar
-from jaxmem.stability.cycles.collocation import Field, Orbit, condense
+from jaxmem.stability.cycles.collocation import Field, Orbit, invert
 from jaxmem.stability.cycles.radau import A_INVERSE, C, evaluate, interpolant
 
-ITERATIONS = 8
+# Newton iterations, and the share of the interval by which the last may still have moved.
+ITERATIONS, CLOSE = 8, 1e-8
 
 
 def extremum(
@@ -25,32 +26,41 @@ def extremum(
     period = jnp.exp(frozen.log_period)
     phase = jnp.cumsum(mesh)[k] - mesh[k]
     nodes = jnp.asarray(C)
+    start, width = frozen.starts()[k], mesh[k] * period
 
-    def newton(field, X, drive, state):
-        Z, d = state
+    def flow(field, Z, d, drive):
+        return jax.vmap(lambda c, y: field(phase + c * d / period, y, drive))(nodes, Z)
 
-        def local(y, c):
-            run = lambda y: (lambda F: (F, F))(field(phase + c * d / period, y, drive))
-            J, F = jax.jacfwd(run, has_aux=True)(y)
-            return F, J
-
-        F, J = jax.vmap(local)(Z, nodes)
+    def change(field, X, drive, Z, d, matrices):
+        """Newton's step with given matrices; their derivatives would multiply zero."""
+        inverse, F0, J = matrices
+        F = flow(field, Z, d, drive)
         gap = d * F - A_INVERSE @ (Z - X[None])
-        # The matrices are frozen: their derivatives would multiply a step that is zero.
-        F0, J = jax.lax.stop_gradient((F, J))
-        moves = condense(d * J, jnp.stack([F0, gap], axis=-1))
-        by_length, shift = moves[-1, :, 0], moves[-1, :, 1]
-        change = -(F[-1, 0] + J[-1, 0] @ shift) / (J[-1, 0] @ by_length)
-        return Z + moves[..., 0] * change + moves[..., 1], d + change
+        by_length, shift = (
+            (inverse @ a.ravel()).reshape(Z.shape) for a in (F0, gap)
+        )  # fmt: skip
+        longer = -(F[-1, 0] + J[-1, 0] @ shift[-1]) / (J[-1, 0] @ by_length[-1])
+        return Z + by_length * longer + shift, d + longer, longer
 
-    def step(_, state):
-        Z, d = newton(field, frozen.starts()[k], frozen.drive, state)
-        return Z, jnp.clip(d, 0.0, 1.5 * mesh[k] * period)
+    def step(state):
+        j, Z, d, _, _ = state
+        F0 = flow(field, Z, d, frozen.drive)
+        J = jax.vmap(
+            lambda c, y: jax.jacfwd(lambda y: field(phase + c * d / period, y, frozen.drive))(y)
+        )(nodes, Z)
+        matrices = invert(d * J[None])[0], F0, J
+        Z, d, longer = change(field, start, frozen.drive, Z, d, matrices)
+        return j + 1, Z, jnp.clip(d, 0.0, 1.5 * width), longer, matrices
+
+    def going(state):
+        return (state[0] < ITERATIONS) & (jnp.abs(state[3]) > CLOSE * width)
 
     # From the stages of the whole interval to those of the shorter step.
-    polynomial = interpolant(frozen.starts()[k], frozen.stages[k])
+    polynomial = interpolant(start, frozen.stages[k])
     Z = jax.vmap(lambda s: evaluate(polynomial, s))(nodes * nodes[i])
-    Z, d = jax.lax.fori_loop(0, ITERATIONS, step, (Z, mesh[k] * period * nodes[i]))
-    Z, d = jax.lax.stop_gradient((Z, d))
-    Z, d = newton(live, orbit.starts()[k], orbit.drive, (Z, d))
+    n = Z.shape[-1]
+    nothing = jnp.zeros((Z.size, Z.size)), jnp.zeros_like(Z), jnp.zeros((*Z.shape, n))
+    begin = 0, Z, width * nodes[i], width, nothing
+    found = jax.lax.stop_gradient(jax.lax.while_loop(going, step, begin))
+    Z, d, _ = change(live, orbit.starts()[k], orbit.drive, found[1], found[2], found[4])
     return Z[-1, 0], (phase + d / period) % 1.0

@@ -1,6 +1,7 @@
 """How a disturbance of a periodic orbit grows or decays over one period."""
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Complex, Float
 
 from jaxmem.devices.branch import Scalar
@@ -12,8 +13,8 @@ def deflated(monodromy: Float[Array, "n n"], flow: Float[Array, "n"]) -> Float[A
     A reflection takes the flow to the first axis; what is left is the block of the others.
     """
     size = jnp.linalg.norm(flow)
-    v = flow.at[0].add(jnp.where(flow[0] < 0, -size, size))
-    H = jnp.eye(flow.shape[0]) - 2 * jnp.outer(v, v) / (v @ v)
+    v = flow + jnp.where(flow[0] < 0, -size, size) * np.eye(flow.shape[0])[0]
+    H = np.eye(flow.shape[0]) - 2 * jnp.outer(v, v) / (v @ v)
     return (H @ monodromy @ H)[1:, 1:]
 
 

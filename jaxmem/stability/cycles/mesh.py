@@ -53,22 +53,43 @@ def equidistribute(
     ends = jnp.concatenate([jnp.zeros(1), jnp.cumsum(mesh)])
     filled = jnp.concatenate([jnp.zeros(1), jnp.cumsum(share)])
     marks = jnp.minimum(jnp.arange(count + 1) / (count if used is None else used), 1.0)
-    new = jnp.interp(marks, filled / filled[-1], ends / ends[-1])
+    filled = filled / filled[-1]
+    k = interval_of(filled, marks)
+    part = (marks - filled[k]) / jnp.where(
+        filled[k + 1] > filled[k], filled[k + 1] - filled[k], 1.0
+    )
+    new = (ends[k] + jnp.clip(part, 0.0, 1.0) * (ends[k + 1] - ends[k])) / ends[-1]
     return jnp.diff(new)
+
+
+def interval_of(ends: Float[Array, "m"], values: Float[Array, "..."]) -> Int[Array, "..."]:
+    """In which of the intervals between ascending ends each value lies."""
+    inner = jnp.expand_dims(ends[1:-1], tuple(range(values.ndim)))
+    return jnp.sum(inner <= values[..., None], axis=-1)
 
 
 def onto(mesh: Float[Array, "N"], orbit: Orbit, new: Float[Array, "M"]) -> Orbit:
     """The orbit at the stages of another mesh."""
-    stages = jax.vmap(jax.vmap(lambda tau: at(mesh, orbit, tau)))(phases(new))
-    return orbit._replace(stages=stages)
+    return orbit._replace(stages=at(mesh, orbit, phases(new)))
 
 
-def at(mesh: Float[Array, "N"], orbit: Orbit, tau: Float[Array, ""]) -> Float[Array, "n"]:
-    """The state at a phase in [0, 1]."""
-    ends = jnp.cumsum(mesh)
-    k = jnp.clip(jnp.searchsorted(ends, tau, side="right"), 0, mesh.shape[0] - 1)
+def widened(mesh: Float[Array, "N"], orbit: Orbit, count: int) -> tuple[Array, Orbit]:
+    """The orbit on so many intervals: those that are added have no width and do nothing."""
+    more = count - mesh.shape[0]
+    if more < 0:
+        new = equidistribute(mesh, orbit, count)
+        return new, onto(mesh, orbit, new)
+    end = jnp.broadcast_to(orbit.stages[-1, -1], (more, *orbit.stages.shape[1:]))
+    return jnp.pad(mesh, (0, more)), orbit._replace(stages=jnp.concatenate([orbit.stages, end]))
+
+
+def at(mesh: Float[Array, "N"], orbit: Orbit, tau: Float[Array, "..."]) -> Float[Array, "... n"]:
+    """The states at phases in [0, 1]."""
+    ends = jnp.concatenate([jnp.zeros(1), jnp.cumsum(mesh)])
+    k = interval_of(ends, tau)
     width = jnp.where(mesh[k] > 0, mesh[k], 1.0)
-    return radau.evaluate(_polynomials(orbit)[k], (tau - ends[k] + mesh[k]) / width)
+    s = (tau - ends[k]) / width
+    return radau.evaluate(jnp.moveaxis(_polynomials(orbit)[k], -2, 0), s[..., None])
 
 
 def _polynomials(orbit):

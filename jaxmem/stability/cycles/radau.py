@@ -36,7 +36,7 @@ def interpolant(start: Float[Array, "n"], stages: Float[Array, "4 n"]) -> Float[
     return jnp.asarray(_MONOMIALS) @ jnp.concatenate([start[None], stages])
 
 
-def evaluate(polynomial: Float[Array, "5 n"], s: Float[Array, ""]) -> Float[Array, "n"]:
+def evaluate(polynomial: Float[Array, "5 ..."], s: Float[Array, "..."]) -> Float[Array, "..."]:
     """The polynomial at s in [0, 1]."""
     value = polynomial[-1]
     for k in reversed(range(STAGES)):

@@ -64,17 +64,24 @@ def fi_curve(
     check_drive("fi_curve", device, drive)
     drives = jnp.atleast_1d(jnp.asarray(drives, dtype=jnp.result_type(float)))
 
-    def one(value):
-        cycle = limit_cycle(
-            Circuit(device, drive_of_kind(drive, Constant(value))), u_range=u_range, throw=False
-        )
-        return jnp.where(cycle.stable, 1 / cycle.period, jnp.nan), cycle.result
-
-    frequency, result = jax.lax.map(one, drives)
+    frequency, result = _frequencies(device, drives, drive, u_range)
     hopf = hopf_points(device, drive=drive, u_range=u_range)
     folds = fold_points(device, drive=drive, u_range=u_range)
     rests = stable_rests(device, drive, hopf, folds, u_range)
     return FICurve(drives, frequency, ~rests.at(drives), result)
+
+
+@eqx.filter_jit
+def _frequencies(device, drives, kind, u_range):
+    """One program: without it each call would trace all of the search again."""
+
+    def one(value):
+        cycle = limit_cycle(
+            Circuit(device, drive_of_kind(kind, Constant(value))), u_range=u_range, throw=False
+        )
+        return jnp.where(cycle.stable, 1 / cycle.period, jnp.nan), cycle.result
+
+    return jax.lax.map(one, drives)
 
 
 class SpikeShape(NamedTuple):

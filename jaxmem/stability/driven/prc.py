@@ -9,8 +9,7 @@ from jaxmem.circuits import Circuit
 from jaxmem.devices.branch import Scalar
 from jaxmem.responses.characteristic import solve_columns
 from jaxmem.results import RESULTS
-from jaxmem.stability.cycles.collocation import linearise
-from jaxmem.stability.cycles.cycle import REPORT, _search, limit_cycle
+from jaxmem.stability.cycles.cycle import REPORT, limit_cycle, search
 
 
 class PhaseResponse(eqx.Module):
@@ -52,16 +51,16 @@ def phase_response(
     if circuit.device.size == 0:
         nan = jnp.full((REPORT + 1,), jnp.nan)
         return PhaseResponse(nan, nan, nan, nan[:, None], cycle.period, cycle.result)
-    return _response(circuit, _search(circuit, u_range, REPORT), cycle)
+    return _response(circuit, search(circuit, u_range, REPORT), cycle)
 
 
 @eqx.filter_jit
-def _response(circuit: Circuit, search, cycle) -> PhaseResponse:
+def _response(circuit: Circuit, found, cycle) -> PhaseResponse:
     device, kind = circuit.device, circuit.drive.kind
-    frame, n = search.frame, device.size + 1
+    frame, n = found.frame, device.size + 1
     field = frame.field(device, kind)
-    mesh, orbit = search.meshes[1], jax.tree.map(lambda a: a[1], search.orbits)
-    linear = linearise(field, mesh, orbit)
+    mesh, orbit = found.meshes[1], jax.tree.map(lambda a: a[1], found.orbits)
+    linear = found.linear
     flow = field(jnp.zeros(()), orbit.start, orbit.drive)
     size = jnp.linalg.norm(flow)
     along = flow / size

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Complex, Float
 
 from jaxmem.circuits import DriveKind
@@ -48,36 +49,37 @@ def normal_form(device: AbstractDevice, u: Scalar, omega: Scalar, drive: DriveKi
         du = -device.current(y[0], y[1:]) / device.C_m
         return jnp.concatenate([du[None], device.rates(y[0], y[1:])]) / scale
 
-    # The derivatives are real multilinear forms: each complex one is four of them, side by side.
-    second = jax.vmap(lambda v, w: _directional(field, y / scale, (v, w)))
-    third = jax.vmap(lambda v, w, x: _directional(field, y / scale, (v, w, x)))
-
-    def B(v, w):
-        a, b, c, d = v.real, v.imag, w.real, w.imag
-        ac, bd, ad, bc = second(jnp.stack([a, b, a, b]), jnp.stack([c, d, d, c]))
-        return (ac - bd) + 1j * (ad + bc)
-
-    def C(v):  # C(v, v, v*)
-        a, b = v.real, v.imag
-        aaa, abb, aab, bbb = third(
-            jnp.stack([a, a, a, b]), jnp.stack([a, b, a, b]), jnp.stack([a, b, b, b])
-        )
-        return (aaa + abb) + 1j * (aab + bbb)
-
     n = A.shape[0]
     eye = jnp.eye(n)
-    q, p = mode(A, omega), mode(A.T, omega)
+    q, p = jax.vmap(mode, (0, None))(jnp.stack([A, A.T]), omega)
     p = p / (p @ q)
     bar = q.conj()
-    mean = small_solve(A, B(q, bar).real)
-    double = small_solve(2j * omega * eye - A, B(q, q))
-    c1 = p @ (C(q) - 2 * B(q, mean.astype(q.dtype)) + B(bar, double)) / 2
-    q_raw = q * scale
+    # The derivatives are real multilinear forms. Along all pairs of states the second one, and the
+    # four parts of C(q, q, q*): one traced function for all.
+    one, other = np.repeat(np.arange(n), n), np.tile(np.arange(n), n)
+    a, b = q.real, q.imag
+    first = jnp.concatenate([eye[one], jnp.stack([a, a, a, b])])
+    then = jnp.concatenate([eye[other], jnp.stack([a, b, a, b])])
+    last = jnp.concatenate([jnp.zeros((n * n, n)), jnp.stack([a, b, b, b])])
+    second, third = jax.vmap(_derivatives, (None, None, 0, 0, 0))(
+        field, y / scale, first, then, last
+    )
+    H = second[: n * n].reshape(n, n, n)
+    aaa, abb, aab, bbb = third[n * n :]
+    cubic = (aaa + abb) + 1j * (aab + bbb)
+
+    def B(v, w):
+        return v @ jnp.einsum("ijk,j->ik", H, w)
+
+    mean, double = jax.vmap(small_solve)(
+        jnp.stack([A.astype(q.dtype), 2j * omega * eye - A]), jnp.stack([B(q, bar), B(q, q)])
+    )
+    c1 = p @ (cubic - 2 * B(q, mean) + B(bar, double)) / 2
+    size2 = (q.real**2 + q.imag**2) @ (scale / scale[0]) ** 2
     c1 = c1 / scale[0] ** 2  # q_u = 1 [V] and not 1 in units of scale
-    norm = jnp.sum(jnp.abs(q_raw / scale[0]) ** 2)
-    slope = jax.jacfwd(lambda u: circuit_matrix(device, u, drive))(u)
-    slope = slope * scale[None, :] / scale[:, None]
-    return NormalForm(c1, c1.real / omega, c1.real / omega / norm, p @ (slope @ q))
+    moved = jax.jvp(device.rest, (u,), (jnp.ones_like(u),))[1]
+    slope = jnp.einsum("ijk,i->kj", H, jnp.append(1.0, moved) / scale)
+    return NormalForm(c1, c1.real / omega, c1.real / omega / size2, p @ (slope @ q))
 
 
 def mode(A, omega):
@@ -88,11 +90,9 @@ def mode(A, omega):
     return jnp.concatenate([jnp.ones((1,), rest.dtype), rest])
 
 
-def _directional(field, y, directions):
-    """The derivative of the field along one direction after another."""
-    for v in directions:
-        field = _along(field, v)
-    return field(y)
+def _derivatives(field, y, v, w, x):
+    """The second derivative of a field along v, w, and the third along v, w, x."""
+    return jax.jvp(lambda y: _along(_along(field, v), w)(y), (y,), (x,))
 
 
 def _along(field, v):

@@ -116,11 +116,18 @@ def _hopf_points(device, drive, u_range):
     def inform(u):
         if device.size + 1 > EXPANDED:
             return on_axis(device, u, drive, spacing)
+
+        def crossing(u):
+            A = circuit_matrix(device, u, drive)
+            c, rate = coefficients(A)
+            return margin_of(A), crossing_frequency2(c), jnp.log(rate)
+
         # One Newton step from the root carries the derivative and changes nothing else.
-        value = margin_of(circuit_matrix(device, u, drive))
-        u = u - value / jax.lax.stop_gradient(with_slope(margin)(u)[1])
-        c, rate = coefficients(circuit_matrix(device, u, drive))
-        omega2 = crossing_frequency2(c)
+        (value, omega2, rate), slopes = with_slope(crossing)(u)
+        steep, lean, drift = jax.lax.stop_gradient(slopes)
+        move = -value / steep
+        omega2, rate = omega2 + lean * move, jnp.exp(rate + drift * move)
+        u = u + move
         good = (omega2 > 0) & jnp.isfinite(u)
         omega = jnp.sqrt(jnp.where(good, omega2, 1.0)) * rate
         return u, omega, good
@@ -196,24 +203,36 @@ def near_windows(device):
 def roots_on(margin, grid):
     """Zeros of a function between the first and the last value of a grid, padded with NaN."""
     both = jax.vmap(with_slope(margin))
-    h, slope = both(grid)
-    low, high = grid[:-1], grid[1:]
-    # Between two values of one sign there may be two zeros where the function turns back.
-    turns = (h[:-1] * h[1:] > 0) & (h[:-1] * slope[:-1] < 0) & (h[1:] * slope[1:] > 0)
 
-    def halve(_, ends):
-        low, high = ends
-        middle = (low + high) / 2
-        falling = both(middle)[1] * h[:-1] < 0
-        return jnp.where(falling, middle, low), jnp.where(falling, high, middle)
+    def turning(h, slope):
+        # Between two values of one sign there may be two zeros where the function turns back.
+        return (h[:-1] * h[1:] > 0) & (h[:-1] * slope[:-1] < 0) & (h[1:] * slope[1:] > 0)
 
-    bottom = sum(jax.lax.fori_loop(0, 40, halve, (low, high))) / 2
-    inner = jnp.where(turns, bottom, (low + high) / 2)
+    # First the grid, then the middles, which are moved to where it turns: one function to compile.
+    def look(state):
+        k, u, _, low, high, h, slope, _ = state
+        value, lean = both(u)
+        h, slope = jnp.where(k == 0, value, h), jnp.where(k == 0, lean, slope)
+        halve = (k > 0) & turning(h, slope)
+        falling = lean[:-1] * h[:-1] < 0
+        low = jnp.where(halve & falling, u[:-1], low)
+        high = jnp.where(halve & ~falling, u[:-1], high)
+        middles = jnp.append((low + high) / 2, grid[-1])
+        return k + 1, middles, u, low, high, h, slope, value
+
+    def going(state):
+        k, h, slope = state[0], state[5], state[6]
+        return (k < 2) | (k < 42) & jnp.any(turning(h, slope))
+
+    nothing = jnp.zeros_like(grid)
+    begin = (0, grid, grid, grid[:-1], grid[1:], nothing, nothing, nothing)
+    _, _, inner, _, _, h, _, between = jax.lax.while_loop(going, look, begin)
+    inner, between, low = inner[:-1], between[:-1], grid[:-1]
     woven = lambda first, between, last: jnp.append(
         jnp.stack([first, between], axis=1).ravel(), last
     )
     u = woven(low, inner, grid[-1])
-    sign = jnp.sign(woven(h[:-1], jax.vmap(margin)(inner), h[-1]))
+    sign = jnp.sign(woven(h[:-1], between, h[-1]))
     at = jnp.nonzero(sign[:-1] * sign[1:] < 0, size=MOST, fill_value=-1)[0]
     # Where there is none the bracket is empty, and its search ends at once.
     up, low = sign[at + 1], u[at]
