@@ -43,9 +43,9 @@ def rest(circuit: Circuit) -> Beginning:
     before = circuit.drive.wave.before()
     begin, count = _at_rest(circuit.device, before, circuit.is_voltage)
     if is_concrete(count) and np.any(np.asarray(count) != 1):
-        name = LETTER[circuit.drive.kind]
+        bias: dict[str, Any] = {LETTER[circuit.drive.kind]: before}
         try:
-            operating_point(circuit.device, **{name: before})  # says that there is none, or several
+            operating_point(circuit.device, **bias)  # says that there is none, or several
         except ValueError as error:
             raise ValueError(
                 "solve: before the drive's first edge there is no one equilibrium to start from "
@@ -80,8 +80,9 @@ def about_rest(circuit: Circuit, begin: Beginning | None, start: Any) -> tuple[s
         )
     if isinstance(start, OperatingPoint):
         name = LETTER[circuit.drive.kind]
-        value = getattr(start, name)
-        count = int(np.asarray(operating_points(device, **{name: value}).count))
+        value: Any = getattr(start, name)
+        bias: dict[str, Any] = {name: value}
+        count = int(np.asarray(operating_points(device, **bias).count))
         if count > 1:
             notes.append(
                 f"it starts at {place}, one of {count} equilibria at "
