@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from jaxmem.circuits.drive import choose
 from jaxmem.responses.rosenbrock import Rodas5P
-from jaxmem.responses.start import rest
+from jaxmem.responses.start import at_rest
 from jaxmem.results import RESULTS
 
 SPLIT = (diffrax.KenCarp3, diffrax.KenCarp4, diffrax.KenCarp5, diffrax.Sil3)
@@ -216,7 +216,7 @@ def _amplitude(wave, bounds):
 def _initial(circuit, begin, scale):
     """y and the drive's value before t[0]."""
     device, before = circuit.device, circuit.drive.wave.before()
-    u, z, I = rest(circuit) if begin is None else begin
+    u, z, I = at_rest(circuit) if begin is None else begin
     # Under voltage drive `edge` makes from here the current that the first piece asks for.
     first = choose(circuit.is_voltage, lambda: I, lambda: u)
     old = choose(circuit.is_voltage, lambda: device.R_s * I + u, lambda: before)

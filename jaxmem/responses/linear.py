@@ -104,7 +104,7 @@ def matrix_at(
 
 def driven_matrix(
     device: AbstractDevice, u: Scalar, x: States, is_voltage: bool | Bool[Array, ""]
-) -> Float[Array, "n n"]:
+) -> Float[Array, "m m"]:
     """The Jacobian of (u, x) there, under a drive whose kind the run may decide.
 
     With the voltage imposed and R_s = 0, u does not move: its row is a decay of its own.

@@ -35,7 +35,7 @@ def given(circuit: Circuit, start: OperatingPoint | tuple[Any, Any]) -> Beginnin
     return u, circuit.device.chart(x), jnp.zeros_like(u)
 
 
-def rest(circuit: Circuit) -> Beginning:
+def at_rest(circuit: Circuit) -> Beginning:
     """The beginning at rest at the value that the drive has before its first edge.
 
     **Raises:** `ValueError` if there is no one equilibrium; where it is traced all is NaN then.

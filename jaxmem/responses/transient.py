@@ -14,7 +14,7 @@ from jaxmem.fields import check_single, is_concrete
 from jaxmem.responses.failure import cause, check_call
 from jaxmem.responses.integration import integrate, integrate_forward
 from jaxmem.responses.rosenbrock import tolerances
-from jaxmem.responses.start import about_rest, given, rest
+from jaxmem.responses.start import about_rest, at_rest, given
 from jaxmem.responses.steady import OperatingPoint
 from jaxmem.results import RESULTS
 
@@ -111,7 +111,7 @@ def solve(
     begin = (
         given(circuit, start)
         if start is not None
-        else rest(circuit)
+        else at_rest(circuit)
         if is_concrete(circuit)
         else None
     )

@@ -74,6 +74,7 @@ def test_a_switch_between_two_states_does_not_spike():
     assert np.isnan(rest) and np.isnan(kept) and bool(onset == jm.ONSETS.none)
 
 
+@pytest.mark.slow
 def test_onset_under_vmap():
     make = lambda i_c0: jm.paper_device(1.0, 1.0, 1.0, i_c0=i_c0)
     both = jax.vmap(lambda i: jm.rheobase(make(i)))(jnp.array([1.0, 10.0]))

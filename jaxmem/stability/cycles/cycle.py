@@ -179,10 +179,10 @@ def _limit_cycle(circuit: Circuit, u_range, intervals: int, rtol) -> LimitCycle:
     circuit = circuit.in_time()
     if circuit.device.size == 0:
         return _nothing(intervals, 1, RESULTS.no_hopf_point)
-    return _describe(circuit, search(jax.lax.stop_gradient(circuit), u_range, intervals), rtol)
+    return _describe(circuit, find_cycle(jax.lax.stop_gradient(circuit), u_range, intervals), rtol)
 
 
-def search(circuit: Circuit, u_range, intervals: int) -> CycleSearch:
+def find_cycle(circuit: Circuit, u_range, intervals: int) -> CycleSearch:
     """The cycle at the drive's value on two meshes, without derivatives."""
     hopf = hopf_points(circuit.device, drive=circuit.drive.kind, u_range=u_range)
     return _search(circuit, hopf, intervals)

@@ -9,7 +9,7 @@ from jaxmem.circuits import Circuit
 from jaxmem.devices.branch import Scalar
 from jaxmem.responses.characteristic import solve_columns
 from jaxmem.results import RESULTS
-from jaxmem.stability.cycles.cycle import REPORT, limit_cycle, search
+from jaxmem.stability.cycles.cycle import REPORT, find_cycle, limit_cycle
 
 
 class PhaseResponse(eqx.Module):
@@ -51,7 +51,7 @@ def phase_response(
     if circuit.device.size == 0:
         nan = jnp.full((REPORT + 1,), jnp.nan)
         return PhaseResponse(nan, nan, nan, nan[:, None], cycle.period, cycle.result)
-    return _response(circuit, search(circuit, u_range, REPORT), cycle)
+    return _response(circuit, find_cycle(circuit, u_range, REPORT), cycle)
 
 
 @eqx.filter_jit

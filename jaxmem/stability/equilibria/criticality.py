@@ -77,8 +77,8 @@ def normal_form(device: AbstractDevice, u: Scalar, omega: Scalar, drive: DriveKi
     c1 = p @ (cubic - 2 * B(q, mean) + B(bar, double)) / 2
     size2 = (q.real**2 + q.imag**2) @ (scale / scale[0]) ** 2
     c1 = c1 / scale[0] ** 2  # q_u = 1 [V] and not 1 in units of scale
-    moved = jax.jvp(device.rest, (u,), (jnp.ones_like(u),))[1]
-    slope = jnp.einsum("ijk,i->kj", H, jnp.append(1.0, moved) / scale)
+    rise, moved = jax.jvp(device.equilibrium, (u,), (jnp.ones_like(u),))[1]
+    slope = jnp.einsum("ijk,i->kj", H, jnp.append(rise, moved) / scale)
     return NormalForm(c1, c1.real / omega, c1.real / omega / size2, p @ (slope @ q))
 
 

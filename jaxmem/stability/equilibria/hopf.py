@@ -173,10 +173,12 @@ def with_slope(fn):
 
 def scan(device, u_range, margin=None):
     """Where Hopf points are looked for, ascending; denser where the `margin` bends, if given."""
-    if u_range is None and device.curve is None and not unseen(device):
+    u_range = check_range("u_range", u_range)
+    known = device.curve is None and not unseen(device)
+    if u_range is None and known:
         return near_windows(device)
-    if u_range is not None and device.curve is None and not unseen(device):
-        low, high = (jnp.asarray(end, dtype=jnp.result_type(float)) for end in u_range)
+    if u_range is not None and known:
+        low, high = u_range
         return low + (high - low) * jnp.linspace(0, 1, 2 * SCAN + 1)
     grid = survey(device, u_range).s
     if margin is None:
