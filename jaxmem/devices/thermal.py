@@ -20,8 +20,8 @@ class ThermalSwitch(AbstractBranch):
         i = (u/R_0) exp(-(E_a - b sqrt(|u|))/(k T))
         C_th dT/dt = i u - (T - T_a)/R_th
 
-    Conduction and Newton's cooling of Slesazeck et al., RSC Adv. 2015, 5, 102318, eqs 1 to 3, with
-    one heat capacity. The current feeds the temperature and the temperature the current, so that u
+    Conduction and Newton's cooling after Slesazeck et al., RSC Adv. 2015, 5, 102318, with one heat
+    capacity. The current feeds the temperature and the temperature the current, so that u
     falls as the current rises (S-shaped, current-controlled negative differential resistance):
     three states at one voltage. They are single at each temperature, over which the branch gives
     its equilibria,
