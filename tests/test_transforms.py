@@ -20,7 +20,7 @@ NOT_NUMERIC = {
     "cycle_branch", "limit_cycle", "sweep", "hopf_curve", "second_lag", "smallest_change",
     "unstable_count", "parse_drive", "quantity", "read_device",
     "write_device", "device_from_toml", "device_to_toml", "read_network", "network_from_toml",
-    "network_to_toml", "equal_circuits", "as_device",
+    "network_to_toml", "equal_circuits", "as_device", "stack",
 }  # fmt: skip
 
 

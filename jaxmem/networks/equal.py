@@ -162,7 +162,7 @@ def _partial_fractions(top: np.ndarray, bottom: np.ndarray) -> _Parts | None:
     top, bottom = np.trim_zeros(top, "b"), np.trim_zeros(bottom, "b")
     if len(top) > len(bottom) + 1:
         return None
-    whole, rest = poly.polydiv(top, bottom)  # pyright: ignore[reportGeneralTypeIssues]
+    whole, _ = poly.polydiv(top, bottom)  # pyright: ignore[reportGeneralTypeIssues]
     whole = np.pad(whole, (0, max(0, 2 - len(whole))))
     # Time in units of the middle pole, so that a root is not lost beside larger ones.
     low = int(np.flatnonzero(bottom)[0])
@@ -175,7 +175,12 @@ def _partial_fractions(top: np.ndarray, bottom: np.ndarray) -> _Parts | None:
     poles[np.abs(poles) < NOTHING * np.abs(poles).max(initial=0.0)] = 0.0
     if np.any(poles > 0) or np.any(np.diff(poles) < 1e-6 * np.abs(poles[:-1])):
         return None
-    residues = poly.polyval(poles, rest) / poly.polyval(poles, poly.polyder(bottom))
+    # The eigenvalues that poles are found by are as exact as the largest of them; Newton's method
+    # makes each as exact as it is itself. At a pole the numerator is that of the rest.
+    slope = poly.polyder(bottom)
+    for _ in range(3):
+        poles = poles - poly.polyval(poles, bottom) / poly.polyval(poles, slope)
+    residues = poly.polyval(poles, top) / poly.polyval(poles, slope)
     return _Parts(float(whole[1]), float(whole[0]), poles, residues)
 
 

@@ -150,3 +150,18 @@ def test_what_is_no_device_is_none(text):
 def test_a_wrong_file_of_a_circuit_is_said(text, why):
     with pytest.raises(ValueError, match=why):
         network_from_toml(text)
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("apart", [1e-2, 1e-4, 1e-5])
+def test_poles_that_lie_decades_apart_keep_their_digits(apart):
+    tau, R = [10.0, 10.0 * apart, 10.0 * apart**2], [1.0, 1.0, 100.0]
+    values = {"R1": 1.0} | {f"R{k + 2}": R[k] for k in range(3)}
+    chain = with_values(
+        read_network("R-p(R,C)-p(R,C)-p(R,C)"),
+        values | {f"C{k + 1}": tau[k] / R[k] for k in range(3)},
+    )
+    branches = dict(equal_circuits(chain))["parallel branches"]
+    back = dict(equal_circuits(branches))["Voigt chain"].elements
+    found = sorted(float(back[f"R{k + 2}"].R * back[f"C{k + 1}"].C) for k in range(3))
+    np.testing.assert_allclose(found, sorted(tau), rtol=1e-6)
