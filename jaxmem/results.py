@@ -20,8 +20,26 @@ class RESULTS(diffrax.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
     start_not_finite = "the residual is not finite at the start"
     interrupted = "interrupted; this is the best point until then"
     # A limit cycle.
-    no_hopf_point = "there is no Hopf point at any voltage, so that no cycle begins"
-    no_cycle = "no cycle on the branches that begin at its Hopf points has this drive"
+    no_states = "there is none: u alone, without states of branches, cannot oscillate"
+    no_hopf_point = (
+        "no Hopf point was found at which a cycle could begin, and rest at this drive is stable"
+    )
+    no_cycle = (
+        "no cycle on the branches that begin at its Hopf points, all followed to their ends, has "
+        "this drive, and rest is stable there"
+    )
+    branch_lost = (
+        "a branch of cycles could not be followed to its end, and transients come to rest: "
+        "no cycle was found, which does not say that there is none"
+    )
+    settles_elsewhere = (
+        "rest is unstable where it was looked for; no cycle was found: transients come to rest at "
+        "an equilibrium elsewhere"
+    )
+    not_settled = (
+        "rest is unstable; no cycle was found: transients neither repeat themselves nor come to "
+        "rest (chaos, or a period of more than 1024 steps)"
+    )
     cycle_not_converged = "Newton's method did not converge on the fine mesh; give more intervals"
     mesh_too_coarse = "two meshes differ by more than `rtol`; give more intervals"
     # A curve of Hopf points, or a branch of cycles.
@@ -30,6 +48,7 @@ class RESULTS(diffrax.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
     step_too_short = "no step along it succeeded, however short"
     period_too_long = "the period grew a million times that at the Hopf point"
     end_unknown = "the amplitude vanished, but not at another Hopf point"
+    turned_back = "it turned back to its own beginning, where a step was too long"
     # A transient.
     rates_not_finite = "the device's current or rates are not finite where a piece begins"
     # The settled answer to a periodic drive.

@@ -12,7 +12,8 @@ from jaxmem.devices.branch import Scalar
 from jaxmem.fields import check_single, is_concrete
 from jaxmem.results import RESULTS
 from jaxmem.stability.cycles import continuation
-from jaxmem.stability.cycles.cycle import starts
+from jaxmem.stability.cycles.branch_end import end_of
+from jaxmem.stability.cycles.frame import starts
 from jaxmem.stability.equilibria.hopf import hopf_points
 
 # How many cycles and folds are kept.
@@ -104,18 +105,9 @@ def _cycle_branch(device, hopf, kind, start, intervals, largest):
     shown = jnp.arange(LENGTH) < count
     hide = lambda a: jnp.where(shown, a, jnp.nan)
     at = hopf.imposed(kind)
-    points = (at - frame.origin) / frame.unit
-    last = jnp.maximum(walk.count - 1, 0)
-    # Near its end a branch has the drive and the period of the other Hopf point.
-    away = jnp.abs(points - rows.drive[last]) + jnp.abs(
-        jnp.log(2 * jnp.pi / hopf.omega) - rows.log_period[last]
-    )
-    away = jnp.where(jnp.isfinite(away), away, jnp.inf)
-    vanished = walk.result == RESULTS.successful
-    astray = vanished & ~(jnp.min(away) < 0.1)
-    result = RESULTS.where(astray, RESULTS.end_unknown, walk.result)
-    result = RESULTS.where(there, result, RESULTS.no_start)
-    end = jnp.where(result == RESULTS.successful, jnp.argmin(away), -1)
+    end = end_of(walk, hopf, frame, kind, start)
+    result = RESULTS.where(there, end.result, RESULTS.no_start)
+    end = jnp.where(there, end.hopf, -1)
     folds, fold_count = _folds(rows, shown)
     period = jnp.exp(rows.log_period)
     drive = frame.origin + frame.unit * hide(rows.drive)

@@ -5,6 +5,7 @@ import numpy as np
 from jaxtyping import Array, Complex, Float
 
 from jaxmem.devices.branch import Scalar
+from jaxmem.stability.cycles.collocation import Field, Linear, Orbit
 
 
 def deflated(monodromy: Float[Array, "n n"], flow: Float[Array, "n"]) -> Float[Array, "k k"]:
@@ -39,6 +40,12 @@ def multipliers(block: Float[Array, "k k"], trace: Scalar) -> Complex[Array, "k"
     root = jnp.sqrt((half**2 - product).astype(dtype))
     first = half + jnp.where(half < 0, -root, root)
     return jnp.stack([first, product / jnp.where(first == 0, 1.0, first)])
+
+
+def of_cycle(field: Field, orbit: Orbit, linear: Linear) -> Complex[Array, "k"]:
+    """The multipliers of a cycle besides the one that is 1."""
+    flow = field(jnp.zeros(()), orbit.start, orbit.drive)
+    return multipliers(deflated(linear.monodromy, flow), linear.trace)
 
 
 def log_strongest(values: Complex[Array, "k"], trace: Scalar) -> Scalar:

@@ -9,7 +9,8 @@ from jaxmem.circuits import Circuit
 from jaxmem.devices.branch import Scalar
 from jaxmem.responses.characteristic import solve_columns
 from jaxmem.results import RESULTS
-from jaxmem.stability.cycles.cycle import REPORT, find_cycle, limit_cycle
+from jaxmem.stability.cycles.cycle import RTOL, limit_cycle
+from jaxmem.stability.cycles.search import MESHES, find_cycle
 
 
 class PhaseResponse(eqx.Module):
@@ -49,9 +50,9 @@ def phase_response(
     cycle = limit_cycle(circuit, u_range=u_range, throw=throw)
     circuit = jax.lax.stop_gradient(circuit.in_time())
     if circuit.device.size == 0:
-        nan = jnp.full((REPORT + 1,), jnp.nan)
+        nan = jnp.full((MESHES[0] + 1,), jnp.nan)
         return PhaseResponse(nan, nan, nan, nan[:, None], cycle.period, cycle.result)
-    return _response(circuit, find_cycle(circuit, u_range, REPORT), cycle)
+    return _response(circuit, find_cycle(circuit, u_range, None, jnp.asarray(RTOL)), cycle)
 
 
 @eqx.filter_jit
@@ -59,8 +60,7 @@ def _response(circuit: Circuit, found, cycle) -> PhaseResponse:
     device, kind = circuit.device, circuit.drive.kind
     frame, n = found.frame, device.size + 1
     field = frame.field(device, kind)
-    mesh, orbit = found.meshes[1], jax.tree.map(lambda a: a[1], found.orbits)
-    linear = found.linear
+    (mesh, orbit), linear = found.cycle.fine(), found.cycle.linear
     flow = field(jnp.zeros(()), orbit.start, orbit.drive)
     size = jnp.linalg.norm(flow)
     along = flow / size

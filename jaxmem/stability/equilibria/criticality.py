@@ -20,12 +20,17 @@ class NormalForm(NamedTuple):
     - `c1`: complex [1/(s V^2)]. `l1` = Re c1/omega [1/V^2]: negative where the onset is soft.
     - `l1_kuznetsov`: the same with |q| = 1 in raw states; it depends on the units of the states.
     - `slope_lambda`: d lambda/du along the equilibria [1/(s V)].
+    - `q`, `mean`, `double`: the centre manifold, y = rest + z q + z* q* + |z|^2 mean +
+      Re(z^2 double), of all states, u first, for z in V.
     """
 
     c1: Complex[Array, ""]
     l1: Float[Array, ""]
     l1_kuznetsov: Float[Array, ""]
     slope_lambda: Complex[Array, ""]
+    q: Complex[Array, "n"]
+    mean: Float[Array, "n"]
+    double: Complex[Array, "n"]
 
 
 def normal_form(device: AbstractDevice, u: Scalar, omega: Scalar, drive: DriveKind) -> NormalForm:
@@ -79,7 +84,11 @@ def normal_form(device: AbstractDevice, u: Scalar, omega: Scalar, drive: DriveKi
     c1 = c1 / scale[0] ** 2  # q_u = 1 [V] and not 1 in units of scale
     rise, moved = jax.jvp(device.equilibrium, (u,), (jnp.ones_like(u),))[1]
     slope = jnp.einsum("ijk,i->kj", H, jnp.append(rise, moved) / scale)
-    return NormalForm(c1, c1.real / omega, c1.real / omega / size2, p @ (slope @ q))
+    per_volt = scale / scale[0]
+    return NormalForm(
+        c1, c1.real / omega, c1.real / omega / size2, p @ (slope @ q),
+        q * per_volt, -mean.real * per_volt / scale[0], double * per_volt / scale[0],
+    )  # fmt: skip
 
 
 def mode(A, omega):

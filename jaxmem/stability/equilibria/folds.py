@@ -81,9 +81,12 @@ def fold_points(
 
 
 def drive_at(device: AbstractDevice, u: Scalar, kind: DriveKind) -> Scalar:
-    """The constant drive under which u is at rest: I(u) [A], or R_s I(u) + u [V]."""
+    """The constant drive under which u is at rest: I(u) [A], or R_s I(u) + u [V].
+
+    At the place u of the curve of equilibria, where a branch gives one.
+    """
     I = device.steady_current(u)
-    return device.R_s * I + u if kind == "voltage" else I
+    return device.R_s * I + device.equilibrium(u)[0] if kind == "voltage" else I
 
 
 def drive_slope(device: AbstractDevice, u: Scalar, kind: DriveKind) -> Scalar:

@@ -1,0 +1,222 @@
+"""Where a circuit's cycle is found: on its branches, next to a Hopf point, or by a transient."""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from jaxmem.circuits import Circuit, DriveKind
+from jaxmem.devices import AbstractDevice
+from jaxmem.devices.branch import Scalar
+from jaxmem.fields import is_concrete
+from jaxmem.responses.linear import matrix_at
+from jaxmem.responses.steady import OperatingPoints, operating_points
+from jaxmem.results import RESULTS
+from jaxmem.stability.cycles import continuation
+from jaxmem.stability.cycles.branch_end import end_of
+from jaxmem.stability.cycles.collocation import Orbit
+from jaxmem.stability.cycles.floquet import of_cycle
+from jaxmem.stability.cycles.frame import Frame, anywhere, frame_at, starts
+from jaxmem.stability.cycles.near_hopf import is_near, nearness, normal_form_cycle
+from jaxmem.stability.cycles.polish import Polished, period_error, polish
+from jaxmem.stability.cycles.settling import kicked, settle
+from jaxmem.stability.equilibria.hopf import MOST, HopfPoints, hopf_points
+
+# Intervals to walk along a branch; steps along all of them; intervals of a cycle, and more where
+# they do not do.
+WALK, STEPS, MESHES = 40, 400, (80, 160, 320)
+# Newton's method has found a cycle if its last update is below this, and the cycle is no rest.
+FOUND, SWING = 1e-7, 1e-6
+# Of so many unstable equilibria transients are started, to both sides; and at so many times the
+# distance of a cycle that was met from rest. Maxima that come so close are taken for a return, at
+# first, and if it was none.
+LEFT, OUTSIDE, CLOSE = 2, 1.5, (0.02, 5e-4)
+
+
+class CycleSearch(NamedTuple):
+    """What a search leaves: the cycle at the drive on two meshes, and how it went.
+
+    - `frame`: the units; `cycle`: on two meshes.
+    - `stable`: whether it is; `result`: `RESULTS.successful`, or why there is none.
+    - `near`: 0, or the square of the relative amplitude where the cycle is the normal form's.
+    """
+
+    frame: Frame
+    cycle: Polished
+    stable: Bool[Array, ""]
+    result: RESULTS
+    near: Scalar
+
+
+class _Walked(NamedTuple):
+    """What the branches gave: the cycle nearest to the drive on them, and how they ended."""
+
+    search: CycleSearch
+    met: Bool[Array, ""]
+    followed: Bool[Array, ""]
+    last: Orbit
+
+
+def find_cycle(circuit: Circuit, u_range: Any, intervals: int | None, rtol: Scalar) -> CycleSearch:
+    """The cycle at the drive's value on two meshes, without derivatives.
+
+    The branches of cycles are followed from the Hopf points to the drive. Where they give no
+    stable cycle, and it is not known that there is none, it is looked for by transients. If the
+    number of `intervals` is not given, more are taken where they are too few for `rtol`; under
+    `jit` or `vmap` always the first number.
+    """
+    hopf = hopf_points(circuit.device, drive=circuit.drive.kind, u_range=u_range)
+    for count in MESHES if intervals is None else (intervals,):
+        search = _find(circuit, hopf, u_range, count)
+        if not is_concrete(search) or not bool(_too_coarse(search, rtol)):
+            break
+    return search
+
+
+def _too_coarse(search: CycleSearch, rtol):
+    failed = search.result == RESULTS.cycle_not_converged
+    return failed | ~(period_error(search.cycle) <= rtol) & (search.result == RESULTS.successful)
+
+
+def _find(circuit, hopf, u_range, intervals) -> CycleSearch:
+    kind, value = circuit.drive.kind, _value(circuit)
+    walked = _walk(circuit, hopf, intervals)
+    # Known numbers choose what runs; under `jit` and `vmap` all of it is in the program.
+    if is_concrete(walked) and bool(walked.search.stable):
+        return walked.search
+    given = {"V": value} if kind == "voltage" else {"I": value}
+    rests = operating_points(circuit.device, u_range=u_range, **given)
+    grows = _unstable(circuit.device, kind, rests)
+    calm = jnp.any(jnp.isfinite(rests.u) & ~grows)
+    # Beside a stable rest, with all branches followed to their ends, nothing is left to look for.
+    known = calm & walked.followed & ~walked.met
+    if is_concrete(known) and bool(known):
+        none = RESULTS.where(hopf.found == 0, RESULTS.no_hopf_point, RESULTS.no_cycle)
+        return eqx.tree_at(lambda s: s.result, walked.search, none)
+    return _settle(circuit, hopf, walked, rests, grows, known, intervals)
+
+
+def _value(circuit):
+    return circuit.drive.wave.value(jnp.zeros(()), jnp.zeros(()))
+
+
+@eqx.filter_jit
+def _walk(circuit: Circuit, hopf: HopfPoints, intervals: int) -> _Walked:
+    device, kind, value = circuit.device, circuit.drive.kind, _value(circuit)
+    frame, places, amplitudes = starts(device, hopf, kind, WALK)
+    target = (value - frame.origin) / frame.unit
+    field, power = frame.field(device, kind), frame.power(device, kind)
+
+    def walk_on(state):
+        k, _, _, _, followed, _ = state
+        place, size = jax.tree.map(lambda a: a[k], (places, amplitudes))
+        walk = continuation.follow_cycles(field, power, place, size, most=STEPS, target=target)
+        end = end_of(walk, hopf, frame, kind, k).result
+        followed = followed & (end == RESULTS.successful)
+        return k + 1, walk.kept, walk.kept_any, walk.kept_stable, followed, walk.place.orbit
+
+    first = jax.tree.map(lambda a: a[0], places)
+    no, yes = jnp.asarray(False), jnp.asarray(True)
+    count = jnp.minimum(hopf.found, MOST)
+    near = nearness(frame, hopf, kind, value)
+    beside, is_beside = is_near(near, hopf)
+    going = lambda s: (s[0] < count) & ~s[3] & ~is_beside
+    state = (0, first, no, no, yes, first.orbit)
+    _, kept, met, _, followed, last = jax.lax.while_loop(going, walk_on, state)
+    cycle = polish(field, kept.mesh, kept.orbit, target, intervals)
+    ok, stable = _judge(field, cycle)
+    own = lambda: normal_form_cycle(device, kind, frame, hopf, beside, value, field, intervals)
+    cycle = jax.lax.cond(is_beside, own, lambda: cycle)
+    found = is_beside | met & ok
+    result = RESULTS.where(found, RESULTS.successful, RESULTS.cycle_not_converged)
+    search = CycleSearch(
+        frame, cycle, is_beside | met & ok & stable, result,
+        jnp.where(is_beside, near[beside], 0.0),
+    )  # fmt: skip
+    return _Walked(search, met, followed, last)
+
+
+def _judge(field, cycle: Polished):
+    """Whether Newton's method gave a cycle, and whether that is stable."""
+    _, orbit = cycle.fine()
+    u = orbit.stages[..., 0]
+    found = (cycle.update < FOUND) & (jnp.max(u) - jnp.min(u) > SWING)
+    mu = of_cycle(field, orbit, cycle.linear)
+    return found, found & jnp.all(jnp.abs(mu) < 1)
+
+
+@eqx.filter_jit
+def _settle(
+    circuit: Circuit, hopf: HopfPoints, walked: _Walked, rests: OperatingPoints,
+    grows: Bool[Array, "m"], known: Bool[Array, ""], intervals: int,
+) -> CycleSearch:  # fmt: skip
+    """A stable cycle by transients, where the branches gave none; or why there is none."""
+    device, kind, value = circuit.device, circuit.drive.kind, _value(circuit)
+    here = jnp.where(rests.count > 0, rests.u[0], 0.0) if device.curve is None else anywhere(device)
+    frame = frame_at(device, here, kind, value, jnp.zeros(()))
+    old = walked.search.frame
+    frame = jax.tree.map(lambda a, b: jnp.where(hopf.found > 0, a, b), old, frame)
+    field = frame.field(device, kind)
+    target = (value - frame.origin) / frame.unit
+    there = jnp.isfinite(rests.u)
+    calm = jnp.any(there & ~grows)
+    first, usable = _beginnings(frame, rests, grows & there, walked, hopf.found > 0)
+    close = jnp.repeat(jnp.array(CLOSE), first.shape[0])
+    first, usable = (jnp.concatenate([a, a]) for a in (first, usable))
+
+    def look(state):
+        k, cycle, _, _, repeats, rested = state
+        wanted = usable[k] & ~known
+        path = settle(field, first[k], target, intervals, wanted, close[k])
+        new = polish(field, path.mesh, path.orbit, target, intervals)
+        ok, stable = _judge(field, new)
+        ok = ok & path.repeats
+        cycle = jax.tree.map(lambda a, b: jnp.where(ok, a, b), new, cycle)
+        return k + 1, cycle, ok, ok & stable, repeats | path.repeats, rested | path.rests
+
+    def going(state):
+        return (state[0] < first.shape[0]) & ~state[3] & ~walked.search.stable & ~known
+
+    no = jnp.asarray(False)
+    state = (0, walked.search.cycle, no, no, no, no)
+    _, cycle, ok, stable, repeats, rested = jax.lax.while_loop(going, look, state)
+    none = RESULTS.where(hopf.found == 0, RESULTS.no_hopf_point, RESULTS.no_cycle)
+    none = RESULTS.where(walked.followed, none, RESULTS.branch_lost)
+    loose = RESULTS.where(rested, RESULTS.settles_elsewhere, RESULTS.not_settled)
+    result = RESULTS.where(calm, none, loose)
+    result = RESULTS.where(repeats, RESULTS.cycle_not_converged, result)
+    before = walked.search
+    result = RESULTS.where(walked.met, before.result, result)
+    result = RESULTS.where(ok | before.stable, RESULTS.successful, result)
+    return CycleSearch(frame, cycle, stable | before.stable, result, before.near)
+
+
+@eqx.filter_jit
+def _unstable(device: AbstractDevice, kind: DriveKind, rests) -> Bool[Array, "m"]:
+    """Whether an eigenvalue of each equilibrium is in the right half plane."""
+
+    def one(u, x, there):
+        u, x = jnp.where(there, u, 0.0), jnp.where(there, x, 0.0)
+        return jnp.any(jnp.linalg.eigvals(matrix_at(device, u, x, kind)).real > 0)
+
+    # As a loop: batched eigenvalue solves side by side may wait for one another.
+    return jax.lax.map(lambda a: one(*a), (rests.u, rests.x, jnp.isfinite(rests.u)))
+
+
+def _beginnings(frame, rests, grows, walked: _Walked, any_walk):
+    """States where transients begin, in units of the continuation, and which of them are any."""
+    points = jnp.concatenate([rests.u[:, None], rests.x], axis=1) / frame.size
+    order = jnp.argsort(~grows)[:LEFT]
+    centre = jnp.where(grows[order[0]], points[order[0]], points[0])
+
+    def highest(orbit):
+        flat = orbit.stages.reshape(-1, orbit.start.shape[0])
+        return flat[jnp.argmax(flat[:, 0])]
+
+    met, last = highest(walked.search.cycle.fine()[1]), highest(walked.last)
+    outside = jnp.where(jnp.isfinite(centre), centre + OUTSIDE * (met - centre), met)
+    beside = [kicked(points[k], s) for k in order for s in (0.05, -0.05)]
+    usable = [walked.met, any_walk, *(grows[k] for k in order for _ in range(2))]
+    return jnp.stack([outside, last, *beside]), jnp.stack(usable)
