@@ -41,6 +41,10 @@ class RESULTS(diffrax.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
         "rest (chaos, or a period of more than 1024 steps)"
     )
     cycle_not_converged = "Newton's method did not converge on the fine mesh; give more intervals"
+    next_to_hopf = (
+        "so near to a Hopf point that rounding of the distance makes its amplitude uncertain by "
+        "more than `rtol`"
+    )
     mesh_too_coarse = "two meshes differ by more than `rtol`; give more intervals"
     # A curve of Hopf points, or a branch of cycles.
     no_start = "there is no Hopf point of this number to start from"

@@ -219,7 +219,14 @@ def _accept(field, power, walk: Walk, linear, ahead, most, target, largest) -> W
             reached = (a * b < 0) & ((fold - target) * (new - target) <= 0)
             part = jnp.where(crossed, part, 1.0)
             crossed = crossed | reached
-            between = place.orbit.plus(orbit.plus(place.orbit, -1.0), part)
+            # From the Hopf point on the amplitude grows with the root of the drive.
+            swung = jnp.where(at == 0, jnp.sqrt(part), part)
+            way = orbit.plus(place.orbit, -1.0)
+            between = place.orbit.plus(way, swung)
+            between = between._replace(
+                log_period=place.orbit.log_period + part * way.log_period,
+                drive=place.orbit.drive + part * way.drive,
+            )
             stable = crossed & (leading < 1)
             better = stable & ~kept_stable | crossed & ~kept_any
             kept = jax.tree.map(

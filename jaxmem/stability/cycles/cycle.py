@@ -14,9 +14,10 @@ from jaxmem.stability.cycles.collocation import phases, solve_for, stage_residua
 from jaxmem.stability.cycles.extrema import extremum
 from jaxmem.stability.cycles.floquet import log_strongest, of_cycle
 from jaxmem.stability.cycles.frame import terminals
+from jaxmem.stability.cycles.near_hopf import normal_form_orbit, with_weakest
 from jaxmem.stability.cycles.polish import SHARE, at_drive, period_error
 from jaxmem.stability.cycles.search import MESHES, CycleSearch, find_cycle
-from jaxmem.stability.equilibria.hopf import hopf_points
+from jaxmem.stability.equilibria.hopf import HopfPoints, hopf_points
 
 # The largest estimate of the error that is accepted, if no other is given.
 RTOL = 1e-6
@@ -109,27 +110,31 @@ def _limit_cycle(circuit: Circuit, u_range, intervals: int | None, rtol) -> Limi
     if circuit.device.size == 0:
         return _nothing(intervals or MESHES[0], 1, RESULTS.no_states)
     found = find_cycle(jax.lax.stop_gradient(circuit), u_range, intervals, rtol)
-    return _describe(circuit, found, rtol)
+    far = is_concrete(found.near) and not bool(found.near > 0)
+    points = lambda: hopf_points(circuit.device, drive=circuit.drive.kind, u_range=u_range)
+    return _describe(circuit, found, None if far else points(), rtol)
 
 
 @eqx.filter_jit
-def _describe(circuit: Circuit, search: CycleSearch, rtol) -> LimitCycle:
+def _describe(circuit: Circuit, search: CycleSearch, hopf: HopfPoints | None, rtol) -> LimitCycle:
+    """The numbers of a cycle with their derivatives; `hopf` where it may be next to a point."""
     device, kind = circuit.device, circuit.drive.kind
     value, n = circuit.drive.wave.value(jnp.zeros(()), jnp.zeros(())), device.size + 1
     frame, found = search.frame, search.cycle
     field = frame.field(jax.lax.stop_gradient(device), kind)
     mesh, orbit = found.fine()
-    # One step with the live residual carries the derivatives. Next to a Hopf point only these: the
-    # step itself would be rounding over a matrix that is nearly singular.
+    # One step with the live residual carries the derivatives.
     live = frame.field(device, kind)
-    gap = -stage_residual(live, mesh, orbit)
-    gap = gap - jnp.where(search.near > 0, jax.lax.stop_gradient(gap), 0.0)
-    linear = found.linear.closing(orbit, gap)
-    linear = linear._replace(
-        closure=linear.closure.at[:, -1].set(jnp.where(search.near > 0, 0.0, linear.closure[:, -1]))
-    )
+    linear = found.linear.closing(orbit, -stage_residual(live, mesh, orbit))
     conditions = at_drive(linear, mesh, orbit, (value - frame.origin) / frame.unit)
     orbit = orbit.plus(linear.direction(solve_for(linear, conditions)))
+    mu = of_cycle(field, orbit, linear)
+    if hopf is not None:
+        # Next to a Hopf point this step would be rounding over a matrix that is nearly singular.
+        near, k = search.near > 0, search.beside
+        _, own = normal_form_orbit(device, kind, frame, hopf, k, value, mesh.shape[0])
+        orbit = jax.tree.map(lambda a, b: jnp.where(near, a, b), own, orbit)
+        mu = jnp.where(near, with_weakest(mu, hopf, k, kind, value), mu)
 
     signs = jnp.array([1.0, -1.0])
     orbits = jax.tree.map(lambda a, b: jnp.stack([a[0], b]), found.orbits, orbit)
@@ -149,8 +154,8 @@ def _describe(circuit: Circuit, search: CycleSearch, rtol) -> LimitCycle:
     energy = period * jnp.sum(weights(mesh) * V * I)
     _, I_at = terminals(device, kind, both * size[0], value)
     I_at = jnp.broadcast_to(I_at, (2,))
-    mu = of_cycle(field, orbit, linear)
-    result = RESULTS.where(error <= rtol, RESULTS.successful, RESULTS.mesh_too_coarse)
+    coarse = RESULTS.where(search.near > 0, RESULTS.next_to_hopf, RESULTS.mesh_too_coarse)
+    result = RESULTS.where(error <= rtol, RESULTS.successful, coarse)
     result = RESULTS.where(search.result == RESULTS.successful, result, search.result)
     result = RESULTS.where(device.allowed(), result, RESULTS.value_not_allowed)
     cycle = LimitCycle(

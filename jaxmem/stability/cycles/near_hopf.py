@@ -2,7 +2,7 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Complex, Float, Int
 
 from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
@@ -33,30 +33,48 @@ def nearness(frame: Frame, hopf: HopfPoints, kind: DriveKind, value: Scalar) -> 
 def is_near(near: Float[Array, "m"], hopf: HopfPoints) -> tuple[Int[Array, ""], Bool[Array, ""]]:
     """Which Hopf point the drive is next to, on the side of its cycles, and whether it is.
 
-    Only of points whose cycles are stable: beside the others there may be a stable cycle.
+    Only of points with a soft onset: beside an unstable small cycle there may be a stable one.
     """
     near = jnp.where(hopf.l1 < 0, near, jnp.inf)
     k = jnp.argmin(near)
     return k, near[k] < NEAR**2
 
 
-def normal_form_cycle(
+def error_of(near: Scalar, hopf: HopfPoints, k, kind: DriveKind, value: Scalar) -> Scalar:
+    """The relative error: of the normal form, and that of the root of a distance that is rounded."""
+    at = hopf.imposed(kind)[k]
+    rounding = jnp.finfo(value.dtype).eps / 4 * jnp.abs(at) / jnp.abs(value - at)
+    return jax.lax.stop_gradient(near + rounding)
+
+
+def with_weakest(
+    mu: Complex[Array, "k"], hopf: HopfPoints, k: Int[Array, ""], kind: DriveKind, value: Scalar
+) -> Complex[Array, "k"]:
+    """Multipliers with the one nearest to 1 as the normal form has it: exp(pi l1 a^2)."""
+    a2 = hopf.amplitude2_slope[k] * (value - hopf.imposed(kind)[k])
+    weak = jnp.exp(jnp.pi * hopf.l1[k] * a2).astype(mu.dtype)
+    mu = mu.at[jnp.argmin(jnp.abs(mu - 1))].set(weak)
+    return mu[jnp.argsort(-jnp.abs(mu))]
+
+
+def normal_form_orbit(
     device: AbstractDevice, kind: DriveKind, frame: Frame, hopf: HopfPoints, k: Int[Array, ""],
-    value: Scalar, field: Field, intervals: int,
-) -> Polished:  # fmt: skip
+    value: Scalar, intervals: int,
+) -> tuple[Float[Array, "N"], Orbit]:  # fmt: skip
     """The cycle of Hopf point number k at a drive, to second order in its amplitude a.
 
         y = rest + Re(a q e^(i s)) + a^2 (mean + Re(double e^(2 i s)))/4,   s = 2 pi t/T
 
     a^2 and T in first order of the distance (Kuznetsov, Elements of Applied Bifurcation Theory,
-    section 3.5). Its relative error is of the order of (a/size)^2.
+    section 3.5). Its relative error is of the order of (a/size)^2. With derivatives, if the device
+    and the points have some.
     """
     place, at = hopf.place[k], hopf.imposed(kind)[k]
     form = normal_form(device, place, hopf.omega[k], kind)
     along = value - at
     a = jnp.sqrt(hopf.amplitude2_slope[k] * along)
-    by_place = drive_slope(device, place, kind)
-    rest = jnp.concatenate([y.ravel() for y in device.equilibrium(place + along / by_place)])
+    moved = place + along / drive_slope(device, place, kind)
+    rest = jnp.concatenate([y.ravel() for y in device.equilibrium(moved)])
 
     def state(phase):
         turn = jnp.exp(2j * jnp.pi * phase)
@@ -68,7 +86,11 @@ def normal_form_cycle(
     stages = jax.vmap(jax.vmap(state))(phases(mesh))
     period = 2 * jnp.pi / hopf.omega[k] + hopf.period_slope[k] * along
     drive = (value - frame.origin) / frame.unit
-    orbit = Orbit(state(jnp.zeros(())), stages, jnp.log(period), drive)
+    return mesh, Orbit(state(jnp.zeros(())), stages, jnp.log(period), drive)
+
+
+def as_polished(field: Field, mesh: Float[Array, "N"], orbit: Orbit) -> Polished:
+    """An orbit as if it were found by Newton's method, on two meshes that are the same."""
     twice = lambda a: jnp.stack([a, a])
     return Polished(
         twice(mesh), jax.tree.map(twice, orbit), linearise(field, mesh, orbit), jnp.zeros(())

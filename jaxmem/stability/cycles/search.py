@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Int
 
 from jaxmem.circuits import Circuit, DriveKind
 from jaxmem.devices import AbstractDevice
@@ -19,7 +19,14 @@ from jaxmem.stability.cycles.branch_end import end_of
 from jaxmem.stability.cycles.collocation import Orbit
 from jaxmem.stability.cycles.floquet import of_cycle
 from jaxmem.stability.cycles.frame import Frame, anywhere, frame_at, starts
-from jaxmem.stability.cycles.near_hopf import is_near, nearness, normal_form_cycle
+from jaxmem.stability.cycles.near_hopf import (
+    as_polished,
+    error_of,
+    is_near,
+    nearness,
+    normal_form_orbit,
+    with_weakest,
+)
 from jaxmem.stability.cycles.polish import Polished, period_error, polish
 from jaxmem.stability.cycles.settling import kicked, settle
 from jaxmem.stability.equilibria.hopf import MOST, HopfPoints, hopf_points
@@ -40,7 +47,8 @@ class CycleSearch(NamedTuple):
 
     - `frame`: the units; `cycle`: on two meshes.
     - `stable`: whether it is; `result`: `RESULTS.successful`, or why there is none.
-    - `near`: 0, or the square of the relative amplitude where the cycle is the normal form's.
+    - `near`: 0, or the relative error where the cycle is the normal form's; `beside`: of which
+      Hopf point.
     """
 
     frame: Frame
@@ -48,6 +56,7 @@ class CycleSearch(NamedTuple):
     stable: Bool[Array, ""]
     result: RESULTS
     near: Scalar
+    beside: Int[Array, ""]
 
 
 class _Walked(NamedTuple):
@@ -127,13 +136,18 @@ def _walk(circuit: Circuit, hopf: HopfPoints, intervals: int) -> _Walked:
     _, kept, met, _, followed, last = jax.lax.while_loop(going, walk_on, state)
     cycle = polish(field, kept.mesh, kept.orbit, target, intervals)
     ok, stable = _judge(field, cycle)
-    own = lambda: normal_form_cycle(device, kind, frame, hopf, beside, value, field, intervals)
+    own = lambda: as_polished(
+        field, *normal_form_orbit(device, kind, frame, hopf, beside, value, intervals)
+    )
     cycle = jax.lax.cond(is_beside, own, lambda: cycle)
+    _, orbit = cycle.fine()
+    mu = with_weakest(of_cycle(field, orbit, cycle.linear), hopf, beside, kind, value)
+    stable = jnp.where(is_beside, jnp.all(jnp.abs(mu) < 1), met & ok & stable)
     found = is_beside | met & ok
     result = RESULTS.where(found, RESULTS.successful, RESULTS.cycle_not_converged)
     search = CycleSearch(
-        frame, cycle, is_beside | met & ok & stable, result,
-        jnp.where(is_beside, near[beside], 0.0),
+        frame, cycle, stable, result,
+        jnp.where(is_beside, error_of(near[beside], hopf, beside, kind, value), 0.0), beside,
     )  # fmt: skip
     return _Walked(search, met, followed, last)
 
@@ -174,7 +188,14 @@ def _settle(
         ok, stable = _judge(field, new)
         ok = ok & path.repeats
         cycle = jax.tree.map(lambda a, b: jnp.where(ok, a, b), new, cycle)
-        return k + 1, cycle, ok, ok & stable, repeats | path.repeats, rested | path.rests
+        return (
+            k + 1,
+            cycle,
+            ok,
+            ok & stable,
+            repeats | path.repeats & (close[k] == CLOSE[-1]),
+            rested | path.rests,
+        )
 
     def going(state):
         return (state[0] < first.shape[0]) & ~state[3] & ~walked.search.stable & ~known
@@ -190,7 +211,9 @@ def _settle(
     before = walked.search
     result = RESULTS.where(walked.met, before.result, result)
     result = RESULTS.where(ok | before.stable, RESULTS.successful, result)
-    return CycleSearch(frame, cycle, stable | before.stable, result, before.near)
+    return CycleSearch(
+        frame, cycle, stable | before.stable, result, before.near, before.beside
+    )  # fmt: skip
 
 
 @eqx.filter_jit
