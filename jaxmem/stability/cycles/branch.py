@@ -3,8 +3,9 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Complex, Float, Int
 
 from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
@@ -12,14 +13,36 @@ from jaxmem.devices.branch import Scalar
 from jaxmem.fields import check_single, is_concrete
 from jaxmem.results import RESULTS
 from jaxmem.stability.cycles import continuation
+from jaxmem.stability.cycles.bifurcations import BIFURCATIONS, NAMES, locate, named
 from jaxmem.stability.cycles.branch_end import end_of
+from jaxmem.stability.cycles.continuation import SPECIALS
 from jaxmem.stability.cycles.frame import starts
 from jaxmem.stability.equilibria.hopf import hopf_points
 
-# How many cycles and folds are kept.
-LENGTH, FOLDS = 200, 4
-# Between two cycles the curve is looked at this often for a fold.
-FINE = 65
+# How many cycles are kept.
+LENGTH = 200
+
+
+class SpecialCycles(eqx.Module):
+    """Cycles of a branch at which stability changes; arrays `(8,)`, padded with NaN.
+
+    - `kind`: `BIFURCATIONS.fold`, `.period_doubling` or `.torus`; `.none` behind the last.
+    - `drive` [A] or [V], `period` [s], `u_max`, `u_min` [V].
+    - `found`: how many changes were passed; more than 8 are counted, but not kept, and one that
+      could not be located has NaN and the kind `none`.
+    """
+
+    kind: BIFURCATIONS
+    drive: Float[Array, "8"]
+    period: Float[Array, "8"]
+    u_max: Float[Array, "8"]
+    u_min: Float[Array, "8"]
+    found: Int[Array, ""]
+
+    def labels(self) -> list[str]:
+        """The kind of each, `"fold"`, `"period_doubling"`, `"torus"`; `""` where none is."""
+        kinds = {k: np.asarray(self.kind == getattr(BIFURCATIONS, k)) for k in NAMES}
+        return [next((k for k in NAMES if kinds[k][i]), "") for i in range(self.drive.shape[-1])]
 
 
 class CycleBranch(eqx.Module):
@@ -27,12 +50,14 @@ class CycleBranch(eqx.Module):
 
     - `drive`: I [A] or V [V]; `period` [s]; `u_max`, `u_min` [V], the largest and smallest at 33
       places of each interval; `energy` per period at the terminals [J].
-    - `multiplier`: size of the leading Floquet multiplier besides 1; `stable` where below 1.
-    - `count` of cycles; `fold_drive` (4,) and `folds`: where the branch turns back.
+    - `multipliers` (200, n - 1): complex Floquet multipliers besides 1, largest first; `stable`
+      where all are inside the unit circle.
+    - `count` of cycles; `special`: where their stability changes, folds, period doublings and
+      tori, in the order of the branch.
     - `end_hopf`: index of the Hopf point where it ends, or -1; `result`: `RESULTS.successful` if
       there is one (`complete`), or why it ended elsewhere.
     - `low`, `high`: the drives between which a stable cycle exists beside a stable rest, at the
-      onset of this branch (bistable window); NaN if the onset is soft.
+      onset of this branch (bistable window); NaN if the onset is soft, or none was met.
     """
 
     drive: Float[Array, "m"]
@@ -40,15 +65,32 @@ class CycleBranch(eqx.Module):
     u_max: Float[Array, "m"]
     u_min: Float[Array, "m"]
     energy: Float[Array, "m"]
-    multiplier: Float[Array, "m"]
+    multipliers: Complex[Array, "m k"]
     stable: Bool[Array, "m"]
     count: Int[Array, ""]
-    fold_drive: Float[Array, "4"]
-    folds: Int[Array, ""]
+    special: SpecialCycles
     end_hopf: Int[Array, ""]
     result: RESULTS
     low: Scalar
     high: Scalar
+
+    @property
+    def multiplier(self) -> Float[Array, "m"]:
+        """The size of the leading multiplier besides 1."""
+        size = jnp.abs(self.multipliers)
+        return jnp.max(size, axis=-1) if size.shape[-1] else jnp.zeros(size.shape[:-1])
+
+    @property
+    def fold_drive(self) -> Float[Array, "8"]:
+        """The drives at which the branch turns back, first, padded with NaN."""
+        drive = jnp.where(self.special.kind == BIFURCATIONS.fold, self.special.drive, jnp.nan)
+        # Sorting by whether there is one keeps the order of the others.
+        return jnp.take_along_axis(drive, jnp.argsort(jnp.isnan(drive), axis=-1), axis=-1)
+
+    @property
+    def folds(self) -> Int[Array, "..."]:
+        """How many folds there are."""
+        return jnp.sum(self.special.kind == BIFURCATIONS.fold, axis=-1)
 
     @property
     def complete(self) -> Bool[Array, "..."]:
@@ -97,45 +139,47 @@ def _cycle_branch(device, hopf, kind, start, intervals, largest):
     place, size = jax.tree.map(lambda a: a[start], (places, sizes))
     there = start < hopf.found
 
-    walk = continuation.follow_cycles(
-        frame.field(device, kind), frame.power(device, kind), place, size, most=LENGTH,
-        largest=largest,
-    )  # fmt: skip
+    field, power = frame.field(device, kind), frame.power(device, kind)
+    walk = continuation.follow_cycles(field, power, place, size, most=LENGTH, largest=largest)
     rows, count = walk.rows, jnp.where(there, walk.count, 0)
     shown = jnp.arange(LENGTH) < count
     hide = lambda a: jnp.where(shown, a, jnp.nan)
     at = hopf.imposed(kind)
     end = end_of(walk, hopf, frame, kind, start)
     result = RESULTS.where(there, end.result, RESULTS.no_start)
-    end = jnp.where(there, end.hopf, -1)
-    folds, fold_count = _folds(rows, shown)
     period = jnp.exp(rows.log_period)
     drive = frame.origin + frame.unit * hide(rows.drive)
-    fold_drive = frame.origin + frame.unit * folds
-    hard = there & (hopf.l1[start] > 0) & (fold_count > 0)
-    edges = jnp.stack([fold_drive[0], at[start]])
+    mu = jnp.where(shown[:, None], rows.multipliers, jnp.nan)
+    stable = shown & jnp.all(jnp.abs(rows.multipliers) < 1, axis=1)
+    special, after = _special(field, frame, walk, there)
+    # The window reaches to the outermost stable cycle on the side of the small unstable ones.
+    side = jnp.sign(hopf.amplitude2_slope[start])
+    beside = stable[jnp.maximum(after, 0)] | stable[jnp.maximum(after - 1, 0)]
+    ends = jnp.concatenate(
+        [jnp.where(stable, drive, jnp.nan), jnp.where(beside, special.drive, jnp.nan)]
+    )
+    furthest = side * jnp.nanmax(jnp.where(jnp.isnan(ends), -jnp.inf, side * ends))
+    hard = there & (hopf.l1[start] > 0) & (side * (furthest - at[start]) > 0)
+    edges = jnp.stack([furthest, at[start]])
     return CycleBranch(
         drive, hide(period), hide(rows.top * frame.size[0]), hide(rows.bottom * frame.size[0]),
-        hide(period * rows.mean_power), hide(rows.multiplier), shown & (rows.multiplier < 1),
-        count, fold_drive, fold_count, end, result,
+        hide(period * rows.mean_power), mu, stable, count, special,
+        jnp.where(there, end.hopf, -1), result,
         jnp.where(hard, jnp.min(edges), jnp.nan), jnp.where(hard, jnp.max(edges), jnp.nan),
     )  # fmt: skip
 
 
-def _folds(rows, shown):
-    """Extrema of the drive along the branch, from the cubic through values and slopes."""
-    p, before, after, step = rows.drive, rows.slope_before, rows.slope_after, rows.step
-    # Interval k goes from cycle k to k + 1; its slopes are those by the arclength of that step.
-    p0, p1, s0, s1, ds = p[:-1], p[1:], before[1:], after[1:], step[1:]
-    s = jnp.linspace(0, 1, FINE)[None]
-    a, b = s0 * ds, s1 * ds
-    rise = p1 - p0
-    cubic = lambda s: (
-        p0[:, None]
-        + s * (a[:, None] + s * ((3 * rise - 2 * a - b)[:, None] + s * (a + b - 2 * rise)[:, None]))
-    )
-    values = cubic(s)
-    turned = (s0 * s1 < 0) & shown[1:]
-    best = jnp.where(s0 > 0, jnp.max(values, axis=1), jnp.min(values, axis=1))
-    found = jnp.nonzero(turned, size=FOLDS, fill_value=-1)[0]
-    return jnp.where(found >= 0, best[found], jnp.nan), jnp.sum(turned)
+def _special(field, frame, walk, there):
+    """The changes of stability in their steps, and the number of the cycle after each."""
+    brackets = walk.brackets
+    kept = (jnp.arange(SPECIALS) < walk.bracketed) & there
+    brackets = brackets._replace(at=jnp.where(kept, brackets.at, -1))
+    found = jax.lax.map(lambda b: locate(field, continuation.conditions, b), brackets)
+    good = jnp.isfinite(found.drive)
+    kind = jax.vmap(named)(good, brackets.kind)
+    special = SpecialCycles(
+        kind, frame.origin + frame.unit * found.drive, jnp.exp(found.log_period),
+        found.top * frame.size[0], found.bottom * frame.size[0],
+        jnp.where(there, walk.bracketed, 0),
+    )  # fmt: skip
+    return special, brackets.at + 1

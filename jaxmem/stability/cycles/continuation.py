@@ -5,11 +5,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Complex, Float, Int
 
 from jaxmem.devices.branch import Scalar
 from jaxmem.results import RESULTS
 from jaxmem.stability.cycles import mesh as meshes
+from jaxmem.stability.cycles.bifurcations import Bracket, crossed, crossings
 from jaxmem.stability.cycles.collocation import (
     Field,
     Linear,
@@ -20,18 +21,20 @@ from jaxmem.stability.cycles.collocation import (
     solve_both,
     weights,
 )
-from jaxmem.stability.cycles.floquet import deflated, multipliers
-from jaxmem.stability.cycles.radau import DENSE
+from jaxmem.stability.cycles.extrema import dense_ends
+from jaxmem.stability.cycles.floquet import of_cycle
 
 # Steps in relative change: where Newton works for them, and where it does not (a state may drift
 # by many times what it oscillates); the update at which a cycle is taken; the largest rise of ln T.
 USUAL_STEP, LARGEST_STEP, UPDATE, LONGEST = 0.5, 20.0, 1e-5, 14.0
 # The update at which it is taken on the way to a given drive, where it is solved again.
 ROUGH_UPDATE = 1e-3
-# A fold is stepped over by so much at most: it is interpolated between the cycles on both sides.
+# A fold is stepped over by so much at most.
 FOLD_STEP = 0.1
 # Newton iterations of one try, tries in a row, tries before the mesh of the last step comes back.
 ITERATIONS, TRIES, BEFORE_OLD_MESH = 7, 14, 3
+# How many steps with a change of stability are kept.
+SPECIALS = 8
 
 
 class Place(NamedTuple):
@@ -49,10 +52,7 @@ class Row(NamedTuple):
     log_period: Scalar
     top: Scalar
     bottom: Scalar
-    multiplier: Scalar
-    step: Scalar
-    slope_before: Scalar
-    slope_after: Scalar
+    multipliers: Complex[Array, "k"]
     mean_power: Scalar
 
 
@@ -76,6 +76,9 @@ class Walk(NamedTuple):
     kept: Place
     kept_stable: Bool[Array, ""]
     kept_any: Bool[Array, ""]
+    tests: Float[Array, "3"]
+    brackets: Bracket
+    bracketed: Int[Array, ""]
 
 
 def inner(mesh, size, a: Orbit, b: Orbit) -> Scalar:
@@ -117,10 +120,15 @@ def follow_cycles(
     start = start._replace(tangent=_scaled(start.tangent, 1 / step))
     nan = jnp.full((most,), jnp.nan)
     zero = jnp.zeros((), int)
+    n = start.orbit.start.shape[0]
+    mu = jnp.full((most, n - 1), jnp.nan, jnp.result_type(start.orbit.start, jnp.complex64))
+    one = Bracket(start, size, step, zero, zero - 1)
+    brackets = jax.tree.map(lambda a: jnp.broadcast_to(a, (SPECIALS, *a.shape)), one)
     walk = Walk(
         start, start, start.orbit.plus(start.tangent, step), size, step, zero, zero,
         jnp.asarray(jnp.inf), zero, jnp.asarray(0.0), zero, jnp.asarray(False),
-        RESULTS.successful, Row(*[nan] * 9), start, jnp.asarray(False), jnp.asarray(False),
+        RESULTS.successful, Row(nan, nan, nan, nan, mu, nan), start, jnp.asarray(False),
+        jnp.asarray(False), jnp.ones(3), brackets, zero,
     )  # fmt: skip
     trip = lambda w: _trip(field, power, w, most, target, largest)
     return jax.lax.while_loop(lambda w: ~w.ended, trip, walk)
@@ -180,23 +188,19 @@ def _accept(field, power, walk: Walk, linear, ahead, most, target, largest) -> W
     size = meshes.spans(orbit)
     grown = jnp.abs(jnp.log(size[0] / walk.size[0]))
     sharp = (walk.count > 0) & ((turn > 4.0) | (grown > 1.2)) & (walk.step > 1e-3)
-    folded = (walk.count > 0) & (place.tangent.drive * tangent.drive < 0) & (walk.step > FOLD_STEP)
-    sharp = sharp | folded | ~jnp.isfinite(turn)
+    mu = of_cycle(field, orbit, linear)
+    tests = crossings(mu)
+    turned = place.tangent.drive * tangent.drive < 0
+    passed = crossed(walk.tests, tests, turned, mu) & (walk.count > 0)
+    sharp = sharp | passed[0] & (walk.step > FOLD_STEP) | ~jnp.isfinite(turn)
+    leading = jnp.max(jnp.abs(mu)) if n > 1 else jnp.zeros(())
 
     def take(walk):
-        flow = field(jnp.zeros(()), orbit.start, orbit.drive)
-        mu = multipliers(deflated(linear.monodromy, flow), linear.trace)
-        leading = jnp.max(jnp.abs(mu)) if n > 1 else jnp.zeros(())
-        nodes = jnp.concatenate([orbit.starts()[:, :1], orbit.stages[..., 0]], axis=1)
-        u = nodes @ DENSE.T
-        top, bottom = jnp.max(u), jnp.min(u)
+        top, bottom = dense_ends(orbit)
         share = weights(place.mesh)
         mean = jnp.sum(share * jax.vmap(jax.vmap(power, (0, None)), (0, None))(
             orbit.stages, orbit.drive))  # fmt: skip
-        row = Row(
-            orbit.drive, orbit.log_period, top, bottom, leading, walk.step,
-            place.tangent.drive, tangent.drive, mean,
-        )  # fmt: skip
+        row = Row(orbit.drive, orbit.log_period, top, bottom, mu, mean)
         at = walk.count
         table = Row(*(a.at[at].set(b) for a, b in zip(walk.rows, row, strict=True)))
         swing = top - bottom
@@ -235,6 +239,14 @@ def _accept(field, power, walk: Walk, linear, ahead, most, target, largest) -> W
             kept_any, kept_stable = kept_any | crossed, kept_stable | stable
             result = RESULTS.where(kept_stable, RESULTS.successful, result)
             ended = ended | kept_stable
+        bracketed, brackets = walk.bracketed, walk.brackets
+        for kind in range(3):
+            # What is not passed is written where the next one may be.
+            new = Bracket(place, walk.size, walk.step, jnp.asarray(kind), at - 1)
+            new = new._replace(at=jnp.where(passed[kind], new.at, -1))
+            put = lambda a, b, k=bracketed: a.at[k].set(b, mode="drop")
+            brackets = jax.tree.map(put, brackets, new)
+            bracketed = bracketed + passed[kind]
         here = Place(place.mesh, orbit, tangent)
         mesh = meshes.equidistribute(place.mesh, orbit, place.mesh.shape[0])
         both = jax.tree.map(lambda a, b: jnp.stack([a, b]), orbit, tangent)
@@ -250,7 +262,8 @@ def _accept(field, power, walk: Walk, linear, ahead, most, target, largest) -> W
             place=there, before=here, guess=there.orbit.plus(there.tangent, step), size=size,
             step=step, iteration=jnp.zeros_like(at), tries=jnp.zeros_like(at), count=at + 1,
             first_swing=first_swing, ended=ended, result=result, rows=table, kept=kept,
-            kept_any=kept_any, kept_stable=kept_stable,
+            kept_any=kept_any, kept_stable=kept_stable, tests=tests, brackets=brackets,
+            bracketed=bracketed,
         )  # fmt: skip
 
     return jax.lax.cond(sharp, _retry, take, walk)

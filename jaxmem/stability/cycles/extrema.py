@@ -6,7 +6,7 @@ from jaxtyping import Array, Float
 
 from jaxmem.devices.branch import Scalar
 from jaxmem.stability.cycles.collocation import Field, Orbit, invert
-from jaxmem.stability.cycles.radau import A_INVERSE, C, evaluate, interpolant
+from jaxmem.stability.cycles.radau import A_INVERSE, DENSE, C, evaluate, interpolant
 
 # Newton iterations, and the share of the interval by which the last may still have moved.
 ITERATIONS, CLOSE = 8, 1e-8
@@ -64,3 +64,10 @@ def extremum(
     found = jax.lax.stop_gradient(jax.lax.while_loop(going, step, begin))
     Z, d, _ = change(live, orbit.starts()[k], orbit.drive, found[1], found[2], found[4])
     return Z[-1, 0], (phase + d / period) % 1.0
+
+
+def dense_ends(orbit: Orbit) -> tuple[Scalar, Scalar]:
+    """The largest and smallest first state at 33 places of each interval."""
+    nodes = jnp.concatenate([orbit.starts()[:, :1], orbit.stages[..., 0]], axis=1)
+    values = nodes @ DENSE.T
+    return jnp.max(values), jnp.min(values)

@@ -41,7 +41,7 @@ def is_near(near: Float[Array, "m"], hopf: HopfPoints) -> tuple[Int[Array, ""], 
 
 
 def error_of(near: Scalar, hopf: HopfPoints, k, kind: DriveKind, value: Scalar) -> Scalar:
-    """The relative error: of the normal form, and that of the root of a distance that is rounded."""
+    """The relative error: of the normal form, and of the root of a distance that is rounded."""
     at = hopf.imposed(kind)[k]
     rounding = jnp.finfo(value.dtype).eps / 4 * jnp.abs(at) / jnp.abs(value - at)
     return jax.lax.stop_gradient(near + rounding)

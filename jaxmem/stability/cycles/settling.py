@@ -108,8 +108,8 @@ def settle(
     path = _Path(
         start, here, first, none, jnp.asarray(jnp.inf),
         jnp.broadcast_to(start, (KEPT, n)), jnp.broadcast_to(start, (KEPT, STAGES, n)),
-        jnp.zeros(KEPT), none, none, start, start, start, start, jnp.asarray(close), peaks, none, none, none,
-        jnp.asarray(False), ~wanted | ~jnp.all(jnp.isfinite(rates)),
+        jnp.zeros(KEPT), none, none, start, start, start, start, jnp.asarray(close), peaks,
+        none, none, none, jnp.asarray(False), ~wanted | ~jnp.all(jnp.isfinite(rates)),
     )  # fmt: skip
 
     def going(path):
