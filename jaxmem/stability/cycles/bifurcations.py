@@ -14,6 +14,8 @@ from jaxmem.stability.cycles.collocation import Field, linearise, solve_both
 from jaxmem.stability.cycles.extrema import dense_ends
 from jaxmem.stability.cycles.floquet import of_cycle
 
+# The slope of the drive by the arclength, in units of the continuation, is level below this.
+LEVEL = 1e-6
 # A product of (1 - mu) is told from 0 if it is not smaller than this.
 DETERMINED = 1e-7
 # The place along the branch is known to this share of the step; at most so many cycles for it, each
@@ -30,17 +32,19 @@ class BIFURCATIONS(eqx.Enumeration):
     none = ""
     fold = "fold: mu = 1, two cycles meet"
     period_doubling = "period doubling: mu = -1"
+    branch_point = "branch point: mu = 1 without a turn, another branch of cycles crosses"
     torus = "torus (Neimark-Sacker): a complex pair of mu with |mu| = 1"
 
 
-NAMES = ("fold", "period_doubling", "torus")
+NAMES = ("fold", "period_doubling", "torus", "branch_point")
 
 
-def named(there: Bool[Array, ""], number: Int[Array, ""]) -> BIFURCATIONS:
-    """The kind of the crossing of this number (see `crossings`), where there is one."""
-    kind = BIFURCATIONS.where(number == 0, BIFURCATIONS.fold, BIFURCATIONS.period_doubling)
-    kind = BIFURCATIONS.where(number == 2, BIFURCATIONS.torus, kind)
-    return BIFURCATIONS.where(there, kind, BIFURCATIONS.none)
+def named(number: Int[Array, ""]) -> BIFURCATIONS:
+    """The kind of this number in `NAMES`."""
+    kind = BIFURCATIONS.none
+    for k, name in enumerate(NAMES):
+        kind = BIFURCATIONS.where(number == k, getattr(BIFURCATIONS, name), kind)
+    return kind
 
 
 def crossings(mu: Complex[Array, "k"]) -> Float[Array, "3"]:
@@ -62,18 +66,16 @@ def crossings(mu: Complex[Array, "k"]) -> Float[Array, "3"]:
 
 
 def crossed(
-    before: Float[Array, "3"], after: Float[Array, "3"], turned: Bool[Array, ""],
-    mu: Complex[Array, "k"],
-) -> Bool[Array, "3"]:  # fmt: skip
+    before: Float[Array, "3"], after: Float[Array, "3"], mu: Complex[Array, "k"]
+) -> Bool[Array, "3"]:
     """Which of the three lie between two cycles, and are no rounding.
 
-    - `turned`: whether the drive turned back between them, as it must in a fold.
     - `mu`: multipliers of the second one: a torus has a complex pair.
     """
     known = (jnp.abs(before) > DETERMINED) & (jnp.abs(after) > DETERMINED)
     change = known & (before * after < 0)
     pair = jnp.any(jnp.abs(mu.imag) > 0)
-    return change & jnp.stack([turned, jnp.asarray(True), pair])
+    return change & jnp.stack([jnp.asarray(True), jnp.asarray(True), pair])
 
 
 class Bracket(NamedTuple):
@@ -90,8 +92,12 @@ class Bracket(NamedTuple):
 
 
 class Special(NamedTuple):
-    """A cycle at which stability changes, in units of the continuation; NaN where not located."""
+    """A cycle at which stability changes, in units of the continuation; NaN where not located.
 
+    `kind` is its number in `NAMES`, or -1.
+    """
+
+    kind: Int[Array, ""]
     drive: Scalar
     log_period: Scalar
     top: Scalar
@@ -112,27 +118,26 @@ def locate(field: Field, conditions, bracket: Bracket) -> Special:
     there = bracket.at >= 0
 
     def cycle(s, guess):
-        """The cycle at the arclength s, the values of the three there, whether it was found."""
+        """The cycle at the arclength s, slope of the drive and crossings, whether it was found."""
 
         def newton(state):
-            k, guess, _, _, _ = state
+            k, guess, _, _ = state
             linear = linearise(field, place.mesh, guess)
             v, ahead = solve_both(linear, conditions(linear, place, bracket.size, guess, s))
             change = linear.direction(v)
             update = jnp.max(jnp.abs(change.stages) / bracket.size[None, None])
             update = jnp.maximum(update, jnp.abs(change.log_period) + jnp.abs(change.drive))
             guess = guess.plus(change)
-            test = crossings(of_cycle(field, guess, linear))
-            # The slope of the drive is better determined than the multiplier that is 1.
-            test = test.at[0].set(linear.direction(ahead).drive)
-            return k + 1, guess, update, test, change.drive
+            slope = linear.direction(ahead).drive
+            tests = jnp.append(slope, crossings(of_cycle(field, guess, linear)))
+            return k + 1, guess, update, tests
 
         def going(state):
-            return (state[0] < ITERATIONS) & (state[2] > UPDATE) & (state[2] < 1e3)
+            return there & (state[0] < ITERATIONS) & (state[2] > UPDATE) & (state[2] < 1e3)
 
-        begin = (0, guess, jnp.asarray(1.0), jnp.zeros(3), jnp.zeros(()))
-        _, guess, update, test, _ = jax.lax.while_loop(going, newton, begin)
-        return guess, test[bracket.kind], update <= 1e3 * UPDATE
+        begin = (0, guess, jnp.asarray(1.0), jnp.zeros(4))
+        _, guess, update, tests = jax.lax.while_loop(going, newton, begin)
+        return guess, tests, update <= 1e3 * UPDATE
 
     def halve(state):
         k, a, ga, b, gb, orbit, s, _, fine = state
@@ -140,7 +145,8 @@ def locate(field: Field, conditions, bracket: Bracket) -> Special:
         inside = (secant > jnp.minimum(a, b)) & (secant < jnp.maximum(a, b))
         new = jnp.where(inside, secant, (a + b) / 2)
         guess = orbit.plus(place.tangent, new - s)
-        guess, g, ok = cycle(new, guess)
+        guess, tests, ok = cycle(new, guess)
+        g = tests[used]
         # Illinois: the value at an end that stays is halved.
         same = g * gb > 0
         a, ga = jnp.where(same, a, b), jnp.where(same, ga / 2, gb)
@@ -152,14 +158,20 @@ def locate(field: Field, conditions, bracket: Bracket) -> Special:
         return there & fine & (k < CYCLES) & ~close & (g != 0)
 
     zero = jnp.zeros(())
-    low, low_value, ok = cycle(zero, place.orbit)
-    high, high_value, also = cycle(bracket.step, low.plus(place.tangent, bracket.step))
-    opposite = low_value * high_value < 0
+    low, before, ok = cycle(zero, place.orbit)
+    high, after, also = cycle(bracket.step, low.plus(place.tangent, bracket.step))
+    # At a fold the slope of the drive is better determined than the multiplier that is 1.
+    opposite = before * after < 0
+    turns = (bracket.kind == 0) & opposite[0]
+    used = jnp.where(turns, 0, bracket.kind + 1)
     state = (
-        0, zero, low_value, bracket.step, high_value, high, bracket.step, jnp.asarray(jnp.inf),
-        ok & also & opposite,
+        0, zero, before[used], bracket.step, after[used], high, bracket.step, jnp.asarray(jnp.inf),
+        ok & also & opposite[used],
     )  # fmt: skip
     _, _, _, _, _, orbit, _, _, fine = jax.lax.while_loop(going, halve, state)
     good = there & fine
     values = (orbit.drive, orbit.log_period, *dense_ends(orbit))
-    return Special(*(jnp.where(good, a, jnp.nan) for a in values))
+    # Without a turn branches cross, if the slopes are more than rounding (as in a canard).
+    goes_on = jnp.minimum(jnp.abs(before[0]), jnp.abs(after[0])) > LEVEL
+    kind = jnp.where((bracket.kind == 0) & ~turns & goes_on, 3, bracket.kind)
+    return Special(jnp.where(good, kind, -1), *(jnp.where(good, a, jnp.nan) for a in values))

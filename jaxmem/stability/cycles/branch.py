@@ -26,7 +26,7 @@ LENGTH = 200
 class SpecialCycles(eqx.Module):
     """Cycles of a branch at which stability changes; arrays `(8,)`, padded with NaN.
 
-    - `kind`: `BIFURCATIONS.fold`, `.period_doubling` or `.torus`; `.none` behind the last.
+    - `kind`: `BIFURCATIONS.fold`, `.period_doubling`, `.torus`, `.branch_point`; `.none` behind.
     - `drive` [A] or [V], `period` [s], `u_max`, `u_min` [V].
     - `found`: how many changes were passed; more than 8 are counted, but not kept, and one that
       could not be located has NaN and the kind `none`.
@@ -40,7 +40,7 @@ class SpecialCycles(eqx.Module):
     found: Int[Array, ""]
 
     def labels(self) -> list[str]:
-        """The kind of each, `"fold"`, `"period_doubling"`, `"torus"`; `""` where none is."""
+        """The kind of each by its name in `BIFURCATIONS`; `""` where none is."""
         kinds = {k: np.asarray(self.kind == getattr(BIFURCATIONS, k)) for k in NAMES}
         return [next((k for k in NAMES if kinds[k][i]), "") for i in range(self.drive.shape[-1])]
 
@@ -175,8 +175,7 @@ def _special(field, frame, walk, there):
     kept = (jnp.arange(SPECIALS) < walk.bracketed) & there
     brackets = brackets._replace(at=jnp.where(kept, brackets.at, -1))
     found = jax.lax.map(lambda b: locate(field, continuation.conditions, b), brackets)
-    good = jnp.isfinite(found.drive)
-    kind = jax.vmap(named)(good, brackets.kind)
+    kind = jax.vmap(named)(found.kind)
     special = SpecialCycles(
         kind, frame.origin + frame.unit * found.drive, jnp.exp(found.log_period),
         found.top * frame.size[0], found.bottom * frame.size[0],

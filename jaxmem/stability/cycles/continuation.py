@@ -190,8 +190,7 @@ def _accept(field, power, walk: Walk, linear, ahead, most, target, largest) -> W
     sharp = (walk.count > 0) & ((turn > 4.0) | (grown > 1.2)) & (walk.step > 1e-3)
     mu = of_cycle(field, orbit, linear)
     tests = crossings(mu)
-    turned = place.tangent.drive * tangent.drive < 0
-    passed = crossed(walk.tests, tests, turned, mu) & (walk.count > 0)
+    passed = crossed(walk.tests, tests, mu) & (walk.count > 0)
     sharp = sharp | passed[0] & (walk.step > FOLD_STEP) | ~jnp.isfinite(turn)
     leading = jnp.max(jnp.abs(mu)) if n > 1 else jnp.zeros(())
 

@@ -1,22 +1,12 @@
 """How a disturbance of a periodic orbit grows or decays over one period."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
 from jaxmem.devices.branch import Scalar
 from jaxmem.stability.cycles.collocation import Field, Linear, Orbit
-
-
-def deflated(monodromy: Float[Array, "n n"], flow: Float[Array, "n"]) -> Float[Array, "k k"]:
-    """The monodromy matrix without the direction of the flow, whose multiplier is 1.
-
-    A reflection takes the flow to the first axis; what is left is the block of the others.
-    """
-    size = jnp.linalg.norm(flow)
-    v = flow + jnp.where(flow[0] < 0, -size, size) * np.eye(flow.shape[0])[0]
-    H = np.eye(flow.shape[0]) - 2 * jnp.outer(v, v) / (v @ v)
-    return (H @ monodromy @ H)[1:, 1:]
 
 
 def multipliers(block: Float[Array, "k k"], trace: Scalar) -> Complex[Array, "k"]:
@@ -43,9 +33,27 @@ def multipliers(block: Float[Array, "k k"], trace: Scalar) -> Complex[Array, "k"
 
 
 def of_cycle(field: Field, orbit: Orbit, linear: Linear) -> Complex[Array, "k"]:
-    """The multipliers of a cycle besides the one that is 1."""
-    flow = field(jnp.zeros(()), orbit.start, orbit.drive)
-    return multipliers(deflated(linear.monodromy, flow), linear.trace)
+    """The multipliers of a cycle besides the one that is 1.
+
+    The intervals' maps are deflated one by one before they are multiplied: along the flow, whose
+    speed may change by many decades, nothing is carried that could bury the others in rounding.
+    """
+    n = orbit.start.shape[0]
+    if n < 3:
+        return multipliers(linear.monodromy[1:, 1:], linear.trace)
+    points = jnp.concatenate([orbit.starts(), orbit.stages[-1:, -1]])
+    flow = jax.vmap(lambda y: field(jnp.zeros(()), y, orbit.drive))(points)
+    H = jax.vmap(reflection)(flow.at[-1].set(flow[0]))
+    across = (H[1:] @ linear.maps[:, -1, :, :n] @ H[:-1])[:, 1:, 1:]
+    whole = jax.lax.scan(lambda M, A: (A @ M, None), jnp.eye(n - 1), across)[0]
+    return multipliers(whole, linear.trace)
+
+
+def reflection(flow: Float[Array, "n"]) -> Float[Array, "n n"]:
+    """The reflection that takes the direction of the flow to the first axis."""
+    size = jnp.linalg.norm(flow)
+    v = flow + jnp.where(flow[0] < 0, -size, size) * np.eye(flow.shape[0])[0]
+    return np.eye(flow.shape[0]) - 2 * jnp.outer(v, v) / (v @ v)
 
 
 def log_strongest(values: Complex[Array, "k"], trace: Scalar) -> Scalar:
