@@ -187,7 +187,7 @@ def _spacing(device, hopf, folds, u_range):
     |d2p/du2| (du)^2, du from fold to the nearest other point, or the tenth of what is looked at.
     """
     ends = scan(device.in_time(), u_range)
-    u = jnp.append(hopf.u, folds.u)
+    u = jnp.append(hopf.place, folds.place)
     away = jnp.abs(u[:, None] - u[None, :])
     away = jnp.where(jnp.isfinite(away) & (away > 0), away, (ends[-1] - ends[0]) / 10)
     bend = jnp.append(jnp.full((MOST,), jnp.nanmax(jnp.abs(folds.bend))), jnp.abs(folds.bend))

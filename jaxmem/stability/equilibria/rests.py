@@ -44,7 +44,7 @@ def stable_rests(
     """Between two of its Hopf points and folds the stability of an equilibrium does not change."""
     device = jax.lax.stop_gradient(device.in_time())
     grid = scan(device, u_range)
-    u = jnp.concatenate([hopf.u, folds.u])
+    u = jnp.concatenate([hopf.place, folds.place])
     u = jax.lax.stop_gradient(jnp.where(jnp.isfinite(u), u, grid[-1]))
     order = jnp.argsort(u)
     edges = jnp.concatenate([grid[:1], u[order], grid[-1:]])
