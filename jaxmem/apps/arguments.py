@@ -132,6 +132,17 @@ def _numbers(pairs: list[str] | None) -> dict[str, float]:
     return found
 
 
+def ends_of(option: str, text: str | None) -> tuple[float, float] | None:
+    """`--u-range -0.08:0.06` as two numbers."""
+    if text is None:
+        return None
+    try:
+        low, high = map(float, text.split(":"))
+    except ValueError:
+        raise ValueError(f"{option} wants LOW:HIGH, got {text!r}") from None
+    return low, high
+
+
 def _ranges(pairs: list[str] | None) -> dict[str, tuple[float, float]]:
     """`--range R_s=10:1e3` as a dictionary."""
     found = {}

@@ -14,7 +14,7 @@ import typer
 
 from fitting.study.kept import what_is_kept
 from fitting.study.spec import KINDS, SETTINGS, Entry, Spec, options
-from jaxmem.apps.arguments import dealt, file_and_own, listed, value_of, with_own
+from jaxmem.apps.arguments import dealt, ends_of, file_and_own, listed, value_of, with_own
 from jaxmem.apps.stopping import stoppable
 from jaxmem.apps.terminal import FAILED, INTERRUPTED, bars, guard, say
 from jaxmem.output.results_folder import check_folder
@@ -103,6 +103,10 @@ def spike_command(
     over: Annotated[
         str | None, typer.Option("--map", help="Parameters of the stability map, R_b,C_m.")
     ] = None,
+    u_range: Annotated[
+        str | None,
+        typer.Option(help="Voltages over the device to look in, LOW:HIGH [V], if not all."),
+    ] = None,
     force: Force = False,
     allow_import: AllowImport = False,
 ) -> None:
@@ -115,9 +119,10 @@ def spike_command(
         axes = listed([over]) if over else None
         if axes is not None and len(axes) != 2:
             raise ValueError(f"--map wants two parameters, R_b,C_m; got {over}")
+        ends = ends_of("--u-range", u_range)
         with bars() as shown:
             report = write_report(
-                file, out, axes=axes, force=force, allow_import=allow_import,
+                file, out, axes=axes, u_range=ends, force=force, allow_import=allow_import,
                 command=command_line(), progress=shown,
             )  # fmt: skip
         for line in report.lines:

@@ -75,7 +75,8 @@ class ThermalSwitch(AbstractBranch):
         start = jnp.minimum(fixed[1], jnp.log1p(jnp.maximum(fixed[1], 0.0) / (fixed[0] + 1e-30)))
         held = lambda _, y: y - (y + fixed[0] * jnp.exp(y) - fixed[1]) / (1 + fixed[0] * jnp.exp(y))
         log_w = jax.lax.stop_gradient(jax.lax.fori_loop(0, STEPS, held, start))
-        w = jnp.exp(newton(0, log_w))  # one step with the live numbers carries the derivatives
+        # A step with the live numbers carries the first derivatives, a second one the next two.
+        w = jnp.exp(newton(1, newton(0, log_w)))
         return s * w**2, T[None]
 
     def rest_range(self) -> tuple[Scalar, Scalar]:

@@ -5,16 +5,28 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
+from jaxtyping import Array
 
 from jaxmem import plots
 from jaxmem.circuits import DriveKind
 from jaxmem.circuits.drive import LETTER, UNIT
 from jaxmem.devices import AbstractDevice, Memristor2D, Memristor3D
-from jaxmem.stability import CycleBranch, HopfPoints, hopf_margin, loop_gain, unstable_count
+from jaxmem.responses.search import survey, unseen
+from jaxmem.stability import (
+    CycleBranch,
+    HopfPoints,
+    hopf_margin,
+    least_margin,
+    loop_gain,
+    unstable_count,
+)
+from jaxmem.stability.equilibria.criticality import sizes
+from jaxmem.stability.equilibria.folds import drive_at
 from jaxmem.stability.why.change import log_ratio
 
 REST, CYCLE, HARD = plots.BLACK, plots.COLOURS[0], plots.COLOURS[1]
@@ -22,7 +34,11 @@ READY = "ln(b/a): above 0 it oscillates"
 
 
 def bifurcation_figure(
-    device: AbstractDevice, drive: DriveKind, hopf: HopfPoints, branches: Sequence[CycleBranch]
+    device: AbstractDevice,
+    drive: DriveKind,
+    hopf: HopfPoints,
+    branches: Sequence[CycleBranch],
+    u_range: tuple[float, float] | None = None,
 ) -> plots.Figure:
     """Rest and cycles over the drive: u, frequency, energy per period.
 
@@ -34,7 +50,7 @@ def bifurcation_figure(
     reach = 0.25 * np.ptp(values) or 0.5 * abs(values[0])
     ends = float(max(values.min() - reach, min(0.0, values.min()))), float(values.max() + reach)
     rings = plots.Curve(at, np.asarray(hopf.u)[: at.size], "ring", colour=REST)
-    extrema, frequency, energy = [*rest_curves(device, drive, ends), rings], [], []
+    extrema, frequency, energy = [*rest_curves(device, drive, ends, u_range), rings], [], []
     for branch in branches:
         n = int(branch.count)
         x, stable = np.asarray(branch.drive)[:n], np.asarray(branch.stable)[:n]
@@ -58,19 +74,67 @@ def bifurcation_figure(
 
 
 def rest_curves(
-    device: AbstractDevice, drive: DriveKind, ends: tuple[float, float]
+    device: AbstractDevice,
+    drive: DriveKind,
+    ends: tuple[float, float],
+    u_range: tuple[float, float] | None = None,
 ) -> list[plots.AbstractMark]:
     """u at rest over the drive between two values, dashed where it is unstable."""
-    windows, points = device.windows(), 1201
-    low = min([0.0, *(float(c - 12 * w) for c, w in windows)])
-    high = max(float(c + 25 * w) for c, w in windows)
-    fine = [np.linspace(float(c - 12 * w), float(c + 12 * w), points) for c, w in windows]
-    u = np.sort(np.concatenate([np.linspace(low, high, points), *fine]))
-    I = jax.vmap(device.steady_current)(jnp.asarray(u))
-    given = np.asarray(I if drive == "current" else u + device.R_s * I)
-    unstable = jax.jit(jax.vmap(lambda u: unstable_count(device, u, drive)))(jnp.asarray(u))
-    inside = (given >= ends[0]) & (given <= ends[1])
-    return _pieces(given[inside], u[inside], np.asarray(unstable)[inside] == 0, REST)
+    points = 1201
+    if u_range is None and device.curve is None and not unseen(device):
+        windows = device.windows()
+        low = min([0.0, *(float(c - 12 * w) for c, w in windows)])
+        high = max(float(c + 25 * w) for c, w in windows)
+        fine = [np.linspace(float(c - 12 * w), float(c + 12 * w), points) for c, w in windows]
+    else:
+        seen, given = (np.asarray(a) for a in _seen(device, drive, u_range))
+        # Those between the ends, and the next to each side.
+        inside = (given >= ends[0]) & (given <= ends[1])
+        inside = np.convolve(inside, np.ones(3), "same") > 0
+        fine = [seen[inside]]
+        low, high = (float(f(fine[0], initial=0.0)) for f in (np.min, np.max))
+    s = jnp.asarray(np.unique(np.concatenate([np.linspace(low, high, points), *fine])))
+    given, u, stable = (np.asarray(a) for a in _at_rest(device, drive, s))
+    inside = np.flatnonzero((given >= ends[0]) & (given <= ends[1]))
+    runs = np.split(inside, np.flatnonzero(np.diff(inside) > 1) + 1)
+    return [mark for k in runs if k.size for mark in _pieces(given[k], u[k], stable[k], REST)]
+
+
+@eqx.filter_jit
+def _seen(device, drive, u_range):
+    s = survey(device, u_range).s
+    return s, jax.vmap(lambda s: drive_at(device, s, drive))(s)
+
+
+@eqx.filter_jit
+def _at_rest(device, drive, s):
+    """The drive, u, and whether it is stable, at places of the curve of equilibria."""
+
+    def one(s):
+        u, _ = device.equilibrium(s)
+        return drive_at(device, s, drive), u, unstable_count(device, s, drive) == 0
+
+    return jax.vmap(one)(s)
+
+
+def places_of_interest(
+    device: AbstractDevice,
+    drive: DriveKind,
+    hopf: HopfPoints | None = None,
+    u_range: tuple[float, float] | None = None,
+) -> Array:
+    """Voltages (or places of the curve of equilibria) round those where it may oscillate."""
+    if device.curve is not None:
+        return jnp.linspace(*device.branches[device.curve].rest_range(), 401)
+    if u_range is not None:
+        return jnp.linspace(*u_range, 401)
+    if device.windows():
+        centre, width = min(device.windows(), key=lambda w: float(w[1]))
+        return jnp.linspace(centre - 8 * width, centre + 8 * width, 401)
+    near = least_margin(device, drive).u
+    at = np.append([] if hopf is None else np.asarray(hopf.u)[: int(hopf.found)], float(near))
+    reach = float(max(np.ptp(at), 2 * sizes(device, near, jnp.append(near, device.rest(near)))[0]))
+    return jnp.linspace(at.min() - reach, at.max() + reach, 401)
 
 
 def _pieces(x, y, stable, colour=CYCLE) -> list[plots.AbstractMark]:
@@ -83,10 +147,14 @@ def _pieces(x, y, stable, colour=CYCLE) -> list[plots.AbstractMark]:
     ]
 
 
-def gain_panel(device: AbstractDevice, drive: DriveKind) -> plots.Panel:
+def gain_panel(
+    device: AbstractDevice,
+    drive: DriveKind,
+    hopf: HopfPoints | None = None,
+    u_range: tuple[float, float] | None = None,
+) -> plots.Panel:
     """Loop gain and its bound over u; for other devices the share b/a of the Hurwitz terms."""
-    centre, width = min(device.windows(), key=lambda w: float(w[1]))
-    u = jnp.linspace(centre - 8 * width, centre + 8 * width, 401)
+    u = places_of_interest(device, drive, hopf, u_range)
     if isinstance(device, Memristor2D | Memristor3D) and not device.extra:
         g = jax.vmap(lambda u: loop_gain(device, u, drive))(u)
         marks: list[plots.AbstractMark] = [
@@ -106,6 +174,7 @@ def gain_panel(device: AbstractDevice, drive: DriveKind) -> plots.Panel:
         label = "loop gain"
     else:
         margin = jax.vmap(lambda u: hopf_margin(device, u, drive))(u)
+        u = jax.vmap(lambda s: device.equilibrium(s)[0])(u)
         ratio = jnp.exp(-log_ratio(margin))
         marks = [
             plots.Curve(u, ratio, colour=CYCLE),

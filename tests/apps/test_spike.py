@@ -218,7 +218,9 @@ def test_wrong_files_are_refused(tmp_path):
     (tmp_path / "list.json").write_text("[1]")
     (tmp_path / "broken.json").write_text("{")
     for file, options, words in (
-        (linear, (), "--together"), (linear, (), "needs a `window`"), (ladder, (), "at most 20"),
+        (linear, (), "--together"), (linear, (), "steep at any voltage"),
+        (ladder, (), "at most 20"), (device, ("--u-range", "1"), "LOW:HIGH"),
+        (device, ("--u-range", "1:0"), "low < high"),
         (tmp_path / "list.json", (), "holds no fitted device"),
         (tmp_path / "broken.json", (), "no JSON"), (tmp_path / "none.json", (), "no such file"),
         (device, ("--map", "R_b"), "two parameters"), (device, ("--map", "R_b,R_b"), "twice"),

@@ -30,6 +30,11 @@ def test_the_curve_rests_and_has_derivatives():
     ends = [jax.vmap(lambda s: SWITCH.rest_curve(s)[0])(s + d) for d in (h, -h)]
     away = jnp.abs(s) > 0.5
     np.testing.assert_allclose(slope[away], ((ends[0] - ends[1]) / (2 * h))[away], rtol=1e-6)
+    # Folds need the second one.
+    first = jax.grad(lambda s: SWITCH.rest_curve(s)[0])
+    second = jax.vmap(jax.grad(first))(s)
+    ends = [jax.vmap(first)(s + d) for d in (h, -h)]
+    np.testing.assert_allclose(second[away], ((ends[0] - ends[1]) / (2 * h))[away], rtol=1e-6)
 
 
 def test_two_states_at_one_voltage_and_one_at_each_current():

@@ -10,6 +10,7 @@ from scipy.optimize import brentq
 from strategies import FitzHughNagumo
 
 import jaxmem as jm
+from benchmarks.problems.published_cases import HEATED as p
 
 
 def extrema(letters, R_s=None):
@@ -116,8 +117,53 @@ def test_a_cubic_in_closed_form_and_devices_without_folds():
     assert int(jm.fold_points(jm.paper_device(1.0, 1.0)).found) == 0
 
 
+def test_without_a_window_or_a_range_they_are_found_all_the_same():
+    here, there = (jm.fold_points(ml.device(ml.SNIC), u_range=r) for r in (None, ml.REACH))
+    assert int(here.found) == int(there.found) == 2
+    np.testing.assert_allclose(here.I[:2], there.I[:2], rtol=1e-13)
+    np.testing.assert_array_equal(here.stable_node, there.stable_node)
+
+
+def test_an_s_shaped_device_has_those_of_its_load_line():
+    """The threshold switch, written out over its temperature: V = R_s i + u turns back."""
+    R_s = 1e3
+    device = jm.Device(3e-12, {"switch": jm.ThermalSwitch(**p)}, R_s=R_s)
+
+    def at(T):
+        power, kT = (T - 300.0) / p["R_th"], 8.617333262e-5 * T
+        size = lambda u: u / p["R_0"] * np.exp(-(p["E_a"] - p["b"] * np.sqrt(u)) / kT)
+        u = brentq(lambda u: u * size(u) - power, 1e-3, 1e2, xtol=1e-14, rtol=1e-14)
+        return u, size(u)
+
+    applied = lambda T: R_s * at(T)[1] + at(T)[0]
+    rise = lambda T: applied(T + 1e-3) - applied(T - 1e-3)
+    grid = np.linspace(301.0, 990.0, 100)
+    sign = np.sign([rise(T) for T in grid])
+    turns = np.flatnonzero(sign[1:] != sign[:-1])
+    T = [brentq(rise, grid[k], grid[k + 1], xtol=1e-9) for k in turns]
+    found = jm.fold_points(device, drive="voltage")
+    n, m = int(found.found), len(T)
+    assert n == 2 * m == 4
+    for k, temperature in enumerate(T, m):
+        row = [found.u[k], found.I[k], found.V[k], 300.0 + found.place[k] ** 2]
+        want = [*at(temperature), applied(temperature), temperature]
+        np.testing.assert_allclose(row, want, rtol=1e-5)
+        assert float(found.V[k]) == pytest.approx(applied(temperature), rel=1e-10)
+    # The eigenvalue that vanishes goes as they say.
+    for k in range(n):
+        for shift in (1e-5, -1e-5):
+            u, x = device.equilibrium(found.place[k] * (1 + shift))
+            point = jm.OperatingPoint(u, x, device.current(u, x), u, jnp.asarray(1))
+            values = jm.linearize(device, point).eigenvalues("voltage")
+            least = values[np.argmin(abs(values))]
+            by_u = float(found.bend[k]) * (float(u) - float(found.u[k]))
+            assert least == pytest.approx(-by_u / (float(found.capacitance[k]) * R_s), rel=1e-2)
+            others = np.delete(values, np.argmin(abs(values))).real
+            assert bool(found.stable_node[k]) == bool(np.all(others < 0))
+
+
 def test_wrong_calls_say_what_to_do(as_users_call):
-    with pytest.raises(ValueError, match="u_range"):
-        jm.fold_points(ml.device(ml.SNIC))
+    with pytest.raises(ValueError, match="low < high"):
+        jm.fold_points(ml.device(ml.SNIC), u_range=(1.0, 0.0))
     with pytest.raises(ValueError, match="light"):
         jm.fold_points(jm.si_device(), drive="light")  # pyright: ignore[reportArgumentType]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxmem.circuits import DriveKind
@@ -11,18 +12,23 @@ from jaxmem.circuits.drive import LETTER, UNIT
 from jaxmem.devices import AbstractDevice, Memristor2D, Memristor3D
 from jaxmem.results import RESULTS
 from jaxmem.stability import (
+    ONSETS,
     Change,
     CycleBranch,
+    FoldPoints,
     HopfPoints,
     LoopGain,
+    Rheobase,
     SecondLag,
     cycle_branch,
+    fold_points,
     hopf_points,
     least_margin,
     loop_gain,
     second_lag,
     smallest_change,
 )
+from jaxmem.stability.driven.onsets import name_of, onset_of
 
 # Steps along a branch that make its figures smooth; intervals for numbers that are reported.
 SMOOTH, INTERVALS = 0.15, 80
@@ -33,7 +39,9 @@ class Answer:
     """What is known of a device under a constant current, or a voltage through R_s.
 
     - `impossible`: why there is nothing to ask (an imposed voltage), or empty.
+    - `u_range`: the voltages that were looked at [V]; None: all.
     - `hopf`: its Hopf points; `branches`: the cycles that grow from them, each branch once.
+    - `folds`: where two equilibria meet; `rheobase`: where spiking begins, and how.
     - `u`: the voltage [V] where it oscillates most readily; `gain` there, of the paper's devices.
     - `change`: the smallest change that starts it, or stops it.
     - `lag`: of a 2D device, what a second lag would have to be; `lag_change`: the smallest change
@@ -51,6 +59,9 @@ class Answer:
     lag: SecondLag | None = None
     lag_change: Change | None = None
     R_s_needed: float | None = None
+    folds: FoldPoints | None = None
+    rheobase: Rheobase | None = None
+    u_range: tuple[float, float] | None = None
 
     @property
     def spikes(self) -> bool:
@@ -85,6 +96,8 @@ class Answer:
             "drive": self.drive,
             "spikes": self.spikes,
             "hopf_points": _hopf_rows(self.hopf),
+            "folds": _fold_rows(self.folds),
+            "rheobase": _rheobase_record(self.rheobase),
             "branches": [branch_record(b) for b in self.branches],
             "u_most_ready_V": _plain(self.u),
             "loop_gain": None if self.gain is None else _plain(self.gain.gain),
@@ -107,10 +120,32 @@ def _hopf_rows(hopf: HopfPoints) -> list[dict[str, Any]]:
     ]
 
 
-def spike_answer(device: AbstractDevice, drive: DriveKind) -> Answer:
+def _fold_rows(folds: FoldPoints | None) -> list[dict[str, Any]]:
+    if folds is None:
+        return []
+    rows = np.stack([folds.I, folds.V, folds.u]).T[: int(folds.found)].tolist()
+    steady = np.asarray(folds.stable_node).tolist()
+    return [
+        dict(zip(("I_A", "V_V", "u_V"), row, strict=True)) | {"rest_vanishes": node}
+        for row, node in zip(rows, steady, strict=False)
+    ]
+
+
+def _rheobase_record(found: Rheobase | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "rest": _plain(found.rest), "kept": _plain(found.kept), "onset": name_of(found.onset),
+        "sentence": ONSETS[found.onset],
+    }  # fmt: skip
+
+
+def spike_answer(
+    device: AbstractDevice, drive: DriveKind, u_range: tuple[float, float] | None = None
+) -> Answer:
     """Everything that the report says of a device under one kind of drive.
 
-    **Raises:** `ValueError` if no branch of the device says where it is steep (`window`).
+    `u_range`: voltages to look in [V], as in `hopf_points`.
     """
     own = isinstance(device, Memristor2D | Memristor3D) and not device.extra
     if drive == "voltage" and float(device.R_s) == 0:
@@ -119,29 +154,43 @@ def spike_answer(device: AbstractDevice, drive: DriveKind) -> Answer:
             "Under an ideal voltage, R_s = 0, u is imposed and cannot oscillate.",
             R_s_needed=_resistance_needed(device),
         )
-    hopf = hopf_points(device, drive=drive)
+    hopf = hopf_points(device, drive=drive, u_range=u_range)
+    folds = fold_points(device, drive=drive, u_range=u_range)
+    all_branches = _branches(device, drive, hopf, u_range)
+    known = jax.tree.map(lambda *a: jnp.stack(a), *all_branches) if all_branches else None
     # A 2D device has no margin to speak of: it is readiest where its gain is largest.
-    u = float(least_margin(device, drive).u if device.size > 1 else device.windows()[0][0])
+    ready = own and device.size == 1
+    u = device.windows()[0][0] if ready else least_margin(device, drive, u_range=u_range).u
     lag = second_lag(device, drive) if isinstance(device, Memristor2D) else None
     return Answer(
-        drive, "", hopf, _branches(device, drive, hopf), u,
+        drive, "", hopf, _each_once(all_branches), float(u),
         loop_gain(device, u, drive) if own else None,  # pyright: ignore[reportArgumentType]
-        smallest_change(device, drive=drive), lag,
-        smallest_change(lag.device, drive=drive) if lag else None,
+        smallest_change(device, drive=drive, u_range=u_range), lag,
+        smallest_change(lag.device, drive=drive) if lag else None, None, folds,
+        onset_of(device, drive, u_range, hopf, folds, known), u_range,
     )  # fmt: skip
 
 
-def _branches(device, drive, hopf) -> tuple[CycleBranch, ...]:
-    """The branches from all Hopf points, without those on which another one ended."""
-    found, ends = [], set()
+def _branches(device, drive, hopf, u_range) -> list[CycleBranch]:
+    """The branches of cycles from each Hopf point."""
+    found = []
+    follow = lambda **how: cycle_branch(
+        device, drive=drive, u_range=u_range, intervals=INTERVALS, **how
+    )
     for k in range(min(int(hopf.found), len(hopf.u))):
+        branch = follow(start=k, largest=SMOOTH)
+        found.append(branch if bool(branch.complete) else follow(start=k))
+    return found
+
+
+def _each_once(branches: list[CycleBranch]) -> tuple[CycleBranch, ...]:
+    """Those that are not the way back along another one."""
+    kept, ends = [], set()
+    for k, branch in enumerate(branches):
         if k not in ends:
-            branch = cycle_branch(device, drive=drive, start=k, largest=SMOOTH, intervals=INTERVALS)
-            if not bool(branch.complete):
-                branch = cycle_branch(device, drive=drive, start=k, intervals=INTERVALS)
-            found.append(jax.device_get(branch))
+            kept.append(jax.device_get(branch))
             ends.add(int(branch.end_hopf))
-    return tuple(found)
+    return tuple(kept)
 
 
 def _resistance_needed(device) -> float | None:

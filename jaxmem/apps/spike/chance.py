@@ -14,6 +14,7 @@ from jaxmem.circuits.drive import UNIT
 from jaxmem.devices import AbstractDevice
 from jaxmem.lens import describe, lenses, locate, put_leaves
 from jaxmem.output.numbers import engineering
+from jaxmem.responses.search import unseen
 from jaxmem.stability import hopf_points, least_margin
 
 # Draws from the covariance; what is not determined is drawn within a decade to each side.
@@ -55,7 +56,12 @@ class Chance:
 
 
 def spike_chance(
-    device: AbstractDevice, fit: dict[str, Any], drive: DriveKind, *, seed: int = 0
+    device: AbstractDevice,
+    fit: dict[str, Any],
+    drive: DriveKind,
+    *,
+    u_range: tuple[float, float] | None = None,
+    seed: int = 0,
 ) -> Chance | None:
     """Draw devices from a fit's covariance (normal in search coordinates) and count.
 
@@ -83,10 +89,10 @@ def spike_chance(
     steps = rng.multivariate_normal(np.zeros(len(paths)), matrix, DRAWS, method="eigh")
     if not loose.any():
         draws = _values(values, log, steps, bounds)
-        spikes = np.asarray(_margins(device, chosen, drive, draws)) < 0
+        spikes = np.asarray(_margins(device, chosen, drive, draws, u_range)) < 0
         onset = frequency = None
         if known[[p != "L_s" for p in paths]].all():
-            onset, frequency = _onsets(device, chosen, drive, draws[spikes])
+            onset, frequency = _onsets(device, chosen, drive, draws[spikes], u_range)
         share = float(spikes.mean())
         return Chance(drive, share, share, (), onset, frequency)
     shares = []
@@ -94,14 +100,16 @@ def spike_chance(
         shift = np.where(loose, rng.uniform(-DECADE, DECADE, len(paths)), 0.0)
         size = np.where(log, 1.0, np.abs(values))
         draws = _values(values, log, steps[: DRAWS // 8] + shift * size, bounds)
-        shares.append(float(np.mean(np.asarray(_margins(device, chosen, drive, draws)) < 0)))
+        shares.append(
+            float(np.mean(np.asarray(_margins(device, chosen, drive, draws, u_range)) < 0))
+        )
     names = tuple(fit["parameters"][k]["name"] for k in np.flatnonzero(loose))
     return Chance(drive, min(shares), max(shares), names, None, None)
 
 
 def _matters(path: str, device: AbstractDevice) -> bool:
     """The lead's inductance changes nothing in what spikes, nor does the only threshold's place."""
-    only = len(device.windows()) == 1 and path.endswith("V_T")
+    only = len(device.windows()) == 1 and path.endswith("V_T") and not unseen(device)
     return path != "L_s" and not only
 
 
@@ -119,22 +127,22 @@ def _put(device, chosen, row):
 
 
 @eqx.filter_jit
-def _margins(device, chosen, drive, draws):
-    one = lambda row: least_margin(_put(device, chosen, row), drive).margin
+def _margins(device, chosen, drive, draws, u_range):
+    one = lambda row: least_margin(_put(device, chosen, row), drive, u_range=u_range).margin
     return jax.lax.map(one, draws, batch_size=250)
 
 
 @eqx.filter_jit
-def _first(device, chosen, drive, row):
-    found = hopf_points(_put(device, chosen, row), drive=drive)
+def _first(device, chosen, drive, u_range, row):
+    found = hopf_points(_put(device, chosen, row), drive=drive, u_range=u_range)
     return found.imposed(drive)[0], found.omega[0] / (2 * jnp.pi)
 
 
-def _onsets(device, chosen, drive, draws):
+def _onsets(device, chosen, drive, draws, u_range):
     if len(draws) < DRAWS / 10:
         return None, None
     # As many each time, so that one program serves all fits of a device.
     rows = jnp.resize(draws, (DRAWS // 8, draws.shape[1]))
-    drive_at, freq = jax.vmap(partial(_first, device, chosen, drive))(rows)
+    drive_at, freq = jax.vmap(partial(_first, device, chosen, drive, u_range))(rows)
     (a, b), (c, d) = (np.nanquantile(np.asarray(x), [0.025, 0.975]) for x in (drive_at, freq))
     return (float(a), float(b)), (float(c), float(d))

@@ -30,14 +30,22 @@ from jaxmem.output.reporter import Reporter, Silent
 from jaxmem.output.results_folder import check_folder, new_folder
 from jaxmem.output.table import write_csv
 from jaxmem.plots.figure import Curve, Figure, Panel, PlotAxis
-from jaxmem.plots.stability import bifurcation_figure, gain_panel, map_figure, rest_curves
+from jaxmem.plots.stability import (
+    bifurcation_figure,
+    gain_panel,
+    map_figure,
+    places_of_interest,
+    rest_curves,
+)
 from jaxmem.responses import solve
+from jaxmem.responses.search import check_range, unseen
 from jaxmem.results import RESULTS
 from jaxmem.stability import least_margin, smallest_change
+from jaxmem.stability.equilibria.folds import drive_at
 from jaxmem.sweeps import Axis, sweep
 
-# Points of the map to each side, of a device with many states fewer, and how far it goes, at least,
-# from the device.
+# Points of the map to each side, of a device with many states or without windows fewer, and how far
+# it goes, at least, from the device.
 POINTS, FEWER, DECADES = 121, 31, 1.0
 # Of more states besides u the programs take too long to compile; of so many the map is coarser.
 STATES, MANY = 20, 8
@@ -55,6 +63,7 @@ def write_report(
     out: str | Path,
     *,
     axes: tuple[str, str] | None = None,
+    u_range: tuple[float, float] | None = None,
     force: bool = False,
     allow_import: bool = False,
     command: str = "",
@@ -67,22 +76,24 @@ def write_report(
     - `file`: a device as TOML, or the `fit.json` of a fit.
     - `axes`: names of the two parameters of the stability map; by default the two that the
       smallest change moves most.
+    - `u_range`: voltages to look in [V], as in `hopf_points`; by default where the device is steep.
     - `allow_import`: whether the device may name classes that are imported (see `read_device`).
     - `progress`: hears of what is answered and drawn.
 
-    **Raises:** `ValueError` for a file that is neither, for a device none of whose branches says
-    where it is steep (a fit of linear elements), with more than 20 states besides u (as ladders of
-    constant-phase elements have that are wide and accurate), and for axes that it has not.
+    **Raises:** `ValueError` for a file that is neither, for a device that is steep nowhere (a fit
+    of linear elements), with more than 20 states besides u (as ladders of constant-phase elements
+    have that are wide and accurate), and for axes that it has not.
     """
     check_folder(out, force=force)
     step = (progress or Silent()).step
     device, fit = read(file, allow_import=allow_import)
-    if not device.windows():
+    if not device.windows() and not unseen(device) and device.curve is None:
         raise ValueError(
-            f"{file}: no branch of this device says at which voltages it is steep. Linear elements "
-            "say nothing of other biases: fit spectra at several biases with --together, or give a "
-            "Memristor3D. A branch of your own that is not linear needs a `window`"
+            f"{file}: no branch of this device is steep at any voltage. Linear elements say "
+            "nothing of other biases: fit spectra at several biases with --together, or give a "
+            "Memristor3D"
         )
+    u_range = check_range("spike", u_range) and u_range
     states = device.in_time().size
     if states > STATES:
         raise ValueError(
@@ -95,8 +106,8 @@ def write_report(
     answers, chances = [], []
     for k, drive in enumerate(("current", "voltage")):
         step("answering", k, 2)
-        answers.append(spike_answer(device, drive))
-        chances.append(spike_chance(device, fit, drive) if fit else None)
+        answers.append(spike_answer(device, drive, u_range))
+        chances.append(spike_chance(device, fit, drive, u_range=u_range) if fit else None)
     step("answering", 2, 2)
     lines = {a.drive: _lines(device, a, c) for a, c in zip(answers, chances, strict=True)}
     for a in answers:
@@ -215,7 +226,7 @@ def _figures(folder, device, found: Answer, axes) -> dict[str, Callable[[], Figu
     hopf = found.hopf
     if hopf is not None and found.branches:
         figures[f"bifurcation_{kind}"] = lambda: bifurcation_figure(
-            device, kind, hopf, found.branches
+            device, kind, hopf, found.branches, found.u_range
         )
     figures[f"readiness_{kind}"] = lambda: _readiness_figure(device, found)
     chosen = axes or _axes(found)
@@ -234,15 +245,14 @@ def _readiness_figure(device, found: Answer) -> Figure:
     """What it has and needs over u, and what it answers to a step into the window, or at rest."""
     stable = [b for b in found.branches if np.asarray(b.stable).any()]
     answer = _spikes(device, found, stable[0]) if stable else _rest(device, found)
-    return Figure([[gain_panel(device, found.drive), answer]], (9, 3.4))
+    gain = gain_panel(device, found.drive, found.hopf, found.u_range)
+    return Figure([[gain, answer]], (9, 3.4))
 
 
 def _rest(device, found: Answer) -> Panel:
-    centre, width = min(device.windows(), key=lambda w: float(w[1]))
-    top = device.steady_current(centre + 10 * width)
-    if found.drive == "voltage":
-        top = centre + 10 * width + device.R_s * top
-    curves = rest_curves(device, found.drive, (0.0, float(top)))
+    places = places_of_interest(device, found.drive, found.hopf, found.u_range)
+    ends = [float(drive_at(device, s, found.drive)) for s in (places[0], places[-1])]
+    curves = rest_curves(device, found.drive, (min(0.0, *ends), max(0.0, *ends)), found.u_range)
     title = "steady state (dashed where unstable)"
     return Panel(curves, PlotAxis(found.letter, found.unit), PlotAxis("u at rest", "V"), title)
 
@@ -276,26 +286,27 @@ def _map(device, found: Answer, axes):
         device = found.lag.device
     known = lenses(device)
     pair = [known[name] for name in axes]
-    near = smallest_change(device, *pair, drive=found.drive)
+    near = smallest_change(device, *pair, drive=found.drive, u_range=found.u_range)
     values = [float(get(lens, device)) for lens in pair]
     target, needed = None, np.zeros(2)
     if near.result == RESULTS.successful:
         needed = np.log10(np.asarray(near.factors))
         target = tuple(float(v) for v in values * 10**needed)[::-1]
     reach = np.maximum(DECADES, 1.6 * np.abs(needed).max())
-    points = FEWER if device.in_time().size > MANY else POINTS
+    costly = device.in_time().size > MANY or unseen(device) or device.curve is not None
+    points = FEWER if costly else POINTS
     made = [
         Axis.log(lens, v / 10**reach, v * 10**reach, points)
         for lens, v in zip(pair, values, strict=True)
     ]
-    data = sweep(least_of(found.drive), device, *made)
+    data = sweep(least_of(found.drive, found.u_range), device, *made)
     return data, tuple(values[::-1]), target
 
 
 @lru_cache(maxsize=4)
-def least_of(drive):
+def least_of(drive, u_range=None):
     """`least_margin` under a drive; cached, because a new function would compile anew."""
-    return lambda device: least_margin(device, drive)
+    return lambda device: least_margin(device, drive, u_range=u_range)
 
 
 def _write_branches(path: Path, found: Answer) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from jaxmem.apps.spike.answer import Answer, branch_record, change_record
-from jaxmem.devices import AbstractDevice, Memristor2D
+from jaxmem.devices import AbstractDevice, Memristor2D, Memristor3D
 from jaxmem.output.numbers import engineering
 from jaxmem.results import RESULTS
-from jaxmem.stability import loop_gain
+from jaxmem.stability import ONSETS, loop_gain
 
 DRIVES = {"current": "a constant current", "voltage": "a constant voltage through R_s"}
 
@@ -20,16 +20,18 @@ def sentences(device: AbstractDevice, found: Answer) -> list[str]:
         if found.R_s_needed is not None:
             more = f" It would spike behind R_s above {engineering(found.R_s_needed, 'ohm')}."
         return [found.impossible + more]
-    lines = [_verdict(found), *(_branch(found, k) for k in range(len(found.branches)))]
-    lines += [line for line in (_onset(found), _gain(found)) if line]
+    lines = [_verdict(device, found), *(_branch(found, k) for k in range(len(found.branches)))]
+    lines += [line for line in (_begins(found), _onset(found), _gain(found)) if line]
     return [*lines, *_change(device, found), *_lag(device, found)]
 
 
-def _verdict(found: Answer) -> str:
+def _verdict(device: AbstractDevice, found: Answer) -> str:
     where = f"under {DRIVES[found.drive]}"
     values = found.onsets()
     if not values.size:
-        return f"It does not spike {where}."
+        if isinstance(device, Memristor2D | Memristor3D) and not device.extra:
+            return f"It does not spike {where}."
+        return f"It has no Hopf point {where}: no oscillation begins at rest."
     hopf = found.hopf
     assert hopf is not None
     ends = " and ".join(
@@ -39,13 +41,21 @@ def _verdict(found: Answer) -> str:
             values, np.asarray(hopf.u).tolist(), np.asarray(hopf.omega).tolist(), strict=False
         )
     )
-    if values.size == 2:
+    folds = 0 if found.folds is None else int(found.folds.found)
+    if values.size == 2 and not folds:
         low, high = np.sort(values)
         return (
             f"It spikes {where} from {engineering(low, found.unit)} to "
             f"{engineering(high, found.unit)}: rest is unstable between {ends}."
         )
-    return f"It oscillates {where}: rest changes its stability at {ends}."
+    begins = found.rheobase
+    if begins is not None and np.isfinite(begins.rest):
+        least = engineering(float(begins.rest), found.unit)
+        return (
+            f"It spikes {where} from {found.letter} = {least} on: rest gives way there, and an "
+            f"equilibrium changes its stability at {ends}."
+        )
+    return f"It oscillates {where}: an equilibrium changes its stability at {ends}."
 
 
 def _branch(found: Answer, k: int) -> str:
@@ -54,6 +64,13 @@ def _branch(found: Answer, k: int) -> str:
         return f"{name} could not be followed; simulate it between the Hopf points."
     if row["frequency_Hz"] is None:
         return f"{name}: no stable one was met."
+    if found.branches[k].result == RESULTS.period_too_long:
+        end = engineering(float(_last(found.branches[k])), found.unit)
+        return (
+            f"{name}: up to {engineering(row['frequency_Hz'][1], 'Hz', 3)}, swing of u up to "
+            f"{engineering(row['swing_V'][1], 'V')}; the period grows without bound at "
+            f"{found.letter} = {end}."
+        )
     text = (
         f"{name}: {_span(row['frequency_Hz'], 'Hz')}, swing of u up to "
         f"{engineering(row['swing_V'][1], 'V')}, {_span(row['energy_J'], 'J')} per spike."
@@ -61,6 +78,26 @@ def _branch(found: Answer, k: int) -> str:
     if not row["complete"]:
         last = engineering(row["drive"][1], found.unit)
         text += f" The branch was followed to {found.letter} = {last} and not to its end."
+    return text
+
+
+def _last(branch) -> float:
+    """The drive of the last cycle that was met."""
+    return np.asarray(branch.drive)[int(branch.count) - 1]
+
+
+def _begins(found: Answer) -> str:
+    begins = found.rheobase
+    if begins is None or not np.isfinite(begins.rest):
+        return ""
+    rest, kept = float(begins.rest), float(begins.kept)
+    at = f"{found.letter} = {engineering(rest, found.unit)}"
+    if begins.onset == ONSETS.unknown:
+        text = f"As the {found.drive} rises rest gives way at {at}; {ONSETS[begins.onset]}."
+    else:
+        text = f"As the {found.drive} rises rest gives way at {at}: {ONSETS[begins.onset]}."
+    if kept < rest:
+        text += f" Spiking that has begun goes on down to {engineering(kept, found.unit)}."
     return text
 
 
@@ -73,7 +110,7 @@ def _onset(found: Answer) -> str:
     for value, x in zip(values, l1, strict=False):
         soft = "soft (the amplitude grows from zero)" if x < 0 else "hard (it jumps)"
         kinds.append(f"at {engineering(value, found.unit)} {soft}")
-    text = f"The onset is {', '.join(kinds)}."
+    text = f"At its Hopf points the onset is {', '.join(kinds)}."
     for branch in found.branches:
         if np.isfinite(branch.low):
             low, high = (engineering(float(x), found.unit) for x in (branch.low, branch.high))

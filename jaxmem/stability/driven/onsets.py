@@ -48,6 +48,12 @@ class ONSETS(eqx.Enumeration):
     unknown = "its kind could not be told from the cycles that were found"
 
 
+def name_of(onset: ONSETS) -> str:
+    """The name of a known onset, `"snic"`."""
+    names = "none", "soft_hopf", "hard_hopf", "snic", "homoclinic", "saddle_node"
+    return next((name for name in names if bool(onset == getattr(ONSETS, name))), "unknown")
+
+
 class Rheobase(NamedTuple):
     """The least drive that makes a device spike, I [A] or V [V]; NaN if none does.
 
@@ -115,20 +121,36 @@ def onset_of(
     u_range: tuple[float, float] | None,
     hopf: HopfPoints,
     folds: FoldPoints,
+    branches: CycleBranch | None = None,
 ) -> Rheobase:
-    """`rheobase`, where the Hopf points and the folds are known."""
+    """`rheobase`, where the Hopf points and the folds are known.
+
+    `branches`: the cycles from each Hopf point in turn, stacked, if they are known too.
+    """
+    if is_concrete(hopf.found) and not int(hopf.found) > 0:
+        nan = jnp.full_like(hopf.u[0], jnp.nan)
+        return Rheobase(nan, nan, ONSETS.none)
     rests = stable_rests(device, kind, hopf, folds, u_range)
     at = jnp.append(hopf.imposed(kind), folds.imposed(kind))
     fixed = jax.lax.stop_gradient(device)
     simple = _monotone(device, folds)
     gap = jax.lax.stop_gradient(_spacing(fixed, hopf, folds, u_range))
 
+    follow = lambda k: cycle_branch(device, drive=kind, start=k, u_range=u_range)
+    if branches is None and not simple:
+        branches = _from_all(follow, hopf)
+
     def period(value, share, point):
         """The stable cycle's period so far above a point, or infinity."""
         value = value + share * gap[point]
-        wave = drive_of_kind(kind, Constant(value))
-        cycle = limit_cycle(Circuit(fixed, wave), u_range=u_range, throw=False)
-        return jnp.where(cycle.stable, cycle.period, jnp.inf)
+        on_branch = _period_on(branches, value)
+
+        def asked():
+            wave = drive_of_kind(kind, Constant(value))
+            cycle = limit_cycle(Circuit(fixed, wave), u_range=u_range, throw=False)
+            return jnp.where(cycle.stable, cycle.period, jnp.inf)
+
+        return _cond(~jnp.isfinite(on_branch), asked, on_branch)
 
     def walk(state):
         piece, _, _ = state
@@ -153,20 +175,14 @@ def onset_of(
     onset = ONSETS.where(l1 < 0, ONSETS.soft_hopf, ONSETS.hard_hopf)
     fixed_rest = jax.lax.stop_gradient(rest)
     first = jnp.minimum(point, MOST - 1)
-    if simple:
-        branch = cycle_branch(device, drive=kind, start=first, u_range=u_range)
-        kept = jnp.where(jnp.isfinite(branch.low), branch.low, rest)
+    if branches is None:
+        own = follow(first)
     else:
-        follow = lambda k: cycle_branch(device, drive=kind, start=k, u_range=u_range)
-        if is_concrete(hopf.found):
-            count = max(1, min(int(hopf.found), MOST))
-            branches = [follow(jnp.asarray(k)) for k in range(count)]
-            branches = jax.tree.map(lambda *a: jnp.stack(a), *branches)
-        else:
-            count = MOST
-            branches = jax.lax.map(follow, jnp.arange(MOST))
-        own = jax.tree.map(lambda a: a[jnp.minimum(first, count - 1)], branches)
-        kept = jnp.where(jnp.isfinite(own.low), own.low, rest)
+        own = jax.tree.map(lambda a: a[jnp.minimum(first, len(branches.count) - 1)], branches)
+    kept = jnp.where(jnp.isfinite(own.low), own.low, rest)
+    nothing_more = is_concrete(point) and not bool(there & (point >= MOST))
+    if not simple and not nothing_more:
+        assert branches is not None
         slope = folds.frequency2_slope[jnp.clip(point - MOST, 0, MOST - 1)]
         kind_there, lowest = _beyond_fold(
             lambda share: period(fixed_rest, share, point), gap[point], slope, fixed_rest, branches,
@@ -180,6 +196,30 @@ def onset_of(
     return Rheobase(rest, kept, onset)
 
 
+def _from_all(follow, hopf) -> CycleBranch:
+    """The branches from all Hopf points, from the first one if there is none."""
+    if not is_concrete(hopf.found):
+        return jax.lax.map(follow, jnp.arange(MOST))
+    count = max(1, min(int(hopf.found), MOST))
+    branches = [follow(jnp.asarray(k)) for k in range(count)]
+    return jax.tree.map(lambda *a: jnp.stack(a), *branches)
+
+
+@eqx.filter_jit
+def _period_on(branches: CycleBranch, value: Scalar) -> Scalar:
+    """The longest period of a stable cycle of the branches at a drive, or infinity.
+
+    1/T^2 is linear in the drive near a saddle-node on the cycle, and smooth elsewhere.
+    """
+    p, rate2, ok = branches.drive, branches.period**-2, branches.stable
+    past = p - value
+    between = ok[:, :-1] & ok[:, 1:] & (past[:, :-1] * past[:, 1:] <= 0)
+    step = jnp.diff(p, axis=1)
+    share = jnp.where(between, -past[:, :-1] / jnp.where(step == 0, 1.0, step), 0.0)
+    there = rate2[:, :-1] + share * jnp.diff(rate2, axis=1)
+    return jnp.where(jnp.any(between), jnp.min(jnp.where(between, there, jnp.inf)), 0.0) ** -0.5
+
+
 @eqx.filter_jit
 def _spacing(device, hopf, folds, u_range):
     """Of each Hopf point and fold, what the drive changes over the way to the next of them.
@@ -187,7 +227,7 @@ def _spacing(device, hopf, folds, u_range):
     |d2p/du2| (du)^2, du from fold to the nearest other point, or the tenth of what is looked at.
     """
     ends = scan(device.in_time(), u_range)
-    u = jnp.append(hopf.u, folds.u)
+    u = jnp.append(hopf.place, folds.place)
     away = jnp.abs(u[:, None] - u[None, :])
     away = jnp.where(jnp.isfinite(away) & (away > 0), away, (ends[-1] - ends[0]) / 10)
     bend = jnp.append(jnp.full((MOST,), jnp.nanmax(jnp.abs(folds.bend))), jnp.abs(folds.bend))

@@ -111,7 +111,8 @@ def _along(field, v):
 def sizes(device, u, y):
     """Sizes of the states: the voltage where the device is steep, and how x moves with it.
 
-    `u` is the voltage, or the place of the curve of equilibria; `y` is (u, x) there.
+    `u` is the voltage, or the place of the curve of equilibria; `y` is (u, x) there. In other
+    units the sizes are the same voltages and states.
     """
     widths = [w for _, w in device.windows()]
     if device.curve is not None:
@@ -120,7 +121,34 @@ def sizes(device, u, y):
         step = (high - low) / 20
         size = jnp.maximum(jnp.abs(jnp.concatenate([u_by[None], x_by])) * step, 1e-3 * jnp.abs(y))
         return jax.lax.stop_gradient(jnp.where(size > 0, size, 1.0))
-    volt = jnp.min(jnp.stack(widths)) if widths else jnp.maximum(jnp.abs(u), 1.0)
+    volt = jnp.min(jnp.stack(widths)) if widths else bending(device, u)
     moved = jnp.abs(jax.jacfwd(device.rest)(u)) * volt
-    size = jnp.concatenate([volt[None], jnp.where(moved > 0, moved, jnp.abs(y[1:]) + 1.0)])
+    still = jnp.where(y[1:] != 0, jnp.abs(y[1:]), 1.0)
+    size = jnp.concatenate([volt[None], jnp.where(moved > 0, moved, still)])
     return jax.lax.stop_gradient(size)
+
+
+def bending(device, u):
+    """The distance in u [V] over which current, rates or states at rest bend, where it is least.
+
+    For each, of derivatives h', h'', h''' by u: the larger of sqrt(|h'/h'''|) and |h''/h'''|, or
+    |h'/h''| of a parabola. The current's h' is what conducts at once and through the states,
+    without their signs: at a Hopf point they cancel.
+    """
+    x = device.rest(u)
+
+    def answers(v):
+        return jnp.concatenate([device.current(v, x)[None], device.rates(v, x), device.rest(v)])
+
+    along = lambda h: lambda v: jax.jvp(h, (v,), (jnp.ones_like(v),))[1]
+    first = along(answers)
+    second = along(first)
+    a, b, c = (jnp.abs(h(u)) for h in (first, second, along(second)))
+    through = jnp.abs(jax.grad(device.current, argnums=1)(u, x)) @ a[1 + device.size :]
+    a = a.at[0].add(through)
+    over = lambda p, q: p / jnp.where(q > 0, q, 1.0)
+    length = jnp.where(c > 0, jnp.maximum(jnp.sqrt(over(a, c)), over(b, c)), over(a, b) * (b > 0))
+    length = jnp.where(jnp.isfinite(length) & (length > 0), length, jnp.inf)
+    least = jnp.min(length)
+    straight = jnp.where(u != 0, jnp.abs(u), 1.0)
+    return jnp.where(jnp.isfinite(least), least, straight)

@@ -10,6 +10,7 @@ from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
 from jaxmem.responses.characteristic import EXPANDED, coefficients, small_solve
 from jaxmem.responses.linear import circuit_matrix
+from jaxmem.responses.search import check_range
 from jaxmem.stability.equilibria.hopf import roots_on, scan, with_slope
 from jaxmem.stability.equilibria.polynomial import routh_rows
 
@@ -19,9 +20,10 @@ VANISHED = 1e-6
 
 
 class FoldPoints(eqx.Module):
-    """Folds of equilibria in the order of u; arrays of shape `(8,)`, padded with NaN.
+    """Folds of equilibria in the order of `place`; arrays of shape `(8,)`, padded with NaN.
 
     - `u`, `I`, `V`: voltage over the memristor [V], current [A], applied voltage [V].
+    - `place`: u, or where equilibria are a curve over a parameter of its own, that parameter.
     - `bend`: second derivative of the drive by u, [A/V^2] or [1/V]. Where it is negative the two
       equilibria lie below the drive of the fold, and vanish as it is passed upwards.
     - `capacitance`: dY/ds at s = 0 [F], of all branches with C_m: the low-frequency capacitance.
@@ -40,6 +42,7 @@ class FoldPoints(eqx.Module):
     capacitance: Float[Array, "8"]
     frequency2_slope: Float[Array, "8"]
     stable_node: Bool[Array, "8"]
+    place: Float[Array, "8"]
     found: Int[Array, ""]
 
     def imposed(self, kind: DriveKind) -> Float[Array, "8"]:
@@ -66,31 +69,27 @@ def fold_points(
     **Arguments:**
 
     - `drive`: `"current"`, or `"voltage"`, under which a device without R_s has none.
-    - `u_range`: voltages to look in [V]; by default 24 widths to each side of where the branches
-      are steep (their `window`).
+    - `u_range`: voltages to look in [V]; by default as in `hopf_points`.
 
-    **Raises:** `ValueError` if there is neither a window nor a range.
+    **Raises:** `ValueError` for another kind of drive.
     """
     if drive not in ("current", "voltage"):
         raise ValueError(f'fold_points: drive must be "current" or "voltage", got {drive!r}')
-    if u_range is None and not device.windows():
-        raise ValueError(
-            "fold_points: no branch says where it is steep (`window`); give u_range=(low, high)"
-        )
-    return _fold_points(device, drive, u_range)
+    return _fold_points(device, drive, check_range("fold_points", u_range))
 
 
 def drive_at(device: AbstractDevice, u: Scalar, kind: DriveKind) -> Scalar:
     """The constant drive under which u is at rest: I(u) [A], or R_s I(u) + u [V].
 
-    At the place u of the curve of equilibria, where a branch gives one.
+    At the place u of the curve of equilibria, if a branch gives one.
     """
-    I = device.steady_current(u)
-    return device.R_s * I + device.equilibrium(u)[0] if kind == "voltage" else I
+    volt, x = device.equilibrium(u)
+    I = device.current(volt, x)
+    return device.R_s * I + volt if kind == "voltage" else I
 
 
 def drive_slope(device: AbstractDevice, u: Scalar, kind: DriveKind) -> Scalar:
-    """Its derivative by u, zero at a fold."""
+    """Its derivative by u (or the place), zero at a fold."""
     return with_slope(lambda u: drive_at(device, u, kind))(u)[1]
 
 
@@ -98,9 +97,10 @@ def low_capacitance(device: AbstractDevice, u: Scalar) -> Scalar:
     """dY/ds at s = 0 [F] at rest at u: C_m + (di/dx) J^-1 (dx*/du), J = d rates/dx."""
     if device.size == 0:
         return device.C_m
-    x, moved = with_slope(device.rest)(u)
-    J = jax.jacfwd(lambda x: device.rates(u, x))(x)
-    return device.C_m + jax.grad(lambda x: device.current(u, x))(x) @ small_solve(J, moved)
+    (volt, x), (rise, moved) = with_slope(device.equilibrium)(u)
+    J = jax.jacfwd(lambda x: device.rates(volt, x))(x)
+    by_state = jax.grad(lambda x: device.current(volt, x))(x)
+    return device.C_m + by_state @ small_solve(J, moved) / rise
 
 
 @eqx.filter_jit
@@ -110,28 +110,34 @@ def _fold_points(device, kind, u_range):
     slope = lambda u: drive_slope(fixed, u, kind)
     grid = scan(fixed, u_range)
     roots = roots_on(slope, grid)
-    spacing = jnp.max(jnp.diff(grid))
+    last = grid.size - 1
 
     def describe(root):
         there = jnp.isfinite(root)
         u = jnp.where(there, root, grid[0])
         value, bend = with_slope(slope)(u)
+        k = jnp.searchsorted(grid, u)
+        spacing = grid[jnp.minimum(k + 1, last)] - grid[jnp.maximum(k - 2, 0)]
         good = there & (jnp.abs(value) <= VANISHED * jnp.abs(bend) * spacing)
         # One Newton step from the root carries the derivative and changes nothing else.
         u = u - drive_slope(device, u, kind) / jnp.where(good, bend, 1.0)
-        I = device.steady_current(u)
-        bend = with_slope(lambda u: drive_slope(device, u, kind))(u)[1]
+        (volt, x), (rise, _) = with_slope(device.equilibrium)(u)
+        I = device.current(volt, x)
+        bend = with_slope(lambda u: drive_slope(device, u, kind))(u)[1] / rise**2
         C = low_capacitance(device, u)
         lag = C * device.R_s if kind == "voltage" else C
         rate2 = -bend / (2 * jnp.pi**2 * lag**2)
-        steady = others_stable(circuit_matrix(fixed, root, kind)) & (C > 0)
-        return (u, I, device.R_s * I + u, bend, C, rate2), good, steady
+        steady = others_stable(circuit_matrix(fixed, root, kind))
+        return (u, volt, I, device.R_s * I + volt, bend, C, rate2), good, steady
 
     rows, good, steady = jax.vmap(describe)(roots)
+    if u_range is not None and device.curve is not None:
+        good = good & (rows[1] >= u_range[0]) & (rows[1] <= u_range[1])
     order = jnp.argsort(jnp.where(good, jax.lax.stop_gradient(rows[0]), jnp.inf))
     hide = lambda a: jnp.where(good, a, jnp.nan)[order]
-    u, I, V, bend, C, rate2 = map(hide, rows)
-    return FoldPoints(u, I, V, bend, C, rate2, (steady & good)[order], jnp.sum(good))
+    place, u, I, V, bend, C, rate2 = map(hide, rows)
+    steady = (steady & good)[order]
+    return FoldPoints(u, I, V, bend, C, rate2, steady, place, jnp.sum(good))
 
 
 def others_stable(A: Float[Array, "n n"]) -> Bool[Array, ""]:

@@ -88,7 +88,8 @@ def _least_margin(device, drive, points, u_range):
         u = jnp.concatenate([centre + width * x for centre, width in device.windows()])
     rate = rate_of(device, u[u.size // 2])
     margin = jax.vmap(lambda u: margin_at(device, u, drive, rate))(u)
-    least = jnp.argmin(margin if device.curve is None else jnp.nan_to_num(margin, nan=jnp.inf))
+    # NaN where the device cannot be evaluated, as at 1e30 V; of NaN alone the first is taken.
+    least = jnp.argmin(jnp.where(jnp.isnan(margin), jnp.inf, margin))
     return LeastMargin(margin[least], device.equilibrium(u[least])[0])
 
 

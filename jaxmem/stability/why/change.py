@@ -14,6 +14,7 @@ from jaxmem.devices.branch import Scalar
 from jaxmem.fields import check_single, is_concrete
 from jaxmem.lens import Lens, describe, get, lenses, locate, path
 from jaxmem.responses.linear import circuit_matrix
+from jaxmem.responses.search import check_range, unseen
 from jaxmem.results import RESULTS
 from jaxmem.stability.equilibria.crossing import crossing_omega
 from jaxmem.stability.equilibria.hopf import scan, with_slope
@@ -76,15 +77,17 @@ def smallest_change(
     - `parameters`: lenses to what may change; by default all positive numbers of the device
       that are not zero and have no bounds. Tied leaves change by one factor.
     - `drive`: `"current"`, or `"voltage"` through R_s > 0.
-    - `u_range`: voltages to look in [V]; by default where the branches are steep.
+    - `u_range`: voltages to look in [V]; by default as in `hopf_points`.
 
     **Raises:** `ValueError` for a parameter that is not positive, and as `hopf_points`.
     """
     check_single("smallest_change", device)
     check_drive("smallest_change", device, drive)
-    if u_range is None and not device.windows():
+    u_range = check_range("smallest_change", u_range)
+    if not device.windows() and not unseen(device) and device.curve is None and u_range is None:
         raise ValueError(
-            "smallest_change: no branch says where it is steep (`window`); give u_range=(low, high)"
+            "smallest_change: no branch is steep at any voltage, so that nothing oscillates; give "
+            "u_range=(low, high) to look at all the same"
         )
     chosen = parameters or tuple(scalable(device).values())
     for lens in chosen:
@@ -156,6 +159,7 @@ def _search(device, moved, drive, u_range):
     z = jnp.where(good, z, 0.0)
     (now, _), (_, u) = jax.vmap(lowest)(jnp.stack([nothing, z]))
     omega = crossing_omega(circuit_matrix(at(z), u, drive))
+    u = at(z).equilibrium(u)[0]
     result = RESULTS.where(omega > 0, RESULTS.successful, RESULTS.saddle)
     result = RESULTS.where(good, result, RESULTS.no_change)
     hide = lambda a: jnp.where(result == RESULTS.successful, a, jnp.nan)
@@ -181,7 +185,8 @@ def _lowest_u(device, drive, u_range):
     margin = jax.vmap(lambda u: margin_at(device, u, drive, rate))
 
     def draw_in(grid):
-        k = jnp.argmin(margin(grid))
+        values = margin(grid)  # NaN where the device cannot be evaluated
+        k = jnp.argmin(jnp.where(jnp.isnan(values), jnp.inf, values))
         low, high = grid[jnp.maximum(k - 1, 0)], grid[jnp.minimum(k + 1, grid.size - 1)]
         return jnp.linspace(low, high, DRAWN)
 
