@@ -40,7 +40,10 @@ class RESULTS(diffrax.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
         "rest is unstable; no cycle was found: transients neither repeat themselves nor come to "
         "rest (chaos, or a period of more than 1024 steps)"
     )
-    cycle_not_converged = "Newton's method did not converge on the fine mesh; give more intervals"
+    cycle_not_converged = (
+        "Newton's method did not converge to the cycle that a branch or a transient came near to: "
+        "give more intervals (or the drive is just beyond a fold, where there is none)"
+    )
     next_to_hopf = (
         "so near to a Hopf point that rounding of the distance makes its amplitude uncertain by "
         "more than `rtol`"
@@ -50,7 +53,9 @@ class RESULTS(diffrax.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
     no_start = "there is no Hopf point of this number to start from"
     curve_too_long = "the points that are kept were used up before it ended"
     step_too_short = "no step along it succeeded, however short"
-    period_too_long = "the period grew a million times that at the Hopf point"
+    period_too_long = (
+        "the period grows without bound: towards a homoclinic orbit, or a saddle-node on the cycle"
+    )
     end_unknown = "the amplitude vanished, but not at another Hopf point"
     turned_back = "it turned back to its own beginning, where a step was too long"
     # A transient.

@@ -27,6 +27,9 @@ from jaxmem.stability.cycles.floquet import of_cycle
 # Steps in relative change: where Newton works for them, and where it does not (a state may drift
 # by many times what it oscillates); the update at which a cycle is taken; the largest rise of ln T.
 USUAL_STEP, LARGEST_STEP, UPDATE, LONGEST = 0.5, 20.0, 1e-5, 14.0
+# A period that grew by this factor, while the drive stayed, in extents of the branch, and the swing
+# did so nearly, grows without bound.
+ENDLESS, SAME_DRIVE, SAME_SWING = 2.0, 1e-4, 1e-2
 # The update at which it is taken on the way to a given drive, where it is solved again.
 ROUGH_UPDATE = 1e-3
 # A fold is stepped over by so much at most.
@@ -69,6 +72,7 @@ class Walk(NamedTuple):
     update: Scalar
     count: Int[Array, ""]  # pyright: ignore[reportIncompatibleMethodOverride]
     first_swing: Scalar
+    mark: tuple
     trips: Int[Array, ""]
     ended: Bool[Array, ""]
     result: RESULTS
@@ -126,7 +130,8 @@ def follow_cycles(
     brackets = jax.tree.map(lambda a: jnp.broadcast_to(a, (SPECIALS, *a.shape)), one)
     walk = Walk(
         start, start, start.orbit.plus(start.tangent, step), size, step, zero, zero,
-        jnp.asarray(jnp.inf), zero, jnp.asarray(0.0), zero, jnp.asarray(False),
+        jnp.asarray(jnp.inf), zero, jnp.asarray(0.0), (jnp.asarray(0.0),) * 3, zero,
+        jnp.asarray(False),
         RESULTS.successful, Row(nan, nan, nan, nan, mu, nan), start, jnp.asarray(False),
         jnp.asarray(False), jnp.ones(3), brackets, zero,
     )  # fmt: skip
@@ -205,7 +210,19 @@ def _accept(field, power, walk: Walk, linear, ahead, most, target, largest) -> W
         swing = top - bottom
         first_swing = jnp.where(at == 0, swing, walk.first_swing)
         shrunk = (at > 1) & (swing < first_swing)
+        # The period grew and nothing else did: near a homoclinic orbit, or a saddle-node on the
+        # cycle. (In a canard the swing changes, elsewhere the drive.)
+        old_period, old_drive, old_swing = walk.mark
+        grew = jnp.abs(orbit.log_period - old_period) > np.log(ENDLESS)
+        extent = jnp.nanmax(table.drive) - jnp.nanmin(table.drive)
+        still = jnp.abs(orbit.drive - old_drive) < SAME_DRIVE * extent
+        still = still & (jnp.abs(swing / old_swing - 1) < SAME_SWING)
         long = orbit.log_period - walk.rows.log_period[0] > LONGEST
+        long = long | grew & still & (orbit.log_period > old_period)
+        mark = jax.tree.map(
+            lambda a, b: jnp.where(grew | (at == 0), a, b),
+            (orbit.log_period, orbit.drive, swing), walk.mark,
+        )  # fmt: skip
         full = at + 1 >= most
         result = RESULTS.where(full, RESULTS.curve_too_long, RESULTS.successful)
         result = RESULTS.where(long, RESULTS.period_too_long, result)
@@ -260,7 +277,7 @@ def _accept(field, power, walk: Walk, linear, ahead, most, target, largest) -> W
         return walk._replace(
             place=there, before=here, guess=there.orbit.plus(there.tangent, step), size=size,
             step=step, iteration=jnp.zeros_like(at), tries=jnp.zeros_like(at), count=at + 1,
-            first_swing=first_swing, ended=ended, result=result, rows=table, kept=kept,
+            first_swing=first_swing, mark=mark, ended=ended, result=result, rows=table, kept=kept,
             kept_any=kept_any, kept_stable=kept_stable, tests=tests, brackets=brackets,
             bracketed=bracketed,
         )  # fmt: skip

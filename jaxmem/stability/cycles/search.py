@@ -123,7 +123,8 @@ def _walk(circuit: Circuit, hopf: HopfPoints, intervals: int) -> _Walked:
         place, size = jax.tree.map(lambda a: a[k], (places, amplitudes))
         walk = continuation.follow_cycles(field, power, place, size, most=STEPS, target=target)
         end = end_of(walk, hopf, frame, kind, k).result
-        followed = followed & (end == RESULTS.successful)
+        ended = (end == RESULTS.successful) | (end == RESULTS.period_too_long)
+        followed = followed & ended
         return k + 1, walk.kept, walk.kept_any, walk.kept_stable, followed, walk.place.orbit
 
     first = jax.tree.map(lambda a: a[0], places)
