@@ -231,7 +231,7 @@ def _unstable(device: AbstractDevice, kind: DriveKind, rests) -> Bool[Array, "m"
 
 def _beginnings(frame, rests, grows, walked: _Walked, any_walk):
     """States where transients begin, in units of the continuation, and which of them are any."""
-    points = jnp.concatenate([rests.u[:, None], rests.x], axis=1) / frame.size
+    points = jnp.concatenate([rests.u[:, None], rests.x], axis=1) / frame.size[None]
     order = jnp.argsort(~grows)[:LEFT]
     centre = jnp.where(grows[order[0]], points[order[0]], points[0])
 

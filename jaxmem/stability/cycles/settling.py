@@ -131,7 +131,7 @@ def _trip(field, drive, path: _Path) -> _Path:
     orbit = Orbit(path.start, path.guess[None], jnp.zeros(()), drive)
     change = linearise(field, path.step[None], orbit).maps[0, ..., -1]
     scale = _scale(path)
-    update = jnp.max(jnp.abs(change) / scale)
+    update = jnp.max(jnp.abs(change) / scale[None])
     k = path.iteration + 1
     slow = (k > 2) & (update > 0.5 * path.update)
     failed = ~(update < 1e3) | slow & (update > UPDATE) | (k > ITERATIONS)
@@ -202,7 +202,7 @@ def _at_peak(path: _Path, polynomial, slope, scale) -> _Path:
     over = jax.lax.cummax(spans, axis=0)
     here = Orbit(state, state[None, None], within, within)
     ranges = jax.vmap(lambda span: meshes.held(span, here))(over)
-    moved = jnp.max(jnp.abs(state - old.state) / ranges, axis=1)
+    moved = jnp.max(jnp.abs(state[None] - old.state) / ranges, axis=1)
     ratio = moved / old.moved
     falls = (ratio < 1) & jnp.isfinite(old.moved)
     to_come = jnp.where(falls, moved * ratio / (1 - ratio), jnp.inf)
@@ -241,9 +241,9 @@ def _last_period(path: _Path, drive, intervals: int):
     value = lambda start, stages, s: evaluate(interpolant(start, stages), s)
     parts = jax.vmap(jax.vmap(value, (None, None, 0)))(starts, stages, at)
     begin = value(*(a[jnp.argmax(age == oldest)] for a in (starts, stages, first)))
-    parts = jnp.where((age < oldest)[:, None, None], begin, parts)
+    parts = jnp.where((age < oldest)[:, None, None], begin[None, None], parts)
     end = parts[jnp.argmax(age == newest), -1]
-    parts = jnp.where((age > newest)[:, None, None], end, parts)
+    parts = jnp.where((age > newest)[:, None, None], end[None, None], parts)
     widths = widths * (last - first)
     period = jnp.sum(widths)
     orbit = Orbit(begin, parts, jnp.log(period), drive)
