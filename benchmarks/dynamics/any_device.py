@@ -44,8 +44,8 @@ VERDICTS = ("right", "refused", "wrong", "unchecked", "not drawn")
 
 
 def denies(result) -> bool:
-    """Whether a result says that there is nothing, where others say that nothing was found."""
-    return jm.RESULTS[result].startswith(("there is no", "no cycle on", "no cycle exists"))
+    """Whether a result says that there is no cycle, where others say that none was found."""
+    return any(result == code for code in (jm.RESULTS.no_hopf_point, jm.RESULTS.no_cycle))
 
 
 class Tally:

@@ -1,0 +1,128 @@
+"""Cycles that the branches do not lead to, next to Hopf points and folds, and none where none is."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from oracles.spiking import HARD
+from scipy.integrate import solve_ivp
+
+import jaxmem as jm
+from benchmarks.problems.published import HodgkinHuxley, Lienard, MorrisLecar
+
+PAPER = jm.paper_device(tau_m=1.0, tau_d=1.0, tau_k=1.0)
+
+
+def at_current(device, I, **how):
+    how = {"throw": False} | how
+    return jm.limit_cycle(jm.Circuit(device, jm.CurrentDrive(jm.Constant(I))), **how)
+
+
+def test_a_relaxation_cycle_behind_a_canard_is_found_by_a_transient():
+    """Van der Pol's at mu = 30 against SciPy's Radau; its branch spends itself in the canard."""
+    mu, b = 30.0, 0.5
+    device = jm.Device(1 / mu, {"v": Lienard(mu, b)})
+    got = at_current(device, 0.0, u_range=(-2.5, 2.5))
+
+    def field(t, y):
+        return [-mu * (y[0] ** 3 / 3 - y[0] + y[1]), (y[0] - b * y[1]) / mu]
+
+    up = lambda t, y: y[0]
+    up.direction = 1
+    run = solve_ivp(field, (0, 220), [2.0, 0.0], method="Radau", rtol=1e-10, atol=1e-12, events=up)
+    times = run.t_events[0]
+    assert bool(got.stable) and got.result == jm.RESULTS.successful
+    assert float(got.period) == pytest.approx(times[-1] - times[-2], rel=1e-6)
+
+
+@pytest.fixture(scope="module")
+def onset():
+    return float(jm.hopf_points(PAPER).I[0])
+
+
+def test_next_to_a_hopf_point_cycles_grow_like_a_root(onset):
+    """Amplitude and period at 1e-8 are what those at 1e-4 and 2e-4, by collocation, lead to."""
+    numbers = lambda I: (lambda c: (c.period, (c.u_max - c.u_min) ** 2))(at_current(PAPER, I))
+    both = jax.jit(lambda I: (numbers(I), jax.jacfwd(numbers)(I)))
+    far = [1e-4, 2e-4]
+    rows = [both(jnp.asarray(onset * (1 + e))) for e in (*far, 1e-8)]
+    (T, a2), (dT, _) = (
+        ([float(row[k][j]) for row in rows] for k, j in ((0, 0), (0, 1))),
+        rows[-1][1],
+    )
+    hopf = jm.hopf_points(PAPER)
+    for values, at_onset in ((T, float(hopf.period[0])), (a2, 0.0)):
+        # The slope at the onset, from two distances: its error is of second order.
+        one, two = ((v - at_onset) / (onset * e) for v, e in zip(values, far, strict=False))
+        slope = 2 * one - two
+        near = (values[2] - at_onset) / (onset * 1e-8)
+        assert near == pytest.approx(slope, rel=1e-5)
+        if values is T:
+            assert float(dT) == pytest.approx(slope, rel=1e-5)
+
+
+@pytest.mark.parametrize("distance", [1e-5, 1e-7, 1e-9])
+def test_next_to_a_hopf_point_the_cycle_is_stable(onset, distance):
+    found = at_current(PAPER, onset * (1 + distance))
+    assert found.result == jm.RESULTS.successful and bool(found.stable)
+    assert float(found.error) < 1e-6 and 0.99 < abs(complex(found.multipliers[1])) < 1
+    # On the other side there is none, and at the last digits it is not told from rounding.
+    assert at_current(PAPER, onset * (1 - distance)).result == jm.RESULTS.no_cycle
+
+
+def test_what_is_not_known_is_not_said(onset):
+    lost = at_current(PAPER, onset * (1 + 1e-13))
+    assert lost.result == jm.RESULTS.next_to_hopf and np.isnan(lost.period)
+    slope = jax.grad(lambda I: at_current(PAPER, I).period)(jnp.asarray(0.5 * onset))
+    assert np.isnan(slope)
+    plain = jm.Device(1e-6, {"leak": jm.Leak(1e3)})
+    assert at_current(plain, 1e-3).result == jm.RESULTS.no_states
+
+
+def test_beside_a_fold_the_stable_cycle_is_returned():
+    """Its multiplier leaves 1 like the root of the distance to the fold."""
+    device = jm.Memristor3D(**HARD)
+    low = float(jm.cycle_branch(device).low)
+    away = []
+    for distance in (1e-4, 1e-6, 1e-8):
+        found = at_current(device, low * (1 + distance))
+        assert bool(found.stable) and found.result == jm.RESULTS.successful
+        away.append((1 - abs(complex(found.multipliers[1]))) / np.sqrt(distance))
+    np.testing.assert_allclose(away, away[-1], rtol=0.02)
+
+
+def test_a_fold_does_not_depend_on_the_way():
+    """From both of its Hopf points, and no other change of stability on the way."""
+    device = jm.Memristor3D(**HARD)
+    there, back = jm.cycle_branch(device), jm.cycle_branch(device, start=1)
+    for branch in (there, back):
+        assert branch.special.labels() == ["fold"] + [""] * 7 and int(branch.special.found) == 1
+    np.testing.assert_allclose(there.fold_drive[0], back.fold_drive[0], rtol=1e-9)
+    assert float(there.low) == float(there.fold_drive[0])
+    assert np.isnan(back.low)  # its own onset is soft
+
+
+def test_a_branch_towards_a_saddle_node_has_no_end():
+    device = jm.Device(20.0, {"membrane": MorrisLecar(4.0, 12.0, 17.4, 0.0667)})
+    branch = jm.cycle_branch(device)
+    assert branch.result == jm.RESULTS.period_too_long and int(branch.end_hopf) == -1
+    # Rest vanishes at a fold of equilibria, where the period is infinite.
+    folds = np.asarray(jm.fold_points(device).I)
+    last = float(branch.drive[int(branch.count) - 1])
+    assert np.nanmin(np.abs(folds - last)) < 1e-3
+    assert eqx.tree_equal(branch.complete, jnp.asarray(False))
+
+
+@pytest.mark.slow
+def test_the_window_of_hodgkin_and_huxley():
+    """Of three folds and two period doublings the last fold makes cycles stable (AUTO: 6.2645)."""
+    device = jm.Device(1.0, {"membrane": HodgkinHuxley()})
+    branch = jm.cycle_branch(device, u_range=(-20.0, 60.0))
+    kinds = [k for k in branch.special.labels() if k]
+    assert kinds == ["fold", "period_doubling", "fold", "period_doubling", "fold"]
+    assert float(branch.low) == pytest.approx(6.2645, abs=1e-4)
+    assert float(branch.high) == pytest.approx(9.779638, abs=1e-6)
+    # At a period doubling a cycle has the multiplier -1.
+    doubling = float(branch.special.drive[1])
+    assert bool(at_current(device, doubling, u_range=(-20.0, 60.0)).stable)
