@@ -1,4 +1,4 @@
-"""Cycles that the branches do not lead to, next to Hopf points and folds, and none where none is."""
+"""Cycles that branches do not lead to, next to Hopf points and folds, and none where none is."""
 
 import equinox as eqx
 import jax

@@ -1,6 +1,7 @@
 """Where a branch of cycles changes its stability: folds, period doublings and tori, located."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -79,15 +80,15 @@ def crossed(
 
 
 class Bracket(NamedTuple):
-    """A step of a branch in which one of the three lies: its place, size, length and kind.
+    """A step of a branch: where it began, the ranges of the states, its length; what it passed.
 
-    `at` is the number of the cycle before; -1 for none.
+    `passed` says which of the three `crossings`, `at` the number of the cycle behind it.
     """
 
-    place: tuple
+    place: Any
     size: Float[Array, "n"]
     step: Scalar
-    kind: Int[Array, ""]
+    passed: Bool[Array, "3"]
     at: Int[Array, ""]
 
 
@@ -104,8 +105,8 @@ class Special(NamedTuple):
     bottom: Scalar
 
 
-def locate(field: Field, conditions, bracket: Bracket) -> Special:
-    """The root of a crossing in a step of a branch, on a mesh of twice the intervals.
+def locate(field: Field, conditions: Callable, bracket: Bracket, number: Int[Array, ""]) -> Special:
+    """The root of a crossing of this number in a step, on a mesh of twice the intervals.
 
     The regula falsi (Illinois) in the arclength; each cycle by Newton's method.
     `conditions` are those of the continuation, from `place`, the guess and the arclength.
@@ -115,7 +116,6 @@ def locate(field: Field, conditions, bracket: Bracket) -> Special:
     both = jax.tree.map(lambda a, b: jnp.stack([a, b]), orbit, tangent)
     both = jax.vmap(meshes.onto, (None, 0, None))(mesh, both, wide)
     place = type(bracket.place)(wide, *(jax.tree.map(lambda a, k=k: a[k], both) for k in (0, 1)))
-    there = bracket.at >= 0
 
     def cycle(s, guess):
         """The cycle at the arclength s, slope of the drive and crossings, whether it was found."""
@@ -133,45 +133,50 @@ def locate(field: Field, conditions, bracket: Bracket) -> Special:
             return k + 1, guess, update, tests
 
         def going(state):
-            return there & (state[0] < ITERATIONS) & (state[2] > UPDATE) & (state[2] < 1e3)
+            return (state[0] < ITERATIONS) & (state[2] > UPDATE) & (state[2] < 1e3)
 
         begin = (0, guess, jnp.asarray(1.0), jnp.zeros(4))
         _, guess, update, tests = jax.lax.while_loop(going, newton, begin)
         return guess, tests, update <= 1e3 * UPDATE
 
-    def halve(state):
-        k, a, ga, b, gb, orbit, s, _, fine = state
+    def look(state):
+        """A cycle more: at the start of the step, at its end, then at the secant's zero."""
+        k, a, before, b, after, used, orbit, s, _, fine = state
+        ga, gb = before[used], after[used]
         secant = (a * gb - b * ga) / (gb - ga)
         inside = (secant > jnp.minimum(a, b)) & (secant < jnp.maximum(a, b))
         new = jnp.where(inside, secant, (a + b) / 2)
-        guess = orbit.plus(place.tangent, new - s)
-        guess, tests, ok = cycle(new, guess)
-        g = tests[used]
+        new = jnp.where(k < 2, k * bracket.step, new)
+        guess, tests, ok = cycle(new, orbit.plus(place.tangent, new - s))
         # Illinois: the value at an end that stays is halved.
-        same = g * gb > 0
-        a, ga = jnp.where(same, a, b), jnp.where(same, ga / 2, gb)
-        return k + 1, a, ga, new, g, guess, new, jnp.abs(new - s), fine & ok
+        same = tests[used] * gb > 0
+        stays = jnp.where(same, before / 2, after)
+        a, before = (
+            jnp.where(k < 2, x, jnp.where(same, x, y)) for x, y in ((a, b), (before, stays))
+        )
+        a, before = jnp.where(k == 0, new, a), jnp.where(k == 0, tests, before)
+        # At a fold the slope of the drive is better determined than the multiplier that is 1.
+        turns = (number == 0) & (before[0] * tests[0] < 0)
+        used = jnp.where(k == 1, jnp.where(turns, 0, number + 1), used)
+        opposite = (k != 1) | (before[used] * tests[used] < 0)
+        moved = jnp.where(k < 2, jnp.inf, jnp.minimum(jnp.abs(new - s), jnp.abs(new - a)))
+        return k + 1, a, before, new, tests, used, guess, new, moved, fine & ok & opposite
 
     def going(state):
-        k, a, _, b, g, _, _, moved, fine = state
-        close = jnp.minimum(moved, jnp.abs(b - a)) < CLOSE * bracket.step
-        return there & fine & (k < CYCLES) & ~close & (g != 0)
+        k, after, used, moved, fine = state[0], state[4], state[5], state[8], state[9]
+        on = (k < 2) | ~(moved < CLOSE * bracket.step) & (after[used] != 0)
+        return fine & (k < CYCLES) & on
 
-    zero = jnp.zeros(())
-    low, before, ok = cycle(zero, place.orbit)
-    high, after, also = cycle(bracket.step, low.plus(place.tangent, bracket.step))
-    # At a fold the slope of the drive is better determined than the multiplier that is 1.
-    opposite = before * after < 0
-    turns = (bracket.kind == 0) & opposite[0]
-    used = jnp.where(turns, 0, bracket.kind + 1)
+    zero, none = jnp.zeros(()), jnp.zeros(4)
     state = (
-        0, zero, before[used], bracket.step, after[used], high, bracket.step, jnp.asarray(jnp.inf),
-        ok & also & opposite[used],
+        jnp.asarray(0), zero, none, zero, none, number + 1, place.orbit, zero,
+        jnp.asarray(jnp.inf), jnp.asarray(True),
     )  # fmt: skip
-    _, _, _, _, _, orbit, _, _, fine = jax.lax.while_loop(going, halve, state)
-    good = there & fine
+    found = jax.lax.while_loop(going, look, state)
+    before, after, used, orbit = found[2], found[4], found[5], found[6]
+    good = found[9]
     values = (orbit.drive, orbit.log_period, *dense_ends(orbit))
     # Without a turn branches cross, if the slopes are more than rounding (as in a canard).
     goes_on = jnp.minimum(jnp.abs(before[0]), jnp.abs(after[0])) > LEVEL
-    kind = jnp.where((bracket.kind == 0) & ~turns & goes_on, 3, bracket.kind)
+    kind = jnp.where((number == 0) & (used > 0) & goes_on, 3, number)
     return Special(jnp.where(good, kind, -1), *(jnp.where(good, a, jnp.nan) for a in values))

@@ -13,7 +13,7 @@ from jaxmem.devices.branch import Scalar
 from jaxmem.fields import check_single, is_concrete
 from jaxmem.results import RESULTS
 from jaxmem.stability.cycles import continuation
-from jaxmem.stability.cycles.bifurcations import BIFURCATIONS, NAMES, locate, named
+from jaxmem.stability.cycles.bifurcations import BIFURCATIONS, NAMES, Special, locate, named
 from jaxmem.stability.cycles.branch_end import end_of
 from jaxmem.stability.cycles.continuation import SPECIALS
 from jaxmem.stability.cycles.frame import starts
@@ -154,7 +154,7 @@ def _cycle_branch(device, hopf, kind, start, intervals, largest):
     special, after = _special(field, frame, walk, there)
     # The window reaches to the outermost stable cycle on the side of the small unstable ones.
     side = jnp.sign(hopf.amplitude2_slope[start])
-    beside = stable[jnp.maximum(after, 0)] | stable[jnp.maximum(after - 1, 0)]
+    beside = stable[after] | stable[jnp.maximum(after - 1, 0)]
     ends = jnp.concatenate(
         [jnp.where(stable, drive, jnp.nan), jnp.where(beside, special.drive, jnp.nan)]
     )
@@ -170,15 +170,24 @@ def _cycle_branch(device, hopf, kind, start, intervals, largest):
 
 
 def _special(field, frame, walk, there):
-    """The changes of stability in their steps, and the number of the cycle after each."""
+    """The changes of stability, located in their steps, and the number of the cycle after each."""
     brackets = walk.brackets
     kept = (jnp.arange(SPECIALS) < walk.bracketed) & there
-    brackets = brackets._replace(at=jnp.where(kept, brackets.at, -1))
-    found = jax.lax.map(lambda b: locate(field, continuation.conditions, b), brackets)
-    kind = jax.vmap(named)(found.kind)
+    passed = brackets.passed & kept[:, None]
+    # A step may have passed several.
+    rows = jnp.nonzero(passed.ravel(), size=SPECIALS, fill_value=-1)[0]
+    nowhere = Special(jnp.asarray(-1), *(jnp.full((), jnp.nan) for _ in range(4)))
+
+    def one(row):
+        step, number = jnp.divmod(row, 3)
+        bracket = jax.tree.map(lambda a: a[step], brackets)
+        look = lambda: locate(field, continuation.conditions, bracket, number)
+        return jax.lax.cond(row >= 0, look, lambda: nowhere), jnp.where(row >= 0, bracket.at, 0)
+
+    found, after = jax.lax.map(one, rows)
     special = SpecialCycles(
-        kind, frame.origin + frame.unit * found.drive, jnp.exp(found.log_period),
-        found.top * frame.size[0], found.bottom * frame.size[0],
-        jnp.where(there, walk.bracketed, 0),
+        jax.vmap(named)(found.kind), frame.origin + frame.unit * found.drive,
+        jnp.exp(found.log_period), found.top * frame.size[0], found.bottom * frame.size[0],
+        jnp.sum(passed) + jnp.where(there, jnp.maximum(walk.bracketed - SPECIALS, 0), 0),
     )  # fmt: skip
-    return special, brackets.at + 1
+    return special, after

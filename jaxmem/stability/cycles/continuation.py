@@ -81,7 +81,7 @@ class Walk(NamedTuple):
     kept_stable: Bool[Array, ""]
     kept_any: Bool[Array, ""]
     tests: Float[Array, "3"]
-    brackets: Bracket
+    brackets: Bracket | None
     bracketed: Int[Array, ""]
 
 
@@ -126,8 +126,10 @@ def follow_cycles(
     zero = jnp.zeros((), int)
     n = start.orbit.start.shape[0]
     mu = jnp.full((most, n - 1), jnp.nan, jnp.result_type(start.orbit.start, jnp.complex64))
-    one = Bracket(start, size, step, zero, zero - 1)
-    brackets = jax.tree.map(lambda a: jnp.broadcast_to(a, (SPECIALS, *a.shape)), one)
+    brackets = None
+    if target is None:
+        one = Bracket(start, size, step, jnp.zeros(3, bool), zero)
+        brackets = jax.tree.map(lambda a: jnp.broadcast_to(a, (SPECIALS, *a.shape)), one)
     walk = Walk(
         start, start, start.orbit.plus(start.tangent, step), size, step, zero, zero,
         jnp.asarray(jnp.inf), zero, jnp.asarray(0.0), (jnp.asarray(0.0),) * 3, zero,
@@ -255,14 +257,13 @@ def _accept(field, power, walk: Walk, linear, ahead, most, target, largest) -> W
             kept_any, kept_stable = kept_any | crossed, kept_stable | stable
             result = RESULTS.where(kept_stable, RESULTS.successful, result)
             ended = ended | kept_stable
-        bracketed, brackets = walk.bracketed, walk.brackets
-        for kind in range(3):
-            # What is not passed is written where the next one may be.
-            new = Bracket(place, walk.size, walk.step, jnp.asarray(kind), at - 1)
-            new = new._replace(at=jnp.where(passed[kind], new.at, -1))
-            put = lambda a, b, k=bracketed: a.at[k].set(b, mode="drop")
+        brackets, bracketed = walk.brackets, walk.bracketed
+        if brackets is not None:
+            # Where nothing is passed the row is written again by the next step.
+            new = Bracket(place, walk.size, walk.step, passed, at)
+            put = lambda a, b: a.at[bracketed].set(b, mode="drop")
             brackets = jax.tree.map(put, brackets, new)
-            bracketed = bracketed + passed[kind]
+            bracketed = bracketed + jnp.any(passed)
         here = Place(place.mesh, orbit, tangent)
         mesh = meshes.equidistribute(place.mesh, orbit, place.mesh.shape[0])
         both = jax.tree.map(lambda a, b: jnp.stack([a, b]), orbit, tangent)

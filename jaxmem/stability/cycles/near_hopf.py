@@ -1,5 +1,6 @@
 """The cycle next to a Hopf point, where Newton's method loses it: that of the normal form."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Complex, Float, Int
@@ -14,30 +15,27 @@ from jaxmem.stability.equilibria.criticality import normal_form
 from jaxmem.stability.equilibria.folds import drive_slope
 from jaxmem.stability.equilibria.hopf import HopfPoints
 
-# Relative amplitudes below this: the normal form's relative error is its square, and that of
-# Newton's method the rounding over its cube. Here they are alike.
-NEAR = 1e-3
+# The relative error of the normal form is the square of the relative amplitude, that of Newton's
+# method the rounding over its cube. Below this amplitude the first one is smaller.
+NEAR = 5e-4
 
 
-def nearness(frame: Frame, hopf: HopfPoints, kind: DriveKind, value: Scalar) -> Float[Array, "m"]:
-    """Of each Hopf point the square of the relative amplitude of its cycle at a drive.
+@eqx.filter_jit
+def nearest(
+    hopf: HopfPoints, kind: DriveKind, value: Scalar
+) -> tuple[Int[Array, ""], Scalar, Bool[Array, ""]]:
+    """The Hopf point whose cycle is smallest at a drive, its size, and whether it is very small.
 
-    The amplitude over the size of the voltage, or its share in the growth, |l1| a^2, if larger;
-    infinite where no cycle of it is.
+    The size is the square of the relative amplitude: the share of the cubic term in the growth,
+    |l1| a^2, or in the period, if larger; infinite where there is no cycle of it. Only of points
+    with a soft onset: beside an unstable small cycle there may be a stable one.
     """
-    a2 = hopf.amplitude2_slope * (value - hopf.imposed(kind))
-    share = jnp.maximum(a2 / frame.size[0] ** 2, jnp.abs(hopf.l1) * a2)
-    return jax.lax.stop_gradient(jnp.where(a2 > 0, share, jnp.inf))
-
-
-def is_near(near: Float[Array, "m"], hopf: HopfPoints) -> tuple[Int[Array, ""], Bool[Array, ""]]:
-    """Which Hopf point the drive is next to, on the side of its cycles, and whether it is.
-
-    Only of points with a soft onset: beside an unstable small cycle there may be a stable one.
-    """
-    near = jnp.where(hopf.l1 < 0, near, jnp.inf)
-    k = jnp.argmin(near)
-    return k, near[k] < NEAR**2
+    along = value - hopf.imposed(kind)
+    a2 = hopf.amplitude2_slope * along
+    share = jnp.maximum(jnp.abs(hopf.l1) * a2, jnp.abs(hopf.period_slope * along) / hopf.period)
+    share = jax.lax.stop_gradient(jnp.where((a2 > 0) & (hopf.l1 < 0), share, jnp.inf))
+    k = jnp.argmin(share)
+    return k, share[k], share[k] < NEAR**2
 
 
 def error_of(near: Scalar, hopf: HopfPoints, k, kind: DriveKind, value: Scalar) -> Scalar:

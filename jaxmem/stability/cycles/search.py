@@ -22,8 +22,7 @@ from jaxmem.stability.cycles.frame import Frame, anywhere, frame_at, starts
 from jaxmem.stability.cycles.near_hopf import (
     as_polished,
     error_of,
-    is_near,
-    nearness,
+    nearest,
     normal_form_orbit,
     with_weakest,
 )
@@ -91,7 +90,16 @@ def _too_coarse(search: CycleSearch, rtol):
 
 def _find(circuit, hopf, u_range, intervals) -> CycleSearch:
     kind, value = circuit.drive.kind, _value(circuit)
-    walked = _walk(circuit, hopf, intervals)
+    k, size, is_near = nearest(hopf, kind, value)
+    near = None
+    if not is_concrete(is_near) or bool(is_near):
+        near = _near(circuit, hopf, k, size, is_near, intervals)
+        if is_concrete(near) and bool(near.stable):
+            return near
+    walked = _walk(circuit, hopf, jnp.asarray(False) if near is None else near.stable, intervals)
+    if near is not None:
+        best = jax.tree.map(lambda a, b: jnp.where(near.stable, a, b), near, walked.search)
+        walked = walked._replace(search=best)
     # Known numbers choose what runs; under `jit` and `vmap` all of it is in the program.
     if is_concrete(walked) and bool(walked.search.stable):
         return walked.search
@@ -112,7 +120,22 @@ def _value(circuit):
 
 
 @eqx.filter_jit
-def _walk(circuit: Circuit, hopf: HopfPoints, intervals: int) -> _Walked:
+def _near(circuit, hopf, k, size, is_near, intervals) -> CycleSearch:
+    """The cycle of the normal form of Hopf point k; not `stable` if it is not very small."""
+    device, kind, value = circuit.device, circuit.drive.kind, _value(circuit)
+    frame, _, _ = starts(device, hopf, kind, WALK)
+    field = frame.field(device, kind)
+    mesh, orbit = normal_form_orbit(device, kind, frame, hopf, k, value, intervals)
+    cycle = as_polished(field, mesh, orbit)
+    mu = with_weakest(of_cycle(field, orbit, cycle.linear), hopf, k, kind, value)
+    stable = is_near & jnp.all(jnp.abs(mu) < 1)
+    error = error_of(size, hopf, k, kind, value)
+    return CycleSearch(frame, cycle, stable, RESULTS.successful, error, k)
+
+
+@eqx.filter_jit
+def _walk(circuit: Circuit, hopf: HopfPoints, skip: Bool[Array, ""], intervals: int) -> _Walked:
+    """Along the branches until a stable cycle has the drive; nothing is done where `skip`."""
     device, kind, value = circuit.device, circuit.drive.kind, _value(circuit)
     frame, places, amplitudes = starts(device, hopf, kind, WALK)
     target = (value - frame.origin) / frame.unit
@@ -130,26 +153,14 @@ def _walk(circuit: Circuit, hopf: HopfPoints, intervals: int) -> _Walked:
     first = jax.tree.map(lambda a: a[0], places)
     no, yes = jnp.asarray(False), jnp.asarray(True)
     count = jnp.minimum(hopf.found, MOST)
-    near = nearness(frame, hopf, kind, value)
-    beside, is_beside = is_near(near, hopf)
-    going = lambda s: (s[0] < count) & ~s[3] & ~is_beside
+    going = lambda s: (s[0] < count) & ~s[3] & ~skip
     state = (0, first, no, no, yes, first.orbit)
     _, kept, met, _, followed, last = jax.lax.while_loop(going, walk_on, state)
     cycle = polish(field, kept.mesh, kept.orbit, target, intervals)
     ok, stable = _judge(field, cycle)
-    own = lambda: as_polished(
-        field, *normal_form_orbit(device, kind, frame, hopf, beside, value, intervals)
-    )
-    cycle = jax.lax.cond(is_beside, own, lambda: cycle)
-    _, orbit = cycle.fine()
-    mu = with_weakest(of_cycle(field, orbit, cycle.linear), hopf, beside, kind, value)
-    stable = jnp.where(is_beside, jnp.all(jnp.abs(mu) < 1), met & ok & stable)
-    found = is_beside | met & ok
-    result = RESULTS.where(found, RESULTS.successful, RESULTS.cycle_not_converged)
-    search = CycleSearch(
-        frame, cycle, stable, result,
-        jnp.where(is_beside, error_of(near[beside], hopf, beside, kind, value), 0.0), beside,
-    )  # fmt: skip
+    result = RESULTS.where(met & ok, RESULTS.successful, RESULTS.cycle_not_converged)
+    none = jnp.zeros((), int)
+    search = CycleSearch(frame, cycle, met & stable, result, jnp.zeros(()), none)
     return _Walked(search, met, followed, last)
 
 
