@@ -49,7 +49,7 @@ class OperatingPoints(eqx.Module):
     place: Float[Array, "m"]
     count: Int[Array, ""]
 
-    def point(self, k: int) -> OperatingPoint:
+    def point(self, k: int | Int[Array, ""]) -> OperatingPoint:
         """The equilibrium number k."""
         return OperatingPoint(self.u[k], self.x[k], self.I[k], self.V[k], jnp.asarray(1))
 

@@ -78,8 +78,8 @@ def rheobase(
 
     Rest is followed as the drive rises, from the stable equilibrium without a drive if there is
     one, else from where it is most negative. Where it gives way and another stable equilibrium, but
-    no stable cycle, is there, it goes on from that one. (Where both are there, `solve` says which of
-    them is reached.) Works under `jit` and `vmap`; `rest` has derivatives, `kept` none.
+    no stable cycle, is there, it goes on from that one. (Where both are there, `solve` says
+    which of them is reached.) Works under `jit` and `vmap`; `rest` has derivatives, `kept` none.
 
     **Arguments:**
 

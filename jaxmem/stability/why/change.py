@@ -121,6 +121,8 @@ def scalable(device: AbstractDevice) -> dict[str, Lens]:
         field, value = describe(lens, device), get(lens, device)
         if not field["positive"] or "bounds" in field or name == "L_s":
             continue
+        if field.get("where_to_look"):
+            continue
         if is_concrete(value) and not float(value) > 0:
             continue
         found[name] = lens
@@ -135,6 +137,7 @@ def _search(device, moved, drive, u_range):
         factors = jnp.exp(z @ moved)
         return jax.tree.unflatten(structure, [a * f for a, f in zip(leaves, factors, strict=True)])
 
+    @jax.jit  # traced once for all who ask
     def lowest(z):
         """ln(a/b) at the voltage where it is least, and that voltage."""
         small = in_small_branches(at(jax.lax.stop_gradient(z)))
