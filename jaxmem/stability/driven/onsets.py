@@ -143,6 +143,7 @@ def onset_of(
 
     def period(value, share, point):
         """The stable cycle's period so far above a point, or infinity."""
+        assert branches is not None
         value = value + share * gap[point]
         on_branch = _period_on(branches, value)
 

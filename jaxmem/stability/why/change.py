@@ -83,8 +83,8 @@ def smallest_change(
     """
     check_single("smallest_change", device)
     check_drive("smallest_change", device, drive)
-    u_range = check_range("smallest_change", u_range)
-    if not device.windows() and not unseen(device) and device.curve is None and u_range is None:
+    ends = check_range("smallest_change", u_range)
+    if not device.windows() and not unseen(device) and device.curve is None and ends is None:
         raise ValueError(
             "smallest_change: no branch is steep at any voltage, so that nothing oscillates; give "
             "u_range=(low, high) to look at all the same"
@@ -106,7 +106,7 @@ def smallest_change(
     units = tuple(describe(lens, device)["unit"] for lens in chosen)
     values = jnp.stack([get(lens, device) for lens in chosen])
     spikes, factors, distance, u, omega, alone, result = _search(
-        jax.lax.stop_gradient(device), jnp.asarray(moved), drive, u_range
+        jax.lax.stop_gradient(device), jnp.asarray(moved), drive, ends
     )
     return Change(names, units, values, spikes, factors[:p], distance, u, omega, alone[:p], result)
 
