@@ -32,7 +32,8 @@ def quantity(
     - `positive`: a fit searches the field in its logarithm, and a device refuses values that are
       not positive.
     - `default`: the value where the field is left out; without one it must be given.
-    - `extra`: `bounds` (the least and the largest value), `zero_allowed`.
+    - `extra`: `bounds` (the least and the largest value), `zero_allowed`; `where_to_look` if it
+      only says where equilibria are looked for, and is no property of the device.
     """
     metadata = {"unit": unit, "meaning": meaning, "positive": positive, **extra}
     if default is None:

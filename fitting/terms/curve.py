@@ -64,8 +64,15 @@ class SteadyCurve(AbstractMeasurement):
         """The model's values at the bias."""
         bias = jnp.asarray(self.given)
         if self.kind == "u":
+            if model.curve is not None:
+                raise ValueError(
+                    "a steady curve of a device that may rest in several states at one voltage "
+                    "(`rest_curve`) wants currents, I=, or applied voltages, V="
+                )
             return jax.vmap(model.steady_current)(bias)
-        at: Any = lambda value: operating_point(model, **{self.kind: value})
+        several = model.curve is not None or any(not b.plain for b in model.branches.values())
+        chosen = "rest" if several else None
+        at: Any = lambda value: operating_point(model, **{self.kind: value}, branch=chosen)
         # One after the other: each looks for all equilibria, and lanes would wait for the slowest.
         found = jax.lax.map(at, bias)
         return found.I if self.kind == "V" else found.V

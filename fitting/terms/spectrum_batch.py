@@ -122,6 +122,8 @@ class SpectrumBatch(AbstractBatch):
     def _impedance(self, model):
         def one(omega, value):
             # In real arithmetic: XLA's complex one is slow on CPU.
+            if isinstance(model, AbstractDevice) and model.curve is not None:
+                return model.impedance_at(omega, *_state(model, self.kind, value))
             return model.impedance_at(omega, bias_voltage(model, self.kind, value))
 
         if self.omega.shape[0] == 1:
@@ -156,6 +158,20 @@ def bias_of(fields: dict[str, Any]) -> tuple[str | None, float]:
     return None, 0.0
 
 
+def _state(model: AbstractDevice, kind: str | None, value: Any) -> tuple[Any, Any]:
+    """u and the states of a device that may rest in several at one voltage, reached from rest.
+
+    **Raises:** `ValueError` if there is no current or applied voltage.
+    """
+    if kind not in ("I", "V"):
+        raise ValueError(
+            "a device that may rest in several states at one voltage (`rest_curve`) wants spectra "
+            "at a current, I=, or at an applied voltage, V="
+        )
+    point = operating_point(model, **{kind: value}, branch="rest")
+    return point.u, point.x
+
+
 def bias_voltage(model: HasImpedance, kind: str | None, value: Any) -> Any:
     """The voltage over the memristor [V] at a bias of the given kind.
 
@@ -172,4 +188,5 @@ def bias_voltage(model: HasImpedance, kind: str | None, value: Any) -> Any:
             "a spectrum without a bias determines elements (R_a, L_d, tau), not i_c0, V_T, V_m; "
             "give u=, V= or I=, or fit elements"
         )
-    return operating_point(cast(AbstractDevice, model), **{kind: value}).u
+    chosen = "rest" if steep else None
+    return operating_point(cast(AbstractDevice, model), **{kind: value}, branch=chosen).u

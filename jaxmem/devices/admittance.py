@@ -52,7 +52,7 @@ def state_space_admittance(branch: Any, s, u, x=None):
     return i_u + sum(i_x[i] * v for i, v in enumerate(solution))
 
 
-def state_space_parts(branch: Any, omega, u):
+def state_space_parts(branch: Any, omega, u, x=None):
     """Re Y and Im Y at s = j omega, by the same elimination in real arithmetic.
 
     XLA's complex arithmetic on CPU is not vectorised; in pairs a spectrum and its derivatives
@@ -60,9 +60,9 @@ def state_space_parts(branch: Any, omega, u):
     """
     n = branch.size
     if n > UNROLLED:
-        Y = state_space_admittance(branch, 1j * omega, u)
+        Y = state_space_admittance(branch, 1j * omega, u, x)
         return Y.real, Y.imag
-    return _transfer(*state_space(branch, u), omega)
+    return _transfer(*state_space(branch, u, x), omega)
 
 
 @jax.custom_jvp

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxmem.devices.branch import AbstractBranch
 from jaxmem.fields import is_concrete, quantities
 
 # Of the sizes of the terms that must balance, this share may be left, in float64 and in float32.
@@ -70,6 +71,14 @@ def _fault(kept: _Kept) -> str:
         if any(np.ndim(leaf) for leaf in jax.tree.leaves(branch)):
             return ""  # a batch of branches: each is looked at by itself
         raise
+    if not branch.has_curve and type(branch).rest is AbstractBranch.rest:
+        return (
+            f" has the states {branch.states} and says nowhere where they rest: give rest(u), or, "
+            "where they may rest in several states at one voltage, rest_curve(s) with "
+            "rest_range(): u and the states over a parameter of your own, as a state from which u "
+            "follows by "
+            "rates(u, x) = 0 (ThermalSwitch does so)"
+        )
     for method, got in (("rest", shape), ("rates", r.shape)):
         if got != (n,) and not any(np.ndim(leaf) for leaf in jax.tree.leaves(branch)):
             return (

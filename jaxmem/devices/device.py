@@ -8,7 +8,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Complex, Float, Inexact, Real
 
-from jaxmem.devices.admittance import state_space_admittance
+from jaxmem.devices.admittance import state_space_admittance, state_space_parts
 from jaxmem.devices.branch import AbstractBranch, Scalar, States
 from jaxmem.devices.consistency import check_branch
 from jaxmem.devices.perovskite import ActivatedConduction, DelayedConduction, Leak
@@ -155,12 +155,22 @@ class AbstractDevice(eqx.Module):
         return sum(parts, s * self.C_m)
 
     def admittance_at(
-        self, omega: Float[Array, "..."], u: Scalar
+        self, omega: Float[Array, "..."], u: Scalar, x: States | None = None
     ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
-        """Re Y and Im Y at s = j omega, in real arithmetic (see `AbstractBranch`)."""
+        """Re Y and Im Y at s = j omega, in real arithmetic (see `AbstractBranch`).
+
+        The states x matter where a branch gives `rest_curve`: it is linearised at them.
+        """
         re, im = jnp.zeros_like(omega), omega * self.C_m
-        for branch in self.branches.values():
-            a, b = branch.admittance_at(omega, u)
+        parts = [(branch, None) for branch in self.branches.values()]
+        if self.curve is not None:
+            # Without states `rest` says that there are several.
+            parts = list(self.split(self.rest(u) if x is None else x))
+        for branch, part in parts:
+            if branch.has_curve:
+                a, b = state_space_parts(branch, omega, u, part)
+            else:
+                a, b = branch.admittance_at(omega, u)
             re, im = re + a, im + b
         return re, im
 
@@ -171,10 +181,10 @@ class AbstractDevice(eqx.Module):
         return self.R_s + self.L_s * s + 1 / self.admittance(s, u, x)
 
     def impedance_at(
-        self, omega: Float[Array, "..."], u: Scalar
+        self, omega: Float[Array, "..."], u: Scalar, x: States | None = None
     ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
         """Re Z and Im Z at the terminals [ohm] at s = j omega, in real arithmetic."""
-        re, im = self.admittance_at(omega, u)
+        re, im = self.admittance_at(omega, u, x)
         size = 1 / (re * re + im * im)
         return self.R_s + re * size, self.L_s * omega - im * size
 

@@ -44,7 +44,9 @@ class ThermalSwitch(AbstractBranch):
     C_th: Scalar = quantity("J/K", "heat capacity of the filament")
     R_th: Scalar = quantity("K/W", "thermal resistance to the surroundings")
     T_a: Scalar = quantity("K", "temperature of the surroundings", default=300.0)
-    T_max: Scalar = quantity("K", "the hottest equilibrium that is looked at", default=1000.0)
+    T_max: Scalar = quantity(
+        "K", "the hottest equilibrium that is looked at", default=1000.0, where_to_look=True
+    )
 
     def _log_conductance(self, root, T):
         """ln(i/u), `root` the square root of |u|."""

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from jaxmem.devices.branch import AbstractBranch, Scalar, state_space
+from jaxmem.devices.branch import AbstractBranch, Scalar, States, state_space
 from jaxmem.devices.constant_phase import ConstantPhase
 from jaxmem.devices.device import AbstractDevice
 from jaxmem.devices.perovskite import ActivatedConduction, DelayedConduction, Leak
@@ -74,9 +74,13 @@ def equivalent_circuit(device: AbstractDevice, point: OperatingPoint) -> Equival
                 leak = leak + 1 / branch.R_b
             case _:
                 pass
-    R_dc = 1 / jax.grad(device.steady_current)(u)
-    branches = [b for b in device.branches.values() if not isinstance(b, ConstantPhase)]
-    C_lf = device.C_m + sum((_capacitance(b, u) for b in branches), jnp.zeros_like(u))
+    if device.curve is None:
+        G, parts = jax.grad(device.steady_current)(u), [(b, None) for b in device.branches.values()]
+    else:  # it rests in several states at u: in that of the point
+        G, parts = device.admittance(0.0, u, point.x).real, list(device.split(point.x))
+    R_dc = 1 / G
+    parts = [(b, x) for b, x in parts if not isinstance(b, ConstantPhase)]
+    C_lf = device.C_m + sum((_capacitance(b, u, x) for b, x in parts), jnp.zeros_like(u))
     return EquivalentCircuit(
         R_b=1 / leak,
         R_a=R_a,
@@ -90,9 +94,9 @@ def equivalent_circuit(device: AbstractDevice, point: OperatingPoint) -> Equival
     )
 
 
-def _capacitance(branch: AbstractBranch, u: Scalar) -> Scalar:
-    """dY/ds at s = 0, -di/dx J^-2 dr/du."""
-    _, i_x, r_u, r_x = state_space(branch, u)
+def _capacitance(branch: AbstractBranch, u: Scalar, x: States | None) -> Scalar:
+    """dY/ds at s = 0, -di/dx J^-2 dr/du, at rest or at x."""
+    _, i_x, r_u, r_x = state_space(branch, u, x)
     if branch.size == 0:
         return jnp.zeros_like(u)
     return -i_x @ jnp.linalg.solve(r_x, jnp.linalg.solve(r_x, r_u))

@@ -1,6 +1,6 @@
 """Small signals: a device linearised at an operating point."""
 
-from typing import Any
+from typing import Any, Literal
 
 import equinox as eqx
 import jax
@@ -63,6 +63,7 @@ def linearize(
     I=None,
     V=None,
     u_range: tuple[Any, Any] | None = None,
+    branch: int | Literal["rest"] | None = None,
 ) -> Linearised:
     """Linearise a device at an operating point, or at a bias u [V], I [A] or V [V].
 
@@ -74,12 +75,13 @@ def linearize(
     - `point`: an operating point of it; or instead of it one bias, a number: `u` over the
       memristor [V], `I` [A], or `V` applied [V].
     - `u_range`: voltages to look for the equilibrium in [V], as in `operating_points`.
+    - `branch`: which of several equilibria, as in `operating_point`.
 
     **Raises:** `ValueError` as `operating_point`.
     """
     check_single("linearize", device)
     if point is None:
-        point = operating_point(device, u=u, I=I, V=V, u_range=u_range)
+        point = operating_point(device, u=u, I=I, V=V, u_range=u_range, branch=branch)
     inner = device.in_time()
     # A constant-phase element has no states at the point and some in the matrix.
     x = point.x if inner.curve is not None else inner.rest(point.u)

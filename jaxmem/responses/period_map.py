@@ -44,9 +44,9 @@ class PeriodMap(eqx.Module):
 
     def rest(self, point: OperatingPoint) -> Float[Array, "m"]:
         """y at an operating point."""
-        return jnp.concatenate(
-            [(point.u / self.unit)[None], self.circuit.device.chart_rest(point.u)]
-        )
+        device = self.circuit.device
+        z = device.chart_rest(point.u) if device.curve is None else device.chart(point.x)
+        return jnp.concatenate([(point.u / self.unit)[None], z])
 
     def follow(self, y: Float[Array, "m"], t: Float[Array, "t"]) -> Transient:
         """The transient from y, sampled at the times t [s]."""

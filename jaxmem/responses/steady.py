@@ -1,6 +1,6 @@
 """Equilibria: the operating points of a device and its steady current-voltage curve."""
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -37,17 +37,19 @@ class OperatingPoint(eqx.Module):
 class OperatingPoints(eqx.Module):
     """All equilibria at a bias, ascending; arrays `(7,)` and `x` `(7, n)`, padded with NaN.
 
-    `u`, `I`, `V`, `x` as in `OperatingPoint`; `count` is how many there are, which may be more
-    (-1 where a value of the device is not allowed). It unpacks as `u, count`.
+    `u`, `I`, `V`, `x` as in `OperatingPoint`; `place` is u, or the parameter of the curve of
+    equilibria where there is one; `count` is how many there are, which may be more (-1 where a
+    value of the device is not allowed). It unpacks as `u, count`.
     """
 
     u: Float[Array, "m"]
     x: Float[Array, "m n"]
     I: Float[Array, "m"]
     V: Float[Array, "m"]
+    place: Float[Array, "m"]
     count: Int[Array, ""]
 
-    def point(self, k: int) -> OperatingPoint:
+    def point(self, k: int | Int[Array, ""]) -> OperatingPoint:
         """The equilibrium number k."""
         return OperatingPoint(self.u[k], self.x[k], self.I[k], self.V[k], jnp.asarray(1))
 
@@ -93,6 +95,7 @@ def operating_point(
     I=None,
     V=None,
     u_range: tuple[Any, Any] | None = None,
+    branch: int | Literal["rest"] | None = None,
 ) -> OperatingPoint:
     """The equilibrium at a bias, one of: u over the memristor [V], I [A], applied V [V].
 
@@ -104,11 +107,14 @@ def operating_point(
     - `device`: any device.
     - `u`, `I`, `V`: the bias, a number; exactly one of them.
     - `u_range`: voltages to look in [V], as in `operating_points`.
+    - `branch`: which of several: a number, that in `operating_points`; or `"rest"`, the one that is
+      reached from rest as the drive, I or V, goes slowly from 0 to its value: the first that
+      the curve of equilibria meets on its way from the stable one at 0. None: there must be one.
 
     **Raises:** `ValueError` if not exactly one bias is given, or if a given I or V is not finite,
-    or has no equilibrium or several (a branch with negative differential resistance): then
-    `operating_points` lists them, and `u=` or `u_range` chooses one. Under `jit` or `vmap` the
-    result is NaN instead and `count` tells why.
+    or has no equilibrium or several (a branch with negative differential resistance) and `branch`
+    does not choose one: then `operating_points` lists them, and `branch`, `u=` or `u_range`
+    chooses. Under `jit` or `vmap` the result is NaN instead and `count` tells why.
     """
     check_single("operating_point", device)
     given = {k: b for k, b in {"u": u, "I": I, "V": V}.items() if b is not None}
@@ -120,7 +126,13 @@ def operating_point(
         return point
     found = _points("operating_point", device, given, u_range)
     check_values("operating_point", device, found.count)
-    if is_concrete(found) and int(found.count) != 1:
+    if branch == "rest" and u is None:
+        chosen = _reached(device, found, V is not None, u_range)
+    else:
+        chosen = jnp.asarray(branch if isinstance(branch, int) else 0)
+        some = (chosen >= 0) & (chosen < found.count)
+        chosen = jnp.where(some if isinstance(branch, int) else found.count == 1, chosen, -1)
+    if is_concrete(found, chosen) and int(chosen) < 0:
         ((name, value),) = given.items()
         if not np.isfinite(np.asarray(value)):
             raise ValueError(f"operating_point: {name} must be a finite number, got {value}")
@@ -128,9 +140,25 @@ def operating_point(
         raise ValueError(
             f"operating_point: {int(found.count)} equilibria at {name} = "
             f"{float(np.asarray(value)):.6g}"
-            + (f", u = {there} V; give u= or u_range to choose one" if there else "")
+            + (f", u = {there} V" if there else "")
+            + _choose(device, branch, int(found.count))
         )
-    return _only(found)
+    return _chosen(found, chosen)
+
+
+def _choose(device, branch, count):
+    """What to do where no equilibrium was chosen."""
+    if count == 0 and device.curve is not None:
+        low, high = (float(end) for end in device.branches[device.curve].rest_range())
+        return (
+            f": none with the parameter of branch {device.curve!r} from {low:.6g} to {high:.6g}, "
+            "where it gives its equilibria (`rest_range`)"
+        )
+    if branch == "rest":
+        return ", and none of them is reached from one stable equilibrium at 0: give branch=k or u="
+    if isinstance(branch, int):
+        return f": there is no number {branch}, they are counted from 0"
+    return '; give branch="rest" or a number, u= or u_range to choose one' if count > 0 else ""
 
 
 def rest_at(device: AbstractDevice, value: Scalar, voltage: bool | Array) -> OperatingPoint:
@@ -205,8 +233,48 @@ def _hidden(point, there):
 
 def _only(found):
     """The one there is; NaN where there is not exactly one."""
-    point = eqx.tree_at(lambda p: p.count, found.point(0), found.count)
-    return _hidden(point, found.count == 1)
+    return _chosen(found, jnp.where(found.count == 1, 0, -1))
+
+
+def _chosen(found, k):
+    """The equilibrium number k, counted as one; NaN if k is -1, and then they are counted all."""
+    there = k >= 0
+    point = found.point(jnp.maximum(k, 0))
+    count = jnp.where(there, 1, found.count)
+    # One that cannot be chosen is not to be taken for the one there is.
+    count = jnp.where(there | (count != 1), count, 0)
+    return _hidden(eqx.tree_at(lambda p: p.count, point, count), there)
+
+
+@eqx.filter_jit
+def _reached(device, found, is_voltage, u_range):
+    """Which equilibrium the curve of equilibria meets first, from the stable one at no drive."""
+    device, found = jax.lax.stop_gradient((device, found))
+    start = _find(device, jnp.zeros_like(found.u[0]), np.asarray(float(is_voltage)), u_range)
+    lag = jnp.where(device.R_s > 0, device.R_s, 1.0) * device.in_time().C_m
+
+    def calm(u, x):
+        def field(y):
+            du = -device.current(y[0], y[1:]) / device.C_m
+            return jnp.append(du, device.rates(y[0], y[1:]))
+
+        there = jnp.isfinite(u)
+        J = jax.jacfwd(field)(jnp.append(jnp.where(there, u, 0.0), jnp.where(there, x, 0.0)))
+        J = J.at[0, 0].add(-is_voltage / lag)
+        return there & jnp.all(jnp.linalg.eigvals(J).real < 0)
+
+    steady = jax.vmap(calm)(start.u, start.x)
+    one = (start.count == 1) | (jnp.sum(steady) == 1)
+    begin = start.place[jnp.where(start.count == 1, 0, jnp.argmax(steady))]
+    value = found.V if is_voltage else found.I
+    up = value[0] >= 0
+    # At the same place, but for rounding, lies the start itself.
+    near = 1e-9 * jnp.maximum(jnp.abs(begin), jnp.abs(found.place))
+    ahead = jnp.isfinite(found.place) & jnp.where(
+        up, found.place >= begin - near, found.place <= begin + near
+    )
+    first = jnp.where(up, jnp.argmax(ahead), ahead.size - 1 - jnp.argmax(ahead[::-1]))
+    return jnp.where(one & jnp.any(ahead), first, -1)
 
 
 def _points(name, device, given, u_range):
@@ -263,7 +331,8 @@ def _find(device, target, ratio, u_range):
     live = jnp.where(at >= 0, live, jnp.nan)
     u, x = jax.vmap(device.equilibrium)(live)
     I = jax.vmap(device.current)(u, x)
-    return OperatingPoints(u, x, I, device.R_s * I + u, jnp.where(fine, jnp.sum(left), -1))
+    count = jnp.where(fine, jnp.sum(left), -1)
+    return OperatingPoints(u, x, I, device.R_s * I + u, live, count)
 
 
 def _zero_value(x):

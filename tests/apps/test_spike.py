@@ -119,6 +119,24 @@ def test_2d_is_told_what_it_lacks(tmp_path):
     assert "impossible with this one" in (out / "report.html").read_text()
 
 
+@pytest.mark.slow
+def test_a_model_of_the_literature_without_a_window_begins_by_a_snic(tmp_path):
+    """Morris-Lecar as a user's branch in a file: the fold is that of its steady curve."""
+    from oracles import morris_lecar as ml
+
+    output, out, record = written(tmp_path, ml.device(ml.SNIC), "--allow-import")
+    found, text = record["answers"][0], " ".join(output.split())
+    u = np.linspace(-40.0, -20.0, 200_001)
+    assert found["rheobase"]["onset"] == "snic"
+    top = ml.steady(ml.SNIC, u).max()
+    assert found["rheobase"]["rest"] == found["rheobase"]["kept"] == pytest.approx(top, rel=1e-8)
+    assert [fold["rest_vanishes"] for fold in found["folds"]] == [True, False]
+    assert "It spikes under a constant current from I = 39.96 A on" in text
+    assert "saddle-node on the cycle (SNIC)" in text and "could not be drawn" not in text
+    page = (out / "report.html").read_text()
+    assert page.count("<svg") == 3 and "fold of rest 1" in page
+
+
 def record_of(device, spread, identifiable=None):
     """What a fit would have written, with these relative standard errors of some parameters."""
     names = list(spread)

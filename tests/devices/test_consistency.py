@@ -128,3 +128,19 @@ def test_the_branch_in_the_shared_folder_is_refused_and_its_right_version_taken(
     with pytest.raises(ValueError, match=r"Slip.*u = .*rates\(u, rest\(u\)\) must be zero"):
         exec(compile(file.read_text(), str(file), "exec"), {"__name__": "shared"})
     assert "FitzHughNagumo [0.33128" in capsys.readouterr().out
+
+
+class Silent(jm.AbstractBranch):
+    states: ClassVar = ("w",)
+    units: ClassVar = ("1",)
+
+    def current(self, u, x):
+        return x[0] * u
+
+    def rates(self, u, x):
+        return u - x
+
+
+def test_a_branch_that_says_nowhere_where_it_rests_is_told_how_to(as_users_call):
+    with pytest.raises(ValueError, match=r"give rest\(u\), or.*rest_curve\(s\) with rest_range"):
+        jm.Device(1.0, {"silent": Silent()})

@@ -40,7 +40,8 @@ class Answer:
 
     - `impossible`: why there is nothing to ask (an imposed voltage), or empty.
     - `u_range`: the voltages that were looked at [V]; None: all.
-    - `hopf`: its Hopf points; `branches`: the cycles that grow from them, each branch once.
+    - `hopf`: its Hopf points; `branches`: the cycles that grow from them, each branch once, from
+      the Hopf points number `starts`.
     - `folds`: where two equilibria meet; `rheobase`: where spiking begins, and how.
     - `u`: the voltage [V] where it oscillates most readily; `gain` there, of the paper's devices.
     - `change`: the smallest change that starts it, or stops it.
@@ -62,6 +63,7 @@ class Answer:
     folds: FoldPoints | None = None
     rheobase: Rheobase | None = None
     u_range: tuple[float, float] | None = None
+    starts: tuple[int, ...] = ()
 
     @property
     def spikes(self) -> bool:
@@ -162,12 +164,13 @@ def spike_answer(
     ready = own and device.size == 1
     u = device.windows()[0][0] if ready else least_margin(device, drive, u_range=u_range).u
     lag = second_lag(device, drive) if isinstance(device, Memristor2D) else None
+    starts = _each_once(all_branches)
     return Answer(
-        drive, "", hopf, _each_once(all_branches), float(u),
+        drive, "", hopf, tuple(jax.device_get(all_branches[k]) for k in starts), float(u),
         loop_gain(device, u, drive) if own else None,  # pyright: ignore[reportArgumentType]
         smallest_change(device, drive=drive, u_range=u_range), lag,
         smallest_change(lag.device, drive=drive) if lag else None, None, folds,
-        onset_of(device, drive, u_range, hopf, folds, known), u_range,
+        onset_of(device, drive, u_range, hopf, folds, known), u_range, starts,
     )  # fmt: skip
 
 
@@ -183,12 +186,12 @@ def _branches(device, drive, hopf, u_range) -> list[CycleBranch]:
     return found
 
 
-def _each_once(branches: list[CycleBranch]) -> tuple[CycleBranch, ...]:
-    """Those that are not the way back along another one."""
+def _each_once(branches: list[CycleBranch]) -> tuple[int, ...]:
+    """Which of them are not the way back along another one."""
     kept, ends = [], set()
     for k, branch in enumerate(branches):
         if k not in ends:
-            kept.append(jax.device_get(branch))
+            kept.append(k)
             ends.add(int(branch.end_hopf))
     return tuple(kept)
 

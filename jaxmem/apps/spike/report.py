@@ -37,7 +37,7 @@ from jaxmem.plots.stability import (
     places_of_interest,
     rest_curves,
 )
-from jaxmem.responses import solve
+from jaxmem.responses import operating_point, solve
 from jaxmem.responses.search import check_range, unseen
 from jaxmem.results import RESULTS
 from jaxmem.stability import least_margin, smallest_change
@@ -262,7 +262,12 @@ def _spikes(device, found: Answer, branch) -> Panel:
     k = stable[len(stable) // 2]
     level, period = float(branch.drive[k]), float(branch.period[k])
     t = jnp.linspace(0, 8 * period, 2001)
-    run = solve(Circuit(device, drive_of_kind(found.drive, Step(jnp.asarray(level)))), t)
+    circuit = Circuit(device, drive_of_kind(found.drive, Step(jnp.asarray(level))))
+    start = None
+    if unseen(device) or device.curve is not None:  # several equilibria without a drive, perhaps
+        bias: dict[str, Any] = {found.letter: 0.0}
+        start = operating_point(device, **bias, u_range=found.u_range, branch="rest")
+    run = solve(circuit, t, start=start)
     title = f"from rest, {found.letter} = {engineering(level, found.unit)}"
     return Panel([Curve(run.t, run.u)], PlotAxis("time", "s"), PlotAxis("u", "V"), title)
 

@@ -59,7 +59,7 @@ def _verdict(device: AbstractDevice, found: Answer) -> str:
 
 
 def _branch(found: Answer, k: int) -> str:
-    row, name = branch_record(found.branches[k]), f"Cycles from Hopf point {k + 1}"
+    row, name = branch_record(found.branches[k]), f"Cycles from Hopf point {found.starts[k] + 1}"
     if not row["cycles"]:
         return f"{name} could not be followed; simulate it between the Hopf points."
     if row["frequency_Hz"] is None:

@@ -76,9 +76,10 @@ def rheobase(
 ) -> Rheobase:
     """The least constant drive under which a device spikes, from rest and once it spikes.
 
-    Rest is followed as the drive rises. Where it gives way and another stable equilibrium, but no
-    stable cycle, is there, it goes on from that one. (Where both are there, `solve` says which of
-    them is reached.) Works under `jit` and `vmap`; `rest` has derivatives, `kept` none.
+    Rest is followed as the drive rises, from the stable equilibrium without a drive if there is
+    one, else from where it is most negative. Where it gives way and another stable equilibrium, but
+    no stable cycle, is there, it goes on from that one. (Where both are there, `solve` says
+    which of them is reached.) Works under `jit` and `vmap`; `rest` has derivatives, `kept` none.
 
     **Arguments:**
 
@@ -142,6 +143,7 @@ def onset_of(
 
     def period(value, share, point):
         """The stable cycle's period so far above a point, or infinity."""
+        assert branches is not None
         value = value + share * gap[point]
         on_branch = _period_on(branches, value)
 
@@ -165,7 +167,9 @@ def onset_of(
         following = jnp.where(done, piece, jnp.argmax(others))
         return following, done | (point < 0), jnp.where(done, point, -1)
 
-    begin = jnp.argmin(jnp.where(rests.stable, rests.low, jnp.inf))
+    at_zero = rests.stable & (rests.low <= 0) & (rests.high > 0)
+    first_of = jnp.where(jnp.any(at_zero), at_zero, rests.stable)
+    begin = jnp.argmin(jnp.where(first_of, rests.low, jnp.inf))
     state = (begin, ~jnp.any(rests.stable), jnp.asarray(-1))
     point = _while(lambda s: ~s[1], walk, state)[2]
     there = (point >= 0) & (hopf.found > 0)

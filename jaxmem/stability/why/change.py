@@ -83,8 +83,8 @@ def smallest_change(
     """
     check_single("smallest_change", device)
     check_drive("smallest_change", device, drive)
-    u_range = check_range("smallest_change", u_range)
-    if not device.windows() and not unseen(device) and device.curve is None and u_range is None:
+    ends = check_range("smallest_change", u_range)
+    if not device.windows() and not unseen(device) and device.curve is None and ends is None:
         raise ValueError(
             "smallest_change: no branch is steep at any voltage, so that nothing oscillates; give "
             "u_range=(low, high) to look at all the same"
@@ -106,7 +106,7 @@ def smallest_change(
     units = tuple(describe(lens, device)["unit"] for lens in chosen)
     values = jnp.stack([get(lens, device) for lens in chosen])
     spikes, factors, distance, u, omega, alone, result = _search(
-        jax.lax.stop_gradient(device), jnp.asarray(moved), drive, u_range
+        jax.lax.stop_gradient(device), jnp.asarray(moved), drive, ends
     )
     return Change(names, units, values, spikes, factors[:p], distance, u, omega, alone[:p], result)
 
@@ -120,6 +120,8 @@ def scalable(device: AbstractDevice) -> dict[str, Lens]:
     for name, lens in lenses(device).items():
         field, value = describe(lens, device), get(lens, device)
         if not field["positive"] or "bounds" in field or name == "L_s":
+            continue
+        if field.get("where_to_look"):
             continue
         if is_concrete(value) and not float(value) > 0:
             continue
@@ -135,6 +137,7 @@ def _search(device, moved, drive, u_range):
         factors = jnp.exp(z @ moved)
         return jax.tree.unflatten(structure, [a * f for a, f in zip(leaves, factors, strict=True)])
 
+    @jax.jit  # traced once for all who ask
     def lowest(z):
         """ln(a/b) at the voltage where it is least, and that voltage."""
         small = in_small_branches(at(jax.lax.stop_gradient(z)))
