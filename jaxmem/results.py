@@ -1,6 +1,9 @@
 """How a computation ended: one enumeration for transients, cycles, curves, designs and fits."""
 
+from typing import Any
+
 import diffrax
+import numpy as np
 
 
 class RESULTS(diffrax.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
@@ -25,7 +28,8 @@ class RESULTS(diffrax.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
     cycle_not_converged = "Newton's method did not converge on the fine mesh; give more intervals"
     mesh_too_coarse = "two meshes differ by more than `rtol`; give more intervals"
     # A curve of Hopf points, or a branch of cycles.
-    no_start = "there is no Hopf point of this number to start from"
+    no_start = "there is no Hopf point, or fold, of this number to start from"
+    pair_lost = "no pair of eigenvalues is on the imaginary axis any more, and no fold tells why"
     curve_too_long = "the points that are kept were used up before it ended"
     step_too_short = "no step along it succeeded, however short"
     period_too_long = "the period grew a million times that at the Hopf point"
@@ -42,3 +46,8 @@ class RESULTS(diffrax.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
     # The smallest change of a device.
     no_change = "no change of these parameters brings it to the boundary of oscillation"
     saddle = "what comes first is a saddle (negative differential resistance), not an oscillation"
+
+
+def messages(kinds: Any, item: Any) -> tuple[str, ...]:
+    """The messages of an enumeration for an array of its items, one after the other."""
+    return tuple(kinds._index_to_message[k] for k in np.ravel(np.asarray(item._value)))

@@ -1,15 +1,20 @@
 """Folds of equilibria (saddle-nodes): where two equilibria meet, and beyond which neither is."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxmem.circuits import DriveKind
+from jaxmem.circuits.drive import check_kind
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
+from jaxmem.fields import check_single
 from jaxmem.responses.characteristic import EXPANDED, coefficients, small_solve
 from jaxmem.responses.linear import circuit_matrix
+from jaxmem.responses.search import check_range
 from jaxmem.stability.equilibria.hopf import roots_on, scan, with_slope
 from jaxmem.stability.equilibria.polynomial import routh_rows
 
@@ -30,6 +35,7 @@ class FoldPoints(eqx.Module):
     - `frequency2_slope`: derivative of 1/T^2 by the drive, [1/(s^2 A)] or [1/(s^2 V)], of a cycle
       that passes the place of the fold, as it does beyond a SNIC.
     - `stable_node`: whether one of the two is stable: then rest vanishes there.
+    - `place`: u, or where equilibria are a curve over a parameter of its own, that parameter.
     - `found`: how many there are; more than 8 are counted, but not kept.
     """
 
@@ -40,6 +46,7 @@ class FoldPoints(eqx.Module):
     capacitance: Float[Array, "8"]
     frequency2_slope: Float[Array, "8"]
     stable_node: Bool[Array, "8"]
+    place: Float[Array, "8"]
     found: Int[Array, ""]
 
     def imposed(self, kind: DriveKind) -> Float[Array, "8"]:
@@ -71,33 +78,51 @@ def fold_points(
 
     **Raises:** `ValueError` if there is neither a window nor a range.
     """
-    if drive not in ("current", "voltage"):
-        raise ValueError(f'fold_points: drive must be "current" or "voltage", got {drive!r}')
-    if u_range is None and not device.windows():
+    if device.curve is not None:
+        # What is built on folds (`rheobase`) takes them to be in the order of u.
         raise ValueError(
-            "fold_points: no branch says where it is steep (`window`); give u_range=(low, high)"
+            f"fold_points: branch {device.curve!r} may rest in several states at one voltage; "
+            "fold_curve follows its folds"
         )
-    return _fold_points(device, drive, u_range)
+    return folds_of("fold_points", device, drive, u_range)
 
 
-def drive_at(device: AbstractDevice, u: Scalar, kind: DriveKind) -> Scalar:
-    """The constant drive under which u is at rest: I(u) [A], or R_s I(u) + u [V]."""
-    I = device.steady_current(u)
-    return device.R_s * I + u if kind == "voltage" else I
+def folds_of(name: str, device: AbstractDevice, drive: DriveKind, u_range: Any) -> FoldPoints:
+    """`fold_points`, for a function of this name."""
+    check_single(name, device)
+    check_kind(f"{name}: drive", drive)
+    if u_range is None and not device.windows() and device.curve is None:
+        raise ValueError(
+            f"{name}: no branch says where it is steep (`window`); give u_range=(low, high)"
+        )
+    return _fold_points(device, drive, check_range(name, u_range))
 
 
-def drive_slope(device: AbstractDevice, u: Scalar, kind: DriveKind) -> Scalar:
-    """Its derivative by u, zero at a fold."""
-    return with_slope(lambda u: drive_at(device, u, kind))(u)[1]
+def drive_at(device: AbstractDevice, place: Scalar, kind: DriveKind) -> Scalar:
+    """The constant drive under which a place is at rest: I [A] or R_s I + u [V].
+
+    The place is u [V], or a value of the parameter of the branch that gives `rest_curve`.
+    """
+    I = device.steady_current(place)
+    return device.R_s * I + device.equilibrium(place)[0] if kind == "voltage" else I
 
 
-def low_capacitance(device: AbstractDevice, u: Scalar) -> Scalar:
-    """dY/ds at s = 0 [F] at rest at u: C_m + (di/dx) J^-1 (dx*/du), J = d rates/dx."""
+def drive_slope(device: AbstractDevice, place: Scalar, kind: DriveKind) -> Scalar:
+    """Its derivative by the place, zero at a fold."""
+    return with_slope(lambda s: drive_at(device, s, kind))(place)[1]
+
+
+def low_capacitance(device: AbstractDevice, place: Scalar) -> Scalar:
+    """dY/ds at s = 0 [F] at rest at a place: C_m + (di/dx) J^-1 (dx/du), J = d rates/dx.
+
+    dx/du is taken along the curve of equilibria.
+    """
     if device.size == 0:
         return device.C_m
-    x, moved = with_slope(device.rest)(u)
+    (u, x), (rise, moved) = with_slope(device.equilibrium)(place)
     J = jax.jacfwd(lambda x: device.rates(u, x))(x)
-    return device.C_m + jax.grad(lambda x: device.current(u, x))(x) @ small_solve(J, moved)
+    by_state = jax.grad(lambda x: device.current(u, x))(x)
+    return device.C_m + by_state @ small_solve(J, moved) / rise
 
 
 @eqx.filter_jit
@@ -111,24 +136,27 @@ def _fold_points(device, kind, u_range):
 
     def describe(root):
         there = jnp.isfinite(root)
-        u = jnp.where(there, root, grid[0])
-        value, bend = with_slope(slope)(u)
+        place = jnp.where(there, root, grid[0])
+        value, bend = with_slope(slope)(place)
         good = there & (jnp.abs(value) <= VANISHED * jnp.abs(bend) * spacing)
         # One Newton step from the root carries the derivative and changes nothing else.
-        u = u - drive_slope(device, u, kind) / jnp.where(good, bend, 1.0)
-        I = device.steady_current(u)
-        bend = with_slope(lambda u: drive_slope(device, u, kind))(u)[1]
-        C = low_capacitance(device, u)
+        place = place - drive_slope(device, place, kind) / jnp.where(good, bend, 1.0)
+        u, rise = with_slope(lambda s: device.equilibrium(s)[0])(place)
+        I = device.steady_current(place)
+        bend = with_slope(lambda s: drive_slope(device, s, kind))(place)[1] / rise**2
+        C = low_capacitance(device, place)
         lag = C * device.R_s if kind == "voltage" else C
         rate2 = -bend / (2 * jnp.pi**2 * lag**2)
+        if u_range is not None:
+            good = good & (u >= u_range[0]) & (u <= u_range[1])
         steady = others_stable(circuit_matrix(fixed, root, kind)) & (C > 0)
-        return (u, I, device.R_s * I + u, bend, C, rate2), good, steady
+        return (u, I, device.R_s * I + u, bend, C, rate2, place), good, steady
 
     rows, good, steady = jax.vmap(describe)(roots)
-    order = jnp.argsort(jnp.where(good, jax.lax.stop_gradient(rows[0]), jnp.inf))
+    order = jnp.argsort(jnp.where(good, jax.lax.stop_gradient(rows[-1]), jnp.inf))
     hide = lambda a: jnp.where(good, a, jnp.nan)[order]
-    u, I, V, bend, C, rate2 = map(hide, rows)
-    return FoldPoints(u, I, V, bend, C, rate2, (steady & good)[order], jnp.sum(good))
+    u, I, V, bend, C, rate2, place = map(hide, rows)
+    return FoldPoints(u, I, V, bend, C, rate2, (steady & good)[order], place, jnp.sum(good))
 
 
 def others_stable(A: Float[Array, "n n"]) -> Bool[Array, ""]:
