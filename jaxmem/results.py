@@ -48,6 +48,7 @@ class RESULTS(diffrax.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
     saddle = "what comes first is a saddle (negative differential resistance), not an oscillation"
 
 
-def messages(kinds: Any, item: Any) -> tuple[str, ...]:
-    """The messages of an enumeration for an array of its items, one after the other."""
-    return tuple(kinds._index_to_message[k] for k in np.ravel(np.asarray(item._value)))
+def messages(item: Any) -> tuple[str, ...]:
+    """The messages of an array of items of an enumeration, one after the other."""
+    known = item._enumeration._index_to_message
+    return tuple(known[k] for k in np.ravel(np.asarray(item._value)))

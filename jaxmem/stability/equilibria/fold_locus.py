@@ -11,6 +11,7 @@ from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
 from jaxmem.lens import Lens, Parameter, get
 from jaxmem.lens import parameter as named
+from jaxmem.output.tabular import Tabular
 from jaxmem.responses.characteristic import EXPANDED, coefficients
 from jaxmem.responses.linear import circuit_matrix
 from jaxmem.results import RESULTS, messages
@@ -33,7 +34,7 @@ from jaxmem.stability.equilibria.polynomial import (
 )
 
 
-class FoldCurve(eqx.Module):
+class FoldCurve(Tabular):
     """A curve of folds of equilibria over a parameter; arrays `(401,)`, padded with NaN.
 
     - `parameter` in its unit, `u` [V], `drive` I [A] or V [V]; `bend` [A/V^2] or [1/V] and
@@ -72,7 +73,7 @@ class FoldCurve(eqx.Module):
     @property
     def end_names(self) -> tuple[str, ...]:
         """What its first and its last point are, in words; of one curve, not of a batch."""
-        return messages(ENDS, self.ends)
+        return messages(self.ends)
 
 
 def fold_curve(

@@ -12,6 +12,7 @@ from jaxmem.circuits.drive import check_kind
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
 from jaxmem.fields import check_single
+from jaxmem.output.tabular import Tabular
 from jaxmem.responses.characteristic import EXPANDED, coefficients, small_solve
 from jaxmem.responses.linear import circuit_matrix
 from jaxmem.responses.search import check_range
@@ -23,7 +24,7 @@ from jaxmem.stability.equilibria.polynomial import routh_rows
 VANISHED = 1e-6
 
 
-class FoldPoints(eqx.Module):
+class FoldPoints(Tabular):
     """Folds of equilibria in the order of u; arrays of shape `(8,)`, padded with NaN.
 
     - `u`, `I`, `V`: voltage over the memristor [V], current [A], applied voltage [V].

@@ -11,6 +11,7 @@ from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
 from jaxmem.lens import Lens, Parameter, get
 from jaxmem.lens import parameter as named
+from jaxmem.output.tabular import Tabular
 from jaxmem.responses.linear import circuit_matrix
 from jaxmem.results import RESULTS, messages
 from jaxmem.stability.equilibria.criticality import normal_form
@@ -31,7 +32,7 @@ from jaxmem.stability.equilibria.plane_curve import ENDS, direction, events, fol
 from jaxmem.stability.equilibria.polynomial import margin_of
 
 
-class HopfCurve(eqx.Module):
+class HopfCurve(Tabular):
     """A curve of Hopf points over a parameter; arrays `(401,)`, padded with NaN at both ends.
 
     - `parameter` in its unit, `u` [V], `drive` I [A] or V [V], `omega` [rad/s], `l1` [1/V^2]
@@ -72,7 +73,7 @@ class HopfCurve(eqx.Module):
     @property
     def end_names(self) -> tuple[str, ...]:
         """What its first and its last point are, in words; of one curve, not of a batch."""
-        return messages(ENDS, self.ends)
+        return messages(self.ends)
 
 
 def hopf_curve(
