@@ -68,6 +68,7 @@ from .stability import ONSETS as ONSETS
 from .stability import Change as Change
 from .stability import CycleBranch as CycleBranch
 from .stability import Entrainment as Entrainment
+from .stability import EntrainmentBranch as EntrainmentBranch
 from .stability import FICurve as FICurve
 from .stability import FoldCurve as FoldCurve
 from .stability import FoldPoints as FoldPoints
@@ -82,6 +83,7 @@ from .stability import SecondLag as SecondLag
 from .stability import SpikeShape as SpikeShape
 from .stability import cycle_branch as cycle_branch
 from .stability import entrainment as entrainment
+from .stability import entrainment_branch as entrainment_branch
 from .stability import fi_curve as fi_curve
 from .stability import fold_curve as fold_curve
 from .stability import fold_points as fold_points

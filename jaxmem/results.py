@@ -42,6 +42,7 @@ class RESULTS(diffrax.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
         "the state does not return after `most` periods or fewer: it drifts against the "
         "drive, or wants more periods to settle"
     )
+    not_located = "a special point between two orbits of the branch could not be located"
     integration_failed = "an integration failed"
     # The smallest change of a device.
     no_change = "no change of these parameters brings it to the boundary of oscillation"

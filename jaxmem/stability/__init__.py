@@ -4,6 +4,8 @@ from jaxmem.stability.cycles.branch import CycleBranch as CycleBranch
 from jaxmem.stability.cycles.branch import cycle_branch as cycle_branch
 from jaxmem.stability.cycles.cycle import LimitCycle as LimitCycle
 from jaxmem.stability.cycles.cycle import limit_cycle as limit_cycle
+from jaxmem.stability.driven.locked_branch import EntrainmentBranch as EntrainmentBranch
+from jaxmem.stability.driven.locked_branch import entrainment_branch as entrainment_branch
 from jaxmem.stability.driven.locking import Entrainment as Entrainment
 from jaxmem.stability.driven.locking import entrainment as entrainment
 from jaxmem.stability.driven.neuron import FICurve as FICurve
