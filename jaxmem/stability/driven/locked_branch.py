@@ -44,9 +44,9 @@ class EntrainmentBranch(Tabular):
     - `u` [V], `x` (399, k): where it is at the drive's first edge, the start for `solve`.
     - `multipliers` (399, n), complex: Floquet multipliers over `periods` periods of the drive;
       `stable` where all are inside the unit circle.
-    - `folds`: where a multiplier is 1 and the branch turns back; `doublings`: -1, where a state of
-      twice the period begins; `tori`: a complex pair on the unit circle (Neimark-Sacker), where
-      the answer begins to drift at a second frequency; `branch_points`: 1, and the branch goes on.
+    - `folds`: where a multiplier is 1 and the branch turns back; `branch_points`: 1, and it does
+      not. `doublings`: -1, where a state of twice the period begins, also that which is followed.
+      `tori`: a complex pair on the unit circle (Neimark-Sacker): a second frequency begins.
     - `ends` of shape (2,): what its first and its last point are, each one of `ENDS`;
       `end_names` says it in words.
     - `count` of points; `result`: `RESULTS.successful` if it was followed to the ends of the
@@ -184,26 +184,31 @@ def _follow(circuit, value, n, u, x, why, settings, limits) -> dict[str, Any]:
         once, ends = at(z[-1])
         return jax.lax.fori_loop(0, n, lambda _, y: once(y, ends), z[:-1])
 
-    def observe(z):
+    def observe(z, size):
         once, ends = at(z[-1])
         times = jnp.linspace(ends[0], ends[1], samples)
 
-        def period_of(_, state):
-            y, top, bottom = state
+        def period_of(k, state):
+            y, top, bottom, shift, away = state
+            shift = jnp.where(2 * k == n, (y - z[:-1]) / size, shift)
+            away = jnp.minimum(away, jnp.max(jnp.abs(y - begin[:-1]) / size))
             run = once.follow(y, times)
             ys = jax.vmap(once.pack)(run.u, run.x)
             top, bottom = jnp.maximum(top, jnp.max(ys, 0)), jnp.minimum(bottom, jnp.min(ys, 0))
-            return ys[-1], top, bottom
+            return ys[-1], top, bottom, shift, away
 
         y = z[:-1]
-        _, top, bottom = jax.lax.fori_loop(0, n, period_of, (y, y, y))
+        state = (y, y, y, jnp.zeros_like(y), jnp.asarray(jnp.inf))
+        _, top, bottom, shift, away = jax.lax.fori_loop(0, n, period_of, state)
         swing = top - bottom
         swing = jnp.where(swing > 1e-6 * jnp.abs(top), swing, jnp.maximum(jnp.abs(top), 1e-6))
-        return Seen(top[0] * unit, bottom[0] * unit, n * (ends[1] - ends[0]), swing)
+        length = n * (ends[1] - ends[0])
+        return Seen(top[0] * unit, bottom[0] * unit, length, swing, shift, away)
 
     once, _ = at(value)
     begin = jnp.append(once.pack(u, x), value)
     begin = jnp.where(why == RESULTS.successful, begin, jnp.nan)
+    # A step of Newton's method this short leaves its square.
     tol = jnp.maximum(1e-8, 10 * rtol)
     walk = lambda sign: follow_orbits(round_map, observe, begin, sign, span, tol, largest)
     both = jax.lax.map(walk, jnp.array([-1.0, 1.0]))

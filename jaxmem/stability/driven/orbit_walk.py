@@ -20,20 +20,30 @@ from jaxmem.stability.equilibria.plane_curve import ENDS
 LENGTH, MOST = 200, 8
 # Steps, in relative change; Newton iterations of a trip; the cosine of the largest turn in a step.
 FIRST, SMALLEST, ITERATIONS, TURN = 0.01, 1e-7, 8, 0.9
-# A special point is taken when its test is this share of what it was, or after so many trials.
-VANISHED, TRIALS = 1e-10, 40
+# A special point is taken when its test is this share of what it was, or after so many trials. It
+# is real if the best trial left no more than a share of the test (of a fold's, where p changes with
+# the square of what is left, more), and its multiplier is so near to what it should be.
+VANISHED, TRIALS, LEFT, TRUE = 1e-10, 40, np.array([1e-3, 1e-5, 1e-5, 1e-5]), 1e-2
+# The shift of a state of two periods is small enough at this share of what it was.
+HALVED = 1e-3
 
 # y one round of the orbit later, from (y, p).
 RoundMap = Callable[[Float[Array, "m"]], Float[Array, "n"]]
 
 
 class Seen(NamedTuple):
-    """What is kept of an orbit: extremes of u [V], its period [s], and the ranges of y."""
+    """What is kept of an orbit: extremes of u [V], its period [s], and the ranges of y.
+
+    `shift`: where it is after half of an even number of periods, from where it began, else 0;
+    `away`: how near it comes to the orbit at the start. Both in ranges of the states.
+    """
 
     top: Scalar
     bottom: Scalar
     period: Scalar
     ranges: Float[Array, "n"]
+    shift: Float[Array, "n"]
+    away: Scalar
 
 
 class Orbit(NamedTuple):
@@ -115,7 +125,7 @@ def nearest(mu: Complex[Array, "n"]) -> Complex[Array, "4"]:
 
 def follow_orbits(
     round_map: RoundMap,
-    observe: Callable[[Float[Array, "m"]], Seen],
+    observe: Callable[[Float[Array, "m"], Float[Array, "n"]], Seen],
     start: Float[Array, "m"],
     sign: Scalar,
     span: Float[Array, "2"],
@@ -126,7 +136,7 @@ def follow_orbits(
     n = start.shape[0] - 1
     unit = jnp.eye(n + 1)[-1]
     nan = jnp.nan
-    seen = Seen(*[jnp.full((), nan)] * 3, jnp.ones(n))
+    seen = Seen(*[jnp.full((), nan)] * 3, jnp.ones(n), jnp.zeros(n), jnp.full((), nan))
     mu = jnp.full((n,), nan, jnp.result_type(start, jnp.complex64))
     size = jnp.append(jnp.ones(n), span[1] - span[0])
     begin = Orbit(start, sign * unit, size, jnp.full((4,), nan), mu, seen)
@@ -138,7 +148,8 @@ def follow_orbits(
     walk = OrbitWalk(
         begin, begin, begin, begin, jnp.zeros(4, bool), jnp.zeros(2), zero, zero,
         jnp.asarray(FIRST), ~jnp.all(jnp.isfinite(start)), no, zero, ENDS.not_followed,
-        RESULTS.successful, rows, Specials(lost, lost, lost, lost.astype(mu.dtype), jnp.zeros(4, int)),
+        RESULTS.successful, rows,
+        Specials(lost, lost, lost, lost.astype(mu.dtype), jnp.zeros(4, int)),
     )  # fmt: skip
 
     def jacobian(z):
@@ -164,9 +175,17 @@ def follow_orbits(
         k, z, J, moved = jax.lax.while_loop(going, newton, begin)
         return z, J, (moved < tol) & jnp.all(jnp.isfinite(z)), k
 
+    def value(kind, at, ahead, orbit):
+        """The test of an orbit between two; where they meet halfway, how far it is shifted."""
+        shift = at.seen.shift
+        return jnp.where(meets(kind, at, ahead), orbit.seen.shift @ shift, orbit.tests[kind])
+
+    def meets(kind, at, ahead):
+        return (kind == 0) & (at.seen.shift @ ahead.seen.shift < 0)
+
     def ends(pending, at, ahead):
         kind = jnp.argmax(pending)
-        return jnp.stack([at.tests[kind], ahead.tests[kind]])
+        return jnp.stack([value(kind, at, ahead, at), value(kind, at, ahead, ahead)])
 
     def trip(w: OrbitWalk) -> OrbitWalk:
         seeking, first = jnp.any(w.pending), w.filled == 0
@@ -183,12 +202,13 @@ def follow_orbits(
         row = jnp.where(fixed, unit / at.size[-1], along)
         goal = jnp.where(fixed, guess[-1] / at.size[-1], along @ guess)
         z, J, good, used = correct(guess, row, goal, at.size)
+        z = jnp.where(fixed, z.at[-1].set(guess[-1]), z)
 
         mu = jnp.linalg.eigvals(J[:, :n] + jnp.eye(n))
         left = jnp.concatenate([J, along[None]]) * at.size[None]
         tangent = at.size * jnp.linalg.solve(left, unit)
         tests = tests_of(mu)
-        seen = observe(z)
+        seen = observe(z, at.size[:-1])
         size = jnp.append(seen.ranges, span[1] - span[0])
         tangent = tangent / jnp.linalg.norm(tangent / size)
         fold = tangent[-1] / size[-1]
@@ -205,8 +225,9 @@ def follow_orbits(
         gone = jnp.linalg.norm((new.z - at.z) / at.size)
         good = good & (first | ((turn > TURN) & (gone < 2 * w.step)))
         change = (at.tests * new.tests < 0) & good & ~first
+        change = change.at[0].set(change[0] | (meets(0, at, new) & good & ~first))
         change = change.at[1].set(change[1] & ~change[0])
-        away = jnp.linalg.norm((new.z - start) / new.size)
+        away = jnp.hypot(new.seen.away, (new.z[-1] - start[-1]) / new.size[-1])
         closed = good & (w.filled > 3) & (away < w.step)
         limit = jnp.where(sign > 0, span[1], span[0])
         edge = edge | (first & (sign * (start[-1] - limit) >= 0))
@@ -237,26 +258,53 @@ def follow_orbits(
     def _closer(w: OrbitWalk, new: Orbit, good, edge, used) -> OrbitWalk:
         """One step nearer to a special point; where it is reached it is kept."""
         del edge, used
+        choose = lambda c, a, b: jax.tree.map(lambda x, y: jnp.where(c, x, y), a, b)
         kind = jnp.argmax(w.pending)
-        f = new.tests[kind]
-        scale = jnp.abs(w.at.tests[kind]) + jnp.abs(w.ahead.tests[kind])
+        test = lambda orbit: value(kind, w.at, w.ahead, orbit)
+        # Where Newton's method fails the better one of both sides is what there is.
+        nearer = jnp.abs(test(w.low)) < jnp.abs(test(w.high))
+        new = choose(good, new, choose(nearer, w.low, w.high))
+        # Where a state of two periods becomes one of one period its branch meets itself: behind it
+        # are the same states, half their period later. There Newton's method has no one answer, and
+        # p is extrapolated to it, in the square of the shift.
+        halved = meets(kind, w.at, w.ahead)
+        f, one, other = test(new), test(w.at), test(w.ahead)
+        scale = jnp.abs(one) + jnp.abs(other)
         trials = w.trials + 1
         close = jnp.linalg.norm((w.high.z - w.low.z) / w.at.size) < 1e-11
-        done = (jnp.abs(f) <= VANISHED * scale) | close | (trials >= TRIALS) | ~good
-        # A test that jumps over zero has no root there.
-        real = good & (jnp.abs(f) <= 1e-5 * scale)
+        little = jnp.where(halved, HALVED, VANISHED)
+        done = (jnp.abs(f) <= little * scale) | close | (trials >= TRIALS) | ~good
         special = nearest(new.mu)[kind]
+        target = jnp.array([1.0, 1.0, -1.0])[jnp.minimum(kind, 2)]
+        off = jnp.where((kind == 3) | halved, 0.0, jnp.abs(special - target))
+        # A test that jumps over zero has no root there.
+        left = jnp.where(halved, 10 * HALVED, jnp.asarray(LEFT)[kind])
+        real = (jnp.abs(f) <= left * scale) & (off < TRUE)
         kept = done & real & jnp.isfinite(special)
-        s = w.specials
-        place = jnp.where(kept, s.found[kind], MOST)
-        put = lambda a, value: a.at[kind, place].set(value, mode="drop")
+        born = kept & halved
+        bend = (w.at.z[-1] - new.z[-1]) / jnp.where(born, one**2 - f**2, 1.0)
+        p = new.z[-1] - jnp.where(born, bend * f**2, 0.0)
+        s, special = w.specials, jnp.where(born, -1.0, special)
+        named = jnp.where(born, 2, kind)
+        place = jnp.where(kept, s.found[named], MOST)
+        put = lambda a, value: a.at[named, place].set(value, mode="drop")
         specials = Specials(
-            put(s.parameter, new.z[-1]), put(s.top, new.seen.top), put(s.bottom, new.seen.bottom),
-            put(s.mu, special), s.found.at[kind].add(kept),
+            put(s.parameter, p), put(s.top, new.seen.top), put(s.bottom, new.seen.bottom),
+            put(s.mu, special), s.found.at[named].add(kept),
         )  # fmt: skip
         pending = w.pending & ~(done & (jnp.arange(4) == kind))
+        before = (w.at.tests * new.tests < 0) & (jnp.arange(4) > 1)
+        pending = jnp.where(born, before, pending)
+        w = w._replace(
+            ahead=choose(born, new, w.ahead), last=w.last | born,
+            end=ENDS.where(born, ENDS.doubling, w.end),
+            result=RESULTS.where(born, RESULTS.successful, w.result),
+            rows=jax.tree.map(
+                lambda a, b: a.at[jnp.where(born, w.filled - 1, LENGTH)].set(b, mode="drop"),
+                w.rows, new,
+            ),
+        )  # fmt: skip
         over = ~jnp.any(pending)
-        choose = lambda c, a, b: jax.tree.map(lambda x, y: jnp.where(c, x, y), a, b)
         # The test of an end that stays twice counts half (Illinois): so both ends close in.
         lower = f * w.f[0] > 0
         side = jnp.where(lower, -1, 1)

@@ -22,13 +22,14 @@ SIDES = np.array([-1.0, 1.0])
 
 
 class ENDS(eqx.Enumeration):
-    """Where a curve over a parameter ends, each with a sentence."""
+    """Where a curve or branch over a parameter ends, each with a sentence."""
 
     nowhere = "there is no curve"
     parameter = "the parameter reached the end of its range"
     voltage = "the voltage left the range that is looked at"
     closed = "it came back to where it started"
     bogdanov_takens = "a Bogdanov-Takens point: a fold of equilibria, at which omega vanishes"
+    doubling = "a period doubling, at which it begins from a state of half its period"
     not_followed = "it was not followed further; `result` says why"
 
 
