@@ -136,7 +136,8 @@ def follow_orbits(
     n = start.shape[0] - 1
     unit = jnp.eye(n + 1)[-1]
     nan = jnp.nan
-    seen = Seen(*[jnp.full((), nan)] * 3, jnp.ones(n), jnp.zeros(n), jnp.full((), nan))
+    none = jnp.full((), nan)
+    seen = Seen(none, none, none, jnp.ones(n), jnp.zeros(n), none)
     mu = jnp.full((n,), nan, jnp.result_type(start, jnp.complex64))
     size = jnp.append(jnp.ones(n), span[1] - span[0])
     begin = Orbit(start, sign * unit, size, jnp.full((4,), nan), mu, seen)
