@@ -105,7 +105,7 @@ def entrainment_branch(
     unstable states too. The map's derivative is made in forward mode; its eigenvalues are the
     Floquet multipliers. Where one passes 1 or -1, or a complex pair the unit circle, the point is
     located as a root along the branch (Kuznetsov, Elements of Applied Bifurcation Theory, section
-    5.3). Works under `jit` and `vmap`.
+    5.3).
 
     **Arguments:**
 

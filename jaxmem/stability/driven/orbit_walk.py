@@ -46,7 +46,7 @@ class Seen(NamedTuple):
     away: Scalar
 
 
-class Orbit(NamedTuple):
+class DrivenOrbit(NamedTuple):
     """z = (y, p) of an orbit: the unit tangent of the branch there, in units of `size`.
 
     `tests` change their signs at a fold, a branch point, a period doubling and a torus.
@@ -77,10 +77,10 @@ class OrbitWalk(NamedTuple):
     first of them lies between `low` and `high`, where its test is `f` (2,); `side` moved last.
     """
 
-    at: Orbit
-    ahead: Orbit
-    low: Orbit
-    high: Orbit
+    at: DrivenOrbit
+    ahead: DrivenOrbit
+    low: DrivenOrbit
+    high: DrivenOrbit
     pending: Bool[Array, "4"]
     f: Float[Array, "2"]
     side: Int[Array, ""]
@@ -91,7 +91,7 @@ class OrbitWalk(NamedTuple):
     filled: Int[Array, ""]
     end: ENDS
     result: RESULTS
-    rows: Orbit
+    rows: DrivenOrbit
     specials: Specials
 
 
@@ -140,7 +140,7 @@ def follow_orbits(
     seen = Seen(none, none, none, jnp.ones(n), jnp.zeros(n), none)
     mu = jnp.full((n,), nan, jnp.result_type(start, jnp.complex64))
     size = jnp.append(jnp.ones(n), span[1] - span[0])
-    begin = Orbit(start, sign * unit, size, jnp.full((4,), nan), mu, seen)
+    begin = DrivenOrbit(start, sign * unit, size, jnp.full((4,), nan), mu, seen)
     rows = jax.tree.map(
         lambda a: jnp.broadcast_to(jnp.full_like(a, nan), (LENGTH, *a.shape)), begin
     )
@@ -214,11 +214,11 @@ def follow_orbits(
         tangent = tangent / jnp.linalg.norm(tangent / size)
         fold = tangent[-1] / size[-1]
         # A fold is also where a multiplier is 1: without one it is a branch point.
-        new = Orbit(z, tangent, size, jnp.concatenate([fold[None], tests]), mu, seen)
+        new = DrivenOrbit(z, tangent, size, jnp.concatenate([fold[None], tests]), mu, seen)
         good = good & jnp.all(jnp.isfinite(tangent)) & jnp.isfinite(seen.top)
         return jax.lax.cond(seeking, _closer, _onwards, w, new, good, edge, used)
 
-    def _onwards(w: OrbitWalk, new: Orbit, good, edge, used) -> OrbitWalk:
+    def _onwards(w: OrbitWalk, new: DrivenOrbit, good, edge, used) -> OrbitWalk:
         """The next orbit of the branch; what changed its sign on the way is to be located."""
         at, first = w.at, w.filled == 0
         turn = (new.tangent / at.size) @ (at.tangent / at.size)
@@ -256,7 +256,7 @@ def follow_orbits(
             last=last, filled=filled, end=end, result=result, rows=rows,
         )  # fmt: skip
 
-    def _closer(w: OrbitWalk, new: Orbit, good, edge, used) -> OrbitWalk:
+    def _closer(w: OrbitWalk, new: DrivenOrbit, good, edge, used) -> OrbitWalk:
         """One step nearer to a special point; where it is reached it is kept."""
         del edge, used
         choose = lambda c, a, b: jax.tree.map(lambda x, y: jnp.where(c, x, y), a, b)
