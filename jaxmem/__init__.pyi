@@ -64,11 +64,14 @@ from .responses import solve as solve
 from .responses import steady_curve as steady_curve
 from .results import RESULTS as RESULTS
 from .stability import BIFURCATIONS as BIFURCATIONS
+from .stability import ENDS as ENDS
 from .stability import ONSETS as ONSETS
 from .stability import Change as Change
 from .stability import CycleBranch as CycleBranch
 from .stability import Entrainment as Entrainment
+from .stability import EntrainmentBranch as EntrainmentBranch
 from .stability import FICurve as FICurve
+from .stability import FoldCurve as FoldCurve
 from .stability import FoldPoints as FoldPoints
 from .stability import HopfCurve as HopfCurve
 from .stability import HopfPoints as HopfPoints
@@ -82,7 +85,9 @@ from .stability import SpecialCycles as SpecialCycles
 from .stability import SpikeShape as SpikeShape
 from .stability import cycle_branch as cycle_branch
 from .stability import entrainment as entrainment
+from .stability import entrainment_branch as entrainment_branch
 from .stability import fi_curve as fi_curve
+from .stability import fold_curve as fold_curve
 from .stability import fold_points as fold_points
 from .stability import hopf_curve as hopf_curve
 from .stability import hopf_margin as hopf_margin

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -53,6 +53,20 @@ def describe(lens: Lens, model: Any) -> dict[str, Any]:
         elif isinstance(key, SequenceKey):
             owner = owner[key.idx]
     return meta or {"unit": "1", "meaning": _name(mark.keys), "positive": False}
+
+
+class Parameter(NamedTuple):
+    """What a lens points at, in words: its name (see `path`), its unit, its meaning."""
+
+    name: str
+    unit: str
+    meaning: str
+
+
+def parameter(lens: Lens, model: Any) -> Parameter:
+    """The parameter that a lens points at, in words."""
+    declared = describe(lens, model)
+    return Parameter(path(lens, model), declared["unit"], declared["meaning"])
 
 
 def get(lens: Lens, model: Any) -> Any:

@@ -1,6 +1,9 @@
 """How a computation ended: one enumeration for transients, cycles, curves, designs and fits."""
 
+from typing import Any
+
 import diffrax
+import numpy as np
 
 
 class RESULTS(diffrax.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
@@ -50,7 +53,8 @@ class RESULTS(diffrax.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
     )
     mesh_too_coarse = "two meshes differ by more than `rtol`; give more intervals"
     # A curve of Hopf points, or a branch of cycles.
-    no_start = "there is no Hopf point of this number to start from"
+    no_start = "there is no Hopf point, or fold, of this number to start from"
+    pair_lost = "no pair of eigenvalues is on the imaginary axis any more, and no fold tells why"
     curve_too_long = "the points that are kept were used up before it ended"
     step_too_short = "no step along it succeeded, however short"
     period_too_long = (
@@ -66,7 +70,14 @@ class RESULTS(diffrax.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
         "the state does not return after `most` periods or fewer: it drifts against the "
         "drive, or wants more periods to settle"
     )
+    not_located = "a special point between two orbits of the branch could not be located"
     integration_failed = "an integration failed"
     # The smallest change of a device.
     no_change = "no change of these parameters brings it to the boundary of oscillation"
     saddle = "what comes first is a saddle (negative differential resistance), not an oscillation"
+
+
+def messages(item: Any) -> tuple[str, ...]:
+    """The messages of an array of items of an enumeration, one after the other."""
+    known = item._enumeration._index_to_message
+    return tuple(known[k] for k in np.ravel(np.asarray(item._value)))

@@ -6,6 +6,8 @@ from jaxmem.stability.cycles.branch import SpecialCycles as SpecialCycles
 from jaxmem.stability.cycles.branch import cycle_branch as cycle_branch
 from jaxmem.stability.cycles.cycle import LimitCycle as LimitCycle
 from jaxmem.stability.cycles.cycle import limit_cycle as limit_cycle
+from jaxmem.stability.driven.locked_branch import EntrainmentBranch as EntrainmentBranch
+from jaxmem.stability.driven.locked_branch import entrainment_branch as entrainment_branch
 from jaxmem.stability.driven.locking import Entrainment as Entrainment
 from jaxmem.stability.driven.locking import entrainment as entrainment
 from jaxmem.stability.driven.neuron import FICurve as FICurve
@@ -18,6 +20,8 @@ from jaxmem.stability.driven.onsets import Rheobase as Rheobase
 from jaxmem.stability.driven.onsets import rheobase as rheobase
 from jaxmem.stability.driven.prc import PhaseResponse as PhaseResponse
 from jaxmem.stability.driven.prc import phase_response as phase_response
+from jaxmem.stability.equilibria.fold_locus import FoldCurve as FoldCurve
+from jaxmem.stability.equilibria.fold_locus import fold_curve as fold_curve
 from jaxmem.stability.equilibria.folds import FoldPoints as FoldPoints
 from jaxmem.stability.equilibria.folds import fold_points as fold_points
 from jaxmem.stability.equilibria.hopf import HopfPoints as HopfPoints
@@ -27,6 +31,7 @@ from jaxmem.stability.equilibria.hopf_locus import hopf_curve as hopf_curve
 from jaxmem.stability.equilibria.map import LeastMargin as LeastMargin
 from jaxmem.stability.equilibria.map import least_margin as least_margin
 from jaxmem.stability.equilibria.map import least_margin_3d as least_margin_3d
+from jaxmem.stability.equilibria.plane_curve import ENDS as ENDS
 from jaxmem.stability.equilibria.polynomial import hopf_margin as hopf_margin
 from jaxmem.stability.equilibria.polynomial import unstable_count as unstable_count
 from jaxmem.stability.why.change import Change as Change

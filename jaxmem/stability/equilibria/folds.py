@@ -1,13 +1,18 @@
 """Folds of equilibria (saddle-nodes): where two equilibria meet, and beyond which neither is."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxmem.circuits import DriveKind
+from jaxmem.circuits.drive import check_kind
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
+from jaxmem.fields import check_single
+from jaxmem.output.tabular import Tabular
 from jaxmem.responses.characteristic import EXPANDED, coefficients, small_solve
 from jaxmem.responses.linear import circuit_matrix
 from jaxmem.responses.search import check_range
@@ -19,7 +24,7 @@ from jaxmem.stability.equilibria.polynomial import routh_rows
 VANISHED = 1e-6
 
 
-class FoldPoints(eqx.Module):
+class FoldPoints(Tabular):
     """Folds of equilibria in the order of `place`; arrays of shape `(8,)`, padded with NaN.
 
     - `u`, `I`, `V`: voltage over the memristor [V], current [A], applied voltage [V].
@@ -32,6 +37,7 @@ class FoldPoints(eqx.Module):
     - `frequency2_slope`: derivative of 1/T^2 by the drive, [1/(s^2 A)] or [1/(s^2 V)], of a cycle
       that passes the place of the fold, as it does beyond a SNIC.
     - `stable_node`: whether one of the two is stable: then rest vanishes there.
+    - `place`: u, or where equilibria are a curve over a parameter of its own, that parameter.
     - `found`: how many there are; more than 8 are counted, but not kept.
     """
 
@@ -73,33 +79,41 @@ def fold_points(
 
     **Raises:** `ValueError` for another kind of drive.
     """
-    if drive not in ("current", "voltage"):
-        raise ValueError(f'fold_points: drive must be "current" or "voltage", got {drive!r}')
-    return _fold_points(device, drive, check_range("fold_points", u_range))
+    return folds_of("fold_points", device, drive, u_range)
 
 
-def drive_at(device: AbstractDevice, u: Scalar, kind: DriveKind) -> Scalar:
-    """The constant drive under which u is at rest: I(u) [A], or R_s I(u) + u [V].
+def folds_of(name: str, device: AbstractDevice, drive: DriveKind, u_range: Any) -> FoldPoints:
+    """`fold_points`, for a function of this name."""
+    check_single(name, device)
+    check_kind(f"{name}: drive", drive)
+    return _fold_points(device, drive, check_range(name, u_range))
 
-    At the place u of the curve of equilibria, if a branch gives one.
+
+def drive_at(device: AbstractDevice, place: Scalar, kind: DriveKind) -> Scalar:
+    """The constant drive under which a place is at rest: I [A] or R_s I + u [V].
+
+    The place is u [V], or a value of the parameter of the branch that gives `rest_curve`.
     """
-    volt, x = device.equilibrium(u)
-    I = device.current(volt, x)
-    return device.R_s * I + volt if kind == "voltage" else I
+    u, x = device.equilibrium(place)
+    I = device.current(u, x)
+    return device.R_s * I + u if kind == "voltage" else I
 
 
-def drive_slope(device: AbstractDevice, u: Scalar, kind: DriveKind) -> Scalar:
-    """Its derivative by u (or the place), zero at a fold."""
-    return with_slope(lambda u: drive_at(device, u, kind))(u)[1]
+def drive_slope(device: AbstractDevice, place: Scalar, kind: DriveKind) -> Scalar:
+    """Its derivative by the place, zero at a fold."""
+    return with_slope(lambda s: drive_at(device, s, kind))(place)[1]
 
 
-def low_capacitance(device: AbstractDevice, u: Scalar) -> Scalar:
-    """dY/ds at s = 0 [F] at rest at u: C_m + (di/dx) J^-1 (dx*/du), J = d rates/dx."""
+def low_capacitance(device: AbstractDevice, place: Scalar) -> Scalar:
+    """dY/ds at s = 0 [F] at rest at a place: C_m + (di/dx) J^-1 (dx/du), J = d rates/dx.
+
+    dx/du is taken along the curve of equilibria.
+    """
     if device.size == 0:
         return device.C_m
-    (volt, x), (rise, moved) = with_slope(device.equilibrium)(u)
-    J = jax.jacfwd(lambda x: device.rates(volt, x))(x)
-    by_state = jax.grad(lambda x: device.current(volt, x))(x)
+    (u, x), (rise, moved) = with_slope(device.equilibrium)(place)
+    J = jax.jacfwd(lambda x: device.rates(u, x))(x)
+    by_state = jax.grad(lambda x: device.current(u, x))(x)
     return device.C_m + by_state @ small_solve(J, moved) / rise
 
 

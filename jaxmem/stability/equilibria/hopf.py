@@ -8,6 +8,7 @@ from jaxtyping import Array, Float, Int
 from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
 from jaxmem.fields import check_single, is_concrete
+from jaxmem.output.tabular import Tabular
 from jaxmem.responses.characteristic import EXPANDED, coefficients
 from jaxmem.responses.linear import circuit_matrix
 from jaxmem.responses.search import check_range, split, survey, unexplained, unseen
@@ -26,7 +27,7 @@ MOST, SCAN, REACH = 8, 96, 24.0
 SPLIT, ROUNDS = 16, 6
 
 
-class HopfPoints(eqx.Module):
+class HopfPoints(Tabular):
     """Hopf points in the order of `place`; arrays of shape `(8,)`, padded with NaN.
 
     - `u`, `x`, `I`, `V`: voltage over the memristor [V], states (8, n) of the device in time,

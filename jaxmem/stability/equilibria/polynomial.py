@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
-from jaxtyping import Array, Float, Int, Real
+from jaxtyping import Array, Complex, Float, Int, Real
 
 from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
@@ -69,7 +69,7 @@ def margin_of(A: Float[Array, "n n"]) -> Float[Array, ""]:
     """H_{n-1} of a matrix over the sum of its terms' magnitudes; of many states `pair_margin`."""
     n = A.shape[0]
     if n > EXPANDED:
-        return pair_margin(A)
+        return pair_margin(jnp.linalg.eigvals(A))
     c, _ = coefficients(A)
     if n <= 2:  # H is the trace, or for one state, which cannot oscillate, nothing
         size = jnp.sum(jnp.abs(jnp.diag(A)))
@@ -81,13 +81,12 @@ def margin_of(A: Float[Array, "n n"]) -> Float[Array, ""]:
     return expand(rows, False) / jnp.where(size > 0, size, 1.0)
 
 
-def pair_margin(A: Float[Array, "n n"]) -> Float[Array, ""]:
+def pair_margin(values: Complex[Array, "n"]) -> Float[Array, ""]:
     """The product over pairs of eigenvalues of -(a + b)/(|a| + |b|): of one sign with H_{n-1}.
 
     For many states, whose determinants have no digits left.
     """
-    values = jnp.linalg.eigvals(A)
-    one, other = jnp.triu_indices(A.shape[0], 1)
+    one, other = jnp.triu_indices(values.shape[0], 1)
     a, b = values[one], values[other]
     size = jnp.abs(a) + jnp.abs(b)
     return jnp.prod(-(a + b) / jnp.where(size > 0, size, 1.0)).real
