@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from oracles.spiking import HARD
 from scipy.integrate import solve_ivp
-from strategies import FitzHughNagumo
 
 import jaxmem as jm
 from benchmarks.oracles.hopf_cubic import cubic_roots
 from benchmarks.problems.drawn_devices import draw_device
+from benchmarks.problems.published import FitzHughNagumo
 
 NAMES = dict(Rb="R_b", ic0="i_c0", VT="V_T", Vm="V_m", Cm="C_m", td="tau_d", tk="tau_k")
 LETTERS = tuple(NAMES.values())

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from oracles.spiking import gap, least_gap
 from scipy.optimize import brentq
-from strategies import FitzHughNagumo
 
 import jaxmem as jm
 from benchmarks.oracles.hopf_cubic import cubic_roots
 from benchmarks.problems.drawn_devices import draw_device
+from benchmarks.problems.published import FitzHughNagumo
 
 LENSES = {
     name: (lambda d, name=name: getattr(d, name))
