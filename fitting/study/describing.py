@@ -72,9 +72,11 @@ def describing_model(
     names = ", ".join(model_in_words(s, loaded) for s, _ in fits)
     if not good:
         nearest = min((f for _, f in fits), key=lambda f: f.bic)
+        own = spec.circuit or not all(e.kind == "spectra" for e in spec.entries)
+        way_out = "" if own else " A circuit of your own can be fitted with --circuit."
         return [
             f"None of the others that were tried describes them either{where}: {names}; the "
-            f"nearest leaves {_left(nearest)}."
+            f"nearest leaves {_left(nearest)}.{way_out}"
         ]
     rank = lambda row: (GRADES.index(row[1].describes), len(row[1].names))
     best, other = min(good, key=rank)
@@ -142,8 +144,15 @@ def command_of(spec: Spec) -> str:
         for name in sorted(names - (set(BIAS_KEYS) if dealt else set())):
             value, option = first[name], KINDS[kind].settings[name].option
             many = value if isinstance(value, tuple) else (value,)
-            options |= {f"--{option} {shlex.quote(str(v))}": None for v in many}
+            options |= {f"--{option} {shlex.quote(_short(v))}": None for v in many}
     return " ".join([*parts, *options])
+
+
+def _short(value: Any) -> str:
+    """A setting as one would type it: 6e+06 for 6000000.0, if nothing is lost."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:g}" if float(f"{value:g}") == value else repr(value)
 
 
 def _said_alike(spec: Spec) -> dict[str, set[str]]:
