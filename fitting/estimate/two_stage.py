@@ -136,7 +136,7 @@ def _now_and_then(say: Callable[[str], None], stage: str) -> Callable[[int, floa
 
     def tell(step: int, chi2: float) -> None:
         nonlocal last
-        if time.monotonic() > last + PAUSE:
+        if time.monotonic() >= last + PAUSE:
             last = time.monotonic()
             say(f"{stage}, step {step}: chi2 {chi2:.6g}")
 

@@ -110,6 +110,7 @@ class Stop(Heard):
                 raise KeyboardInterrupt
 
 
+@pytest.mark.usefixtures("every_step")
 def test_an_interrupted_search_gives_its_best_and_goes_on():
     rng = np.random.default_rng([SEED, 3])
     terms, device = draw_study(rng)

@@ -13,6 +13,8 @@ from fitting.study.spec import Entry, Spec
 from fitting.study.spec_file import read_spec
 from jaxmem.apps.cli import app
 
+pytestmark = pytest.mark.usefixtures("not_rendered")
+
 TEMPERATURES = (320.0, 280.0, 300.0)
 BOLTZMANN = 8.617333e-5
 

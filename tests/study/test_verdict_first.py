@@ -13,6 +13,8 @@ from fitting.study.run import run_study
 from fitting.study.setups import start_at
 from fitting.study.spec import Entry, Spec
 
+pytestmark = pytest.mark.usefixtures("not_rendered")
+
 
 def two_arcs(seed, count=1):
     rng = np.random.default_rng(seed)
