@@ -134,10 +134,12 @@ def command_of(spec: Spec) -> str:
     parts = ["jaxmem fit", *shown, model]
     parts += [f"--add {add}" for add in spec.add] + [f"--without {x}" for x in spec.without]
     parts += ["--together"] if spec.together else []
-    parts += [f"--fix {name}={value!r}" for name, value in spec.fixed.items()]
-    parts += [f"--range {name}={low!r}:{high!r}" for name, (low, high) in spec.ranges.items()]
+    parts += [f"--fix {name}={_short(value)}" for name, value in spec.fixed.items()]
+    parts += [
+        f"--range {name}={_short(low)}:{_short(high)}" for name, (low, high) in spec.ranges.items()
+    ]
     parts += [f"--area {spec.area}"] if spec.area else []
-    parts += [f"--bias {','.join(f'{b!r}' for b in dealt)}"] if dealt else []
+    parts += [f"--bias {','.join(map(_short, dealt))}"] if dealt else []
     options: dict[str, None] = {}
     for kind, names in alike.items():
         first = next(e.options for e in spec.entries if e.kind == kind)
@@ -180,7 +182,7 @@ def _dealt_biases(said: Sequence[Entry]) -> list[float]:
 def _own_options(entry: Entry, elsewhere: set[str]) -> str:
     """What stands behind a file's name: numbers and words that are said of it by itself."""
     said = [
-        f"{name}={value if isinstance(value, str) else repr(value)}"
+        f"{name}={_short(value)}"
         for name, value in entry.options.items()
         # A comma separates settings there: lists and waveforms have no place.
         if name not in elsewhere and isinstance(value, str | float) and "," not in str(value)
