@@ -63,11 +63,11 @@ from .responses import periodic_state as periodic_state
 from .responses import solve as solve
 from .responses import steady_curve as steady_curve
 from .results import RESULTS as RESULTS
-from .stability import BIFURCATIONS as BIFURCATIONS
 from .stability import ENDS as ENDS
 from .stability import ONSETS as ONSETS
 from .stability import Change as Change
 from .stability import CycleBranch as CycleBranch
+from .stability import CycleEvents as CycleEvents
 from .stability import Entrainment as Entrainment
 from .stability import EntrainmentBranch as EntrainmentBranch
 from .stability import FICurve as FICurve
@@ -81,7 +81,6 @@ from .stability import LoopGain as LoopGain
 from .stability import PhaseResponse as PhaseResponse
 from .stability import Rheobase as Rheobase
 from .stability import SecondLag as SecondLag
-from .stability import SpecialCycles as SpecialCycles
 from .stability import SpikeShape as SpikeShape
 from .stability import cycle_branch as cycle_branch
 from .stability import entrainment as entrainment

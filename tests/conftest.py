@@ -83,6 +83,37 @@ def no_other_models(monkeypatch):
 
 
 @pytest.fixture
+def rendered():
+    """Of a test that looks at its figures, where others in its file do not; see `not_rendered`."""
+
+
+@pytest.fixture
+def not_rendered(request, monkeypatch):
+    """Figures are put together and not rendered, for tests of something else.
+
+    matplotlib takes as long for a page's figures as the fit behind them. What the fixtures of a
+    module make is rendered all the same.
+    """
+    if "rendered" not in request.fixturenames:
+        monkeypatch.setattr("matplotlib.figure.Figure.savefig", _blank)
+
+
+def _blank(figure, file, **how):
+    """In the place of `savefig`: an empty figure."""
+    del figure, how
+    if hasattr(file, "write"):
+        file.write("<svg></svg>")
+    else:
+        Path(file).touch()
+
+
+@pytest.fixture
+def every_step(monkeypatch):
+    """Each step of a search is said, and not only now and then."""
+    monkeypatch.setattr("fitting.estimate.two_stage.PAUSE", 0.0)
+
+
+@pytest.fixture
 def as_users_call(monkeypatch):
     """Without the checks of types that only tests have: what a user sees of a wrong call."""
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)

@@ -1,31 +1,7 @@
-"""Devices for hypothesis to draw, and a branch that is not the library's own."""
+"""Devices for hypothesis to draw."""
 
-from typing import ClassVar
-
-import jax
 import numpy as np
 from hypothesis import strategies as st
-
-import jaxmem as jm
-
-
-class FitzHughNagumo(jm.AbstractBranch):
-    """i = u^3/3 - u + w, dw/dt = eps (u + a - b w)."""
-
-    states: ClassVar = ("w",)
-    units: ClassVar = ("A",)
-    a: jax.Array = jm.quantity("V", "offset")
-    b: jax.Array = jm.quantity("V/A", "slope")
-    eps: jax.Array = jm.quantity("A/(V s)", "rate")
-
-    def current(self, u, x):
-        return u**3 / 3 - u + x[0]
-
-    def rates(self, u, x):
-        return self.eps * (u + self.a - self.b * x)
-
-    def rest(self, u):
-        return ((u + self.a) / self.b)[None]
 
 
 def letters(three=True, gain=(1.0, 1e4), decades=6.0):

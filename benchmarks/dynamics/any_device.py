@@ -192,9 +192,9 @@ def asked(case, rng, tally, to_check, folds_to_check):
     branch = jm.cycle_branch(device, drive=kind)
     verdict, got = judge_branch(points, branch)
     tally.add("cycle_branch", verdict, case, got=got)
-    folds = np.asarray(branch.fold_drive)[: min(int(branch.folds), 2)]
+    folds = np.asarray(branch.folds.drive)[: min(int(branch.folds.found), 2)]
     if case["kind"] in ("current", "voltage") and bool(branch.complete):
-        folds_to_check.append((case, np.asarray(branch.fold_drive)[: int(branch.folds)]))
+        folds_to_check.append((case, np.asarray(branch.folds.drive)[: int(branch.folds.found)]))
     verdict, got = judge_rheobase(points, hopf, jm.rheobase(device, kind))
     tally.add("rheobase", verdict, case, got=got, why="a hard onset")
     wave = jm.VoltageDrive if kind == "voltage" else jm.CurrentDrive

@@ -50,7 +50,7 @@ def walk(cases):
     found, first, warm = timed(branches, stack)
     return found, {
         "devices": len(cases), "complete": int(found.complete.sum()),
-        "with_folds": int((found.folds > 0).sum()), "most_cycles": int(found.count.max()),
+        "with_folds": int((found.folds.found > 0).sum()), "most_cycles": int(found.count.max()),
         "first_s": first, "ms_a_branch": 1e3 * warm.median / len(cases),
     }  # fmt: skip
 

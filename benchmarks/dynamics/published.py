@@ -218,8 +218,8 @@ def ask_all(case, truth) -> list:
 
     def branch():
         found = jm.cycle_branch(device, drive=kind, **look)
-        n = int(found.folds)
-        got = sorted(np.asarray(found.fold_drive)[:n].tolist())
+        n = int(found.folds.found)
+        got = sorted(np.asarray(found.folds.drive)[:n].tolist())
         said = jm.RESULTS[found.result] or f"ends at Hopf point {int(found.end_hopf)}"
         if case.canard:
             verdict = "wrong" if bool(found.complete) and case.end != "hopf" else "refused"

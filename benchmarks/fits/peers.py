@@ -18,6 +18,7 @@ which both succeed, the share whose chi2 agrees with ours to 1e-6. `coverage`: o
 intervals of the successful fits, the mean over parameters and the worst of them.
 """
 
+import abc
 import os
 import warnings
 from typing import NamedTuple
@@ -70,7 +71,7 @@ class Ours:
         return Found(fit.chi2, (fit.z - self.truth) / fit.standard_errors)
 
 
-class ByHand:
+class ByHand(abc.ABC):
     """The residual and its Jacobian in NumPy, in logarithms of the elements."""
 
     def __init__(self, case, data, tries):
@@ -102,8 +103,21 @@ class ByHand:
 
         return residual, slopes
 
+    @abc.abstractmethod
+    def __call__(self):
+        """What the peer ends with, for each spectrum."""
+
+    @abc.abstractmethod
+    def found(self, ends):
+        """`Found`, of what a call returns."""
+
+
+class FromEachStart(ByHand):
+    """A peer that minimises a function from one start."""
+
+    @abc.abstractmethod
     def one(self, begin, residual, slopes):
-        raise NotImplementedError
+        """chi2, the logarithms there, and what else `found` wants."""
 
     def __call__(self):
         ends, each = [], []
@@ -130,7 +144,7 @@ class ByHand:
         return Found(np.array([chi2 for chi2, _ in ends]), np.array(off))
 
 
-class Scipy(ByHand):
+class Scipy(FromEachStart):
     """`least_squares` of scipy."""
 
     def __init__(self, case, data, tries, method, **settings):
@@ -145,7 +159,7 @@ class Scipy(ByHand):
         return 2 * end.cost, end.x
 
 
-class Minpack(ByHand):
+class Minpack(FromEachStart):
     """`leastsq` of scipy, MINPACK's lmder with no wrapping."""
 
     def one(self, begin, residual, slopes):
@@ -158,7 +172,7 @@ class Minpack(ByHand):
         return float(info["fvec"] @ info["fvec"]), y
 
 
-class Lmfit(ByHand):
+class Lmfit(FromEachStart):
     """lmfit's `leastsq` on the same logarithms, with its standard errors."""
 
     def one(self, begin, residual, slopes):
@@ -182,11 +196,8 @@ class Lmfit(ByHand):
         return Found(np.array([end[0] for end in ends]), (y - truth) / error)
 
 
-class Impedance(Lmfit):
+class Impedance(ByHand):
     """impedance.py's `CustomCircuit.fit`, in the elements themselves."""
-
-    def one(self, begin, residual, slopes):
-        raise NotImplementedError
 
     def __call__(self):
         from impedance.models.circuits import CustomCircuit

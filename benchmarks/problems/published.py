@@ -106,7 +106,7 @@ class KoperGaspard(jm.AbstractBranch):
         return 120 * self.speed(u) * x[0]
 
     def rates(self, u, x):
-        used = jnp.sqrt(self.d) * self.current(u, x) / 96  # 1.25/120
+        used = 1.25 * jnp.sqrt(self.d) * self.speed(u) * x[0]
         return jnp.stack([2 * self.d * (x[1] - x[0]) - used, 1.6 * self.d * (2 - 3 * x[1] + x[0])])
 
     def rest(self, u):

@@ -1,5 +1,6 @@
 """The search where some terms integrate in time: many starts on what is cheap, few on all."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -25,6 +26,8 @@ STILL_POSSIBLE = (2.0, 100.0)
 # often at most.
 POOR_CHI2 = 3.0
 DRAWS = 3
+# How long nothing is said of a search that goes on [s].
+PAUSE = 2.0
 
 
 class Progress(NamedTuple):
@@ -98,7 +101,7 @@ def joint_search(
                 def better(z, chi2, rest=rest, done=done, turn=turn):
                     keep(Progress(turn, rest, done, (z.tolist(), float(chi2))))
 
-                tell = lambda step, x, k=k: say(f"polishing {k + 1}, step {step}: chi2 {x:.6g}")
+                tell = _now_and_then(say, f"polishing {k + 1}")
                 lost = lambda before, chi2: _hopeless(ends, freedom, before, chi2)
                 ends.append(polish.search(problem.on_host(), z, x_scale, tell, better, lost))
                 ends[-1].unless_interrupted()
@@ -125,6 +128,19 @@ def joint_search(
             "the data"
         )
     return ends, False
+
+
+def _now_and_then(say: Callable[[str], None], stage: str) -> Callable[[int, float], None]:
+    """Says how far a search has come, at its first step and then after some seconds again."""
+    last = -np.inf
+
+    def tell(step: int, chi2: float) -> None:
+        nonlocal last
+        if time.monotonic() >= last + PAUSE:
+            last = time.monotonic()
+            say(f"{stage}, step {step}: chi2 {chi2:.6g}")
+
+    return tell
 
 
 def _hopeless(ends: list[HostSearch], freedom: int, before: float, chi2: float) -> bool:

@@ -129,8 +129,12 @@ def _series_flags(series: Series, measured: Sequence[Checked]) -> list[str]:
     bad = [m.fitted.name for m, f in zip(measured, fits, strict=True) if not f.ok]
     if bad:
         flags.append(f"Did not converge: {', '.join(bad)}.")
+    described, seen = [f for f in fits if f.describes != "no"], {}
     for k, name in enumerate(fits[0].names):
-        count = sum(bool(f.identifiable[k]) and f.describes != "no" for f in fits)
-        if count < n:
-            flags.append(f"{name} is identifiable in {count} of {n} spectra.")
+        seen.setdefault(sum(bool(f.identifiable[k]) for f in described), []).append(name)
+    for count, names in seen.items():
+        # Of a model that describes no spectrum the verdict says what its values are.
+        if described and count < n:
+            verb = "is" if len(names) == 1 else "are"
+            flags.append(f"{', '.join(names)} {verb} identifiable in {count} of {n} spectra.")
     return [*flags, *consistency_flags(measured)]

@@ -72,9 +72,11 @@ def describing_model(
     names = ", ".join(model_in_words(s, loaded) for s, _ in fits)
     if not good:
         nearest = min((f for _, f in fits), key=lambda f: f.bic)
+        own = spec.circuit or not all(e.kind == "spectra" for e in spec.entries)
+        way_out = "" if own else " A circuit of your own can be fitted with --circuit."
         return [
             f"None of the others that were tried describes them either{where}: {names}; the "
-            f"nearest leaves {_left(nearest)}."
+            f"nearest leaves {_left(nearest)}.{way_out}"
         ]
     rank = lambda row: (GRADES.index(row[1].describes), len(row[1].names))
     best, other = min(good, key=rank)
@@ -132,18 +134,27 @@ def command_of(spec: Spec) -> str:
     parts = ["jaxmem fit", *shown, model]
     parts += [f"--add {add}" for add in spec.add] + [f"--without {x}" for x in spec.without]
     parts += ["--together"] if spec.together else []
-    parts += [f"--fix {name}={value!r}" for name, value in spec.fixed.items()]
-    parts += [f"--range {name}={low!r}:{high!r}" for name, (low, high) in spec.ranges.items()]
+    parts += [f"--fix {name}={_short(value)}" for name, value in spec.fixed.items()]
+    parts += [
+        f"--range {name}={_short(low)}:{_short(high)}" for name, (low, high) in spec.ranges.items()
+    ]
     parts += [f"--area {spec.area}"] if spec.area else []
-    parts += [f"--bias {','.join(f'{b!r}' for b in dealt)}"] if dealt else []
+    parts += [f"--bias {','.join(map(_short, dealt))}"] if dealt else []
     options: dict[str, None] = {}
     for kind, names in alike.items():
         first = next(e.options for e in spec.entries if e.kind == kind)
         for name in sorted(names - (set(BIAS_KEYS) if dealt else set())):
             value, option = first[name], KINDS[kind].settings[name].option
             many = value if isinstance(value, tuple) else (value,)
-            options |= {f"--{option} {shlex.quote(str(v))}": None for v in many}
+            options |= {f"--{option} {shlex.quote(_short(v))}": None for v in many}
     return " ".join([*parts, *options])
+
+
+def _short(value: Any) -> str:
+    """A setting as one would type it: 6e+06 for 6000000.0, if nothing is lost."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:g}" if float(f"{value:g}") == value else repr(value)
 
 
 def _said_alike(spec: Spec) -> dict[str, set[str]]:
@@ -171,7 +182,7 @@ def _dealt_biases(said: Sequence[Entry]) -> list[float]:
 def _own_options(entry: Entry, elsewhere: set[str]) -> str:
     """What stands behind a file's name: numbers and words that are said of it by itself."""
     said = [
-        f"{name}={value if isinstance(value, str) else repr(value)}"
+        f"{name}={_short(value)}"
         for name, value in entry.options.items()
         # A comma separates settings there: lists and waveforms have no place.
         if name not in elsewhere and isinstance(value, str | float) and "," not in str(value)

@@ -91,8 +91,9 @@ def of_neighbours(lines: Sequence[np.ndarray]) -> Floor | None:
     """The scatter of second differences, at the distance from which on noise is white.
 
     An instrument's filter makes neighbours alike, so that the scatter grows with their distance,
-    and then no more. What a wrong model leaves grows on: then the nearest neighbours count, and
-    `ample` says how large noise can be at the most.
+    from the shortest on, and then no more. What a wrong model leaves grows on: then the nearest
+    neighbours count, and `ample` says how large noise can be at the most. Where the scatter has not
+    grown over two distances in turn, what grows beyond them is no filter's.
     """
     lines = [line for line in lines if len(line) >= FEWEST]
     if not lines:
@@ -104,7 +105,9 @@ def of_neighbours(lines: Sequence[np.ndarray]) -> Floor | None:
     chosen = next((k for k in range(len(strides)) if white(k)), 0)
     stride = strides[chosen]
     here = size[chosen] if chosen == 0 else math.hypot(*size[chosen : chosen + 2]) / math.sqrt(2)
-    ample = max(here, *size[:-1])
+    n = len(strides)
+    settled = next((k for k in range(n) if all(map(white, range(k, min(k + 2, n))))), n)
+    ample = max(here, *size[: min(settled + 2, n)])
     # Of the inner second differences, against the mean square of independent numbers.
     return Floor(here, max(0.3 * total / stride, 1.0), NEIGHBOURS, stride, ample=ample)
 

@@ -69,7 +69,7 @@ class Spectrum(AbstractMeasurement):
         self, freq, Z, *, u=None, I=None, V=None, sigma=None, noise=None, label="", source="",
         temperature=None, time=None, weighting="modulus",
     ):  # fmt: skip
-        # Names of its own here: there may be thousands of spectra, and Equinox looks up slowly.
+        # Local names: Equinox finds attributes slowly, and there may be thousands of spectra.
         freq, Z = np.asarray(freq, dtype=float), np.asarray(Z, dtype=complex)
         name = label or source or "spectrum"
         check_columns(name, "point", freq=freq, Z=Z)

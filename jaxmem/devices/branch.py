@@ -62,11 +62,17 @@ class AbstractBranch(eqx.Module):
         threshold switch does: u is then a function of the state (of its temperature), and not the
         state one of u. s ascends from the equilibrium at the lowest current to the highest.
         """
-        raise NotImplementedError
+        raise ValueError(
+            f"{type(self).__name__} gives no curve of equilibria (`rest_curve`); its equilibrium "
+            "at a voltage is `rest(u)`"
+        )
 
     def rest_range(self) -> tuple[Scalar, Scalar]:
         """The least and the largest s of `rest_curve`."""
-        raise NotImplementedError
+        raise ValueError(
+            f"{type(self).__name__} gives no `rest_range`; a branch with a `rest_curve(s)` must "
+            "say the least and the largest s, or its equilibria cannot be looked for"
+        )
 
     @property
     def has_curve(self) -> bool:

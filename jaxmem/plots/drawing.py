@@ -122,7 +122,8 @@ def label_axis(axis: Any, label: str, unit: str = "", ticks: int = 5) -> None:
     axis.set_label_text(label if prefixes or not shown else f"{label}  ({shown})")
     if not unit:
         return
-    axis.set_major_formatter(EngFormatter(unit=shown if prefixes else ""))
+    if shown or axis.get_scale() == "log":
+        axis.set_major_formatter(EngFormatter(unit=shown if prefixes else ""))
     if axis.get_scale() != "log":
         axis.set_major_locator(MaxNLocator(min(ticks, 7), steps=(1, 2, 2.5, 5, 10)))
         return

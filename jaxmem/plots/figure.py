@@ -146,8 +146,8 @@ class Inset(AbstractMark):
 class PlotAxis:
     """What an axis shows.
 
-    - `unit`: in SI; numbers are written with its prefixes. "1" takes prefixes alone, and without a
-      unit numbers are plain.
+    - `unit`: in SI; numbers are written with its prefixes. "1" takes prefixes on a logarithmic axis
+      alone, and without a unit numbers are plain.
     - `limits`: ends, each None where it follows from what is shown.
     - `names`: words at 0, 1, 2, ... in the place of numbers; `numbers`: whether there are any.
     """

@@ -61,7 +61,7 @@ def bifurcation_figure(
             lines += _pieces(x, np.asarray(y)[:n], stable)
     folds = [
         plots.Rule("x", float(fold), role="dotted", colour=HARD)
-        for b in branches for fold in np.asarray(b.fold_drive)[np.isfinite(b.fold_drive)]
+        for b in branches for fold in np.asarray(b.folds.drive)[np.isfinite(b.folds.drive)]
     ]  # fmt: skip
     x, positive = plots.PlotAxis(letter, unit, limits=ends), (0.0, None)
     axes = (

@@ -1,8 +1,7 @@
 """Whether a device stays where it is, and where it begins to oscillate."""
 
-from jaxmem.stability.cycles.bifurcations import BIFURCATIONS as BIFURCATIONS
 from jaxmem.stability.cycles.branch import CycleBranch as CycleBranch
-from jaxmem.stability.cycles.branch import SpecialCycles as SpecialCycles
+from jaxmem.stability.cycles.branch import CycleEvents as CycleEvents
 from jaxmem.stability.cycles.branch import cycle_branch as cycle_branch
 from jaxmem.stability.cycles.cycle import LimitCycle as LimitCycle
 from jaxmem.stability.cycles.cycle import limit_cycle as limit_cycle

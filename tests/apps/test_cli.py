@@ -14,7 +14,7 @@ import jaxmem as jm
 from fitting.examples import FOLDER
 from jaxmem.apps.cli import app
 
-pytestmark = pytest.mark.usefixtures("no_other_models")
+pytestmark = pytest.mark.usefixtures("no_other_models", "not_rendered")
 THREE = str(FOLDER / "three_biases.csv")
 
 
@@ -133,6 +133,7 @@ def test_no_command_runs_what_a_device_file_names_unless_told(command, tmp_path,
     assert ran_marker.exists()
 
 
+@pytest.mark.usefixtures("rendered")
 def test_simulate(tmp_path):
     made = run("device", "si")
     device = tmp_path / "device.toml"

@@ -13,7 +13,7 @@ from fitting import read_spectra, write_spectra_csv
 from fitting.examples import FOLDER
 from jaxmem.apps.cli import app
 
-pytestmark = pytest.mark.usefixtures("no_other_models")
+pytestmark = pytest.mark.usefixtures("no_other_models", "not_rendered")
 THREE = str(FOLDER / "three_biases.csv")
 
 
@@ -210,6 +210,7 @@ def test_frequency_limits_and_points_left_out(inductor, tmp_path):
     assert record["numbers"] == 2 * (len(s.freq) - 3)
 
 
+@pytest.mark.usefixtures("rendered")
 def test_any_name_of_a_file_can_be_drawn(inductor, tmp_path):
     """A $ begins a formula in matplotlib, and a font need not have every letter."""
     path = tmp_path / r"$cell_$^{\x 电池 & <b>.csv"

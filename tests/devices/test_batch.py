@@ -24,7 +24,6 @@ def test_a_batch_is_its_devices():
     many = jax.vmap(lambda d: jm.operating_point(d, I=0.5).u)(BATCH)
     np.testing.assert_allclose(many, [jm.operating_point(d, I=0.5).u for d in ONE_BY_ONE])
     t = np.linspace(0, 2, 5)
-    t = np.linspace(0, 2, 5)
     circuits = jm.stack([jm.Circuit(d, jm.CurrentDrive(jm.Step(1.0))) for d in ONE_BY_ONE])
     many = jax.vmap(lambda c: jm.solve(c, t).u)(circuits)
     each = [jm.solve(jm.Circuit(d, jm.CurrentDrive(jm.Step(1.0))), t).u for d in ONE_BY_ONE]

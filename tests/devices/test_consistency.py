@@ -104,6 +104,18 @@ def test_wrong_ones_are_refused_in_any_units(volt, second, case):
         make(kind, 10**volt, 10**second)
 
 
+class Curve(Gate):
+    def rest_curve(self, s):
+        return s, self.half(s)
+
+
+def test_a_curve_of_equilibria_wants_its_range():
+    with pytest.raises(ValueError, match=r"Curve gives no `rest_range`.*largest s"):
+        make(Curve)
+    with pytest.raises(ValueError, match=r"Leak gives no curve of equilibria.*rest"):
+        jm.Leak(1.0).rest_curve(jnp.asarray(0.0))
+
+
 def test_nothing_is_checked_under_a_trace_and_constants_inside_one_are():
     find = jax.jit(jax.vmap(lambda V: jm.operating_point(make(Gate, V), u=0.3).I))
     assert jnp.all(jnp.isfinite(find(jnp.array([1.0, 2.0]))))

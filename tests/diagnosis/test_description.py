@@ -162,6 +162,18 @@ def test_the_scatter_of_neighbours_is_the_noise(width, steps):
 
 
 @pytest.mark.quick
+def test_what_grows_only_at_long_distances_is_no_filter():
+    """A wave of 40 samples beside white noise; and the same sizes made by a mean of 8 samples."""
+    k, found = np.arange(200), []
+    for seed in range(10):
+        noise = np.random.default_rng([SEED, seed]).normal(size=207)
+        filtered = np.convolve(noise, np.full(8, 8**-0.5), "valid")
+        wave = of_neighbours([noise[7:] + 4 * np.sin(np.pi * k / 20)])
+        found.append((wave.ample, of_neighbours([filtered]).ample))
+    assert np.max(found, axis=0)[0] < 1.5 and np.mean(found, axis=0)[1] > 0.8
+
+
+@pytest.mark.quick
 def test_the_scatter_of_replicates_is_the_noise():
     rng = np.random.default_rng(SEED)
     x = np.repeat(np.arange(50.0), 4)

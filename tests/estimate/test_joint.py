@@ -110,26 +110,31 @@ class Stop(Heard):
                 raise KeyboardInterrupt
 
 
-def test_an_interrupted_search_gives_its_best_and_goes_on():
+@pytest.fixture(scope="module")
+def searched():
+    """A study, its starts, and the fit from these."""
     rng = np.random.default_rng([SEED, 3])
     terms, device = draw_study(rng)
     starts = starts_around(rng, device)
+    return terms, device, starts, fit(terms, device, SPACE, starts=starts, seed=5)
+
+
+@pytest.mark.usefixtures("every_step")
+def test_an_interrupted_search_gives_its_best_and_goes_on(searched):
+    terms, device, starts, whole = searched
     kept = []
     part = fit(terms, device, SPACE, starts=starts, progress=Stop(2), keep=kept.append, throw=False)
     assert part.result == RESULTS.interrupted and not part.ok
     assert "interrupted" in part.statements()[0]
-    whole = fit(terms, device, SPACE, starts=starts)
     assert part.chi2 < np.inf and kept
     rest = fit(terms, device, SPACE, starts=starts, resume=kept[-1])
     assert rest.ok and rest.bic == pytest.approx(whole.bic, abs=0.05)
     np.testing.assert_allclose(rest.z, whole.z, atol=0.2 * whole.standard_errors.max())
 
 
-def test_the_same_seed_gives_the_same_bits():
-    rng = np.random.default_rng([SEED, 3])
-    terms, device = draw_study(rng)
-    starts = starts_around(rng, device)
-    one, two = (fit(terms, device, SPACE, starts=starts, seed=5) for _ in range(2))
+def test_the_same_seed_gives_the_same_bits(searched):
+    terms, device, starts, one = searched
+    two = fit(terms, device, SPACE, starts=starts, seed=5)
     np.testing.assert_array_equal(one.z, two.z)
 
 

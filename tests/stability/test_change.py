@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from oracles.spiking import least_gap
 from scipy.optimize import brentq, minimize
-from strategies import FitzHughNagumo, letters
+from strategies import letters
 
 import jaxmem as jm
 from benchmarks.oracles.hopf_cubic import cubic_roots
 from benchmarks.problems.drawn_devices import draw_device
+from benchmarks.problems.published import FitzHughNagumo
 
 NAMES = ("R_b", "C_m", "i_c0", "V_m", "tau_d", "tau_k")
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from oracles.spiking import HARD
 from scipy.integrate import solve_ivp
-from strategies import FitzHughNagumo
 
 import jaxmem as jm
 from benchmarks.oracles.hopf_cubic import cubic_roots
 from benchmarks.problems.drawn_devices import draw_device
+from benchmarks.problems.published import FitzHughNagumo
 
 NAMES = dict(Rb="R_b", ic0="i_c0", VT="V_T", Vm="V_m", Cm="C_m", td="tau_d", tk="tau_k")
 LETTERS = tuple(NAMES.values())
@@ -298,7 +298,7 @@ def test_a_subcritical_onset_shows_its_fold_and_its_window():
     hopf = jm.hopf_points(device)
     assert float(hopf.l1[0]) > 0
     branch = jm.cycle_branch(device)
-    assert bool(branch.complete) and int(branch.folds) >= 1
+    assert bool(branch.complete) and int(branch.folds.found) >= 1
     low, high = float(branch.low), float(branch.high)
     assert low < high == pytest.approx(float(hopf.I[0]), rel=1e-12)
     assert not bool(branch.stable[0])

@@ -97,9 +97,10 @@ def test_a_fold_does_not_depend_on_the_way():
     device = jm.Memristor3D(**HARD)
     there, back = jm.cycle_branch(device), jm.cycle_branch(device, start=1)
     for branch in (there, back):
-        assert branch.special.labels() == ["fold"] + [""] * 7 and int(branch.special.found) == 1
-    np.testing.assert_allclose(there.fold_drive[0], back.fold_drive[0], rtol=1e-9)
-    assert float(there.low) == float(there.fold_drive[0])
+        others = (branch.doublings, branch.tori, branch.branch_points)
+        assert [int(e.found) for e in (branch.folds, *others)] == [1, 0, 0, 0]
+    np.testing.assert_allclose(there.folds.drive[0], back.folds.drive[0], rtol=1e-9)
+    assert float(there.low) == float(there.folds.drive[0])
     assert np.isnan(back.low)  # its own onset is soft
 
 
@@ -119,10 +120,10 @@ def test_the_window_of_hodgkin_and_huxley():
     """Of three folds and two period doublings the last fold makes cycles stable (AUTO: 6.2645)."""
     device = jm.Device(1.0, {"membrane": HodgkinHuxley()})
     branch = jm.cycle_branch(device, u_range=(-20.0, 60.0))
-    kinds = [k for k in branch.special.labels() if k]
-    assert kinds == ["fold", "period_doubling", "fold", "period_doubling", "fold"]
+    assert int(branch.folds.found) == 3 and int(branch.doublings.found) == 2
     assert float(branch.low) == pytest.approx(6.2645, abs=1e-4)
     assert float(branch.high) == pytest.approx(9.779638, abs=1e-6)
-    # At a period doubling a cycle has the multiplier -1.
-    doubling = float(branch.special.drive[1])
-    assert bool(at_current(device, doubling, u_range=(-20.0, 60.0)).stable)
+    table = branch.to_dataset()
+    kinds = table.special_kind.values.tolist()
+    assert sorted(kinds) == ["fold"] * 3 + ["period doubling"] * 2
+    assert table.special_drive.attrs["units"] == "A" and table.drive.size == int(branch.count)

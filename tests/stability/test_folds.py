@@ -7,9 +7,9 @@ import pytest
 from oracles import morris_lecar as ml
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
-from strategies import FitzHughNagumo
 
 import jaxmem as jm
+from benchmarks.problems.published import FitzHughNagumo
 from benchmarks.problems.published_cases import HEATED as p
 
 
@@ -45,7 +45,7 @@ def test_rest_vanishes_at_the_fold_and_nowhere_before_it():
     top = {}
     for shift in (-1e-2, 1e-2):
         I, u = float(found.I[0]) + shift, float(found.u[0]) - 1.0
-        w = (1 + np.tanh((u - ml.SNIC["V_3"]) / ml.SNIC["V_4"])) / 2
+        w = (1 + np.tanh((u - ml.SNIC["V3"]) / ml.SNIC["V4"])) / 2
         run = solve_ivp(
             lambda t, y, I=I: ml.rates(ml.SNIC, I, y), (0, 6000), [u, w], "LSODA", rtol=1e-9,
             atol=1e-10,

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from scipy.optimize import fsolve
-from strategies import FitzHughNagumo, letters
+from strategies import letters
 
 import jaxmem as jm
 from benchmarks.oracles.hopf_cubic import cubic_roots
 from benchmarks.problems.drawn_devices import draw_device, nearly_closed
+from benchmarks.problems.published import FitzHughNagumo
 
 NAMES = dict(Rb="R_b", ic0="i_c0", VT="V_T", Vm="V_m", Cm="C_m", td="tau_d", tk="tau_k")
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from oracles.spiking import gap, least_gap
 from scipy.optimize import brentq
-from strategies import FitzHughNagumo
 
 import jaxmem as jm
 from benchmarks.oracles.hopf_cubic import cubic_roots
 from benchmarks.problems.drawn_devices import draw_device
+from benchmarks.problems.published import FitzHughNagumo
 
 LENSES = {
     name: (lambda d, name=name: getattr(d, name))
@@ -115,7 +115,7 @@ def test_a_fold_of_cycles_begins_at_the_bautin_point():
     hard = float(curve.bautin.parameter[0])
     for factor, folds in ((0.9, 0), (1.3, 1)):
         branch = jm.cycle_branch(jm.paper_device(1.0, 1.0, 1.0, i_c0=factor * hard))
-        assert bool(branch.complete) and (int(branch.folds) > 0) == (folds > 0)
+        assert bool(branch.complete) and (int(branch.folds.found) > 0) == (folds > 0)
         assert np.isfinite(float(branch.low)) == (folds > 0)
 
 

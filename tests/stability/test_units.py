@@ -65,6 +65,6 @@ def test_cycles_have_the_same_period_in_any_unit():
         rows.append([cycle.period, cycle.u_max / unit, cycle.energy / unit])
         branch = jm.cycle_branch(d)
         assert bool(branch.complete)
-        folds.append(branch.fold_drive[:2])
+        folds.append(branch.folds.drive[:2])
     np.testing.assert_allclose(rows, np.broadcast_to(rows[1], (3, 3)), rtol=1e-9)
     np.testing.assert_allclose(folds, np.broadcast_to(folds[1], (3, 2)), rtol=1e-6)

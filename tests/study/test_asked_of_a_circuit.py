@@ -13,6 +13,8 @@ from fitting.study.spec import Entry, Spec, SpecError
 from jaxmem.apps.cli import app
 from jaxmem.networks import read_network, written_circuit
 
+pytestmark = pytest.mark.usefixtures("not_rendered")
+
 FREQ = np.geomspace(1e5, 0.1, 40)
 runner = CliRunner()
 

@@ -15,6 +15,8 @@ from fitting.study.spec_file import read_spec
 from jaxmem.apps.cli import app
 from jaxmem.devices import read_device
 
+pytestmark = pytest.mark.usefixtures("not_rendered")
+
 runner = CliRunner()
 TRUTH = dict(R_b=1e4, C_m=1e-8, i_c0=5e-4, V_T=0.8, V_m=0.04, tau_d=2e-3, R_s=60.0)
 BIASES = [0.75, 0.6, 0.9, 0.66, 0.84]

@@ -13,6 +13,8 @@ from fitting.study.masks import parse_mask
 from fitting.study.spec import Entry, Spec, SpecError
 from jaxmem.apps.cli import app
 
+pytestmark = pytest.mark.usefixtures("not_rendered")
+
 FREQ = np.array([1e5, 2e4, 1e3, 100.2, 50.1, 49.8, 10.0, 1.0])
 SPECTRUM = Spectrum(FREQ, 100.0 + 50.0 / (1 + 2j * np.pi * FREQ * 1e-3))
 

@@ -13,6 +13,8 @@ from fitting.study.checks import offset_remarks
 from fitting.study.run import run_study
 from fitting.study.spec import Entry, Spec
 
+pytestmark = pytest.mark.usefixtures("not_rendered")
+
 R_B, R_S, C_M, I_C0, V_T, V_M, TAU_D, I_PH = 1e4, 60.0, 1e-8, 5e-4, 0.8, 0.06, 2e-3, 2e-5
 LETTERS = (R_B, C_M, I_C0, V_T, V_M, TAU_D)
 

@@ -13,7 +13,7 @@ from fitting import write_spectra_csv
 from fitting.examples import FOLDER
 from jaxmem.apps.cli import app
 
-pytestmark = pytest.mark.usefixtures("no_other_models")
+pytestmark = pytest.mark.usefixtures("no_other_models", "not_rendered")
 C_M, R_B, R_A, _ = TRUTHS[0]
 BARE = ("--without", "lead,series")
 

@@ -13,6 +13,8 @@ from fitting.examples import FOLDER
 from fitting.study.spec_file import read_spec
 from jaxmem.apps.cli import app
 
+pytestmark = pytest.mark.usefixtures("not_rendered")
+
 runner = CliRunner()
 R_B, C_M, NOISE = 1e4, 1e-8, 0.01
 
@@ -33,6 +35,7 @@ def fit_(*options):
     return runner.invoke(app, ["fit", *map(str, options)])
 
 
+@pytest.mark.usefixtures("rendered")
 def test_profiles_and_a_bootstrap_agree_with_the_covariance(circuit):
     out = circuit.parent / "out"
     model = ("--device", "rc", "--without", "lead,series", "--profile", "all", "--bootstrap", 200)

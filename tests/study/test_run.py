@@ -20,6 +20,8 @@ from fitting.study.spec_file import read_spec, spec_to_toml
 from jaxmem.apps.cli import _specification, app
 from jaxmem.output.provenance import provenance_of
 
+pytestmark = pytest.mark.usefixtures("not_rendered")
+
 runner = CliRunner()
 
 
@@ -79,6 +81,7 @@ def test_the_specification_gives_the_same_bits(files, fitted):
     assert [f.resolve() for f in one] == [f.resolve() for f in two]
 
 
+@pytest.mark.usefixtures("every_step")
 def test_an_interrupted_fit_is_written_as_such_and_resumed(files, fitted):
     spec = read_spec(fitted / "fit.toml")
     out = files.folder / "part"

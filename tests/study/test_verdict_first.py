@@ -13,6 +13,8 @@ from fitting.study.run import run_study
 from fitting.study.setups import start_at
 from fitting.study.spec import Entry, Spec
 
+pytestmark = pytest.mark.usefixtures("not_rendered")
+
 
 def two_arcs(seed, count=1):
     rng = np.random.default_rng(seed)
@@ -68,6 +70,18 @@ def test_the_verdict_comes_first_and_names_the_model_that_holds(tmp_path):
     assert json.loads((tmp_path / "good/fit.json").read_text())["describes"] == "yes"
 
 
+@pytest.mark.parametrize("value, said", [(6e6, "6e+06"), (123456.75, "123456.75")])
+def test_a_command_has_numbers_as_they_are_typed(tmp_path, value, said):
+    spec = Spec(entries=(Entry("spectra", tmp_path / "a.csv", {"max_freq": value}),))
+    assert describing.command_of(spec).endswith(f"--max-freq {said}")
+
+
+def test_if_none_of_them_describes_the_data_there_is_a_way_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(describing, "FAMILY", (("cpe",),))
+    outcome = run_study(spec_of(tmp_path / "cell.csv", two_arcs(1), starts=4), tmp_path / "out")
+    assert outcome.lines[1].startswith("None of the others") and "--circuit" in outcome.lines[1]
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_a_series_of_a_wrong_model_has_no_trend(tmp_path):
@@ -75,7 +89,7 @@ def test_a_series_of_a_wrong_model_has_no_trend(tmp_path):
     outcome = run_study(spec, tmp_path / "out")
     said = " ".join(outcome.lines)
     assert "does not describe the data of 9 of 9 spectra" in said
-    assert "rises by" not in said and "no trend" not in said
+    assert "rises by" not in said and "no trend" not in said and "identifiable" not in said
     with (tmp_path / "out/summary.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["describes"] for row in rows] == ["no"] * 9

@@ -12,6 +12,8 @@ from fitting import Spectrum, write_spectra_csv
 from jaxmem.apps.cli import app
 from jaxmem.output.workbook import write_workbook
 
+pytestmark = pytest.mark.usefixtures("not_rendered")
+
 runner = CliRunner()
 needs_openpyxl = pytest.mark.skipif(
     importlib.util.find_spec("openpyxl") is None, reason="openpyxl is not installed"

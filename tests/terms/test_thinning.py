@@ -16,6 +16,8 @@ from fitting.terms.term import On
 from fitting.terms.thinning import telling_samples, thinned
 from jaxmem.apps.cli import app
 
+pytestmark = pytest.mark.usefixtures("not_rendered")
+
 SHAPES = {
     "sine": lambda t: np.sin(9 * t), "step": lambda t: (t > 0.31) * 1.0,
     "spike": lambda t: np.exp(-(((t - 0.7) / 1e-3) ** 2)), "flat": lambda t: 0 * t,

@@ -225,7 +225,7 @@ def branch_record(branch: CycleBranch) -> dict[str, Any]:
         "u_max_V": span(np.asarray(branch.u_max)),
         "u_min_V": span(np.asarray(branch.u_min)),
         "energy_J": span(np.asarray(branch.energy)),
-        "folds": int(branch.folds),
+        "folds": int(branch.folds.found),
         "bistable": [_plain(branch.low), _plain(branch.high)] if np.isfinite(branch.low) else None,
     }
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,28 +23,8 @@ DETERMINED = 1e-7
 CLOSE, CYCLES, ITERATIONS, UPDATE = 1e-11, 40, 10, 1e-10
 
 
-class BIFURCATIONS(eqx.Enumeration):
-    """How cycles lose or gain stability along a branch, by the Floquet multiplier mu that crosses.
-
-    Indexing gives a sentence: `BIFURCATIONS[kind]`.
-    """
-
-    none = ""
-    fold = "fold: mu = 1, two cycles meet"
-    period_doubling = "period doubling: mu = -1"
-    branch_point = "branch point: mu = 1 without a turn, another branch of cycles crosses"
-    torus = "torus (Neimark-Sacker): a complex pair of mu with |mu| = 1"
-
-
-NAMES = ("fold", "period_doubling", "torus", "branch_point")
-
-
-def named(number: Int[Array, ""]) -> BIFURCATIONS:
-    """The kind of this number in `NAMES`."""
-    kind = BIFURCATIONS.none
-    for k, name in enumerate(NAMES):
-        kind = BIFURCATIONS.where(number == k, getattr(BIFURCATIONS, name), kind)
-    return kind
+# Which number a kind has: the three of `crossings`, and what is no fold though mu = 1.
+FOLD, DOUBLING, TORUS, BRANCH_POINT = range(4)
 
 
 def crossings(mu: Complex[Array, "k"]) -> Float[Array, "3"]:
@@ -95,7 +74,7 @@ class Bracket(NamedTuple):
 class Special(NamedTuple):
     """A cycle at which stability changes, in units of the continuation; NaN where not located.
 
-    `kind` is its number in `NAMES`, or -1.
+    `kind` is its number, or -1.
     """
 
     kind: Int[Array, ""]
@@ -156,7 +135,7 @@ def locate(field: Field, conditions: Callable, bracket: Bracket, number: Int[Arr
         )
         a, before = jnp.where(k == 0, new, a), jnp.where(k == 0, tests, before)
         # At a fold the slope of the drive is better determined than the multiplier that is 1.
-        turns = (number == 0) & (before[0] * tests[0] < 0)
+        turns = (number == FOLD) & (before[0] * tests[0] < 0)
         used = jnp.where(k == 1, jnp.where(turns, 0, number + 1), used)
         opposite = (k != 1) | (before[used] * tests[used] < 0)
         moved = jnp.where(k < 2, jnp.inf, jnp.minimum(jnp.abs(new - s), jnp.abs(new - a)))
@@ -178,5 +157,5 @@ def locate(field: Field, conditions: Callable, bracket: Bracket, number: Int[Arr
     values = (orbit.drive, orbit.log_period, *dense_ends(orbit))
     # Without a turn branches cross, if the slopes are more than rounding (as in a canard).
     goes_on = jnp.minimum(jnp.abs(before[0]), jnp.abs(after[0])) > LEVEL
-    kind = jnp.where((number == 0) & (used > 0) & goes_on, 3, number)
+    kind = jnp.where((number == FOLD) & (used > 0) & goes_on, BRANCH_POINT, number)
     return Special(jnp.where(good, kind, -1), *(jnp.where(good, a, jnp.nan) for a in values))

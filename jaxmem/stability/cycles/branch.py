@@ -1,9 +1,10 @@
 """Branches of limit cycles, from Hopf point to Hopf point, through folds."""
 
+from typing import NamedTuple
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Complex, Float, Int
 
@@ -11,9 +12,17 @@ from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
 from jaxmem.fields import check_single, is_concrete
+from jaxmem.output.tabular import Tabular
 from jaxmem.results import RESULTS
 from jaxmem.stability.cycles import continuation
-from jaxmem.stability.cycles.bifurcations import BIFURCATIONS, NAMES, Special, locate, named
+from jaxmem.stability.cycles.bifurcations import (
+    BRANCH_POINT,
+    DOUBLING,
+    FOLD,
+    TORUS,
+    Special,
+    locate,
+)
 from jaxmem.stability.cycles.branch_end import end_of
 from jaxmem.stability.cycles.continuation import SPECIALS
 from jaxmem.stability.cycles.frame import starts
@@ -23,37 +32,31 @@ from jaxmem.stability.equilibria.hopf import hopf_points
 LENGTH = 200
 
 
-class SpecialCycles(eqx.Module):
-    """Cycles of a branch at which stability changes; arrays `(8,)`, padded with NaN.
+class CycleEvents(NamedTuple):
+    """Cycles of a branch at which stability changes in one way, in its order, padded with NaN.
 
-    - `kind`: `BIFURCATIONS.fold`, `.period_doubling`, `.torus`, `.branch_point`; `.none` behind.
-    - `drive` [A] or [V], `period` [s], `u_max`, `u_min` [V].
-    - `found`: how many changes were passed; more than 8 are counted, but not kept, and one that
-      could not be located has NaN and the kind `none`.
+    `drive` [A] or [V], `period` [s], `u_max`, `u_min` [V]; `found`: how many, of which 8 at most are
+    kept. One that could not be located has NaN and is counted.
     """
 
-    kind: BIFURCATIONS
     drive: Float[Array, "8"]
     period: Float[Array, "8"]
     u_max: Float[Array, "8"]
     u_min: Float[Array, "8"]
     found: Int[Array, ""]
 
-    def labels(self) -> list[str]:
-        """The kind of each by its name in `BIFURCATIONS`; `""` where none is."""
-        kinds = {k: np.asarray(self.kind == getattr(BIFURCATIONS, k)) for k in NAMES}
-        return [next((k for k in NAMES if kinds[k][i]), "") for i in range(self.drive.shape[-1])]
 
-
-class CycleBranch(eqx.Module):
+class CycleBranch(Tabular):
     """Limit cycles that grow out of one Hopf point, in order; arrays `(200,)` padded with NaN.
 
     - `drive`: I [A] or V [V]; `period` [s]; `u_max`, `u_min` [V], the largest and smallest at 33
       places of each interval; `energy` per period at the terminals [J].
     - `multipliers` (200, n - 1): complex Floquet multipliers besides 1, largest first; `stable`
       where all are inside the unit circle.
-    - `count` of cycles; `special`: where their stability changes, folds, period doublings and
-      tori, in the order of the branch.
+    - `folds`: where a multiplier is 1 and the branch turns back; `branch_points`: 1, and it does
+      not. `doublings`: -1, where cycles of twice the period begin. `tori`: a complex pair on the
+      unit circle (Neimark-Sacker).
+    - `count` of cycles; `kind` of the drive.
     - `end_hopf`: index of the Hopf point where it ends, or -1; `result`: `RESULTS.successful` if
       there is one (`complete`), or why it ended elsewhere.
     - `low`, `high`: the drives between which a stable cycle exists beside a stable rest, at the
@@ -68,29 +71,21 @@ class CycleBranch(eqx.Module):
     multipliers: Complex[Array, "m k"]
     stable: Bool[Array, "m"]
     count: Int[Array, ""]
-    special: SpecialCycles
+    folds: CycleEvents
+    branch_points: CycleEvents
+    doublings: CycleEvents
+    tori: CycleEvents
     end_hopf: Int[Array, ""]
     result: RESULTS
     low: Scalar
     high: Scalar
+    kind: DriveKind = eqx.field(static=True)
 
     @property
     def multiplier(self) -> Float[Array, "m"]:
         """The size of the leading multiplier besides 1."""
         size = jnp.abs(self.multipliers)
         return jnp.max(size, axis=-1) if size.shape[-1] else jnp.zeros(size.shape[:-1])
-
-    @property
-    def fold_drive(self) -> Float[Array, "8"]:
-        """The drives at which the branch turns back, first, padded with NaN."""
-        drive = jnp.where(self.special.kind == BIFURCATIONS.fold, self.special.drive, jnp.nan)
-        # Sorting by whether there is one keeps the order of the others.
-        return jnp.take_along_axis(drive, jnp.argsort(jnp.isnan(drive), axis=-1), axis=-1)
-
-    @property
-    def folds(self) -> Int[Array, "..."]:
-        """How many folds there are."""
-        return jnp.sum(self.special.kind == BIFURCATIONS.fold, axis=-1)
 
     @property
     def complete(self) -> Bool[Array, "..."]:
@@ -151,7 +146,8 @@ def _cycle_branch(device, hopf, kind, start, intervals, largest):
     drive = frame.origin + frame.unit * hide(rows.drive)
     mu = jnp.where(shown[:, None], rows.multipliers, jnp.nan)
     stable = shown & jnp.all(jnp.abs(rows.multipliers) < 1, axis=1)
-    special, after = _special(field, frame, walk, there)
+    special, after, passed = _special(field, frame, walk, there)
+    events = {kind: _of_kind(special, kind, passed) for kind in range(4)}
     # The window reaches to the outermost stable cycle on the side of the small unstable ones.
     side = jnp.sign(hopf.amplitude2_slope[start])
     beside = stable[after] | stable[jnp.maximum(after - 1, 0)]
@@ -163,9 +159,10 @@ def _cycle_branch(device, hopf, kind, start, intervals, largest):
     edges = jnp.stack([furthest, at[start]])
     return CycleBranch(
         drive, hide(period), hide(rows.top * frame.size[0]), hide(rows.bottom * frame.size[0]),
-        hide(period * rows.mean_power), mu, stable, count, special,
+        hide(period * rows.mean_power), mu, stable, count,
+        events[FOLD], events[BRANCH_POINT], events[DOUBLING], events[TORUS],
         jnp.where(there, end.hopf, -1), result,
-        jnp.where(hard, jnp.min(edges), jnp.nan), jnp.where(hard, jnp.max(edges), jnp.nan),
+        jnp.where(hard, jnp.min(edges), jnp.nan), jnp.where(hard, jnp.max(edges), jnp.nan), kind,
     )  # fmt: skip
 
 
@@ -185,9 +182,20 @@ def _special(field, frame, walk, there):
         return jax.lax.cond(row >= 0, look, lambda: nowhere), jnp.where(row >= 0, bracket.at, 0)
 
     found, after = jax.lax.map(one, rows)
-    special = SpecialCycles(
-        jax.vmap(named)(found.kind), frame.origin + frame.unit * found.drive,
-        jnp.exp(found.log_period), found.top * frame.size[0], found.bottom * frame.size[0],
-        jnp.sum(passed) + jnp.where(there, jnp.maximum(walk.bracketed - SPECIALS, 0), 0),
+    special = Special(
+        found.kind, frame.origin + frame.unit * found.drive, jnp.exp(found.log_period),
+        found.top * frame.size[0], found.bottom * frame.size[0],
     )  # fmt: skip
-    return special, after
+    return special, after, jnp.sum(passed, axis=0)
+
+
+def _of_kind(special, kind, passed) -> CycleEvents:
+    """Those of one kind, in the order of the branch; what was passed and not located is counted."""
+    mine = special.kind == kind
+    order = jnp.argsort(~mine)
+    rows = [jnp.where(mine, a, jnp.nan)[order] for a in special[1:]]
+    found = jnp.sum(mine)
+    if kind != BRANCH_POINT:
+        crosses = jnp.sum(special.kind == BRANCH_POINT) if kind == FOLD else 0
+        found = jnp.maximum(found, passed[kind] - crosses)
+    return CycleEvents(*rows, found)

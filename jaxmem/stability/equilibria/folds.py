@@ -37,7 +37,6 @@ class FoldPoints(Tabular):
     - `frequency2_slope`: derivative of 1/T^2 by the drive, [1/(s^2 A)] or [1/(s^2 V)], of a cycle
       that passes the place of the fold, as it does beyond a SNIC.
     - `stable_node`: whether one of the two is stable: then rest vanishes there.
-    - `place`: u, or where equilibria are a curve over a parameter of its own, that parameter.
     - `found`: how many there are; more than 8 are counted, but not kept.
     """
 
