@@ -43,22 +43,21 @@ def onset():
 
 def test_next_to_a_hopf_point_cycles_grow_like_a_root(onset):
     """Amplitude and period at 1e-8 are what those at 1e-4 and 2e-4, by collocation, lead to."""
-    numbers = lambda I: (lambda c: (c.period, (c.u_max - c.u_min) ** 2))(at_current(PAPER, I))
-    both = jax.jit(lambda I: (numbers(I), jax.jacfwd(numbers)(I)))
+
+    def numbers(I):
+        cycle = at_current(PAPER, I)
+        return cycle.period, (cycle.u_max - cycle.u_min) ** 2
+
     far = [1e-4, 2e-4]
-    rows = [both(jnp.asarray(onset * (1 + e))) for e in (*far, 1e-8)]
-    (T, a2), (dT, _) = (
-        ([float(row[k][j]) for row in rows] for k, j in ((0, 0), (0, 1))),
-        rows[-1][1],
-    )
-    hopf = jm.hopf_points(PAPER)
-    for values, at_onset in ((T, float(hopf.period[0])), (a2, 0.0)):
+    rows = [numbers(onset * (1 + e)) for e in (*far, 1e-8)]
+    (T, a2) = ([float(row[k]) for row in rows] for k in range(2))
+    for values, start in ((T, float(jm.hopf_points(PAPER).period[0])), (a2, 0.0)):
         # The slope at the onset, from two distances: its error is of second order.
-        one, two = ((v - at_onset) / (onset * e) for v, e in zip(values, far, strict=False))
+        one, two = ((v - start) / (onset * e) for v, e in zip(values, far, strict=False))
         slope = 2 * one - two
-        near = (values[2] - at_onset) / (onset * 1e-8)
-        assert near == pytest.approx(slope, rel=1e-5)
+        assert (values[2] - start) / (onset * 1e-8) == pytest.approx(slope, rel=1e-5)
         if values is T:
+            dT = jax.grad(lambda I: numbers(I)[0])(jnp.asarray(onset * (1 + 1e-8)))
             assert float(dT) == pytest.approx(slope, rel=1e-5)
 
 
@@ -67,7 +66,7 @@ def test_next_to_a_hopf_point_the_cycle_is_stable(onset, distance):
     found = at_current(PAPER, onset * (1 + distance))
     assert found.result == jm.RESULTS.successful and bool(found.stable)
     assert float(found.error) < 1e-6 and 0.99 < abs(complex(found.multipliers[1])) < 1
-    # On the other side there is none, and at the last digits it is not told from rounding.
+    # On the other side rest is stable, and no cycle of the branch is there.
     assert at_current(PAPER, onset * (1 - distance)).result == jm.RESULTS.no_cycle
 
 

@@ -35,8 +35,8 @@ LENGTH = 200
 class CycleEvents(NamedTuple):
     """Cycles of a branch at which stability changes in one way, in its order, padded with NaN.
 
-    `drive` [A] or [V], `period` [s], `u_max`, `u_min` [V]; `found`: how many, of which 8 at most are
-    kept. One that could not be located has NaN and is counted.
+    `drive` [A] or [V], `period` [s], `u_max`, `u_min` [V]; `found`: how many. At most 8 are kept;
+    one that could not be located has NaN and is counted.
     """
 
     drive: Float[Array, "8"]
@@ -193,9 +193,10 @@ def _of_kind(special, kind, passed) -> CycleEvents:
     """Those of one kind, in the order of the branch; what was passed and not located is counted."""
     mine = special.kind == kind
     order = jnp.argsort(~mine)
-    rows = [jnp.where(mine, a, jnp.nan)[order] for a in special[1:]]
+    hide = lambda a: jnp.where(mine, a, jnp.nan)[order]
     found = jnp.sum(mine)
     if kind != BRANCH_POINT:
         crosses = jnp.sum(special.kind == BRANCH_POINT) if kind == FOLD else 0
         found = jnp.maximum(found, passed[kind] - crosses)
-    return CycleEvents(*rows, found)
+    _, drive, period, top, bottom = special
+    return CycleEvents(hide(drive), hide(period), hide(top), hide(bottom), found)
