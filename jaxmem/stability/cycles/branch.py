@@ -25,7 +25,7 @@ from jaxmem.stability.cycles.bifurcations import (
 )
 from jaxmem.stability.cycles.branch_end import end_of
 from jaxmem.stability.cycles.continuation import SPECIALS
-from jaxmem.stability.cycles.frame import starts
+from jaxmem.stability.cycles.frame import Frame, starts
 from jaxmem.stability.equilibria.hopf import hopf_points
 
 # How many cycles are kept.
@@ -124,18 +124,42 @@ def cycle_branch(
     largest = continuation.LARGEST_STEP if largest is None else largest
     fixed = jax.lax.stop_gradient(device)
     hopf = hopf_points(fixed, drive=drive, u_range=u_range)
-    return _cycle_branch(fixed, hopf, drive, jnp.asarray(start), intervals, jnp.asarray(largest))
+    start = jnp.asarray(start)
+    frame, walk = _walk(fixed, hopf, drive, start, intervals, jnp.asarray(largest))
+    special = None
+    # Few branches change their stability: nothing is compiled for those that do not.
+    if not is_concrete(walk) or int(walk.bracketed):
+        special = _special(fixed, drive, frame, walk, start < hopf.found)
+    return _described(hopf, drive, start, frame, walk, special)
 
 
 @eqx.filter_jit
-def _cycle_branch(device, hopf, kind, start, intervals, largest):
+def _walk(device, hopf, kind, start, intervals, largest) -> tuple[Frame, continuation.Walk]:
     device = device.in_time()
     frame, places, sizes = starts(device, hopf, kind, intervals)
     place, size = jax.tree.map(lambda a: a[start], (places, sizes))
-    there = start < hopf.found
-
     field, power = frame.field(device, kind), frame.power(device, kind)
-    walk = continuation.follow_cycles(field, power, place, size, most=LENGTH, largest=largest)
+    return frame, continuation.follow_cycles(
+        field, power, place, size, most=LENGTH, largest=largest
+    )
+
+
+class _Changes(NamedTuple):
+    """Changes of stability: what was found, the numbers of the cycles behind, how many passed."""
+
+    special: Special
+    after: Int[Array, "8"]
+    passed: Int[Array, "3"]
+
+
+@eqx.filter_jit
+def _described(hopf, kind, start, frame, walk, changes: _Changes | None) -> CycleBranch:
+    there = start < hopf.found
+    if changes is None:
+        none = jnp.zeros(SPECIALS, int)
+        nowhere = Special(none - 1, *(jnp.full(SPECIALS, jnp.nan) for _ in range(4)))
+        changes = _Changes(nowhere, none, jnp.zeros(3, int))
+    special, after, passed = changes
     rows, count = walk.rows, jnp.where(there, walk.count, 0)
     shown = jnp.arange(LENGTH) < count
     hide = lambda a: jnp.where(shown, a, jnp.nan)
@@ -146,7 +170,6 @@ def _cycle_branch(device, hopf, kind, start, intervals, largest):
     drive = frame.origin + frame.unit * hide(rows.drive)
     mu = jnp.where(shown[:, None], rows.multipliers, jnp.nan)
     stable = shown & jnp.all(jnp.abs(rows.multipliers) < 1, axis=1)
-    special, after, passed = _special(field, frame, walk, there)
     events = {kind: _of_kind(special, kind, passed) for kind in range(4)}
     # The window reaches to the outermost stable cycle on the side of the small unstable ones.
     side = jnp.sign(hopf.amplitude2_slope[start])
@@ -166,9 +189,10 @@ def _cycle_branch(device, hopf, kind, start, intervals, largest):
     )  # fmt: skip
 
 
-def _special(field, frame, walk, there):
-    """The changes of stability, located in their steps, and the number of the cycle after each."""
-    brackets = walk.brackets
+@eqx.filter_jit
+def _special(device, kind, frame, walk, there) -> _Changes:
+    """The changes of stability, located in their steps."""
+    field, brackets = frame.field(device.in_time(), kind), walk.brackets
     kept = (jnp.arange(SPECIALS) < walk.bracketed) & there
     passed = brackets.passed & kept[:, None]
     # A step may have passed several.
@@ -186,7 +210,7 @@ def _special(field, frame, walk, there):
         found.kind, frame.origin + frame.unit * found.drive, jnp.exp(found.log_period),
         found.top * frame.size[0], found.bottom * frame.size[0],
     )  # fmt: skip
-    return special, after, jnp.sum(passed, axis=0)
+    return _Changes(special, after, jnp.sum(passed, axis=0))
 
 
 def _of_kind(special, kind, passed) -> CycleEvents:
