@@ -115,6 +115,18 @@ def test_a_branch_towards_a_saddle_node_has_no_end():
 
 
 @pytest.mark.slow
+def test_where_an_unstable_rest_is_left_for_is_said():
+    """Morris and Lecar's three equilibria at I = 30, of which only an unstable one is looked at."""
+    device = jm.Device(20.0, {"membrane": MorrisLecar(4.0, 12.0, 17.4, 0.0667)})
+    found = at_current(device, 30.0, u_range=(-5.0, 20.0))
+    assert found.result == jm.RESULTS.settles_elsewhere
+    with pytest.raises(ValueError, match=r"rest is unstable .*at u = -41\.84"):
+        at_current(device, 30.0, u_range=(-5.0, 20.0), throw=True)
+    # With all of them in sight the branch, which ends at a saddle-node, says that there is none.
+    assert at_current(device, 30.0).result == jm.RESULTS.no_cycle
+
+
+@pytest.mark.slow
 def test_the_window_of_hodgkin_and_huxley():
     """Of three folds and two period doublings the last fold makes cycles stable (AUTO: 6.2645)."""
     device = jm.Device(1.0, {"membrane": HodgkinHuxley()})

@@ -3,6 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Complex, Float
 
 from jaxmem.circuits import Circuit, Constant
@@ -89,30 +90,33 @@ def limit_cycle(
     kind = circuit.drive.kind
     if kind == "voltage" and is_concrete(circuit.device.R_s) and not float(circuit.device.R_s) > 0:
         raise ValueError("limit_cycle: under an ideal voltage, R_s = 0, u cannot oscillate")
-    found = _limit_cycle(circuit, u_range, intervals, jnp.asarray(rtol))
+    # Programs of their own, so that differentiating compiles the last one only.
+    circuit = circuit.in_time()
+    accepted = jnp.asarray(rtol)
+    if circuit.device.size == 0:
+        search, found = None, _nothing(intervals or MESHES[0], 1, RESULTS.no_states)
+    else:
+        search = find_cycle(jax.lax.stop_gradient(circuit), u_range, intervals, accepted)
+        far = is_concrete(search.near) and not bool(search.near > 0)
+        points = None if far else hopf_points(circuit.device, drive=kind, u_range=u_range)
+        found = _describe(circuit, search, points, accepted)
     if throw and is_concrete(found.result) and not bool(found.result == RESULTS.successful):
-        value = float(circuit.drive.wave.value(jnp.zeros(()), jnp.zeros(())))
-        hopf = hopf_points(circuit.device, drive=kind, u_range=u_range)
-        at = hopf.imposed(kind)
-        there = ", ".join(f"{float(v):.6g}" for v in at[: int(hopf.found)])
-        raise ValueError(
-            f"limit_cycle: at {LETTER[kind]} = {value:.6g}: "
-            + RESULTS[found.result]
-            + (f" (Hopf points at {there})" if there else "")
-            + "; throw=False gives NaN and a `result`"
-        )
+        raise ValueError(_why_not(circuit, search, found, u_range))
     return found
 
 
-def _limit_cycle(circuit: Circuit, u_range, intervals: int | None, rtol) -> LimitCycle:
-    # Programs of their own, so that differentiating compiles the last one only.
-    circuit = circuit.in_time()
-    if circuit.device.size == 0:
-        return _nothing(intervals or MESHES[0], 1, RESULTS.no_states)
-    found = find_cycle(jax.lax.stop_gradient(circuit), u_range, intervals, rtol)
-    far = is_concrete(found.near) and not bool(found.near > 0)
-    points = lambda: hopf_points(circuit.device, drive=circuit.drive.kind, u_range=u_range)
-    return _describe(circuit, found, None if far else points(), rtol)
+def _why_not(circuit, search, found, u_range) -> str:
+    """Why there is no cycle, in words; all values are known."""
+    kind = circuit.drive.kind
+    value = float(circuit.drive.wave.value(jnp.zeros(()), jnp.zeros(())))
+    text = f"limit_cycle: at {LETTER[kind]} = {value:.6g}: {RESULTS[found.result]}"
+    if search is not None and np.isfinite(search.end):
+        text += f" (the last one at u = {float(search.end):.6g} V)"
+    hopf = hopf_points(circuit.device, drive=kind, u_range=u_range)
+    at = hopf.imposed(kind)[: int(hopf.found)]
+    if at.size:
+        text += f" (Hopf points at {', '.join(f'{float(v):.6g}' for v in at)})"
+    return text + "; throw=False gives NaN and a `result`"
 
 
 @eqx.filter_jit

@@ -29,6 +29,7 @@ from jaxmem.stability.cycles.near_hopf import (
 from jaxmem.stability.cycles.polish import Polished, period_error, polish
 from jaxmem.stability.cycles.settling import kicked, settle
 from jaxmem.stability.equilibria.hopf import MOST, HopfPoints, hopf_points
+from jaxmem.stability.equilibria.polynomial import unstable_count
 
 # Intervals to walk along a branch; steps along all of them; intervals of a cycle, and more where
 # they do not do.
@@ -47,7 +48,7 @@ class CycleSearch(NamedTuple):
     - `frame`: the units; `cycle`: on two meshes.
     - `stable`: whether it is; `result`: `RESULTS.successful`, or why there is none.
     - `near`: 0, or the relative error where the cycle is the normal form's; `beside`: of which
-      Hopf point.
+      Hopf point. `end`: u [V] where the last transient came to rest, or NaN.
     """
 
     frame: Frame
@@ -56,6 +57,7 @@ class CycleSearch(NamedTuple):
     result: RESULTS
     near: Scalar
     beside: Int[Array, ""]
+    end: Scalar
 
 
 class _Walked(NamedTuple):
@@ -130,7 +132,8 @@ def _near(circuit, hopf, k, size, is_near, intervals) -> CycleSearch:
     mu = with_weakest(of_cycle(field, orbit, cycle.linear), hopf, k, kind, value)
     stable = is_near & jnp.all(jnp.abs(mu) < 1)
     error = error_of(size, hopf, k, kind, value)
-    return CycleSearch(frame, cycle, stable, RESULTS.successful, error, k)
+    nowhere = jnp.full((), jnp.nan)
+    return CycleSearch(frame, cycle, stable, RESULTS.successful, error, k, nowhere)
 
 
 @eqx.filter_jit
@@ -160,7 +163,8 @@ def _walk(circuit: Circuit, hopf: HopfPoints, skip: Bool[Array, ""], intervals: 
     ok, stable = _judge(field, cycle)
     result = RESULTS.where(met & ok, RESULTS.successful, RESULTS.cycle_not_converged)
     none = jnp.zeros((), int)
-    search = CycleSearch(frame, cycle, met & stable, result, jnp.zeros(()), none)
+    zero, nowhere = jnp.zeros(()), jnp.full((), jnp.nan)
+    search = CycleSearch(frame, cycle, met & stable, result, zero, none, nowhere)
     return _Walked(search, met, followed, last)
 
 
@@ -193,38 +197,33 @@ def _settle(
     first, usable = (jnp.concatenate([a, a]) for a in (first, usable))
 
     def look(state):
-        k, cycle, _, _, repeats, rested = state
+        k, cycle, found, _, repeats, end = state
         wanted = usable[k] & ~known
         path = settle(field, first[k], target, intervals, wanted, close[k])
         new = polish(field, path.mesh, path.orbit, target, intervals)
         ok, stable = _judge(field, new)
         ok = ok & path.repeats
         cycle = jax.tree.map(lambda a, b: jnp.where(ok, a, b), new, cycle)
-        return (
-            k + 1,
-            cycle,
-            ok,
-            ok & stable,
-            repeats | path.repeats & (close[k] == CLOSE[-1]),
-            rested | path.rests,
-        )
+        repeats = repeats | path.repeats & (close[k] == CLOSE[-1])
+        end = jnp.where(path.rests, path.state[0] * frame.size[0], end)
+        return k + 1, cycle, found | ok, ok & stable, repeats, end
 
     def going(state):
         return (state[0] < first.shape[0]) & ~state[3] & ~walked.search.stable & ~known
 
     no = jnp.asarray(False)
-    state = (0, walked.search.cycle, no, no, no, no)
-    _, cycle, ok, stable, repeats, rested = jax.lax.while_loop(going, look, state)
+    state = (0, walked.search.cycle, no, no, no, jnp.full((), jnp.nan))
+    _, cycle, ok, stable, repeats, end = jax.lax.while_loop(going, look, state)
     none = RESULTS.where(hopf.found == 0, RESULTS.no_hopf_point, RESULTS.no_cycle)
     none = RESULTS.where(walked.followed, none, RESULTS.branch_lost)
-    loose = RESULTS.where(rested, RESULTS.settles_elsewhere, RESULTS.not_settled)
+    loose = RESULTS.where(jnp.isfinite(end), RESULTS.settles_elsewhere, RESULTS.not_settled)
     result = RESULTS.where(calm, none, loose)
     result = RESULTS.where(repeats, RESULTS.cycle_not_converged, result)
     before = walked.search
     result = RESULTS.where(walked.met, before.result, result)
     result = RESULTS.where(ok | before.stable, RESULTS.successful, result)
     return CycleSearch(
-        frame, cycle, stable | before.stable, result, before.near, before.beside
+        frame, cycle, stable | before.stable, result, before.near, before.beside, end
     )  # fmt: skip
 
 
@@ -234,6 +233,8 @@ def _unstable(device: AbstractDevice, kind: DriveKind, rests) -> Bool[Array, "m"
 
     def one(u, x, there):
         u, x = jnp.where(there, u, 0.0), jnp.where(there, x, 0.0)
+        if device.curve is None:
+            return unstable_count(device, u, kind) > 0
         return jnp.any(jnp.linalg.eigvals(matrix_at(device, u, x, kind)).real > 0)
 
     # As a loop: batched eigenvalue solves side by side may wait for one another.
