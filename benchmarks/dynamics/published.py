@@ -5,8 +5,8 @@ from the equations as text; its Hopf points and folds of equilibria are refined 
 on what defines them, its folds of cycles have to agree on two meshes, and its periods with those
 that SciPy counts between passages of a section. Then it is asked of this package: Hopf points,
 equilibria, folds, cycles where there are some and where there are none, the branch from the first
-Hopf point, the rheobase. An answer is right, refused (with what reason), wrong, or absent (this
-package has no such function). One that fails does not stop the others.
+Hopf point, the rheobase. An answer is right, refused (with what reason), or wrong. One that fails
+does not stop the others.
 """
 
 from collections import Counter
@@ -157,8 +157,6 @@ class Answers:
         """`judge()` gives (verdict, got, want); an error that it raises is a refusal."""
         try:
             verdict, got, want = judge()
-        except AttributeError as error:
-            verdict, got, want = "absent", str(error), None
         except Exception as error:
             verdict, got, want = "refused", f"{type(error).__name__}: {error}"[:300], None
         self.rows.append({"what": what, "verdict": verdict, "got": got, "want": want})
@@ -190,7 +188,7 @@ def ask_all(case, truth) -> list:
 
     def equilibria(drive, want):
         found = jm.operating_points(device, **{"V" if voltage else "I": drive})
-        u = np.asarray(found[0] if isinstance(found, tuple) else found.u)
+        u = np.asarray(found.u)
         return judged(np.sort(u[np.isfinite(u)]), want, 1e-9)
 
     def folds():
@@ -255,13 +253,10 @@ def one(case):
     """A model: counts, and all that was not right."""
     with TemporaryDirectory() as folder:
         truth = truth_of(case, folder)
-    try:
-        rows = ask_all(case, truth)
-    except AttributeError as error:  # its branch is not there
-        rows = [{"what": "the model", "verdict": "absent", "got": str(error), "want": None}]
+    rows = ask_all(case, truth)
     counts = Counter(row["verdict"] for row in rows)
     return {
-        **{verdict: counts[verdict] for verdict in ("right", "refused", "wrong", "absent")},
+        **{verdict: counts[verdict] for verdict in ("right", "refused", "wrong")},
         "oracles_disagree": truth.doubtful, "hopf": [[h[0], h[2]] for h in truth.hopf],
         "folds": [f[0] for f in truth.folds], "folds_of_cycles": truth.cycle_folds,
         "cycles": [row[:2] for row in truth.cycles], "rheobase": truth.rheobase,
@@ -285,8 +280,8 @@ def _total(verdict):
 
 ROW = Row(
     counted=lambda r: (
-        f"{_total('right')(r)} right, {_total('refused')(r)} refused, {_total('wrong')(r)} wrong, "
-        f"{_total('absent')(r)} not there of {sum(n in r for n in CASES)} models"
+        f"{_total('right')(r)} right, {_total('refused')(r)} refused, {_total('wrong')(r)} wrong "
+        f"of {sum(n in r for n in CASES)} models"
     ),
     error=lambda r: f"Hopf points {HOPF:g}, folds {FOLD:g}, periods 1e-8 relative",
 )
