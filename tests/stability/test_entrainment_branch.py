@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 from scipy.optimize import fsolve
-from strategies import FitzHughNagumo
 
 import jaxmem as jm
+from benchmarks.problems.published import FitzHughNagumo
 
 AMPLITUDE = lambda c: c.drive.wave.amplitude
 FREQ = lambda c: c.drive.wave.freq

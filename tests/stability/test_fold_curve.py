@@ -7,10 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.optimize import brentq, fsolve
-from strategies import FitzHughNagumo
 
 import jaxmem as jm
-from benchmarks.problems.published import MorrisLecar
+from benchmarks.problems.published import FitzHughNagumo, MorrisLecar
 
 DEVICE = jm.Device(20.0, {"ml": MorrisLecar(4.0, 12.0, 17.4, 0.0667)})
 PHI = lambda d: d.branches["ml"].phi

@@ -87,7 +87,7 @@ def _in_radians(source: Source, given: dict[str, _Values], Z: np.ndarray | None)
     small = bool((abs(phase.is_) <= np.pi)[np.isfinite(phase.is_)].all())
     if phase.column.unit is None and small:
         known = _angle_known_otherwise(given, Z)
-        if known is None:
+        if known is None or not np.isfinite(phase.is_ * known).any():
             raise source.error(
                 f"column {phase.name} may be in degrees or radians; write the unit into the "
                 "header, as in phase_deg"

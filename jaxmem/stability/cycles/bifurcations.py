@@ -23,11 +23,11 @@ DETERMINED = 1e-7
 CLOSE, CYCLES, ITERATIONS, UPDATE = 1e-11, 40, 10, 1e-10
 
 
-# Which number a kind has: the three of `crossings`, and what is no fold though mu = 1.
+# Which number a kind has: the three of `stability_tests`, and what is no fold though mu = 1.
 FOLD, DOUBLING, TORUS, BRANCH_POINT = range(4)
 
 
-def crossings(mu: Complex[Array, "k"]) -> Float[Array, "3"]:
+def stability_tests(mu: Complex[Array, "k"]) -> Float[Array, "3"]:
     """Real functions that change sign with the number of multipliers beyond the unit circle.
 
     The product of (1 - mu) at a fold, of (1 + mu) at a period doubling, of (1 - mu_i mu_j), i < j,
@@ -61,7 +61,7 @@ def crossed(
 class Bracket(NamedTuple):
     """A step of a branch: where it began, the ranges of the states, its length; what it passed.
 
-    `passed` says which of the three `crossings`, `at` the number of the cycle behind it.
+    `passed` says which of the three `stability_tests`, `at` the number of the cycle behind it.
     """
 
     place: Any
@@ -84,7 +84,9 @@ class Special(NamedTuple):
     bottom: Scalar
 
 
-def locate(field: Field, conditions: Callable, bracket: Bracket, number: Int[Array, ""]) -> Special:
+def locate_change(
+    field: Field, conditions: Callable, bracket: Bracket, number: Int[Array, ""]
+) -> Special:
     """The root of a crossing of this number in a step, on a mesh of twice the intervals.
 
     The regula falsi (Illinois) in the arclength; each cycle by Newton's method.
@@ -97,7 +99,7 @@ def locate(field: Field, conditions: Callable, bracket: Bracket, number: Int[Arr
     place = type(bracket.place)(wide, *(jax.tree.map(lambda a, k=k: a[k], both) for k in (0, 1)))
 
     def cycle(s, guess):
-        """The cycle at the arclength s, slope of the drive and crossings, whether it was found."""
+        """The cycle at the arclength s, the drive's slope and the tests, whether it was found."""
 
         def newton(state):
             k, guess, _, _ = state
@@ -108,7 +110,7 @@ def locate(field: Field, conditions: Callable, bracket: Bracket, number: Int[Arr
             update = jnp.maximum(update, jnp.abs(change.log_period) + jnp.abs(change.drive))
             guess = guess.plus(change)
             slope = linear.direction(ahead).drive
-            tests = jnp.append(slope, crossings(of_cycle(field, guess, linear)))
+            tests = jnp.append(slope, stability_tests(of_cycle(field, guess, linear)))
             return k + 1, guess, update, tests
 
         def going(state):

@@ -21,7 +21,7 @@ from jaxmem.stability.cycles.bifurcations import (
     FOLD,
     TORUS,
     Special,
-    locate,
+    locate_change,
 )
 from jaxmem.stability.cycles.branch_end import end_of
 from jaxmem.stability.cycles.continuation import SPECIALS
@@ -202,7 +202,7 @@ def _special(device, kind, frame, walk, there) -> _Changes:
     def one(row):
         step, number = jnp.divmod(row, 3)
         bracket = jax.tree.map(lambda a: a[step], brackets)
-        look = lambda: locate(field, continuation.conditions, bracket, number)
+        look = lambda: locate_change(field, continuation.conditions, bracket, number)
         return jax.lax.cond(row >= 0, look, lambda: nowhere), jnp.where(row >= 0, bracket.at, 0)
 
     found, after = jax.lax.map(one, rows)

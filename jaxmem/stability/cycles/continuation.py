@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Complex, Float, Int
 from jaxmem.devices.branch import Scalar
 from jaxmem.results import RESULTS
 from jaxmem.stability.cycles import mesh as meshes
-from jaxmem.stability.cycles.bifurcations import Bracket, crossed, crossings
+from jaxmem.stability.cycles.bifurcations import Bracket, crossed, stability_tests
 from jaxmem.stability.cycles.collocation import (
     Field,
     Linear,
@@ -196,7 +196,7 @@ def _accept(field, power, walk: Walk, linear, ahead, most, target, largest) -> W
     grown = jnp.abs(jnp.log(size[0] / walk.size[0]))
     sharp = (walk.count > 0) & ((turn > 4.0) | (grown > 1.2)) & (walk.step > 1e-3)
     mu = of_cycle(field, orbit, linear)
-    tests = crossings(mu)
+    tests = stability_tests(mu)
     passed = crossed(walk.tests, tests, mu) & (walk.count > 0)
     sharp = sharp | passed[0] & (walk.step > FOLD_STEP) | ~jnp.isfinite(turn)
     leading = jnp.max(jnp.abs(mu)) if n > 1 else jnp.zeros(())

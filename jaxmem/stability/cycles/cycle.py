@@ -16,7 +16,7 @@ from jaxmem.stability.cycles.extrema import extremum
 from jaxmem.stability.cycles.floquet import log_strongest, of_cycle
 from jaxmem.stability.cycles.frame import terminals
 from jaxmem.stability.cycles.near_hopf import normal_form_orbit, with_weakest
-from jaxmem.stability.cycles.polish import SHARE, at_drive, period_error
+from jaxmem.stability.cycles.newton import SHARE, at_drive, period_error
 from jaxmem.stability.cycles.search import MESHES, CycleSearch, find_cycle
 from jaxmem.stability.equilibria.hopf import HopfPoints, hopf_points
 

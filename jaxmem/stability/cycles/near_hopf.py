@@ -10,7 +10,7 @@ from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
 from jaxmem.stability.cycles.collocation import Field, Orbit, linearise, phases
 from jaxmem.stability.cycles.frame import Frame
-from jaxmem.stability.cycles.polish import Polished
+from jaxmem.stability.cycles.newton import Polished
 from jaxmem.stability.equilibria.criticality import normal_form
 from jaxmem.stability.equilibria.folds import drive_slope
 from jaxmem.stability.equilibria.hopf import HopfPoints
@@ -21,7 +21,7 @@ NEAR = 5e-4
 
 
 @eqx.filter_jit
-def nearest(
+def nearest_hopf(
     hopf: HopfPoints, kind: DriveKind, value: Scalar
 ) -> tuple[Int[Array, ""], Scalar, Bool[Array, ""]]:
     """The Hopf point whose cycle is smallest at a drive, its size, and whether it is very small.

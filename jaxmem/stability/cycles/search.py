@@ -22,11 +22,11 @@ from jaxmem.stability.cycles.frame import Frame, anywhere, frame_at, starts
 from jaxmem.stability.cycles.near_hopf import (
     as_polished,
     error_of,
-    nearest,
+    nearest_hopf,
     normal_form_orbit,
     with_weakest,
 )
-from jaxmem.stability.cycles.polish import Polished, period_error, polish
+from jaxmem.stability.cycles.newton import Polished, period_error, polish
 from jaxmem.stability.cycles.settling import kicked, settle
 from jaxmem.stability.equilibria.hopf import MOST, HopfPoints, hopf_points
 from jaxmem.stability.equilibria.polynomial import unstable_count
@@ -92,7 +92,7 @@ def _too_coarse(search: CycleSearch, rtol):
 
 def _find(circuit, hopf, u_range, intervals) -> CycleSearch:
     kind, value = circuit.drive.kind, _value(circuit)
-    k, size, is_near = nearest(hopf, kind, value)
+    k, size, is_near = nearest_hopf(hopf, kind, value)
     near = None
     if not is_concrete(is_near) or bool(is_near):
         near = _near(circuit, hopf, k, size, is_near, intervals)
@@ -159,7 +159,7 @@ def _walk(circuit: Circuit, hopf: HopfPoints, skip: Bool[Array, ""], intervals: 
     going = lambda s: (s[0] < count) & ~s[3] & ~skip
     state = (0, first, no, no, yes, first.orbit)
     _, kept, met, _, followed, last = jax.lax.while_loop(going, walk_on, state)
-    cycle = polish(field, kept.mesh, kept.orbit, target, intervals)
+    cycle = polish(field, kept.mesh, kept.orbit, target, intervals, coarse_first=True)
     ok, stable = _judge(field, cycle)
     result = RESULTS.where(met & ok, RESULTS.successful, RESULTS.cycle_not_converged)
     none = jnp.zeros((), int)
@@ -200,7 +200,7 @@ def _settle(
         k, cycle, found, _, repeats, end = state
         wanted = usable[k] & ~known
         path = settle(field, first[k], target, intervals, wanted, close[k])
-        new = polish(field, path.mesh, path.orbit, target, intervals)
+        new = polish(field, path.mesh, path.orbit, target, intervals, coarse_first=False)
         ok, stable = _judge(field, new)
         ok = ok & path.repeats
         cycle = jax.tree.map(lambda a, b: jnp.where(ok, a, b), new, cycle)

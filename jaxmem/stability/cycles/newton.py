@@ -42,12 +42,15 @@ class Polished(NamedTuple):
 
 
 def polish(
-    field: Field, mesh: Float[Array, "M"], orbit: Orbit, target: Scalar, intervals: int
-) -> Polished:
+    field: Field, mesh: Float[Array, "M"], orbit: Orbit, target: Scalar, intervals: int,
+    *, coarse_first: bool,
+) -> Polished:  # fmt: skip
     """Newton's method at the drive `target`, from an orbit on any mesh.
 
-    The mesh is adapted twice to the cycle. The coarse one, of half the intervals, comes last,
-    from the cycle that is found (as a fine one with intervals of no width).
+    Meshes are adapted again and again to the cycle that is found on the last one. The coarse mesh,
+    of half the intervals, is a fine one with intervals of no width. It comes first on the way from
+    a branch; an orbit that is known well is kept by the fine mesh first, since what is stiff may
+    have no cycle on the coarse one.
     """
 
     def trip(state):
@@ -66,24 +69,27 @@ def polish(
 
     def adapted(state, setting):
         mesh, orbit, linear, _ = state
-        used, close, last = setting
+        used, close, after = setting
         new = meshes.equidistribute(mesh, orbit, intervals, used)
         begin = (0, new, meshes.onto(mesh, orbit, new), jnp.asarray(1.0), close, linear)
         _, new, there, update, _, at = jax.lax.while_loop(going, trip, begin)
-        # The linear problem that is kept is the fine mesh's.
-        at = jax.tree.map(lambda a, b: jnp.where(last, a, b), linear, at)
+        # The linear problem that is kept is the fine mesh's, not of what comes after it.
+        at = jax.tree.map(lambda a, b: jnp.where(after, a, b), linear, at)
         return (new, there, at, update), (new, there, update)
 
     mesh, orbit = meshes.widened(mesh, orbit, intervals)
     blank = jax.tree.map(jnp.zeros_like, jax.eval_shape(lambda: linearise(field, mesh, orbit)))
     half = round(SHARE * intervals)
-    settings = (
-        jnp.array([intervals, intervals, half]), jnp.array([ROUGH, FINE, COARSE]),
-        jnp.array([False, False, True]),
-    )  # fmt: skip
+    if coarse_first:
+        used, close = (half, half, intervals, intervals), (ROUGH, COARSE, ROUGH, FINE)
+        fine, coarse = 3, 1
+    else:
+        used, close = (intervals, intervals, intervals, half), (ROUGH, ROUGH, FINE, COARSE)
+        fine, coarse = 2, 3
+    settings = jnp.array(used), jnp.array(close), np.arange(4) > fine
     begin = (mesh, orbit, blank, jnp.asarray(1.0))
     (_, _, linear, _), found = jax.lax.scan(adapted, begin, settings)
-    mesh, orbits, update = jax.tree.map(lambda a: a[jnp.array([2, 1])], found)
+    mesh, orbits, update = jax.tree.map(lambda a: a[np.array([coarse, fine])], found)
     # A coarse mesh on which there is no such cycle says nothing of the fine one's error.
     lost = ~(update[0] < 1e-5)
     orbits = orbits._replace(log_period=orbits.log_period.at[0].add(jnp.where(lost, jnp.inf, 0.0)))
