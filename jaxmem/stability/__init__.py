@@ -23,6 +23,7 @@ from jaxmem.stability.equilibria.fold_locus import FoldCurve as FoldCurve
 from jaxmem.stability.equilibria.fold_locus import fold_curve as fold_curve
 from jaxmem.stability.equilibria.folds import FoldPoints as FoldPoints
 from jaxmem.stability.equilibria.folds import fold_points as fold_points
+from jaxmem.stability.equilibria.followed import ENDS as ENDS
 from jaxmem.stability.equilibria.hopf import HopfPoints as HopfPoints
 from jaxmem.stability.equilibria.hopf import hopf_points as hopf_points
 from jaxmem.stability.equilibria.hopf_locus import HopfCurve as HopfCurve
@@ -30,7 +31,6 @@ from jaxmem.stability.equilibria.hopf_locus import hopf_curve as hopf_curve
 from jaxmem.stability.equilibria.map import LeastMargin as LeastMargin
 from jaxmem.stability.equilibria.map import least_margin as least_margin
 from jaxmem.stability.equilibria.map import least_margin_3d as least_margin_3d
-from jaxmem.stability.equilibria.plane_curve import ENDS as ENDS
 from jaxmem.stability.equilibria.polynomial import hopf_margin as hopf_margin
 from jaxmem.stability.equilibria.polynomial import unstable_count as unstable_count
 from jaxmem.stability.why.change import Change as Change

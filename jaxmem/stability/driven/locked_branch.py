@@ -14,13 +14,11 @@ from jaxmem.devices.branch import Scalar
 from jaxmem.fields import check_single, require
 from jaxmem.lens import Lens, Parameter, get, locate, put_leaves
 from jaxmem.lens import parameter as named
-from jaxmem.output.tabular import Tabular
 from jaxmem.responses.period_map import PeriodMap, first_edge
 from jaxmem.responses.periodic import PeriodicState
-from jaxmem.results import RESULTS, messages
+from jaxmem.results import RESULTS
 from jaxmem.stability.driven.locking import Entrainment, entrainment
 from jaxmem.stability.driven.orbit_walk import Seen, follow_orbits
-from jaxmem.stability.equilibria.plane_curve import ENDS
 
 
 class OrbitEvents(NamedTuple):
@@ -37,7 +35,7 @@ class OrbitEvents(NamedTuple):
     found: Int[Array, ""]
 
 
-class EntrainmentBranch(Tabular):
+class EntrainmentBranch(Followed):
     """Periodic states of a driven circuit over a parameter; arrays `(399,)` padded with NaN.
 
     - `parameter` in its unit; `u_max`, `u_min` [V] at the samples, `period` of the state [s].
@@ -72,16 +70,6 @@ class EntrainmentBranch(Tabular):
     result: RESULTS
     over: Parameter = eqx.field(static=True)
     kind: DriveKind = eqx.field(static=True)
-
-    @property
-    def whole(self) -> Bool[Array, "..."]:
-        """Whether no part of it is missing."""
-        return self.result == RESULTS.successful
-
-    @property
-    def end_names(self) -> tuple[str, ...]:
-        """What its first and its last point are, in words; of one branch, not of a batch."""
-        return messages(self.ends)
 
 
 def entrainment_branch(

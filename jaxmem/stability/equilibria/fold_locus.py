@@ -5,17 +5,17 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
 from jaxmem.lens import Lens, Parameter, get
 from jaxmem.lens import parameter as named
-from jaxmem.output.tabular import Tabular
 from jaxmem.responses.characteristic import EXPANDED, coefficients
 from jaxmem.responses.linear import circuit_matrix
-from jaxmem.results import RESULTS, messages
+from jaxmem.results import RESULTS
 from jaxmem.stability.equilibria.folds import drive_slope, folds_of, low_capacitance
+from jaxmem.stability.equilibria.followed import ENDS, Followed
 from jaxmem.stability.equilibria.hopf import MOST, with_slope
 from jaxmem.stability.equilibria.parameter_plane import (
     Events,
@@ -26,7 +26,7 @@ from jaxmem.stability.equilibria.parameter_plane import (
     plane_through,
     rows_of,
 )
-from jaxmem.stability.equilibria.plane_curve import ENDS, events, follow_zeros
+from jaxmem.stability.equilibria.plane_curve import events, follow_zeros
 from jaxmem.stability.equilibria.polynomial import (
     crossing_frequency2,
     pair_margin,
@@ -34,7 +34,7 @@ from jaxmem.stability.equilibria.polynomial import (
 )
 
 
-class FoldCurve(Tabular):
+class FoldCurve(Followed):
     """A curve of folds of equilibria over a parameter; arrays `(401,)`, padded with NaN.
 
     - `parameter` in its unit, `u` [V], `drive` I [A] or V [V]; `bend` [A/V^2] or [1/V] and
@@ -64,16 +64,6 @@ class FoldCurve(Tabular):
     result: RESULTS
     over: Parameter = eqx.field(static=True)
     kind: DriveKind = eqx.field(static=True)
-
-    @property
-    def whole(self) -> Bool[Array, "..."]:
-        """Whether no part of it is missing."""
-        return self.result == RESULTS.successful
-
-    @property
-    def end_names(self) -> tuple[str, ...]:
-        """What its first and its last point are, in words; of one curve, not of a batch."""
-        return messages(self.ends)
 
 
 def fold_curve(

@@ -5,18 +5,18 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
 from jaxmem.lens import Lens, Parameter, get
 from jaxmem.lens import parameter as named
-from jaxmem.output.tabular import Tabular
 from jaxmem.responses.linear import circuit_matrix
-from jaxmem.results import RESULTS, messages
+from jaxmem.results import RESULTS
 from jaxmem.stability.equilibria.criticality import normal_form
 from jaxmem.stability.equilibria.crossing import crossing_omega
 from jaxmem.stability.equilibria.folds import drive_slope
+from jaxmem.stability.equilibria.followed import ENDS, Followed
 from jaxmem.stability.equilibria.hopf import MOST, hopf_points
 from jaxmem.stability.equilibria.parameter_plane import (
     Events,
@@ -28,11 +28,11 @@ from jaxmem.stability.equilibria.parameter_plane import (
     plane_through,
     rows_of,
 )
-from jaxmem.stability.equilibria.plane_curve import ENDS, direction, events, follow_zeros
+from jaxmem.stability.equilibria.plane_curve import direction, events, follow_zeros
 from jaxmem.stability.equilibria.polynomial import margin_of
 
 
-class HopfCurve(Tabular):
+class HopfCurve(Followed):
     """A curve of Hopf points over a parameter; arrays `(401,)`, padded with NaN at both ends.
 
     - `parameter` in its unit, `u` [V], `drive` I [A] or V [V], `omega` [rad/s], `l1` [1/V^2]
@@ -64,16 +64,6 @@ class HopfCurve(Tabular):
     result: RESULTS
     over: Parameter = eqx.field(static=True)
     kind: DriveKind = eqx.field(static=True)
-
-    @property
-    def whole(self) -> Bool[Array, "..."]:
-        """Whether no part of it is missing."""
-        return self.result == RESULTS.successful
-
-    @property
-    def end_names(self) -> tuple[str, ...]:
-        """What its first and its last point are, in words; of one curve, not of a batch."""
-        return messages(self.ends)
 
 
 def hopf_curve(

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxmem.devices.branch import Scalar
 from jaxmem.results import RESULTS
+from jaxmem.stability.equilibria.followed import ENDS
 
 Plane = Float[Array, "2"]
 
@@ -19,18 +19,6 @@ LENGTH, FIRST, LARGEST, SMALLEST = 200, 0.05, 0.3, 1e-5
 # The corrector's iterations; the cosine of the largest turn in a step; bisections of an event.
 CORRECT, TURN, HALVINGS = 6, 0.97, 45
 SIDES = np.array([-1.0, 1.0])
-
-
-class ENDS(eqx.Enumeration):
-    """Where a curve or branch over a parameter ends, each with a sentence."""
-
-    nowhere = "there is no curve"
-    parameter = "the parameter reached the end of its range"
-    voltage = "the voltage left the range that is looked at"
-    closed = "it came back to where it started"
-    bogdanov_takens = "a Bogdanov-Takens point: a fold of equilibria, at which omega vanishes"
-    doubling = "a period doubling, at which it begins from a state of half its period"
-    not_followed = "it was not followed further; `result` says why"
 
 
 class PlaneCurve(NamedTuple):
