@@ -19,6 +19,7 @@ from jaxmem.responses.periodic import PeriodicState
 from jaxmem.results import RESULTS
 from jaxmem.stability.driven.locking import Entrainment, entrainment
 from jaxmem.stability.driven.orbit_walk import Seen, follow_orbits
+from jaxmem.stability.equilibria.followed import ENDS, Followed
 
 
 class OrbitEvents(NamedTuple):
