@@ -87,7 +87,7 @@ def test_wrong_and_refused_answers_are_told_apart(monkeypatch):
 
     said = answer(
         case, truth, monkeypatch, hopf_points=refuses, cycle_branch=refuses,
-        operating_points=lambda device, I: (jnp.array([-58.0]), jnp.asarray(1)),
+        operating_points=lambda device, I: SimpleNamespace(u=jnp.array([-58.0])),
         rheobase=lambda *args, **how: SimpleNamespace(rest=1.0, kept=1.0),
     )  # fmt: skip
     assert said == {
