@@ -36,6 +36,8 @@ from jaxmem.stability.equilibria.polynomial import unstable_count
 WALK, STEPS, MESHES = 40, 400, (80, 160, 320)
 # Newton's method has found a cycle if its last update is below this, and the cycle is no rest.
 FOUND, SWING = 1e-7, 1e-6
+# The period differs from that of where it began by this factor at most, as a logarithm.
+SAME_PERIOD = 0.4
 # Of so many unstable equilibria transients are started, to both sides; and at so many times the
 # distance of a cycle that was met from rest. Maxima that come so close are taken for a return, at
 # first, and if it was none.
@@ -160,7 +162,7 @@ def _walk(circuit: Circuit, hopf: HopfPoints, skip: Bool[Array, ""], intervals: 
     state = (0, first, no, no, yes, first.orbit)
     _, kept, met, _, followed, last = jax.lax.while_loop(going, walk_on, state)
     cycle = polish(field, kept.mesh, kept.orbit, target, intervals, coarse_first=True)
-    ok, stable = _judge(field, cycle)
+    ok, stable = _judge(field, cycle, kept.orbit)
     result = RESULTS.where(met & ok, RESULTS.successful, RESULTS.cycle_not_converged)
     none = jnp.zeros((), int)
     zero, nowhere = jnp.zeros(()), jnp.full((), jnp.nan)
@@ -168,11 +170,15 @@ def _walk(circuit: Circuit, hopf: HopfPoints, skip: Bool[Array, ""], intervals: 
     return _Walked(search, met, followed, last)
 
 
-def _judge(field, cycle: Polished):
-    """Whether Newton's method gave a cycle, and whether that is stable."""
+def _judge(field, cycle: Polished, start: Orbit):
+    """Whether Newton's method gave the cycle at which it began, and whether that is stable.
+
+    A jump may end on another one, or on the same, passed several times in one period.
+    """
     _, orbit = cycle.fine()
     u = orbit.stages[..., 0]
     found = (cycle.update < FOUND) & (jnp.max(u) - jnp.min(u) > SWING)
+    found = found & (jnp.abs(orbit.log_period - start.log_period) < SAME_PERIOD)
     mu = of_cycle(field, orbit, cycle.linear)
     return found, found & jnp.all(jnp.abs(mu) < 1)
 
@@ -201,7 +207,7 @@ def _settle(
         wanted = usable[k] & ~known
         path = settle(field, first[k], target, intervals, wanted, close[k])
         new = polish(field, path.mesh, path.orbit, target, intervals, coarse_first=False)
-        ok, stable = _judge(field, new)
+        ok, stable = _judge(field, new, path.orbit)
         ok = ok & path.repeats
         cycle = jax.tree.map(lambda a, b: jnp.where(ok, a, b), new, cycle)
         repeats = repeats | path.repeats & (close[k] == CLOSE[-1])

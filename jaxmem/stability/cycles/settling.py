@@ -24,6 +24,8 @@ ITERATIONS, UPDATE = 8, 1e-6
 # It returns if two maxima, and what they will still move, differ by less than `close` of its range;
 # or if they differ by so little of `close` that no change of this difference can be seen.
 SAME = 5e-4
+# What differs by so many times `close` may be the same maximum.
+ALMOST = 5.0
 # It rests if so many steps in a row move it by less than this share of its range.
 QUIET, STILL = 8, 1e-8
 # The least range of a state, in units of the continuation, and as a share of its range so far; what
@@ -210,7 +212,10 @@ def _at_peak(path: _Path, polynomial, slope, scale) -> _Path:
     kept = path.done - old.step < KEPT
     lags = jnp.arange(1, PEAKS + 1)
     back = back & kept & (lags <= path.peaks_met) & (lags < PEAKS)
-    lag = jnp.where(jnp.any(back), jnp.argmax(back) + 1, 0)
+    # Several turns of what still settles slowly are no longer period: the first maximum that is
+    # nearly the same is taken. (If that was none, `close` is less the next time.)
+    almost = (moved < ALMOST * path.close) & kept & (lags <= path.peaks_met) & (lags < PEAKS)
+    lag = jnp.where(jnp.any(back), jnp.argmax(back | almost) + 1, 0)
     # Maxima of what hardly moves any more: it spirals into rest.
     tiny = (path.peaks_met > 0) & jnp.all(spans[0] < TINY * scale)
     push = lambda new, all_: jnp.concatenate([jnp.asarray(new)[None], all_[:-1]])
