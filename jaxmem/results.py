@@ -36,12 +36,12 @@ class RESULTS(diffrax.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
         "no cycle was found, which does not say that there is none"
     )
     settles_elsewhere = (
-        "rest is unstable where it was looked for; no cycle was found: transients come to rest at "
-        "an equilibrium elsewhere"
+        "rest is unstable, or was not found, where it was looked for, and no cycle was found: "
+        "transients come to rest elsewhere"
     )
     not_settled = (
-        "rest is unstable; no cycle was found: transients neither repeat themselves nor come to "
-        "rest (chaos, or a period of more than 1024 steps)"
+        "rest is unstable, or was not found, where it was looked for, and no cycle was found: "
+        "transients neither repeat themselves nor come to rest in the steps that they have"
     )
     cycle_not_converged = (
         "Newton's method did not converge to the cycle that a branch or a transient came near to: "

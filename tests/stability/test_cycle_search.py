@@ -120,7 +120,7 @@ def test_where_an_unstable_rest_is_left_for_is_said():
     device = jm.Device(20.0, {"membrane": MorrisLecar(4.0, 12.0, 17.4, 0.0667)})
     found = at_current(device, 30.0, u_range=(-5.0, 20.0))
     assert found.result == jm.RESULTS.settles_elsewhere
-    with pytest.raises(ValueError, match=r"rest is unstable .*at u = -41\.84"):
+    with pytest.raises(ValueError, match=r"rest is unstable.*at u = -41\.84"):
         at_current(device, 30.0, u_range=(-5.0, 20.0), throw=True)
     # With all of them in sight the branch, which ends at a saddle-node, says that there is none.
     assert at_current(device, 30.0).result == jm.RESULTS.no_cycle

@@ -131,10 +131,9 @@ def locate_change(
         guess, tests, ok = cycle(new, orbit.plus(place.tangent, new - s))
         # Illinois: the value at an end that stays is halved.
         same = tests[used] * gb > 0
-        stays = jnp.where(same, before / 2, after)
-        a, before = (
-            jnp.where(k < 2, x, jnp.where(same, x, y)) for x, y in ((a, b), (before, stays))
-        )
+        a = jnp.where((k < 2) | same, a, b)
+        halved = before.at[used].multiply(0.5)
+        before = jnp.where(k < 2, before, jnp.where(same, halved, after))
         a, before = jnp.where(k == 0, new, a), jnp.where(k == 0, tests, before)
         # At a fold the slope of the drive is better determined than the multiplier that is 1.
         turns = (number == FOLD) & (before[0] * tests[0] < 0)
@@ -155,7 +154,8 @@ def locate_change(
     )  # fmt: skip
     found = jax.lax.while_loop(going, look, state)
     before, after, used, orbit = found[2], found[4], found[5], found[6]
-    good = found[9]
+    # One that the iterations did not close in on is not located.
+    good = found[9] & ((found[8] < CLOSE * bracket.step) | (after[used] == 0))
     values = (orbit.drive, orbit.log_period, *dense_ends(orbit))
     # Without a turn branches cross, if the slopes are more than rounding (as in a canard).
     goes_on = jnp.minimum(jnp.abs(before[0]), jnp.abs(after[0])) > LEVEL

@@ -156,10 +156,12 @@ def _walk(circuit: Circuit, hopf: HopfPoints, skip: Bool[Array, ""], intervals: 
         return k + 1, walk.kept, walk.kept_any, walk.kept_stable, followed, walk.place.orbit
 
     first = jax.tree.map(lambda a: a[0], places)
-    no, yes = jnp.asarray(False), jnp.asarray(True)
+    no = jnp.asarray(False)
+    # Of more Hopf points than are kept some branches are not followed.
+    all_kept = hopf.found <= MOST
     count = jnp.minimum(hopf.found, MOST)
     going = lambda s: (s[0] < count) & ~s[3] & ~skip
-    state = (0, first, no, no, yes, first.orbit)
+    state = (0, first, no, no, all_kept, first.orbit)
     _, kept, met, _, followed, last = jax.lax.while_loop(going, walk_on, state)
     cycle = polish(field, kept.mesh, kept.orbit, target, intervals, coarse_first=True)
     ok, stable = _judge(field, cycle, kept.orbit)
