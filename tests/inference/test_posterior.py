@@ -121,7 +121,9 @@ def _R_a(device):
     return 1 / device.branches["slow"].g
 
 
-@pytest.mark.parametrize("said, honest", [(1.0, True), (0.4, False)])
+@pytest.mark.parametrize(
+    "said, honest", [(1.0, True), pytest.param(0.4, False, marks=pytest.mark.slow)]
+)
 def test_a_sample_of_the_calibration(said, honest):
     # The benchmark draws 200; noise that is said too small must be seen in a few.
     runs, ranks, square = 12, [], 0.0

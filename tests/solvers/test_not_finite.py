@@ -68,6 +68,7 @@ def test_a_fit_tells_how_many_evaluations_had_no_value():
     assert found.searches.evaluations >= 30 + found.searches.converged
 
 
+@pytest.mark.slow
 def test_a_cycle_is_as_exact_as_it_was_measured():
     """Two meshes of this cycle differ by 1e-5: too much for `limit_cycle`, not for 5 % of noise."""
     device = jm.Memristor3D(**COARSE)

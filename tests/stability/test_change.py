@@ -112,7 +112,9 @@ def test_voltage_drive_is_current_drive_with_both_resistances():
     assert free.result == jm.RESULTS.no_change and np.isnan(free.alone).all()
 
 
-@pytest.mark.parametrize(("b", "u_range"), [(0.5, (-1.5, 1.7)), (0.9, None)])
+@pytest.mark.parametrize(
+    ("b", "u_range"), [(0.5, (-1.5, 1.7)), pytest.param(0.9, None, marks=pytest.mark.slow)]
+)
 def test_fitzhugh_nagumo_in_closed_form(b, u_range):
     # The trace at u = 0 is 1/C - eps b: it spikes while eps b C < 1, whatever the offset.
     eps, C = 3.0, 4.0

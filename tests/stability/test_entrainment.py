@@ -80,6 +80,7 @@ def test_drift_is_told_and_not_returned():
     assert found.result == jm.RESULTS.not_locked
 
 
+@pytest.mark.slow
 def test_linear_circuit_in_closed_form():
     R, C, A, freq = 2.0, 0.3, 0.7, 0.4
     device = jm.Device(C, {"leak": jm.Leak(R), "slow": jm.SlowConductance(0.5, 2.0)})

@@ -180,7 +180,9 @@ def random_device(rng, states):
     return jm.Device(10 ** rng.uniform(-1, 0.5), branches)
 
 
-@pytest.mark.parametrize("states", [2, 3, 4, pytest.param(5, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "states", [2, 3, *(pytest.param(n, marks=pytest.mark.slow) for n in (4, 5))]
+)
 def test_random_devices_against_eigenvalues_on_a_fine_grid(states):
     rng = np.random.default_rng(states)
     total = 0

@@ -102,8 +102,13 @@ def test_the_closed_form_is_the_criterion():
     assert seen == {True, False}
 
 
-@pytest.mark.parametrize("drive", ["current", "voltage"])
-@pytest.mark.parametrize("name", ["2d", "surface", "all", "bare"])
+@pytest.mark.parametrize(
+    ("name", "drive"),
+    [("all", "current"), ("all", "voltage"), ("bare", "current"), ("2d", "voltage")]
+    + [pytest.param(*case, marks=pytest.mark.slow)
+       for case in (("2d", "current"), ("bare", "voltage"),
+                    ("surface", "current"), ("surface", "voltage"))],
+)  # fmt: skip
 def test_any_device_against_the_matrix(name, drive):
     """The branches' polynomials against the whole Jacobian's minors (`hopf_margin`)."""
     d = {
@@ -162,7 +167,7 @@ def test_the_loop_of_the_routh_array_is_the_array(n):
     assert {-1.0, 1.0} == set(signs)
 
 
-@pytest.mark.parametrize("drive", ["current", "voltage"])
+@pytest.mark.parametrize("drive", [pytest.param("current", marks=pytest.mark.slow), "voltage"])
 def test_a_whole_ladder_is_its_rungs(drive):
     """Thirteen rungs in a loop against the same circuit of separate branches."""
     cpe = jm.ConstantPhase(2e-7, 0.95, band=(0.1, 1e6), accuracy=0.01)
