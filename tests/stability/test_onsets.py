@@ -42,6 +42,33 @@ def test_morris_lecar_in_its_three_sets():
     assert float(kept) < float(rest)
 
 
+class HindmarshRose(jm.AbstractBranch):
+    """Hindmarsh & Rose 1984 without their slow current: i = u^3 - 3 u^2 - y, y' = 1 - 5 u^2 - y."""
+
+    states = ("y",)
+    units = ("A",)
+
+    def current(self, u, x):
+        return u**3 - 3 * u**2 - x[0]
+
+    def rates(self, u, x):
+        return 1 - 5 * u**2 - x
+
+    def rest(self, u):
+        return (1 - 5 * u**2)[None]
+
+
+@pytest.mark.slow
+def test_cycles_that_begin_at_a_hopf_point_beside_rest():
+    """Rest vanishes at a fold, and the cycle that is then met began far below, in closed form."""
+    device = jm.Device(1.0, {"membrane": HindmarshRose()})
+    rest, kept, onset = jm.rheobase(device, u_range=(-2.5, 2.5))
+    assert bool(onset == jm.ONSETS.saddle_node)
+    assert float(rest) == pytest.approx(5 / 27, rel=1e-9)
+    u = 1 - np.sqrt(2 / 3)  # the trace 6 u - 3 u^2 - 1 vanishes
+    assert float(kept) == pytest.approx(u**3 + 2 * u**2 - 1, rel=1e-9)
+
+
 @pytest.mark.slow
 def test_rheobase_of_a_snic_has_the_derivatives_of_the_fold():
     def rest(g_Ca):

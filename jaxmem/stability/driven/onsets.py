@@ -191,6 +191,7 @@ def onset_of(
         kind_there, lowest = _beyond_fold(
             lambda share: period(fixed_rest, share, point), gap[point], slope, fixed_rest, branches,
             lambda value: _saddle_rates(fixed, kind, u_range, value),
+            jax.lax.stop_gradient(hopf.imposed(kind)),
         )  # fmt: skip
         at_fold = point >= MOST
         onset = ONSETS.where(at_fold, kind_there, onset)
@@ -264,17 +265,21 @@ def _saddle_rates(device, kind, u_range, value) -> Float[Array, "8"]:
 
 
 class _Ends(NamedTuple):
-    """How the stable cycles of branches go on below a fold: three cycles, and the lowest drive."""
+    """How the stable cycles of branches go on below a fold: three cycles, and the lowest drive.
+
+    `finite`: whether the period is finite there, at a fold of cycles or at a Hopf point.
+    """
 
     drive: Float[Array, "3"]
     period: Float[Array, "3"]
     found: Bool[Array, ""]
     lowest: Scalar
-    turns: Bool[Array, ""]
+    finite: Bool[Array, ""]
 
 
 @eqx.filter_jit
-def _downwards(branches: CycleBranch, rest: Scalar) -> _Ends:
+def _downwards(branches: CycleBranch, rest: Scalar, hopf: Float[Array, "k"]) -> _Ends:
+    """`hopf`: the drives of the Hopf points at which the branches begin."""
     p, T, ok = branches.drive, branches.period, branches.stable
     span = jnp.nanmax(p, axis=1) - jnp.nanmin(p, axis=1)
     three = lambda a: jnp.stack([a[:, :-2], a[:, 1:-1], a[:, 2:]])
@@ -291,18 +296,22 @@ def _downwards(branches: CycleBranch, rest: Scalar) -> _Ends:
     # The branch goes on behind its lowest stable cycle where it turned back in a fold of cycles.
     turns = ~(branches.stable[branch, jnp.minimum(at + 1, p.shape[1] - 1)])
     turns = turns & (at + 1 < branches.count[branch])
+    # Or it begins there, at a soft Hopf point of another equilibrium.
+    begins = jnp.min(jnp.where(ok[:, 0], hopf[: len(p)], jnp.inf))
     there = jnp.any(below)
+    last = jnp.where(there, p[branch, at], rest)
     return _Ends(
-        pick(ps), pick(Ts), jnp.any(good), jnp.where(there, p[branch, at], rest), turns & there
-    )
+        pick(ps), pick(Ts), jnp.any(good), jnp.minimum(last, begins),
+        turns & there | (begins < last),
+    )  # fmt: skip
 
 
-def _beyond_fold(period, gap, slope, rest, branches, rates):
+def _beyond_fold(period, gap, slope, rest, branches, rates, hopf):
     """What a fold where rest vanishes is to the cycles, and the least drive of a stable one."""
     near = jnp.stack([period(share) ** -2 / (share * gap * slope) for share in BEYOND])
     snic = (jnp.abs(near[1] - 1) < SLOPE) & (jnp.abs(near[1] - 1) <= jnp.abs(near[0] - 1) + 1e-3)
     beside = near[1] > 1 / SLOPE
-    ends = _downwards(branches, rest)
+    ends = _downwards(branches, rest, hopf)
     (p1, p2, p3), (T1, T2, T3) = ends.drive, ends.period
     lam = rates(jnp.where(ends.found, p3, rest))
     decay = lambda T: jnp.exp(-lam * (T - T1))
@@ -310,8 +319,8 @@ def _beyond_fold(period, gap, slope, rest, branches, rates):
     off = jnp.abs((p1 - p2) / (p2 - p3) / foretold - 1)
     best = jnp.argmin(jnp.where(jnp.isfinite(off), off, jnp.inf))
     end = p3 - (p2 - p3) / jnp.expm1(lam[best] * (T3 - T2))
-    log = beside & ends.found & (off[best] < LAW) & ~ends.turns
-    onset = ONSETS.where(beside & ends.turns, ONSETS.saddle_node, ONSETS.unknown)
+    log = beside & ends.found & (off[best] < LAW) & ~ends.finite
+    onset = ONSETS.where(beside & ends.finite, ONSETS.saddle_node, ONSETS.unknown)
     onset = ONSETS.where(log, ONSETS.homoclinic, onset)
     onset = ONSETS.where(snic, ONSETS.snic, onset)
     kept = jnp.where(log, end, ends.lowest)
