@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 import jaxmem as jm
 from fitting.examples import FOLDER
 from jaxmem.apps.cli import app
+from jaxmem.output.provenance import command_line
 
 pytestmark = pytest.mark.usefixtures("no_other_models", "not_rendered")
 THREE = str(FOLDER / "three_biases.csv")
@@ -34,6 +35,22 @@ def test_help_does_not_wait_for_jax():
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert ran.stdout.rstrip().endswith("light"), ran.stdout + ran.stderr
     assert "--max-freq" in ran.stdout
+
+
+@pytest.mark.quick
+def test_the_package_runs_as_the_command_does():
+    ran = subprocess.run(
+        [sys.executable, "-m", "jaxmem", "fit", "none.csv"],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert ran.returncode == 2 and ran.stderr.startswith("jaxmem: none.csv: there is no such file")
+
+
+@pytest.mark.quick
+def test_the_record_names_the_command_that_was_typed(monkeypatch):
+    for typed, kept in (("/venv/bin/jaxmem", "jaxmem"), ("jaxmem/__main__.py", "python -m jaxmem")):
+        monkeypatch.setattr(sys, "argv", [typed, "fit", "a b.csv"])
+        assert command_line() == f"{kept} fit 'a b.csv'"
 
 
 def test_a_folder_of_the_users_is_never_replaced(inductor, tmp_path):
