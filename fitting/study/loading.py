@@ -142,7 +142,8 @@ def dropped(masks: Sequence[str], spectrum: Spectrum) -> np.ndarray:
         else:
             near = NEAR if low == high else 0.0
             chosen = (spectrum.freq >= low * (1 - near)) & (spectrum.freq <= high * (1 + near))
-            close = np.sort(spectrum.freq[np.argsort(abs(np.log(spectrum.freq / low)))[:2]])
+            far = abs(np.log(spectrum.freq / (low or high)))
+            close = np.sort(spectrum.freq[np.argsort(far)[:2]])
             there = f"the nearest are at {', '.join(f'{f:.6g}' for f in close)} Hz"
         if not chosen.any():
             raise SpecError(f"drop: {spectrum.name} has no point at {text}; {there}")
@@ -260,7 +261,8 @@ def _curves(entry: Entry, content: Content, notes: list[str]) -> list[SteadyCurv
     curves = []
     for k, r in enumerate(recordings):
         label = _label(r.label, path, k, len(recordings))
-        notes += [f"{label}: {note}" for note in r.notes if "scan rate" not in note]
+        # The scan rate that it was read with says nothing.
+        notes += [f"{label}: {n}" for n in r.notes if "scan rate" not in n and "rate or" not in n]
         V, I = r.V[r.used], r.I[r.used]
         sigma = noise_of(o.get("sigma"))
         if sigma is None and (I == 0).any():

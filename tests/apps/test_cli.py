@@ -150,6 +150,22 @@ def test_no_command_runs_what_a_device_file_names_unless_told(command, tmp_path,
     assert ran_marker.exists()
 
 
+@pytest.mark.quick
+def test_an_option_that_would_do_nothing_is_refused(inductor, tmp_path):
+    loop = tmp_path / "loop.csv"
+    loop.write_text("t,V,I\n" + "".join(f"{k},{k % 9},{k % 7}\n" for k in range(40)))
+    for option, value, file, words in (
+        ("--loop-freq", 5, inductor, "for loops, steps and pulses, and there are only spectra"),
+        ("--units", "I=uA", inductor, "for loops, steps and pulses and steady curves, and"),
+        ("--bias", 0.5, loop, "for spectra, and there are only loops, steps and pulses (loop.csv)"),
+        ("--drop", "50Hz", loop, "for spectra"),
+    ):
+        ran = run("fit", file, option, value, "--out", tmp_path / "out")
+        assert ran.exit_code == 2 and words in ran.output.replace("\n", " "), ran.output
+    ran = run("fit", f"{inductor}:V=1,V=2", "--out", tmp_path / "out")
+    assert ran.exit_code == 2 and "V is given twice" in ran.output
+
+
 @pytest.mark.usefixtures("rendered")
 def test_simulate(tmp_path):
     made = run("device", "si")
