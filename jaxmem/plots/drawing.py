@@ -13,10 +13,17 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, TwoSlopeNorm
-from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import (
+    EngFormatter,
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    NullLocator,
+)
 
 from jaxmem import plots
-from jaxmem.output.numbers import SYMBOLS, takes_prefix
+from jaxmem.output.numbers import SYMBOLS, takes_prefix, without_prefix
 from jaxmem.plots.circuit_diagram import draw_circuit
 from jaxmem.plots.network_diagram import draw_network
 
@@ -117,12 +124,16 @@ def _axis(ax: Axes, which: str, spec: plots.PlotAxis, free: bool) -> None:
 
 def label_axis(axis: Any, label: str, unit: str = "", ticks: int = 5) -> None:
     """Label an axis of matplotlib, and write at most so many numbers with the unit's prefixes."""
-    shown = SYMBOLS.get(unit, unit)
+    shown, (own, base) = SYMBOLS.get(unit, unit), without_prefix(unit)
     prefixes = takes_prefix(unit)
     axis.set_label_text(label if prefixes or not shown else f"{label}  ({shown})")
     if not unit:
         return
-    if shown or axis.get_scale() == "log":
+    if own and prefixes:
+        # The unit's own prefix becomes part of the numbers, so that there are not two.
+        scaled = EngFormatter(unit=base)
+        axis.set_major_formatter(FuncFormatter(lambda x, _: scaled(x * 10.0**own)))
+    elif shown or axis.get_scale() == "log":
         axis.set_major_formatter(EngFormatter(unit=shown if prefixes else ""))
     if axis.get_scale() != "log":
         axis.set_major_locator(MaxNLocator(min(ticks, 7), steps=(1, 2, 2.5, 5, 10)))

@@ -102,8 +102,10 @@ def test_axes_are_what_the_panel_says():
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a"]  # once
 
 
-@pytest.mark.parametrize("unit, said", [("1", "0.94"), ("V", "940 mV"), ("", "0.940")])
-def test_a_number_without_a_unit_has_no_prefix(unit, said):
+@pytest.mark.parametrize(
+    "unit, said", [("1", "0.94"), ("V", "940 mV"), ("", "0.940"), ("mV", "940 µV")]
+)
+def test_a_number_has_at_most_one_prefix(unit, said):
     figure = draw(Figure([[Panel([Curve([0, 1], [0.93, 0.96])], y=PlotAxis(unit=unit))]], (3, 3)))
     figure.canvas.draw()
     assert said in [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
