@@ -277,7 +277,9 @@ def _series(spec: Spec, loaded: Loaded, out: Path, origin, force, resume, report
         report.say(f"note: {note}")
     if not cut:
         record.remove()
-    lines = [f"{words}, {len(fits)} spectra", *flags]
+    # Notes on the data were said when they were read.
+    told = [line for line in flags if line not in loaded.notes]
+    lines = [f"{words}, {len(fits)} spectra", *told]
     biases = len({s.bias for s in every if s.bias[0] is not None})
     if biases >= BIASES and not any(s.key.startswith("laws") for s in sections):
         lines.append(f"These spectra have {biases} biases: --together fits one device to all.")

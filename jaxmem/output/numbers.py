@@ -39,6 +39,8 @@ def engineering(value: float, unit: str = "", digits: int = 4) -> str:
     if not takes_prefix(unit):
         return f"{value:.{digits}g} {symbol}".strip()
     own, symbol = without_prefix(unit)
+    # As it is printed: 999.96 of four digits is 1 k.
+    value = float(f"{value:.{digits}g}")
     exponent = 3 * math.floor((math.log10(abs(value)) + own) / 3) if value else own
     exponent = min(max(exponent, -18), 18)
     return f"{value / 10.0 ** (exponent - own):.{digits}g} {PREFIXES[exponent]}{symbol}"

@@ -16,6 +16,7 @@ POWER = {letter: power for power, letter in PREFIXES.items()}
     [
         (12500.0, "ohm", "12.5 kΩ"),
         (1e-8, "S s^n", "1e-08 S·sⁿ"),
+        (999.96, "ohm", "1 kΩ"),
         (0.0, "V", "0 V"),
         (55.0, "mV", "55 mV"),
         (0.005, "mV", "5 µV"),
