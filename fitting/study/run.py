@@ -254,7 +254,7 @@ def _series(spec: Spec, loaded: Loaded, out: Path, origin, force, resume, report
         if spec.xlsx:
             shown, tables = series_signals(series, fitted), [s.key for s in sections]
             write_tables_xlsx(results.path, shown, summary_rows(series, fitted), tables)
-        flags = write_series(
+        flags, no_pages = write_series(
             results.path, series, fitted, names, words=words, provenance=origin, remarks=remarks,
             sections=sections,
         )  # fmt: skip
@@ -262,6 +262,8 @@ def _series(spec: Spec, loaded: Loaded, out: Path, origin, force, resume, report
         try:
             for k, (m, f, name) in enumerate(zip(measured, fits, names, strict=False)):
                 report.step("writing", k, len(names))
+                if no_pages:
+                    raise KeyboardInterrupt
                 outlier = [f"Outlier of its series: {r}." for r in series.reasons[k]]
                 write_fit(
                     results.path / name, f, [m], words=words, provenance=origin, remarks=outlier,

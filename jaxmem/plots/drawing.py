@@ -2,11 +2,11 @@
 
 import io
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import singledispatch
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib.figure
 import numpy as np
@@ -267,23 +267,51 @@ def save(
     return text.getvalue()[text.getvalue().index("<svg") :]
 
 
+class Saved(NamedTuple):
+    """What became of figures that were to be saved.
+
+    - `drawn`: the SVG of each, by name; empty where it could not be drawn.
+    - `problems`: why, in words.
+    - `cut`: whether Ctrl-C ended it; those that were left are not drawn.
+    """
+
+    drawn: dict[str, str]
+    problems: list[str]
+    cut: bool
+
+
+def save_all(
+    makes: Mapping[str, Callable[[], plots.Figure]],
+    folder: Path,
+    formats: Sequence[str] = ("png", "svg"),
+) -> Saved:
+    """As `save`, of the figures that functions make; a figure must not cost the numbers.
+
+    **Arguments:**
+
+    - `makes`: what makes each figure, by its name. `folder`, `formats`: see `save`.
+    """
+    drawn, problems = dict.fromkeys(makes, ""), []
+    for k, (name, make) in enumerate(makes.items()):
+        try:
+            drawn[name] = save(make(), folder, name, formats)
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}"
+            problems.append(f"The figure {name} could not be drawn ({what}).")
+        except KeyboardInterrupt:
+            left = len(makes) - k - 1
+            more = f", and {left} more not drawn" if left else ""
+            problems.append(f"The figure {name} was interrupted{more}.")
+            return Saved(drawn, problems, True)
+    return Saved(drawn, problems, False)
+
+
 def save_if_possible(
     make: Callable[[], plots.Figure],
     folder: Path,
     name: str,
     formats: Sequence[str] = ("png", "svg"),
 ) -> tuple[str, str]:
-    """As `save`, of the figure that `make` makes; a figure must not cost the numbers.
-
-    **Arguments:**
-
-    - `make`: makes the figure. `folder`, `name`, `formats`: see `save`.
-
-    **Returns:** the SVG and an empty text; or, if it could not be drawn, an empty one and why.
-    """
-    try:
-        return save(make(), folder, name, formats), ""
-    except Exception as error:
-        return "", f"The figure {name} could not be drawn ({type(error).__name__}: {error})."
-    except KeyboardInterrupt:
-        return "", f"The figure {name} was interrupted."
+    """As `save_all`, of one figure: its SVG and an empty text, or an empty one and why."""
+    saved = save_all({name: make}, folder, formats)
+    return saved.drawn[name], "".join(saved.problems)

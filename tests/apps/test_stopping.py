@@ -133,10 +133,13 @@ def test_sigterm_while_pages_are_written_keeps_all_numbers(series):
     process = start(series, "fit", "series.csv", "--out", "out")
     wait_for(process, (series / "out/summary.csv").is_file)
     code, said, _ = stop(process, signal.SIGTERM)
-    assert code == 143 and "there is no page" in said, said
+    # Before the pages begin the laws over the bias are found, which is not kept by itself.
+    paged = "there is no page" in said
+    assert code == 143 and (paged or "--resume goes on" in said), said
     rows = list(csv.DictReader((series / "out/summary.csv").read_text().splitlines()))
     assert len(rows) == 12 and not hidden(series)
-    assert (series / "out/fit.toml").is_file() and (series / "out/report.html").is_file()
+    assert (series / "out/fit.toml").is_file()
+    assert not paged or (series / "out/report.html").is_file()
 
 
 @pytest.mark.slow
