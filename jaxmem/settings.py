@@ -100,7 +100,7 @@ def _biases(value: Any) -> Any:
 
 # How each type is said in words, and what makes a value of it from what a file holds.
 TYPES: dict[Any, tuple[str, Any]] = {
-    str: ("a text", _text),
+    str: ("a text that is not empty", _text),
     bool: ("true or false", lambda value: _plain(bool, value)),
     int: ("a whole number", lambda value: _plain(int, value)),
     float: ("a number", lambda value: _plain(float, value)),

@@ -189,11 +189,14 @@ def _joint(problem, few, again, x_scale, polish, say, resume, keep):
     )  # fmt: skip
     ends = sorted(ends, key=lambda e: e.chi2)
     searched, ends, cut = _noise_rounds(searched, ends, x_scale, polish, say, cut)
-    if few is not None:
-        problem, ends, stopped = _with_all(problem, searched, ends, x_scale, polish, say)
-        if not (cut or stopped):
+    if few is not None and cut:
+        # Who interrupts waits for no further descent.
+        problem = problem.rescaled(searched.scales)
+        ends = [_looked_at(problem, ends[0].z)]
+    elif few is not None:
+        problem, ends, cut = _with_all(problem, searched, ends, x_scale, polish, say)
+        if not cut:
             problem, ends, cut = _noise_rounds(problem, ends, x_scale, polish, say, cut)
-        cut = cut or stopped
     else:
         problem = searched
     if cut:
@@ -214,10 +217,15 @@ def _with_all(problem, searched, ends, x_scale, polish, say):
             follow[-1].unless_interrupted()
     except KeyboardInterrupt:
         if not any(np.isfinite(e.chi2) for e in follow):
-            r, J = (a[0] for a in problem.inspect(near[0].z[None]))
-            follow = [HostSearch(near[0].z, float(r @ r), RESULTS.interrupted, 0, r, J)]
+            follow = [_looked_at(problem, near[0].z)]
         return problem, sorted(follow, key=lambda e: e.chi2), True
     return problem, sorted(follow, key=lambda e: e.chi2), False
+
+
+def _looked_at(problem, z) -> HostSearch:
+    """Where a search ended that was interrupted, with the residuals of all samples there."""
+    r, J = (a[0] for a in problem.inspect(z[None]))
+    return HostSearch(z, float(r @ r), RESULTS.interrupted, 0, r, J)
 
 
 def _noise_rounds(problem, ends, x_scale, polish, say, cut):

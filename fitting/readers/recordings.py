@@ -24,6 +24,7 @@ from fitting.readers.tables.spacing import off_grid
 from fitting.readers.tables.table import Table
 from fitting.readers.tables.text import decode
 from fitting.readers.tables.units import Unit
+from fitting.readers.tables.workbooks import refuse_workbook
 
 # Fewer samples are no trace; where more than this share has no value, the file is damaged.
 LEAST_SAMPLES, LARGEST_LOSS = 8, 0.2
@@ -124,9 +125,10 @@ def _tables(source: Source, data: bytes) -> list[Table]:
         return [mpr_table(source, data, require_trace)]
     refuse_ivium(source, data)
     refuse_binary_raw(source, data)
+    refuse_workbook(source, data)
     if data.startswith((b"PK", b"\x93NUMPY")):
         raise source.error(
-            "this is an archive or a workbook; save the trace as CSV with the columns t_s, V_V, I_A"
+            "this is an archive of arrays; save the trace as CSV with the columns t_s, V_V, I_A"
         )
     return trace_tables(source, decode(source, data))
 
@@ -139,6 +141,9 @@ def _recordings(
     table, cut = without_cut_number(source, table, {some[0].index for some in found.values()})
     notes += [cut] if cut else []
     by_role = {role: some[0] for role, some in found.items()}
+    if "t" not in by_role and rate is None and freq is None and table.scan_rate:
+        rate = table.scan_rate
+        notes.append("the scan rate is the one that stands above the table")
     if "t" not in by_role and rate is None and freq is None:
         raise source.error(
             "no column of times in numbers; name it t_s, or give the scan rate (rate=, V/s) or the "

@@ -20,6 +20,7 @@ from fitting.readers.tables.delimited import read_delimited
 from fitting.readers.tables.headings import columns, complete, roles
 from fitting.readers.tables.table import Table
 from fitting.readers.tables.text import decode
+from fitting.readers.tables.workbooks import refuse_workbook
 from fitting.terms.spectrum import Spectrum
 
 
@@ -78,6 +79,7 @@ def _spectra(source: Source, data: bytes) -> list[Spectrum]:
     suffix = source.path.suffix.lower()
     if data.startswith(MPR_MARK):
         return read_mpr(source, data)
+    refuse_workbook(source, data)
     if data.startswith(b"PK") or (suffix == ".npz" and data):
         return read_npz(source, data)
     refuse_ivium(source, data)

@@ -78,9 +78,14 @@ def trace_of(
     - `imposed`, `drive`, `start`: see `read_trace`. `sigma`: see `Trace`.
     - `period`: of a periodic drive [s]; by default the recording is one period.
 
-    **Raises:** `ValueError` for another `imposed`, and as `Trace`.
+    **Raises:** `ValueError` for another `imposed`, for times that are all the same, and as `Trace`.
     """
     r = recording
+    if r.t[0] == r.t[-1]:
+        raise ValueError(
+            f"{r.label or r.source}: the time is {r.t[0]:g} s at all samples; give the column of "
+            "the times, or leave it out and give the scan rate or the frequency"
+        )
     imposed = drive.kind if drive is not None else imposed or r.imposed or which_is_imposed(r)
     applied, observed = (r.V, r.I) if imposed == "voltage" else (r.I, r.V)
     if drive is None:

@@ -12,6 +12,8 @@ from fitting.terms.checked import Checked
 from jaxmem.output.numbers import engineering
 from jaxmem.output.table import write_csv
 
+KEYS = ("value", "low", "high")
+
 
 def series_order(series: Series, measured: Sequence[Checked]) -> tuple[Abscissa, list[int]]:
     """Along what the spectra go, and their numbers along it, file by file where each is a series.
@@ -108,5 +110,9 @@ def _table(key, title, words, series: Series, order, rows, place, file) -> Secti
 def _cell(row: dict[str, Any]) -> str:
     if not row["identifiable"] or row["low"] is None:
         return ""
-    value, low, high = (engineering(row[key], row["unit"], 3) for key in ("value", "low", "high"))
+    # So many digits that the ends of the interval differ.
+    for digits in range(3, 8):
+        value, low, high = (engineering(row[k], row["unit"], digits) for k in KEYS)
+        if low != high and value not in (low, high):
+            break
     return f"{value} ({low} to {high})"

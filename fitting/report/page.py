@@ -66,10 +66,7 @@ def write_fit(
     own = list(made)
     made |= {s.key: lambda s=s: s.figure for s in sections if s.figure is not None}
     formats = ("png", "svg") if images else ()
-    inlined, problems = {}, []
-    for name, make in made.items():
-        inlined[name], problem = plots.save_if_possible(make, folder, name, formats)
-        problems += [problem] if problem else []
+    inlined, problems, _ = plots.save_all(made, folder, formats)
     flags = [*flags, *problems]
     known = [e for e in ELEMENTS if any(e in (s["elements"] or {}) for s in record["spectra"])]
     page = render(

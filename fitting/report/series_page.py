@@ -29,14 +29,14 @@ def write_series(
     provenance: dict[str, Any],
     remarks: Sequence[str] = (),
     sections: Sequence[Section] = (),
-) -> list[str]:
+) -> tuple[list[str], bool]:
     """Write the page of a series whose fits lie in the folders `names`, and trends.csv.
 
-    Returns the flags, the trends and what the sections say, in words.
+    Returns the verdict, the flags, the trends and what the sections say, in words; and whether
+    Ctrl-C ended the drawing.
     """
     spectra, fits = [m.fitted for m in measured], series.fits
     figure = lambda: series_figure(spectra, fits, series.outlier)
-    drawn, problem = plots.save_if_possible(figure, folder, "series")
     shown = [*fits[0].names, *fits[0].derived]
     rows = []
     for k, (m, f) in enumerate(zip(measured, fits, strict=True)):
@@ -53,30 +53,32 @@ def write_series(
                  describes=f.describes,
                  noise=m.check.noise, cells=cells, remarks=why)
         )  # fmt: skip
+    verdict = series_verdict(fits, [m.fitted.name for m in measured])
     flags = [*remarks, *_series_flags(series, measured)]
-    flags += [problem] if problem else []
     drifts = [t for group in series.trends for t in group]
     if drifts:
         write_csv(folder / "trends.csv", drifts[0]._fields, drifts)
     told = [t.statement() for t in drifts]
-    inlined = {}
     for s in sections:
         if s.record:
             text = json.dumps(s.record, indent=1, allow_nan=False) + "\n"
             (folder / f"{s.key}.json").write_text(text, encoding="utf-8")
-        if (drawing := s.figure) is not None:
-            make = lambda drawing=drawing: drawing
-            inlined[s.key], trouble = plots.save_if_possible(make, folder, s.key)
-            flags += [trouble] if trouble else []
+    makes = {"series": figure}
+    makes |= {s.key: lambda s=s: s.figure for s in sections if s.figure is not None}
+    saved = plots.save_all(makes, folder)
+    flags += saved.problems
+    fine = all(f.describes == "yes" for f in fits)
     page = render(
         "fitting.report", "series.html", title=f"{len(fits)} spectra", model_words=words,
-        flags=flags, trends=told, figure=drawn, columns=shown, rows=rows,
+        verdict=verdict, fine=fine, flags=flags, trends=told,
+        figure=saved.drawn["series"], columns=shown, rows=rows,
         files=[f"{s.key}.csv" for s in sections],
-        sections=[{**s._asdict(), "figure": inlined.get(s.key)} for s in sections],
+        sections=[{**s._asdict(), "figure": saved.drawn.get(s.key)} for s in sections],
         provenance=json.dumps(provenance, indent=1),
     )  # fmt: skip
     (folder / "report.html").write_text(page, encoding="utf-8")
-    return [*flags, *told, *(line for s in sections if s.record for line in s.told)]
+    more = [line for s in sections if s.record for line in s.told]
+    return [*verdict, *flags, *told, *more], saved.cut
 
 
 def write_series_numbers(folder: Path, series: Series, measured: Sequence[Checked]) -> None:
@@ -123,7 +125,7 @@ def summary_rows(series: Series, measured: Sequence[Checked]) -> list[dict[str, 
 
 def _series_flags(series: Series, measured: Sequence[Checked]) -> list[str]:
     fits, n = series.fits, len(series.fits)
-    flags = series_verdict(fits, [m.fitted.name for m in measured])
+    flags = []
     for k in map(int, np.flatnonzero(series.outlier)):
         flags.append(f"Outlier, {measured[k].fitted.name}: {'; '.join(series.reasons[k])}.")
     bad = [m.fitted.name for m, f in zip(measured, fits, strict=True) if not f.ok]

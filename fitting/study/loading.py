@@ -10,7 +10,7 @@ import numpy as np
 
 from fitting.readers import ReadError
 from fitting.readers.detect import Content, sniff
-from fitting.readers.file_names import bias_in_name
+from fitting.readers.file_names import NamedBias, base_names, bias_in_name, notes_on
 from fitting.readers.source import Source
 from fitting.readers.traces import trace_of
 from fitting.study.masks import parse_mask
@@ -75,6 +75,7 @@ def load_terms(
     if circuit := spec.circuit_file:
         loaded.hashes[circuit] = hashlib.sha256(circuit.read_bytes()).hexdigest()
     spectra: list[tuple[Spectrum, Mapping[str, Any]]] = []
+    called, named = base_names(spec.files), list[NamedBias]()
     for entry in spec.entries:
         if entry.kind == "spikes":
             others.append(_spikes(entry))
@@ -84,11 +85,12 @@ def load_terms(
         loaded.hashes[entry.file] = content.sha256
         if entry.kind == "spectra":
             loaded.notes.extend(content.notes)
-            spectra += [(s, o) for s in _spectra(entry, content, loaded.notes)]
+            spectra += [(s, o) for s in _spectra(entry, content, called[entry.file], named)]
         elif entry.kind == "trace":
-            others += _traces(entry, content, loaded.notes)
+            others += _traces(entry, content, called[entry.file], loaded.notes)
         else:
-            others += _curves(entry, content, loaded.notes)
+            others += _curves(entry, content, called[entry.file], loaded.notes)
+    loaded.notes.extend(notes_on(named))
     for k, (s, o) in enumerate(spectra):
         step("checking", k, len(spectra))
         low, high = o.get("min_freq", 0.0), o.get("max_freq", np.inf)
@@ -142,7 +144,8 @@ def dropped(masks: Sequence[str], spectrum: Spectrum) -> np.ndarray:
         else:
             near = NEAR if low == high else 0.0
             chosen = (spectrum.freq >= low * (1 - near)) & (spectrum.freq <= high * (1 + near))
-            close = np.sort(spectrum.freq[np.argsort(abs(np.log(spectrum.freq / low)))[:2]])
+            far = abs(np.log(spectrum.freq / (low or high)))
+            close = np.sort(spectrum.freq[np.argsort(far)[:2]])
             there = f"the nearest are at {', '.join(f'{f:.6g}' for f in close)} Hz"
         if not chosen.any():
             raise SpecError(f"drop: {spectrum.name} has no point at {text}; {there}")
@@ -171,7 +174,7 @@ def noise_of(sigma: Any) -> Any:
     )
 
 
-def _spectra(entry: Entry, content: Content, notes: list[str]) -> list[Spectrum]:
+def _spectra(entry: Entry, content: Content, called: str, named: list[NamedBias]) -> list[Spectrum]:
     o, path, found = entry.options, Path(str(entry.file)), content.found
     given = {"V" if k == "bias" else k: o[k] for k in ("bias", "u", "I", "V") if k in o}
     if len(given) > 1:
@@ -183,16 +186,16 @@ def _spectra(entry: Entry, content: Content, notes: list[str]) -> list[Spectrum]
         found = [replace(s, **(unsaid | {kind: b})) for s, b in zip(found, each, strict=True)]
     elif len(found) == 1 and found[0].bias[0] is None:
         # The file itself does not say at which bias it was measured; its name may.
-        named = bias_in_name(path)
-        found = [replace(s, V=named.value) for s in found]
-        notes += [named.note] if named.note else []
+        named.append(bias_in_name(path))
+        found = [replace(s, V=named[-1].value) for s in found]
     for name in ("temperature", "time"):
         if name in o:
             each = _one_for_each(path, found, f"{name}s", o[name])
             found = [replace(s, **{name: value}) for s, value in zip(found, each, strict=True)]
     if "sigma" in o:
         found = [replace(s, sigma=noise_of(o["sigma"])) for s in found]
-    return [_named(s, path, k, len(found)) for k, s in enumerate(found)]
+    label = lambda s, k: _label(s.label, path, called, k, len(found))
+    return [replace(s, label=label(s, k), source=str(path)) for k, s in enumerate(found)]
 
 
 def _weighted(s: Spectrum, weight: str | None, notes: list[str]) -> Spectrum:
@@ -238,10 +241,11 @@ def _one_for_each(path: Path, found: list[Spectrum], what: str, said: Any) -> Se
     return each
 
 
-def _traces(entry: Entry, content: Content, notes: list[str]) -> list[Trace]:
+def _traces(entry: Entry, content: Content, called: str, notes: list[str]) -> list[Trace]:
     o, path, found = entry.options, Path(str(entry.file)), content.found
     count = len(found)
-    recordings = [replace(r, label=_label(r.label, path, k, count)) for k, r in enumerate(found)]
+    label = lambda r, k: _label(r.label, path, called, k, count)
+    recordings = [replace(r, label=label(r, k)) for k, r in enumerate(found)]
     for r in recordings:
         notes += [f"{r.label}: {note}" for note in r.notes]
     drive = parse_drive(o["drive"]) if "drive" in o else None
@@ -255,12 +259,13 @@ def _traces(entry: Entry, content: Content, notes: list[str]) -> list[Trace]:
     ]  # fmt: skip
 
 
-def _curves(entry: Entry, content: Content, notes: list[str]) -> list[SteadyCurve]:
+def _curves(entry: Entry, content: Content, called: str, notes: list[str]) -> list[SteadyCurve]:
     o, path, recordings = entry.options, Path(str(entry.file)), content.found
     curves = []
     for k, r in enumerate(recordings):
-        label = _label(r.label, path, k, len(recordings))
-        notes += [f"{label}: {note}" for note in r.notes if "scan rate" not in note]
+        label = _label(r.label, path, called, k, len(recordings))
+        # The scan rate that it was read with says nothing.
+        notes += [f"{label}: {n}" for n in r.notes if "scan rate" not in n and "rate or" not in n]
         V, I = r.V[r.used], r.I[r.used]
         sigma = noise_of(o.get("sigma"))
         if sigma is None and (I == 0).any():
@@ -286,11 +291,9 @@ def _spikes(entry: Entry) -> Spikes:
         ) from None
 
 
-def _label(own: str, path: Path, k: int, count: int) -> str:
-    """The name of the file, and the part's own where the file has several."""
+def _label(own: str, path: Path, called: str, k: int, count: int) -> str:
+    """What the file is called, and the part's own name where the file has several."""
     own = own or (str(k) if count > 1 else "")
-    return own if own.startswith(path.stem) else f"{path.stem} {own}".strip()
-
-
-def _named(s: Spectrum, path: Path, k: int, count: int) -> Spectrum:
-    return replace(s, label=_label(s.label, path, k, count), source=str(path))
+    if own.startswith(path.stem):
+        return called + own.removeprefix(path.stem)
+    return f"{called} {own}".strip()

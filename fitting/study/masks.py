@@ -7,7 +7,7 @@ from jaxmem.settings import SpecError
 
 PREFIXES = {"m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}
 HERTZ = re.compile(r"([-+.\deE]+?)\s*([mkMG]?)Hz")
-WANTED = '50Hz, 40Hz:60Hz, or "#3:7" for the points 3 to 7 of the file'
+WANTED = '50Hz, 40Hz:60Hz, or "#3:7" for the points 3 to 7 of the file, counted from 1'
 
 
 def parse_mask(text: str) -> tuple[str, float, float]:
@@ -21,7 +21,8 @@ def parse_mask(text: str) -> tuple[str, float, float]:
         if all(end.strip().isdecimal() for end in ends) and 1 <= int(ends[0]) <= int(ends[1]):
             return "#", float(ends[0]), float(ends[1])
         raise SpecError(f"drop: {text!r} is no range of points; write {WANTED}")
-    low, high = (_hertz(end, text) for end in (first, last if colon else first))
+    low = 0.0 if colon and first.strip() in ("0", "0Hz") else _hertz(first, text)
+    high = _hertz(last if colon else first, text)
     if not low <= high:
         raise SpecError(f"drop: {text!r} ends before it begins; write {WANTED}")
     return "Hz", low, high

@@ -254,7 +254,7 @@ def _series(spec: Spec, loaded: Loaded, out: Path, origin, force, resume, report
         if spec.xlsx:
             shown, tables = series_signals(series, fitted), [s.key for s in sections]
             write_tables_xlsx(results.path, shown, summary_rows(series, fitted), tables)
-        flags = write_series(
+        flags, no_pages = write_series(
             results.path, series, fitted, names, words=words, provenance=origin, remarks=remarks,
             sections=sections,
         )  # fmt: skip
@@ -262,6 +262,8 @@ def _series(spec: Spec, loaded: Loaded, out: Path, origin, force, resume, report
         try:
             for k, (m, f, name) in enumerate(zip(measured, fits, names, strict=False)):
                 report.step("writing", k, len(names))
+                if no_pages:
+                    raise KeyboardInterrupt
                 outlier = [f"Outlier of its series: {r}." for r in series.reasons[k]]
                 write_fit(
                     results.path / name, f, [m], words=words, provenance=origin, remarks=outlier,
@@ -277,7 +279,9 @@ def _series(spec: Spec, loaded: Loaded, out: Path, origin, force, resume, report
         report.say(f"note: {note}")
     if not cut:
         record.remove()
-    lines = [f"{words}, {len(fits)} spectra", *flags]
+    # Notes on the data were said when they were read.
+    told = [line for line in flags if line not in loaded.notes]
+    lines = [f"{words}, {len(fits)} spectra", *told]
     biases = len({s.bias for s in every if s.bias[0] is not None})
     if biases >= BIASES and not any(s.key.startswith("laws") for s in sections):
         lines.append(f"These spectra have {biases} biases: --together fits one device to all.")

@@ -37,6 +37,12 @@ def setup_of(
 
     **Raises:** `SpecError` if a parameter is named that the model has not.
     """
+    for part in spec.without:
+        if LEFT_OUT[part] in {*spec.fixed, *spec.ranges}:
+            raise SpecError(
+                f"without: {part} leaves out {LEFT_OUT[part]}, and fixed or ranges gives it; say "
+                "one of them"
+            )
     parts = dict(lead="lead" not in spec.without, series="series" not in spec.without)
     if spec.circuit:
         one: Any = loaded.measured[0].fitted if spectrum is None else spectrum
@@ -74,7 +80,8 @@ def _constrained(setup: Setup, spec: Spec, lenient: bool) -> Setup:
             model = put(known[name], model, jnp.asarray(value))
         elif not lenient:
             there = ", ".join(dict.fromkeys([*names, *known]))
-            raise SpecError(f"fixed: no parameter {name!r}; there are {there}")
+            why = "; R_a is 1/g, and L_d is tau_d/g" if name in ("R_a", "L_d") else ""
+            raise SpecError(f"fixed: no parameter {name!r}; there are {there}{why}")
     if not frees:
         raise SpecError(f"fixed: {', '.join(spec.fixed)} are all that is free; leave one free")
     for name, ends in spec.ranges.items():
@@ -83,7 +90,7 @@ def _constrained(setup: Setup, spec: Spec, lenient: bool) -> Setup:
             for end in ends:
                 _check_value("ranges", name, end, frees[names.index(name)].lens, model, zero=False)
             box[name] = ends
-            middle = np.sqrt(ends[0] * ends[1]) if ends[0] > 0 else sum(ends) / 2
+            middle = np.sqrt(ends[0]) * np.sqrt(ends[1]) if ends[0] > 0 else sum(ends) / 2
             model = put(frees[names.index(name)].lens, model, jnp.asarray(middle))
         elif not lenient:
             raise SpecError(f"ranges: {name!r} is not free; free are {', '.join(names)}")
@@ -112,9 +119,9 @@ def _check_value(
     allowed = ("0 or more" if zero else "positive") if positive else ""
     if np.isfinite([low, high]).any():
         allowed = f"{low:g} to {high:g}"
+    unit = "" if meta["unit"] == "1" else f" {meta['unit']}"
     raise SpecError(
-        f"{key}: {name} = {value:g} {meta['unit']} is not allowed; {name} ({meta['meaning']}) is "
-        f"{allowed}"
+        f"{key}: {name} = {value:g}{unit} is not allowed; {name} ({meta['meaning']}) is {allowed}"
     )
 
 

@@ -76,6 +76,14 @@ class Entry:
                     "weight and sigma both say how large the noise is; give weight for its shape "
                     "alone, or sigma for its size"
                 )
+        if "units" in values:
+            # The readers wait until they are needed: the command line imports this file first.
+            from fitting.readers.in_time.meanings import given_units
+
+            try:
+                given_units(values["units"])
+            except ValueError as error:
+                raise self._error(str(error)) from None
         for mask in values.get("drop", ()) if self.kind == "spectra" else ():
             try:
                 parse_mask(mask)
@@ -230,6 +238,10 @@ class Spec:
 
         try:
             circuit_of(str(self.circuit))
+        except FileNotFoundError:
+            raise SpecError(
+                f"circuit: {self.circuit}: there is no such file; check the path"
+            ) from None
         except (ValueError, OSError) as error:
             raise SpecError(f"circuit: {error}") from None
 

@@ -298,6 +298,8 @@ def _result(found: Found, domain, spectrum) -> KramersKronig:
 def _words(result: KramersKronig, change: float, freq: np.ndarray) -> str:
     noise, size = f"noise {100 * result.noise:.2g} %", f"{100 * result.inconsistency:.2g} % of |Z|"
     at = frequencies_in_words(freq[result.carriers])
+    one = np.unique(freq[result.carriers]).size == 1
+    points, they, them = ("The point", "does", "it") if one else ("The points", "do", "them")
     if result.violation == "structure" and result.grade == "consistent":
         return (
             f"Consistent as {result.domain} to {size}: neighbouring points are correlated, but "
@@ -307,8 +309,8 @@ def _words(result: KramersKronig, change: float, freq: np.ndarray) -> str:
         None: f"Consistent as {result.domain}, {noise}. A slow drift can pass this test: "
         "repeat the sweep, or sweep both ways, to see it.",
         "sign": "Reads better with Im Z reversed: the file probably holds -Im Z. Use Z.conj().",
-        "outliers": f"The points at {at} do not belong to the rest ({noise} without "
-        "them). Leave them out, or look for range switching and pick-up there.",
+        "outliers": f"{points} at {at} {they} not belong to the rest ({noise} without "
+        f"{them}). Leave {them} out, or look for range switching and pick-up there.",
         "drift": f"Consistent to {size}, most of it at {at}; reads better with a gain that drifts "
         f"by {100 * change:.2g} % over the sweep: the device changed while it was measured, or "
         "the instrument's gain is off. Sweep faster, let it settle, or sweep both ways.",

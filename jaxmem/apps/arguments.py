@@ -1,6 +1,7 @@
 """What a user types, in the form of a specification."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ PER_FILE: dict[str, Setting] = {
     for s in KINDS[kind].settings.values()
     if s.type in (float, str, Biases) and s.name != "file"
 } | {"sigma": Setting("sigma", float, "Standard deviation of the noise", above=0)}
+# What holds each kind of entry, in words.
+FILES_OF = {"spectra": "spectra", "trace": "loops, steps and pulses", "curve": "steady curves"}
 OWN = re.compile(r"(.+?):((?:\w+=[^,:=]+,?)+)")
 
 
@@ -32,6 +35,8 @@ def file_and_own(text: str | Path) -> tuple[Path, dict[str, Any]]:
     for pair in filter(None, parts[2].split(",")):
         key, _, value = pair.partition("=")
         key = key.replace("-", "_")
+        if key in said:
+            raise SpecError(f"{file}: {key} is given twice")
         if key not in PER_FILE:
             raise SpecError(f"{file}: no key {key!r}{near(key, PER_FILE)}")
         try:
@@ -118,6 +123,24 @@ def dealt(entries: list[Entry]) -> list[Entry]:
             e = replace(e, options=dict(e.options) | {"bias": own[0] if n == 1 else own})
         found.append(e)
     return found
+
+
+def require_use(said: Iterable[str], entries: list[Entry]) -> None:
+    """Refuse options of kinds of files of which there is none: they would do nothing.
+
+    **Raises:** `SpecError` that names the option and what it is of.
+    """
+    there = {e.kind for e in entries}
+    for option in said:
+        homes = [k for k, kind in KINDS.items() for s in kind.settings.values()
+                 if s.option == option]  # fmt: skip
+        if homes and not there & {*homes}:
+            files = ", ".join(e.file.name for e in entries if e.file is not None)
+            of, are = (
+                " and ".join(FILES_OF[k] for k in homes),
+                " and ".join(FILES_OF[k] for k in KINDS if k in there),
+            )
+            raise SpecError(f"--{option} is for {of}, and there are only {are} ({files})")
 
 
 def _numbers(pairs: list[str] | None) -> dict[str, float]:

@@ -14,7 +14,15 @@ import typer
 
 from fitting.study.kept import what_is_kept
 from fitting.study.spec import KINDS, SETTINGS, Entry, Spec, options
-from jaxmem.apps.arguments import dealt, ends_of, file_and_own, listed, value_of, with_own
+from jaxmem.apps.arguments import (
+    dealt,
+    ends_of,
+    file_and_own,
+    listed,
+    require_use,
+    value_of,
+    with_own,
+)
 from jaxmem.apps.stopping import stoppable
 from jaxmem.apps.terminal import FAILED, INTERRUPTED, bars, guard, say
 from jaxmem.output.results_folder import check_folder
@@ -329,6 +337,7 @@ def _specification(files: list[Path], curves: list[Path], said: dict[str, Any]) 
         options = {kind: with_own(kind, of[kind], own) for kind in ("spectra", "trace")}
         entries.append(entry_of(f, options["spectra"], options["trace"], spec.area_m2))
     entries += [Entry("curve", f, of["curve"]) for f in curves]
+    require_use(said, entries)
     return replace(spec, entries=tuple(dealt(entries)))
 
 

@@ -58,6 +58,8 @@ class Stopper:
     def _notice(self, number: int, frame: object) -> None:
         # One exception is enough: a second one would interrupt the saving.
         if self.working and not self._noticed.is_set():
+            # The thread may hear of it later than this.
+            self.received = self.received or number
             self._noticed.set()
             raise KeyboardInterrupt
 
@@ -68,8 +70,8 @@ class Stopper:
             number = os.read(self._read, 1)[0]
             if number not in SIGNALS or (since and time.monotonic() < since + ONE):
                 continue
-            since = since or time.monotonic()
-            again, self.received = self.received is not None, number
+            again, since = since is not None, since or time.monotonic()
+            self.received = number
             if again or not self.working:
                 self.end("ended at once")
             _write("stopping, and keeping what is done (once more: end at once)")

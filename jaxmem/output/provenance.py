@@ -47,7 +47,9 @@ def command_line() -> str:
     """The command that is running, as it would be typed."""
     import shlex
 
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    name = Path(sys.argv[0]).name
+    start = ["python", "-m", "jaxmem"] if name == "__main__.py" else [name]
+    return shlex.join([*start, *sys.argv[1:]])
 
 
 def _version(name: str) -> str | None:

@@ -2,6 +2,7 @@
 from .drawing import draw as draw
 from .drawing import draw_panel as draw_panel
 from .drawing import save as save
+from .drawing import save_all as save_all
 from .drawing import save_if_possible as save_if_possible
 from .figure import ANSWER as ANSWER
 from .figure import BLACK as BLACK

@@ -2,21 +2,28 @@
 
 import io
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import singledispatch
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib.figure
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, TwoSlopeNorm
-from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import (
+    EngFormatter,
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    NullLocator,
+)
 
 from jaxmem import plots
-from jaxmem.output.numbers import SYMBOLS, takes_prefix
+from jaxmem.output.numbers import SYMBOLS, takes_prefix, without_prefix
 from jaxmem.plots.circuit_diagram import draw_circuit
 from jaxmem.plots.network_diagram import draw_network
 
@@ -117,12 +124,16 @@ def _axis(ax: Axes, which: str, spec: plots.PlotAxis, free: bool) -> None:
 
 def label_axis(axis: Any, label: str, unit: str = "", ticks: int = 5) -> None:
     """Label an axis of matplotlib, and write at most so many numbers with the unit's prefixes."""
-    shown = SYMBOLS.get(unit, unit)
+    shown, (own, base) = SYMBOLS.get(unit, unit), without_prefix(unit)
     prefixes = takes_prefix(unit)
     axis.set_label_text(label if prefixes or not shown else f"{label}  ({shown})")
     if not unit:
         return
-    if shown or axis.get_scale() == "log":
+    if own and prefixes:
+        # The unit's own prefix becomes part of the numbers, so that there are not two.
+        scaled = EngFormatter(unit=base)
+        axis.set_major_formatter(FuncFormatter(lambda x, _: scaled(x * 10.0**own)))
+    elif shown or axis.get_scale() == "log":
         axis.set_major_formatter(EngFormatter(unit=shown if prefixes else ""))
     if axis.get_scale() != "log":
         axis.set_major_locator(MaxNLocator(min(ticks, 7), steps=(1, 2, 2.5, 5, 10)))
@@ -256,23 +267,51 @@ def save(
     return text.getvalue()[text.getvalue().index("<svg") :]
 
 
+class Saved(NamedTuple):
+    """What became of figures that were to be saved.
+
+    - `drawn`: the SVG of each, by name; empty where it could not be drawn.
+    - `problems`: why, in words.
+    - `cut`: whether Ctrl-C ended it; those that were left are not drawn.
+    """
+
+    drawn: dict[str, str]
+    problems: list[str]
+    cut: bool
+
+
+def save_all(
+    makes: Mapping[str, Callable[[], plots.Figure]],
+    folder: Path,
+    formats: Sequence[str] = ("png", "svg"),
+) -> Saved:
+    """As `save`, of the figures that functions make; a figure must not cost the numbers.
+
+    **Arguments:**
+
+    - `makes`: what makes each figure, by its name. `folder`, `formats`: see `save`.
+    """
+    drawn, problems = dict.fromkeys(makes, ""), []
+    for k, (name, make) in enumerate(makes.items()):
+        try:
+            drawn[name] = save(make(), folder, name, formats)
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}"
+            problems.append(f"The figure {name} could not be drawn ({what}).")
+        except KeyboardInterrupt:
+            left = len(makes) - k - 1
+            more = f", and {left} more not drawn" if left else ""
+            problems.append(f"The figure {name} was interrupted{more}.")
+            return Saved(drawn, problems, True)
+    return Saved(drawn, problems, False)
+
+
 def save_if_possible(
     make: Callable[[], plots.Figure],
     folder: Path,
     name: str,
     formats: Sequence[str] = ("png", "svg"),
 ) -> tuple[str, str]:
-    """As `save`, of the figure that `make` makes; a figure must not cost the numbers.
-
-    **Arguments:**
-
-    - `make`: makes the figure. `folder`, `name`, `formats`: see `save`.
-
-    **Returns:** the SVG and an empty text; or, if it could not be drawn, an empty one and why.
-    """
-    try:
-        return save(make(), folder, name, formats), ""
-    except Exception as error:
-        return "", f"The figure {name} could not be drawn ({type(error).__name__}: {error})."
-    except KeyboardInterrupt:
-        return "", f"The figure {name} was interrupted."
+    """As `save_all`, of one figure: its SVG and an empty text, or an empty one and why."""
+    saved = save_all({name: make}, folder, formats)
+    return saved.drawn[name], "".join(saved.problems)

@@ -64,10 +64,12 @@ def bifurcation_figure(
         for b in branches for fold in np.asarray(b.folds.drive)[np.isfinite(b.folds.drive)]
     ]  # fmt: skip
     x, positive = plots.PlotAxis(letter, unit, limits=ends), (0.0, None)
+    # Of branches that deliver energy, as those of a neuron, it may be negative.
+    free = any((np.asarray(b.energy) < 0).any() for b in branches)
     axes = (
         plots.PlotAxis("u: rest, and the cycle's extrema", "V"),
         plots.PlotAxis("frequency", "Hz", limits=positive),
-        plots.PlotAxis("energy per spike", "J", limits=positive),
+        plots.PlotAxis("energy per spike", "J", limits=(None, None) if free else positive),
     )
     parts = zip((extrema, frequency, energy), axes, strict=True)
     return plots.Figure([[plots.Panel(lines + folds, x, y) for lines, y in parts]], (11, 3.6))

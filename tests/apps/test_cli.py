@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 import jaxmem as jm
 from fitting.examples import FOLDER
 from jaxmem.apps.cli import app
+from jaxmem.output.provenance import command_line
 
 pytestmark = pytest.mark.usefixtures("no_other_models", "not_rendered")
 THREE = str(FOLDER / "three_biases.csv")
@@ -34,6 +35,22 @@ def test_help_does_not_wait_for_jax():
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert ran.stdout.rstrip().endswith("light"), ran.stdout + ran.stderr
     assert "--max-freq" in ran.stdout
+
+
+@pytest.mark.quick
+def test_the_package_runs_as_the_command_does():
+    ran = subprocess.run(
+        [sys.executable, "-m", "jaxmem", "fit", "none.csv"],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert ran.returncode == 2 and ran.stderr.startswith("jaxmem: none.csv: there is no such file")
+
+
+@pytest.mark.quick
+def test_the_record_names_the_command_that_was_typed(monkeypatch):
+    for typed, kept in (("/venv/bin/jaxmem", "jaxmem"), ("jaxmem/__main__.py", "python -m jaxmem")):
+        monkeypatch.setattr(sys, "argv", [typed, "fit", "a b.csv"])
+        assert command_line() == f"{kept} fit 'a b.csv'"
 
 
 def test_a_folder_of_the_users_is_never_replaced(inductor, tmp_path):
@@ -131,6 +148,22 @@ def test_no_command_runs_what_a_device_file_names_unless_told(command, tmp_path,
     ran = run(command, *arguments, "--out", tmp_path / "out", "--allow-import")
     assert ran.exit_code == 2 and "cannot be imported" in ran.output, ran.output
     assert ran_marker.exists()
+
+
+@pytest.mark.quick
+def test_an_option_that_would_do_nothing_is_refused(inductor, tmp_path):
+    loop = tmp_path / "loop.csv"
+    loop.write_text("t,V,I\n" + "".join(f"{k},{k % 9},{k % 7}\n" for k in range(40)))
+    for option, value, file, words in (
+        ("--loop-freq", 5, inductor, "for loops, steps and pulses, and there are only spectra"),
+        ("--units", "I=uA", inductor, "for loops, steps and pulses and steady curves, and"),
+        ("--bias", 0.5, loop, "for spectra, and there are only loops, steps and pulses (loop.csv)"),
+        ("--drop", "50Hz", loop, "for spectra"),
+    ):
+        ran = run("fit", file, option, value, "--out", tmp_path / "out")
+        assert ran.exit_code == 2 and words in ran.output.replace("\n", " "), ran.output
+    ran = run("fit", f"{inductor}:V=1,V=2", "--out", tmp_path / "out")
+    assert ran.exit_code == 2 and "V is given twice" in ran.output
 
 
 @pytest.mark.usefixtures("rendered")

@@ -85,6 +85,25 @@ def joint(tmp_path, device):
     return tmp_path
 
 
+@pytest.mark.quick
+def test_while_modules_are_imported_it_ends_without_a_word():
+    code = (
+        "import sys, time\n"
+        "class Slow:\n"
+        "    def find_spec(self, name, *rest):\n"
+        "        if name == 'typer': print('importing', flush=True); time.sleep(60)\n"
+        "sys.meta_path.insert(0, Slow())\n"
+        "from jaxmem.__main__ import main\n"
+        "main()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None and process.stdout.readline() == "importing\n"
+    code, said, took = stop(process, signal.SIGINT)
+    assert code == -signal.SIGINT and said == "" and took < 10
+
+
 @pytest.mark.slow
 def test_a_series_keeps_each_spectrum_and_goes_on(series):
     kept = series / "out.search.jsonl"
@@ -114,10 +133,13 @@ def test_sigterm_while_pages_are_written_keeps_all_numbers(series):
     process = start(series, "fit", "series.csv", "--out", "out")
     wait_for(process, (series / "out/summary.csv").is_file)
     code, said, _ = stop(process, signal.SIGTERM)
-    assert code == 143 and "there is no page" in said, said
+    # Before the pages begin the laws over the bias are found, which is not kept by itself.
+    paged = "there is no page" in said
+    assert code == 143 and (paged or "--resume goes on" in said), said
     rows = list(csv.DictReader((series / "out/summary.csv").read_text().splitlines()))
     assert len(rows) == 12 and not hidden(series)
-    assert (series / "out/fit.toml").is_file() and (series / "out/report.html").is_file()
+    assert (series / "out/fit.toml").is_file()
+    assert not paged or (series / "out/report.html").is_file()
 
 
 @pytest.mark.slow

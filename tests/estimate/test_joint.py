@@ -25,8 +25,9 @@ from fitting import (
     memristor_model,
     proportional,
 )
+from fitting.estimate import single
 from fitting.problem.problem import Problem
-from fitting.solvers.host_loop import HostLeastSquares
+from fitting.solvers.host_loop import HostLeastSquares, HostSearch
 from fitting.solvers.residual_parts import HostResidual
 from fitting.study.checks import check_study
 
@@ -130,6 +131,21 @@ def test_an_interrupted_search_gives_its_best_and_goes_on(searched):
     rest = fit(terms, device, SPACE, starts=starts, resume=kept[-1])
     assert rest.ok and rest.bic == pytest.approx(whole.bic, abs=0.05)
     np.testing.assert_allclose(rest.z, whole.z, atol=0.2 * whole.standard_errors.max())
+
+
+def test_an_interrupted_search_on_few_samples_does_not_go_on_with_all(searched, monkeypatch):
+    *_, whole = searched
+    problem = whole.problem
+    x_scale = problem.natural_lengths(whole.z)
+    r, J = (a[0] for a in problem.inspect(whole.z[None]))
+    end = HostSearch(whole.z, float(r @ r), RESULTS.steps_exhausted, 1, r, J)
+    monkeypatch.setattr(single, "joint_search", lambda *a, **k: ([end], True))
+    monkeypatch.setattr(HostLeastSquares, "search", None)
+    say = keep = lambda *said: None
+    given = (problem, problem, None, x_scale, HostLeastSquares(), say, None, keep)
+    _, found = single._joint(*given)
+    assert found.at(0).result == RESULTS.interrupted
+    np.testing.assert_array_equal(found.z, whole.z[None])
 
 
 def test_the_same_seed_gives_the_same_bits(searched):

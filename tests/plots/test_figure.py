@@ -26,6 +26,7 @@ from jaxmem.plots import (
     grid,
     overlay,
     save,
+    save_all,
 )
 
 X = np.linspace(1.0, 3.0, 5)
@@ -102,8 +103,10 @@ def test_axes_are_what_the_panel_says():
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a"]  # once
 
 
-@pytest.mark.parametrize("unit, said", [("1", "0.94"), ("V", "940 mV"), ("", "0.940")])
-def test_a_number_without_a_unit_has_no_prefix(unit, said):
+@pytest.mark.parametrize(
+    "unit, said", [("1", "0.94"), ("V", "940 mV"), ("", "0.940"), ("mV", "940 µV")]
+)
+def test_a_number_has_at_most_one_prefix(unit, said):
     figure = draw(Figure([[Panel([Curve([0, 1], [0.93, 0.96])], y=PlotAxis(unit=unit))]], (3, 3)))
     figure.canvas.draw()
     assert said in [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
@@ -143,3 +146,20 @@ def test_what_is_saved(tmp_path, formats):
     text = save(Figure([[Panel([Curve(X, X)])]], (3, 3)), tmp_path, "figure", formats)
     assert text.startswith("<svg")
     assert {p.name for p in tmp_path.iterdir()} == {f"figure.{ending}" for ending in formats}
+
+
+def test_an_interrupted_figure_ends_the_drawing(tmp_path):
+    def wrong():
+        raise ZeroDivisionError("no")
+
+    def stop():
+        raise KeyboardInterrupt
+
+    good = lambda: Figure([[Panel([Curve([0, 1], [0, 1])])]], (2, 2))
+    saved = save_all({"a": wrong, "b": good, "c": stop, "d": good}, tmp_path, ("svg",))
+    assert saved.cut and saved.drawn["b"] and not saved.drawn["d"]
+    assert [p.name for p in tmp_path.iterdir()] == ["b.svg"]
+    assert saved.problems == [
+        "The figure a could not be drawn (ZeroDivisionError: no).",
+        "The figure c was interrupted, and 1 more not drawn.",
+    ]

@@ -23,6 +23,8 @@ HEADERS = {
     "freq,Zmod/ohm,-Phase/°": (FREQ, abs(Z), -np.angle(Z, deg=True)),
     "freq,mag,theta [rad]": (FREQ, abs(Z), np.angle(Z)),
     "freq,Z,phase": (FREQ, abs(Z), np.angle(Z, deg=True)),
+    "Frequenza (Hz),Z reale (k ohm),Z immaginaria (k ohm)": (FREQ, Z.real / 1e3, Z.imag / 1e3),
+    "Frequency,Zreal,Zimag\n[kHz],[Ohm],[Ohm]": (FREQ / 1e3, Z.real, Z.imag),
     "freq_Hz,omega,Re,Im": (FREQ, 2 * np.pi * FREQ, Z.real, Z.imag),
     "point,Im,freq,Re(Y)/S,Re,time/s": (FREQ, Z.imag, FREQ, FREQ, Z.real, FREQ),
 }
@@ -79,6 +81,12 @@ def test_a_lower_case_m_is_milli_with_a_warning(put):
     path = put("a.csv", "freq (mhz),Re,Im\n" + rows(FREQ * 1e3, Z.real, Z.imag))
     with pytest.warns(UserWarning, match="'mhz' is taken as milli"):
         assert same(read_spectra(path)[0])
+
+
+def test_a_dc_column_is_the_bias(put):
+    for name in ("DC (V)", "DC Working Electrode (V)"):
+        text = f"freq_Hz,Re_Z_ohm,Im_Z_ohm,{name}\n" + rows(*PLAIN, 0 * FREQ + 0.7)
+        assert read_spectra(put("a.csv", text))[0].bias == ("V", 0.7)
 
 
 AREAS = {"ohm cm2": 1e-4, "Ω·cm²": 1e-4, "ohm m2": 1.0, "kOhm*cm^2": 0.1}

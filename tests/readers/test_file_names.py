@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fitting import Spectrum, write_spectra_csv
-from fitting.readers.file_names import bias_in_name
+from fitting.readers.file_names import base_names, bias_in_name
 from fitting.study.loading import load_terms
 from fitting.study.spec import Entry, Spec
 
@@ -77,3 +77,36 @@ def test_the_file_and_the_user_come_before_the_name(tmp_path):
     loaded = load_terms(Spec.of({}, entries))
     assert [s.bias for s in loaded.terms] == [("V", 0.7), ("V", 0.4), ("V", 0.1)]
     assert [note for note in loaded.notes if "0.7 V, is from its name" in note]
+
+
+@pytest.mark.quick
+def test_files_of_one_name_carry_their_folder(tmp_path):
+    freq = np.geomspace(1e5, 1, 20)
+    files = [tmp_path / folder / "eis.csv" for folder in ("0.5V", "0.6V", "0.7V")]
+    for file in files:
+        file.parent.mkdir()
+        write_spectra_csv(file, [Spectrum(freq, 100 + 1e3 / (1 + 2j * np.pi * freq * 1e-4))])
+    loaded = load_terms(Spec.of({}, [Entry("spectra", file) for file in files]))
+    assert [m.fitted.name for m in loaded.measured] == ["0.5V/eis", "0.6V/eis", "0.7V/eis"]
+    (note,) = loaded.notes
+    assert note == "The biases of 3 spectra, 0.5 to 0.7 V, are from the folders of their files"
+    one = load_terms(Spec.of({}, [Entry("spectra", files[0])]))
+    assert one.measured[0].fitted.name == "eis"
+    assert one.notes == ["0.5V/eis.csv: the bias, 0.5 V, is from its folder"]
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize(
+    "paths, names",
+    [
+        (["x/a.csv", "y/b.csv"], ["a", "b"]),
+        (["x/a.csv", "y/a.csv", "y/b.csv"], ["x/a", "y/a", "b"]),
+        (["x/a.csv", "x/a.txt"], ["a.csv", "a.txt"]),
+        (["p/x/a.csv", "q/x/a.csv"], ["p/x/a.csv", "q/x/a.csv"]),
+        (["x/a.csv", "y/a.csv", "y/a.txt"], ["x/a", "a.csv", "a.txt"]),
+        (["x/a.csv", "x/a.csv"], ["a"]),
+    ],
+)
+def test_each_file_has_a_name_of_its_own(paths, names):
+    called = base_names([Path(p) for p in paths])
+    assert [called[Path(p)] for p in dict.fromkeys(paths)] == names

@@ -101,3 +101,9 @@ def test_a_current_density_needs_the_area(put):
         sniff(path)
     assert same(read_recordings(path, area=1e-5)[0])
     assert same(sniff(path, area=1e-5).found[0])
+
+
+def test_times_that_stand_still_are_no_trace(put):
+    (r,) = read_recordings(put("a.csv", "t,V,I\n" + rows(0 * T, V, I)))
+    with pytest.raises(ValueError, match="the time is 0 s at all samples"):
+        trace_of(r)

@@ -65,6 +65,21 @@ def test_autolab_nova(put):
     assert same(r) and noted(r, "'Potential applied (V)' left out")
 
 
+def test_ch_instruments_say_the_scan_rate_above_the_table(put):
+    up = np.linspace(0, 1, N)
+    head = "Cyclic Voltammetry\nInit E (V) = 0\nScan Rate (V/s) = 0.5\n\nPotential/V, "
+    body = rows(up, 1e6 * I, sep=", ")
+    (r,) = read_recordings(put("a.txt", head + "Current/1e-6A\n\n" + body))
+    np.testing.assert_allclose(r.t, up / 0.5)
+    np.testing.assert_allclose(r.I, I, rtol=1e-12)
+    assert noted(r, "the scan rate is the one that stands above the table")
+    twice = head.replace("Init", "Scan rate: 20 mV/s\nInit")
+    with pytest.raises(ReadError, match="no column of times"):
+        read_recordings(put("b.txt", twice + "Current/1e-6A\n\n" + body))
+    (r,) = read_recordings(put("c.txt", head.replace("(V/s) = 0.5", "20 mV/s") + "I/A\n" + body))
+    np.testing.assert_allclose(r.t, up / 0.02)
+
+
 def test_keysight_data_name_and_value(put):
     head = f"SetupTitle, I/V Sweep\nTestParameter, V start, 0\nDimension1, {N}, {N}\n"
     body = head + "DataName, Time, V1, I1\n" + rows(["DataValue"] * N, T, V, I, sep=", ")

@@ -21,7 +21,7 @@ REFUSED = {
     "empty.csv": ("", "the file is empty"),
     "blank.csv": (" \n\n", "the file is empty"),
     "picture.png": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4, "binary file"),
-    "book.xlsx": (b"PK\x03\x04xl/workbook.xml" + bytes(99), "archive or a workbook"),
+    "book.xlsx": (b"PK\x03\x04xl/workbook.xml" + bytes(99), "workbook of a spreadsheet"),
     "eis.csv": (eis(), r"line 1: this is an impedance spectrum .* read_spectra"),
     "zre.csv": (eis("Freq,Zre,Zim,V,I,t"), r"line 1: this is an impedance spectrum"),
     "eis.mpt": (mpt("freq/Hz\tRe(Z)/Ohm\t-Im(Z)/Ohm", T, V, I), "impedance spectrum"),

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+import scipy.linalg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.problems import valid_spectra
+from fitting.readers import read_spectra
 from fitting.terms.linear_kk import frequencies_in_words, kramers_kronig
 from fitting.terms.spectrum import Spectrum
 
@@ -167,3 +169,32 @@ def test_measured_cells_read_near_their_known_floor(shared, name, floor):
     result = kramers_kronig(Spectrum(data["freqs"][keep], Z))
     assert 0.5 * floor < result.noise < 1.5 * floor
     assert result.violation in ("drift", "structure") and result.outliers.size == 0
+
+
+def on_a_grid(freq, Z, beyond):
+    """The usual test: relaxations on a grid of times, their number by BIC; noise as a fraction.
+
+    The grid reaches `beyond` decades past each end of the band.
+    """
+    omega, best = 2 * np.pi * freq, (np.inf, np.nan)
+    y = Z / abs(Z)
+    for count in range(3, freq.size):
+        ends = 1 / omega.max() / 10**beyond, 10**beyond / omega.min()
+        times = np.geomspace(*ends, count)
+        columns = [1 + 0j * omega, 1j * omega, 1 / (1j * omega)]
+        columns += [1 / (1 + 1j * omega * tau) for tau in times]
+        A = np.stack(columns, axis=1) / abs(Z)[:, None]
+        A = np.concatenate([A.real, A.imag])
+        A = A / np.linalg.norm(A, axis=0)
+        x, _, rank, _ = scipy.linalg.lstsq(A, np.concatenate([y.real, y.imag]), cond=1e-9)
+        left = np.sum((A @ x - np.concatenate([y.real, y.imag])) ** 2)
+        bic = len(A) * np.log(left) + rank * np.log(len(A))
+        best = min(best, (bic, np.sqrt(left / (len(A) - rank))))
+    return best[1]
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("name", ["Parstat.txt", "ZPlot_noComments.z"])
+def test_the_noise_of_exports_is_that_of_a_grid_which_reaches_beyond_the_band(shared, name):
+    (s,) = read_spectra(shared / "data" / "instrument_exports" / f"exampleData{name}")
+    assert kramers_kronig(s).noise == pytest.approx(on_a_grid(s.freq, s.Z, 1.0), rel=0.1)

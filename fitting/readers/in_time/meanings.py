@@ -17,14 +17,14 @@ QUANTITIES = {"t": ("time", "s"), "V": ("voltage", "V"), "I": ("current", "A")}
 # what their unit says. German, French, Spanish and Chinese words are those of instruments.
 _MEASURED = {
     "t": "correctedtime time times timesec elapsedtime timeelapsed elapsed relativetime reltime "
-    "timestamp testtime totaltime runtime t zeit temps tempsecoule tiempo 时间 测试时间",
+    "timestamp testtime totaltime runtime t zeit temps tempsecoule tiempo tempo 时间 测试时间",
     "V": "ewe ecell eweece we1potential wepotential vmeas vmeasured measuredvoltage "
     "voltagemeasured measuredpotential vf voltage potential vds vd v1 av anodev drainv vdut "
     "vdevice voltage1 v ch1v ch1voltage spannung potenzial tension potentiel voltaje potencial "
-    "电压 电位 电势 reading value e",
+    "tensione potenziale 电压 电位 电势 reading value e",
     "I": "current we1current wecurrent im imeas imeasured measuredcurrent currentmeasured ids "
     "id i1 ai anodei draini idut idevice iout current1 i ch1i ch1current strom courant corriente "
-    "intensite intensidad 电流 reading value j currentdensity stromdichte 电流密度",
+    "corrente intensite intensidad 电流 reading value j currentdensity stromdichte 电流密度",
 }
 # What was asked for is taken only where nothing was measured.
 _COMMANDED = {

@@ -4,6 +4,7 @@ from fitting.readers.in_time.bare import read_bare
 from fitting.readers.in_time.meanings import is_trace, trace_columns, unknown_columns
 from fitting.readers.in_time.open_circuit import is_open_circuit, with_no_current
 from fitting.readers.in_time.spice import is_spice, spice_tables
+from fitting.readers.in_time.timing import said_rate
 from fitting.readers.instruments.biologic import MPT_MARKS, mpt_table
 from fitting.readers.instruments.gamry import DTA_MARKS, dta_table, refuse_joined
 from fitting.readers.instruments.palmsens import is_session, session_tables
@@ -171,7 +172,9 @@ def _delimited(source: Source, lines: list[str]) -> Table:
         others = ["" if line.strip().lower().startswith(kept) else line for line in lines]
         refuse_stray(source, others, 0)
         lines = [line if not other else "" for line, other in zip(lines, others, strict=True)]
-    return table_below(source, lines, at, names, delimiter, trace_columns, ("t", "V", "I"))
+    table = table_below(source, lines, at, names, delimiter, trace_columns, ("t", "V", "I"))
+    table.scan_rate = said_rate(lines[:at])
+    return table
 
 
 def _find_header(lines: list[str]) -> tuple[int, list[str], str] | None:

@@ -1,10 +1,16 @@
 """The times of a recording: as measured, from the scan rate, or from the frequency."""
 
+import re
 from itertools import pairwise
 
 import numpy as np
 
 from fitting.readers.source import Source
+
+_RATE = re.compile(
+    r"(?i:scan ?rate)\s*[(\[]?(?P<one>(?:m?V/s)?)[)\]]?\s*[:=,;\t]?\s*"
+    r"(?P<value>\d+\.?\d*(?:[eE][-+]?\d+)?)\s*[(\[]?(?P<two>(?:m?V/s)?)"
+)
 
 
 def continued(
@@ -42,6 +48,16 @@ def continued(
         f"the time starts again {len(back)} times and is made to go on from cycle to cycle"
     )
     return np.concatenate(pieces)
+
+
+def said_rate(above: list[str]) -> float | None:
+    """The scan rate [V/s] that stands above a table once: `Scan Rate (V/s) = 0.1`, `50 mV/s`."""
+    found = {
+        float(match["value"]) * (1e-3 if "m" in match["one"] + match["two"] else 1.0)
+        for match in map(_RATE.search, above)
+        if match and match["one"] + match["two"]
+    }
+    return found.pop() if len(found) == 1 and min(found) > 0 else None
 
 
 def by_rate(V: np.ndarray, rate: float, notes: list[str]) -> np.ndarray:

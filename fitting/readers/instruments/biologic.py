@@ -10,6 +10,7 @@ import numpy as np
 
 from fitting.readers.assemble import spectra_of
 from fitting.readers.source import Source
+from fitting.readers.tables.delimited import mostly_data
 from fitting.readers.tables.headerless import require_spectrum
 from fitting.readers.tables.layout import body_of, split
 from fitting.readers.tables.table import Table, refuse_long_rows
@@ -45,6 +46,12 @@ def mpt_table(source: Source, text: str, require: Require) -> Table:
             min(at + 1, len(lines)),
         )
     names = split(lines[at], "\t")
+    if mostly_data(names):
+        raise source.error(
+            f"the header should have {at + 1} lines, but the last of them is a row of numbers; "
+            "export the file again",
+            at + 1,
+        )
     require(source, names, at + 1)
     table = Table(names)
     for line, content in body_of(lines, at + 1):

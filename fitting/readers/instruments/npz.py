@@ -105,8 +105,6 @@ def _load(source: Source, data: bytes) -> dict[str, np.ndarray]:
         raise
     # A broken archive raises a dozen types, from zipfile, zlib, struct and numpy.
     except Exception as e:
-        if b"xl/workbook" in data:
-            raise source.error("this is an Excel workbook; save the sheet as CSV first") from e
         raise source.error(
             f"the file is no whole .npz archive of numbers ({type(e).__name__}); copy or save it "
             "again with numpy.savez"

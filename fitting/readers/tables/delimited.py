@@ -69,7 +69,8 @@ def table_below(
     for after in range(start, min(start + 2, len(lines))):
         units = split(lines[after], delimiter)
         if are_units(units, len(names)):
-            names = [f"{n} ({u})" for n, u in zip(names, units, strict=False)] + names[len(units) :]
+            bare = [u.strip().strip("[]()") for u in units]
+            names = [f"{n} ({u})" for n, u in zip(names, bare, strict=False)] + names[len(bare) :]
             start = after + 1
             break
     body = body_of(lines, start)

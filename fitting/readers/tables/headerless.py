@@ -18,7 +18,11 @@ def read_headerless(source: Source, lines: list[str]) -> Table:
     if layout is None:
         partial = _likeliest_names([line for _, line in body[:200]])
         if partial:
-            raise source.error(f"no rows of numbers follow the header; it should have {EXPECTED}")
+            named = {"freq", "re", "im", "mod", "phase"} & {c.role for c in columns(partial)}
+            raise source.error(
+                f"no rows of numbers follow the header; it should have {EXPECTED}",
+                kind=ReadError if named else NotASpectrum,
+            )
         raise source.error(
             "no table of numbers found; separate the columns by commas, semicolons, tabs or "
             f"spaces and name them in a first line, {EXPECTED}",

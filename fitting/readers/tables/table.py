@@ -1,7 +1,7 @@
 """A table of text cells that knows the line of the file each row stands on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -37,6 +37,8 @@ class Table:
     label: str = ""
     # What was assumed of it, in words.
     notes: list[str] = field(default_factory=list)
+    # Of a loop, where the file says it above the table [V/s].
+    scan_rate: float | None = None
     # False for a table without a header, whose columns are taken by their order.
     named: bool = True
 
@@ -63,9 +65,7 @@ class Table:
 
     def only(self, keep: Sequence[bool] | np.ndarray) -> "Table":
         """The rows where `keep` is true."""
-        some = Table(
-            self.names, decimal=self.decimal, label=self.label, notes=self.notes, named=self.named
-        )
+        some = replace(self, rows=[], lines=[], blocks=[])
         for row, line, block, kept in zip(self.rows, self.lines, self.blocks, keep, strict=True):
             if kept:
                 some.add(row, line, block)

@@ -39,6 +39,8 @@ _AMPERE = re.compile(
     r"(?:[.*·×⋅_ ]*(?:/ ?(?P<area>[cmu]?m)(?:\^?2|²)|(?P<power>[cmu]?m)(?:\^?\(?[-−]2\)?|⁻²))"
     r"|_(?:per_)?(?P<word>[cmu]?m)2)?"
 )
+_POWER = re.compile(r"1[eE]([-+]?\d{1,2}) ?(\D.*)")
+_APART = re.compile(r"^([munpfkKMG]) (?=[Oo]hm|Ω|[AV]\b|Hz)")
 # Square metres of a square of a length.
 _SQUARE = {"m": 1.0, "cm": 1e-4, "mm": 1e-6, "um": 1e-12}
 _PLAIN = {
@@ -92,6 +94,11 @@ def unit(text: str) -> Unit | None:
     """The unit that a piece of header names, or None."""
     # Greek mu and micro sign, ohm sign and capital omega look the same and are not.
     text = " ".join(text.replace("µ", "u").replace("μ", "u").replace("\u2126", "Ω").split())
+    # CH Instruments writes `1e-6A`, people `k ohm`.
+    if power := _POWER.fullmatch(text):
+        found = unit(power[2])
+        return found and found._replace(factor=found.factor * 10.0 ** int(power[1]))
+    text = _APART.sub(r"\1", text)
     for dimension, pattern in (("Hz", _HERTZ), ("ohm", _OHM), ("V", _VOLT), ("A", _AMPERE)):
         if match := pattern.fullmatch(text):
             prefix = match[1]

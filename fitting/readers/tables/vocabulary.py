@@ -1,7 +1,8 @@
 """Names of the columns of spectra, as instruments and people write them.
 
 A name is kept without case, accents and punctuation: `Re(Z)` is `rez`, `-Z'' (Ω)` is `z"`,
-`Fréquence` is `frequence`. German, French, Spanish and Chinese words are those of instruments.
+`Fréquence` is `frequence`. German, French, Spanish, Italian and Chinese words are those of
+instruments.
 """
 
 # role: (cores, dimensions allowed)
@@ -30,7 +31,8 @@ def _deviation(*of: str) -> list[str]:
 SPECTRUM = named_roles(
     (
         "freq",
-        "freq freqs frequency frequencies frequenz frequence frecuencia 频率 f freqhz",
+        "freq freqs frequency frequencies frequenz frequence frecuencia 频率 f freqhz frequenza "
+        "frequencia",
         "Hz rad/s 1/s",
     ),
     (
@@ -41,8 +43,8 @@ SPECTRUM = named_roles(
     (
         "re",
         "re rez zre zreal real realz realpart realpartz realpartofz z' z'a zr r zprime z1 "
-        "realteil realteilz zrealteil partiereelle reelle reel zreel partereal 实部 阻抗实部 "
-        "z实部 realimpedance impedancereal resistance",
+        "realteil realteilz zrealteil zreale partereale partiereelle reelle reel zreel "
+        "partereal 实部 阻抗实部 z实部 realimpedance impedancereal resistance",
         "ohm",
     ),
     (
@@ -50,8 +52,8 @@ SPECTRUM = named_roles(
         "im imz zim zimg zimag imag imagz imaginary imaginaryz zimaginary imaginarypart "
         'imaginarypartz imaginarypartofz z" z"b zi x zdoubleprime z2 imaginarteil imaginaerteil '
         "imaginarteilz zimaginarteil partieimaginaire imaginaire zimaginaire parteimaginaria "
-        "imaginaria zimaginaria 虚部 阻抗虚部 z虚部 imaginaryimpedance impedanceimaginary "
-        "impedanceimag reactance",
+        "imaginaria zimaginaria immaginaria zimmaginaria parteimmaginaria "
+        "虚部 阻抗虚部 z虚部 imaginaryimpedance impedanceimaginary impedanceimag reactance",
         "ohm",
     ),
     (
@@ -72,14 +74,14 @@ SPECTRUM = named_roles(
     (
         "V",
         "v ewe ecell vdc edc e dcvoltage voltage potential vbias ubias ebias vapp bias biasvoltage "
-        "dcbias dcpotential udc spannung gleichspannung potenzial tension potentiel voltaje "
-        "potencial 电压 电位 电势 直流电压",
+        "dcbias dcpotential udc dc dcworkingelectrode spannung gleichspannung potenzial "
+        "tension potentiel voltaje potencial 电压 电位 电势 直流电压",
         "V",
     ),
     (
         "I",
-        "i idc current dccurrent ibias biascurrent bias iapp strom gleichstrom courant corriente "
-        "电流 直流电流 j currentdensity",
+        "i idc dc current dccurrent ibias biascurrent bias iapp strom gleichstrom "
+        "courant corriente 电流 直流电流 j currentdensity",
         "A",
     ),
     (
@@ -105,7 +107,7 @@ SPECTRUM = named_roles(
 NEEDS_UNIT = {
     ("time", "t"),
     *(("temperature", core) for core in SPECTRUM["temperature"][0]),
-    *((role, core) for role in ("V", "I") for core in ("reading", "value", "source")),
+    *((role, core) for role in ("V", "I") for core in ("reading", "value", "source", "dc")),
     *(("I", core) for core in ("j", "currentdensity")),
     *(
         (role, core)

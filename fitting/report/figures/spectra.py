@@ -101,12 +101,14 @@ def series_figure(
 ) -> plots.Figure:
     """Spectra of a series and how the fitted parameters go along it, with 68 % intervals."""
     sources = list(dict.fromkeys(s.source for s in spectra))
-    many = len(sources) == 1 or len(sources) > len(plots.COLOURS)
+    each = len(sources) == len(spectra)
+    known = abscissa_of(spectra)
+    many = len(sources) == 1 or len(sources) > len(plots.COLOURS) or (each and known.swept)
     group = np.array([0 if many else sources.index(s.source) for s in spectra])
-    rank = np.argsort(abscissa_of(spectra).order)
-    shades = _colours(len(spectra))
+    rank = np.argsort(known.order)
+    shades = [k / max(len(spectra) - 1, 1) for k in range(len(spectra))]
     colours = [shades[k] for k in rank] if many else [plots.COLOURS[g] for g in group]
-    names = ["" if many else Path(s.source).stem for s in spectra]
+    names = ["" if many else s.name if each else Path(s.source).stem for s in spectra]
     lines = [
         plots.Curve(s.Z.real, -s.Z.imag, "thin", label=name, colour=colour)
         for s, name, colour in zip(spectra, names, colours, strict=True)
@@ -128,8 +130,10 @@ def series_figure(
         fine = np.array([row["identifiable"] for row in rows])
         wide = fine.any() and np.all(value[fine] > 0) and np.ptp(np.log10(value[fine])) > 1
         marks = _trend(place, value, (low, high), outlier, fine, group)
-        unit = plots.PlotAxis("", rows[0]["unit"], "log" if wide else "linear")
-        panels.append(plots.Panel(marks, along, unit, rows[0]["name"]))
+        axes = along, plots.PlotAxis("", rows[0]["unit"], "log" if wide else "linear")
+        if not fine.any():
+            axes = (plots.PlotAxis(numbers=False),) * 2
+        panels.append(plots.Panel(marks, *axes, rows[0]["name"]))
     rows = plots.grid(panels, 4)
     return plots.Figure(rows, (13, 2.7 * len(rows)))
 

@@ -147,9 +147,11 @@ def _drawn(folder, device, answers, axes, step) -> tuple[dict[str, str], list[st
         step("drawing", k, len(answers))
         if a.impossible:
             continue
-        for name, make in _figures(folder, device, a, axes).items():
-            drawn[name], problem = plots.save_if_possible(make, folder, name)
-            problems += [problem] if problem else []
+        saved = plots.save_all(_figures(folder, device, a, axes), folder)
+        drawn |= saved.drawn
+        problems += saved.problems
+        if saved.cut:
+            break
     step("drawing", len(answers), len(answers))
     return drawn, problems
 
