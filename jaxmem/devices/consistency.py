@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmem.devices.branch import AbstractBranch
-from jaxmem.fields import is_concrete, quantities
+from jaxmem.fields import is_concrete, voltages
 
 # Of the sizes of the terms that must balance, this share may be left, in float64 and in float32.
 SHARE = {8: 1e-6, 4: 2e-3}
@@ -136,8 +136,7 @@ def _places(branch) -> np.ndarray:
     if branch.has_curve:
         low, high = (float(end) for end in branch.rest_range())
         return low + (high - low) * np.linspace(0.03, 0.97, 12)
-    own = [float(getattr(branch, k)) for k, q in quantities(branch).items()
-           if q["unit"].endswith("V") and np.ndim(getattr(branch, k)) == 0]  # fmt: skip
+    own = [float(value) for value in voltages(branch)]
     window = branch.window()
     if window is not None:
         centre, width = (float(np.asarray(end)) for end in window)

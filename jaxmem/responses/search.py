@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from jaxmem.devices.branch import AbstractBranch, Scalar
 from jaxmem.devices.device import AbstractDevice
-from jaxmem.fields import is_concrete, quantities
+from jaxmem.fields import is_concrete, voltages
 
 # Without a range: both signs of 10^-6 to 10^6 V, so many a decade, and a few beyond.
 DECADES, A_DECADE, BEYOND = 6, 6, (1e7, 1e8, 1e9, 1e10, 1e12, 1e16, 1e20, 1e30)
@@ -89,8 +89,13 @@ def survey(
     flat = lambda a: jnp.concatenate([a[:, 0], a[:, 1], a[-1:, 2]])
     s = flat(cells.u)
     order = jnp.argsort(s)
-    y, dy = flat(cells.y[..., :2])[order], flat(cells.dy[..., :2])[order]
-    return Survey(s[order], y[:, 0], y[:, 1], dy[:, 0], dy[:, 1])
+    s, y, dy = s[order], flat(cells.y[..., :2])[order], flat(cells.dy[..., :2])[order]
+    # Where values are finite and slopes are not (exp(800)/exp(900)) the secant serves.
+    around = lambda a: jnp.concatenate([a[1:2] - a[:1], a[2:] - a[:-2], a[-1:] - a[-2:-1]])
+    width = around(s)
+    secant = around(y) / jnp.where(width > 0, width, 1.0)[:, None]
+    dy = jnp.where(jnp.isfinite(dy), dy, secant)
+    return Survey(s, y[:, 0], y[:, 1], dy[:, 0], dy[:, 1])
 
 
 def _within(device, u_range):
@@ -118,10 +123,8 @@ def _own_voltages(device, low, high):
     around = jnp.asarray(np.concatenate([-around[::-1], [0.0], around]))
     found = []
     for branch in unseen(device):
-        for name, meta in quantities(branch).items():
-            value = getattr(branch, name)
-            if meta["unit"].endswith("V") and jnp.ndim(value) == 0:
-                found.append(jnp.clip(value + jnp.abs(value) * around, low, high))
+        for value in voltages(branch):
+            found.append(jnp.clip(value + jnp.abs(value) * around, low, high))
     return found
 
 
@@ -131,6 +134,7 @@ def _resolved(device, base, gap):
         return jnp.concatenate([jnp.stack([device.current(u, x), u]), x])
 
     def least_seen(cells):
+        cells = _with_secants(cells)
         u, x = cells.y[:, 1, 1], cells.y[:, 1, 2:]
         by_state = jnp.abs(jax.vmap(jax.grad(device.current, argnums=1))(u, x))
         width = cells.u[:, 2] - cells.u[:, 0]
@@ -153,6 +157,15 @@ def _resolved(device, base, gap):
         return jnp.where(narrow, 0.0, share)
 
     return split(curve, base, least_seen, ROUNDS, SPLIT, 1e-6)
+
+
+def _with_secants(cells):
+    """Secants for slopes that are not finite where the values are."""
+    gains = jnp.diff(cells.y, axis=1)
+    half = (cells.u[:, 2] - cells.u[:, 0])[:, None, None] / 2
+    first, last = jnp.split(gains / jnp.where(half > 0, half, 1.0), 2, axis=1)
+    secants = jnp.concatenate([first, (first + last) / 2, last], axis=1)
+    return cells._replace(dy=jnp.where(jnp.isfinite(cells.dy), cells.dy, secants))
 
 
 def _doubtful(cells, gap):

@@ -309,10 +309,7 @@ def _find(device, target, ratio, u_range):
         seen = survey(device, u_range, lambda I, u: balance(*frozen, I, u))
         still = lambda I, u: balance(frozen[0], 0.0, I, u)
         grid, value, slope = seen.s, balance(*frozen, seen.I, seen.u), still(seen.dI, seen.du)
-    # Where the slope changes sign between samples of like sign a pair of roots may hide: the
-    # extremum is located and becomes a sample of its own.
-    turning = (jnp.sign(slope[:-1]) != jnp.sign(slope[1:])) & (value[:-1] * value[1:] > 0)
-    grid = jnp.sort(jnp.concatenate([grid, _extrema(of, grid, turning)]))
+    grid = jnp.sort(jnp.concatenate([grid, _extrema(of, grid, value, slope)]))
     value = jax.vmap(of)(grid)
     left = (jnp.sign(value[:-1]) != jnp.sign(value[1:])) & (value[:-1] != 0)
     left = left.at[0].set(left[0] | (value[0] == 0))
@@ -369,23 +366,30 @@ def _scan_grid(of, device, target):
     return jnp.sort(jnp.clip(jnp.concatenate([near.ravel(), ends]), -span, span))
 
 
-def _extrema(of, grid, turning):
-    """Where the slope vanishes between the marked samples and the next; else the sample itself."""
+def _extrema(of, grid, value, slope):
+    """The extremum between two samples of like sign where a pair of roots may hide; else a sample.
+
+    There the function falls towards zero from both sides.
+    """
+    falls, rises = value[:-1] * slope[:-1] < 0, value[1:] * slope[1:] > 0
+    turning = falls & rises & (value[:-1] * value[1:] > 0)
+    left, right = grid[:-1], grid[1:]
     if turning.size > FEW:  # choosing costs more than looking at few
-        chosen = jnp.nonzero(turning, size=MOST_TURNS, fill_value=0)[0]
-        turning = turning[chosen]
-        left, right = grid[chosen], grid[chosen + 1]
-    else:
-        left, right = grid[:-1], grid[1:]
-    slope = jax.vmap(jax.grad(of))
+        # Of too many those that slopes lead nearest to zero.
+        far = jnp.minimum(jnp.abs(value[:-1]), jnp.abs(value[1:]))
+        way = (right - left) * jnp.maximum(jnp.abs(slope[:-1]), jnp.abs(slope[1:]))
+        score = jnp.where(turning & (way > 0), way / (far + jnp.finfo(far.dtype).tiny), 0.0)
+        score, chosen = jax.lax.top_k(score, MOST_TURNS)
+        turning, left, right = score > 0, left[chosen], right[chosen]
+    lean = jax.vmap(jax.grad(of))
 
     def halve(_, bracket):
         low, high, sign = bracket
         middle = (low + high) / 2
-        same = jnp.sign(slope(middle)) == sign
+        same = jnp.sign(lean(middle)) == sign
         return jnp.where(same, middle, low), jnp.where(same, high, middle), sign
 
-    start = (left, right, jnp.sign(slope(left)))
+    start = (left, right, jnp.sign(lean(left)))
     low, high, _ = jax.lax.cond(
         jnp.any(turning), lambda b: jax.lax.fori_loop(0, 60, halve, b), lambda b: b, start
     )
