@@ -18,6 +18,9 @@ DECADES, A_DECADE, BEYOND = 6, 6, (1e7, 1e8, 1e9, 1e10, 1e12, 1e16, 1e20, 1e30)
 LINEAR, ROUND = 192, 12
 # Intervals are split in so many rounds, so many in each: those that show least of the device.
 ROUNDS, SPLIT = 10, 24
+# A zero is out of reach of an interval's values if it is farther than so many times their error;
+# such intervals come later.
+FAR, LATER, ONE_WAY = 100.0, 1e-3, 1e-2
 
 
 class Intervals(NamedTuple):
@@ -148,7 +151,8 @@ def _resolved(device, base, gap):
         over = lambda a, b: a / jnp.where(b > 0, b, 1.0)
         share = over(effect, size[:, 0]) + over(error[:, 1], size[:, 1])
         if gap is not None:
-            share = share + _doubtful(cells, gap)
+            doubt, far = _doubtful(cells, gap)
+            share = jnp.where(far, LATER, 1.0) * (share + doubt)
         # At the end of where the device can be evaluated half of an interval may be lost.
         known = jnp.all(jnp.isfinite(cells.y), axis=(1, 2)) & jnp.isfinite(share)
         edge = jnp.any(jnp.isfinite(cells.y[:, :, 0]), axis=1)
@@ -169,7 +173,10 @@ def _with_secants(cells):
 
 
 def _doubtful(cells, gap):
-    """How far the middle's gap is from what both ends say, over how far it is from a zero."""
+    """How far the middle's gap is from what both ends say, over how far it is from a zero.
+
+    And whether a zero is out of reach: an exponential far above it needs no more samples.
+    """
     of = jax.vmap(jax.vmap(gap))
     y = of(cells.y[..., 0], cells.y[..., 1])[..., None]
     zero = jnp.zeros(())
@@ -177,8 +184,12 @@ def _doubtful(cells, gap):
     dy = jax.vmap(jax.vmap(slope))(cells.dy[..., 0], cells.dy[..., 1])[..., None]
     error, one_way = unexplained(Intervals(cells.u, y, dy))
     near, rise = jnp.min(jnp.abs(y), axis=1), jnp.abs(y[:, 2] - y[:, 0])
-    doubt = jnp.where(one_way | ~(error > 0.02 * rise), 0.0, error)
-    return jnp.minimum(doubt / jnp.where(near > 0, near, jnp.finfo(y.dtype).tiny), 10.0)[:, 0]
+    # What bends one way may yet turn twice in between: that is looked at when there is room.
+    doubt = jnp.where(error > 0.02 * rise, jnp.where(one_way, ONE_WAY * error, error), 0.0)
+    one_sign = jnp.all(y > 0, axis=1) | jnp.all(y < 0, axis=1)
+    far = one_sign & (FAR * error < near)
+    share = jnp.minimum(doubt / jnp.where(near > 0, near, jnp.finfo(y.dtype).tiny), 10.0)
+    return share[:, 0], far[:, 0]
 
 
 def unexplained(cells: Intervals) -> tuple[Float[Array, "N m"], Array]:
@@ -191,10 +202,12 @@ def unexplained(cells: Intervals) -> tuple[Float[Array, "N m"], Array]:
     h = (cells.u[:, 2] - cells.u[:, 0])[:, None]
     half = jnp.where(h > 0, h / 2, 1.0)
     cubic = (y[:, 0] + y[:, 2]) / 2 + h / 8 * (dy[:, 0] - dy[:, 2])
-    chain = [dy[:, 0], (y[:, 1] - y[:, 0]) / half, (y[:, 2] - y[:, 1]) / half, dy[:, 2]]
+    lean = (y[:, 2] - y[:, 0]) * 0.75 / half - (dy[:, 0] + dy[:, 2]) / 4
+    chain = [dy[:, 0], (y[:, 1] - y[:, 0]) / half, dy[:, 1], (y[:, 2] - y[:, 1]) / half, dy[:, 2]]
     gains = jnp.diff(jnp.stack(chain), axis=0)
     one_way = jnp.all(gains >= 0, axis=0) | jnp.all(gains <= 0, axis=0)
-    return jnp.abs(y[:, 1] - cubic), one_way
+    error = jnp.maximum(jnp.abs(y[:, 1] - cubic), h / 8 * jnp.abs(dy[:, 1] - lean))
+    return error, one_way
 
 
 def split(
