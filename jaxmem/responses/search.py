@@ -82,7 +82,7 @@ def survey(
     - `gap`: a linear function of (I, u) whose zeros are looked for; intervals that may hide a pair
       of them are split first.
     """
-    fixed = jax.lax.stop_gradient(device)
+    fixed = jax.lax.stop_gradient(device).walked()
     if fixed.curve is not None:
         low, high = fixed.branches[fixed.curve].rest_range()
         base = low + (high - low) * jnp.linspace(0, 1, LINEAR + 1)

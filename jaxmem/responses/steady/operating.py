@@ -28,7 +28,7 @@ def steady_curve(device: AbstractDevice, u: Real[ArrayLike, "n"]) -> SteadyState
       over a parameter of its own (`AbstractBranch.rest_curve`) values of this parameter.
     """
     check_single("steady_curve", device)
-    places = jnp.asarray(u, dtype=jnp.result_type(float))
+    places, device = jnp.asarray(u, dtype=jnp.result_type(float)), device.walked()
 
     def one(s):
         u, x = device.equilibrium(s)
@@ -74,6 +74,7 @@ def operating_point(
         point = _known(device, jnp.asarray(u, dtype=jnp.result_type(float)))
         check_values("operating_point", device, point.count)
         return point
+    device = device.walked()
     found = _points("operating_point", device, given, u_range)
     check_values("operating_point", device, found.count)
     if branch == "rest" and u is None:
@@ -133,7 +134,7 @@ def operating_points(
     if (I is None) == (V is None):
         raise ValueError("operating_points: give exactly one of I=, V=")
     given = {"I": I} if V is None else {"V": V}
-    found = _points("operating_points", device, given, u_range)
+    found = _points("operating_points", device.walked(), given, u_range)
     check_values("operating_points", device, found.count)
     return found
 

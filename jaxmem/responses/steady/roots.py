@@ -27,6 +27,8 @@ def find(
     Without a ratio those of u = target.
     """
 
+    device = device.walked()
+
     def balance(d, goal, I, u):
         if ratio is None:
             return u - goal
