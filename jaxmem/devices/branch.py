@@ -27,7 +27,8 @@ class AbstractBranch(eqx.Module):
     `window` where it is steep: equilibria and Hopf points are looked for there, and at all other
     voltages, most densely where current and states bend. `plain = True` says that it has nothing to
     look for outside its window, or nowhere without one (linear, or one smooth exponential): the
-    search is then shorter.
+    search is then shorter. Where the equilibrium is no function of u, `rest_curve` or `rest_box`
+    stands in the place of `rest`.
 
     For the time integrator, and for it alone, a branch may declare a *chart* z = chart(x) in
     which its states are of order one and its rates stay smooth and finite; the default is the

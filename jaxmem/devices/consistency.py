@@ -116,15 +116,13 @@ def _fault(kept: _Kept) -> str:
 
 def _fault_of_walk(branch) -> str:
     """What is wrong with a branch that gives its rates and a box only."""
+    wants = f".rest_box: wants the lowest and the highest (u, x), {1 + branch.size} numbers each"
     try:
         ends = [np.asarray(end, float) for end in branch.rest_box()]
     except (TypeError, ValueError) as error:
-        return f".rest_box: wants the lowest and the highest (u, x), {1 + branch.size} numbers each: {error}"
+        return f"{wants}: {error}"
     if [end.shape for end in ends] != [(1 + branch.size,)] * 2 or not np.all(ends[0] < ends[1]):
-        return (
-            f".rest_box: wants the lowest and the highest (u, x), {1 + branch.size} numbers each "
-            f"that ascend, got {[end.tolist() for end in ends]}"
-        )
+        return f"{wants} that ascend, got {[end.tolist() for end in ends]}"
     walk = branch.walk()
     if not bool(walk.begun):
         return (

@@ -74,7 +74,7 @@ def follow(rates: Rates, low: Float[Array, "k"], high: Float[Array, "k"]) -> Wal
     # Beyond the last point all of s is larger than any place.
     s = jnp.full((LENGTH,), jnp.inf, low.dtype).at[0].set(0.0)
     wide = jnp.zeros((LENGTH, low.shape[0]), low.dtype)
-    begin = (1, start, first, jnp.asarray(FIRST, low.dtype), s, wide.at[0].set(start),
+    begin = (jnp.asarray(1), start, first, jnp.asarray(FIRST, low.dtype), s, wide.at[0].set(start),
              wide.at[0].set(first), jnp.asarray(False))  # fmt: skip
     k, _, _, _, s, ys, ts, out = jax.lax.while_loop(going, step, begin)
     return Walk(s, ys, ts, k, low, size, begun, out)
@@ -89,9 +89,7 @@ def place(rates: Rates, walk: Walk, s: Scalar) -> tuple[Scalar, Float[Array, "n"
     def between(s):
         w = (s - walk.s[k]) / length
         chord, bend = y1 - y0, w * (1 - w)
-        return y0 + w * chord + bend * (
-            (1 - w) * (length * t0 - chord) - w * (length * t1 - chord)
-        )
+        return y0 + w * chord + bend * ((1 - w) * (length * t0 - chord) - w * (length * t1 - chord))
 
     fixed = jax.lax.stop_gradient(s)
     balance = _balance(rates, walk.low, walk.size)

@@ -58,16 +58,20 @@ def find(
     fine = device.allowed()
     left = left & fine
     at = jnp.nonzero(left, size=MOST_POINTS, fill_value=-1)[0]
-    roots = jax.vmap(lambda k: _polish(of, grid[k], grid[k + 1]))(jnp.maximum(at, 0))
+    # Places that are not used repeat the first root: evaluated at no number at all, or far out,
+    # derivatives of what is hidden would spoil all the others.
+    used = jnp.maximum(jnp.where(at >= 0, at, at[0]), 0)
+    roots = jax.vmap(lambda k: _polish(of, grid[k], grid[k + 1]))(used)
     # One Newton step through the live device carries the derivatives (implicit function
     # theorem); at the root it moves the value by less than its last digit.
     roots = jax.lax.stop_gradient(roots)
     live = jax.vmap(lambda s: s - _zero_value(gap(s, device, target)) / jax.grad(of)(s))(roots)
-    live = jnp.where(at >= 0, live, jnp.nan)
     u, x = jax.vmap(device.equilibrium)(live)
     I = jax.vmap(device.current)(u, x)
+    hide = lambda a: jnp.where((at >= 0).reshape((-1,) + (1,) * (a.ndim - 1)), a, jnp.nan)
     count = jnp.where(fine, jnp.sum(left), -1)
-    return OperatingPoints(u, x, I, device.R_s * I + u, live, count)
+    u, x, I, V, live = map(hide, (u, x, I, device.R_s * I + u, live))
+    return OperatingPoints(u, x, I, V, live, count)
 
 
 def _zero_value(x):
