@@ -47,6 +47,13 @@ def quantities(module: eqx.Module | type[eqx.Module]) -> dict[str, dict[str, Any
     return {name: dict(f.metadata) for name, f in fields.items() if "unit" in f.metadata}
 
 
+def voltages(module: eqx.Module) -> list[Any]:
+    """The values of a module's fields that are voltages, one number each (not 1/V, not eV)."""
+    units = {prefix + "V" for prefix in ("", "n", "u", "µ", "μ", "m", "k", "M")}
+    found = [getattr(module, k) for k, meta in quantities(module).items() if meta["unit"] in units]
+    return [value for value in found if np.ndim(value) == 0]
+
+
 def is_concrete(*values: Any) -> bool:
     """Whether all arrays in `values` are known now (nothing is being traced)."""
     return not any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(values))

@@ -10,6 +10,7 @@ from jaxtyping import Array, Complex, Float
 
 from jaxmem.devices.admittance import state_space as state_space
 from jaxmem.devices.admittance import state_space_admittance, state_space_parts
+from jaxmem.devices.walk import Walk, follow, place
 from jaxmem.fields import check_positive
 
 Scalar = Float[Array, ""]
@@ -26,7 +27,8 @@ class AbstractBranch(eqx.Module):
     `window` where it is steep: equilibria and Hopf points are looked for there, and at all other
     voltages, most densely where current and states bend. `plain = True` says that it has nothing to
     look for outside its window, or nowhere without one (linear, or one smooth exponential): the
-    search is then shorter.
+    search is then shorter. Where the equilibrium is no function of u, `rest_curve` or `rest_box`
+    stands in the place of `rest`.
 
     For the time integrator, and for it alone, a branch may declare a *chart* z = chart(x) in
     which its states are of order one and its rates stay smooth and finite; the default is the
@@ -55,6 +57,15 @@ class AbstractBranch(eqx.Module):
             )
         return jnp.zeros((0,), dtype=jnp.result_type(u, float))
 
+    def rest_box(self) -> tuple[States, States]:
+        """The lowest and the highest (u, x), as two vectors of 1 + n numbers.
+
+        In the place of `rest`, for a branch that gives no more than its `rates`: its equilibria in
+        this box are followed by arclength, from that at the lowest voltage on, through folds. What
+        does not hang together with that one is not seen.
+        """
+        raise ValueError(f"{type(self).__name__} gives no `rest_box`")
+
     def rest_curve(self, s: Scalar) -> tuple[Scalar, States]:
         """u [V] and the states at equilibrium, over a parameter s of the branch's own.
 
@@ -62,6 +73,8 @@ class AbstractBranch(eqx.Module):
         threshold switch does: u is then a function of the state (of its temperature), and not the
         state one of u. s ascends from the equilibrium at the lowest current to the highest.
         """
+        if self.rates_only:
+            return place(self.rates, self.walk(), s)
         raise ValueError(
             f"{type(self).__name__} gives no curve of equilibria (`rest_curve`); its equilibrium "
             "at a voltage is `rest(u)`"
@@ -69,6 +82,9 @@ class AbstractBranch(eqx.Module):
 
     def rest_range(self) -> tuple[Scalar, Scalar]:
         """The least and the largest s of `rest_curve`."""
+        if self.rates_only:
+            end = self.walk().end
+            return jnp.zeros_like(end), end
         raise ValueError(
             f"{type(self).__name__} gives no `rest_range`; a branch with a `rest_curve(s)` must "
             "say the least and the largest s, or its equilibria cannot be looked for"
@@ -76,8 +92,18 @@ class AbstractBranch(eqx.Module):
 
     @property
     def has_curve(self) -> bool:
-        """Whether the branch gives `rest_curve`."""
-        return type(self).rest_curve is not AbstractBranch.rest_curve
+        """Whether its equilibria are a curve: it gives `rest_curve`, or its `rates` in a box."""
+        return type(self).rest_curve is not AbstractBranch.rest_curve or self.rates_only
+
+    @property
+    def rates_only(self) -> bool:
+        """Whether the branch gives neither `rest` nor `rest_curve`, but a `rest_box`."""
+        own = lambda method: getattr(type(self), method) is not getattr(AbstractBranch, method)
+        return own("rest_box") and not own("rest") and not own("rest_curve")
+
+    def walk(self) -> Walk:
+        """The equilibria in its `rest_box`, for a branch with `rates_only`."""
+        return _walk(jax.lax.stop_gradient(self))
 
     def admittance(self, s: Complex[Array, "..."], u: Scalar) -> Complex[Array, "..."]:
         """Small-signal admittance Y(s) = di/du + di/dx (s - J)^-1 dr/du [S] at rest at u.
@@ -133,3 +159,9 @@ class AbstractBranch(eqx.Module):
     def size(self) -> int:
         """How many states the branch has."""
         return len(self.states)
+
+
+@eqx.filter_jit
+def _walk(branch):
+    low, high = (jnp.asarray(end, jnp.result_type(float)) for end in branch.rest_box())
+    return follow(branch.rates, low, high)

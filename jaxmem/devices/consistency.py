@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmem.devices.branch import AbstractBranch
-from jaxmem.fields import is_concrete, quantities
+from jaxmem.fields import is_concrete, voltages
 
 # Of the sizes of the terms that must balance, this share may be left, in float64 and in float32.
 SHARE = {8: 1e-6, 4: 2e-3}
@@ -63,6 +63,8 @@ def _fault(kept: _Kept) -> str:
     branch = kept.branch
     n = branch.size
     u = jnp.zeros((), jnp.result_type(float))
+    if branch.rates_only:
+        return _fault_of_walk(branch)
     try:
         x = jax.eval_shape(branch.rest, u) if not branch.has_curve else u
         shape = (n,) if branch.has_curve else x.shape
@@ -76,8 +78,8 @@ def _fault(kept: _Kept) -> str:
             f" has the states {branch.states} and says nowhere where they rest: give rest(u), or, "
             "where they may rest in several states at one voltage, rest_curve(s) with "
             "rest_range(): u and the states over a parameter of your own, as a state from which u "
-            "follows by "
-            "rates(u, x) = 0 (ThermalSwitch does so)"
+            "follows by rates(u, x) = 0 (ThermalSwitch does so), or rest_box(): the lowest and the "
+            "highest (u, x), between which they are then followed"
         )
     for method, got in (("rest", shape), ("rates", r.shape)):
         if got != (n,) and not any(np.ndim(leaf) for leaf in jax.tree.leaves(branch)):
@@ -112,6 +114,32 @@ def _fault(kept: _Kept) -> str:
     return ""
 
 
+def _fault_of_walk(branch) -> str:
+    """What is wrong with a branch that gives its rates and a box only."""
+    wants = f".rest_box: wants the lowest and the highest (u, x), {1 + branch.size} numbers each"
+    try:
+        ends = [np.asarray(end, float) for end in branch.rest_box()]
+    except (TypeError, ValueError) as error:
+        return f"{wants}: {error}"
+    if [end.shape for end in ends] != [(1 + branch.size,)] * 2 or not np.all(ends[0] < ends[1]):
+        return f"{wants} that ascend, got {[end.tolist() for end in ends]}"
+    walk = branch.walk()
+    if not bool(walk.begun):
+        return (
+            f": at u = {ends[0][0]:.6g} V, the lowest of rest_box, its states {branch.states} come "
+            "to no rest in the box: begin where there is one stable equilibrium, or give "
+            "rest_curve(s)"
+        )
+    if not bool(walk.left):
+        last = walk.low + walk.size * walk.ys[int(walk.count) - 1]
+        return (
+            f": its equilibria, followed from the lowest voltage of rest_box, are lost at (u, x) = "
+            f"({', '.join(f'{float(v):.6g}' for v in last)}) inside it: look at rates() there, or "
+            "give rest_curve(s)"
+        )
+    return ""
+
+
 _RATES = (
     ": at u = {at} the states that rest gives do not rest: the rate of {state} is {got} {unit}/s "
     "at {state} = {x} {unit}, where its terms are of the size of {size}; rates(u, rest(u)) must "
@@ -136,8 +164,7 @@ def _places(branch) -> np.ndarray:
     if branch.has_curve:
         low, high = (float(end) for end in branch.rest_range())
         return low + (high - low) * np.linspace(0.03, 0.97, 12)
-    own = [float(getattr(branch, k)) for k, q in quantities(branch).items()
-           if q["unit"].endswith("V") and np.ndim(getattr(branch, k)) == 0]  # fmt: skip
+    own = [float(value) for value in voltages(branch)]
     window = branch.window()
     if window is not None:
         centre, width = (float(np.asarray(end)) for end in window)

@@ -12,6 +12,7 @@ from jaxmem.devices.admittance import state_space_admittance, state_space_parts
 from jaxmem.devices.branch import AbstractBranch, Scalar, States
 from jaxmem.devices.consistency import check_branch
 from jaxmem.devices.perovskite import ActivatedConduction, DelayedConduction, Leak
+from jaxmem.devices.walked import Walked
 from jaxmem.fields import (
     allowed,
     as_array,
@@ -215,14 +216,25 @@ class AbstractDevice(eqx.Module):
         """The device as transients see it: constant-phase elements become ladders."""
         check_single("function", self)
         if not any(isinstance_cpe(b) for b in self.branches.values()):
-            return self
+            return self.walked()
         C_m, branches = self.C_m, {}
         for name, branch in self.branches.items():
             if isinstance_cpe(branch):
                 C_fast, branch = branch.in_time()  # pyright: ignore[reportAttributeAccessIssue]
                 C_m = C_m + C_fast
             branches[name] = branch
-        return Device(C_m, branches, self.R_s, self.L_s)
+        return Device(C_m, branches, self.R_s, self.L_s).walked()
+
+    def walked(self) -> "AbstractDevice":
+        """The device with the equilibria of a branch that gives its rates only followed once.
+
+        Without it each look at the curve of equilibria follows it anew.
+        """
+        name = self.curve
+        if name is None or not self.branches[name].rates_only:
+            return self
+        branches = self.branches | {name: Walked.of(self.branches[name])}
+        return Device(self.C_m, branches, self.R_s, self.L_s)
 
 
 def isinstance_cpe(branch: AbstractBranch) -> bool:

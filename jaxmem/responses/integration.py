@@ -14,6 +14,9 @@ from jaxmem.results import RESULTS
 
 SPLIT = (diffrax.KenCarp3, diffrax.KenCarp4, diffrax.KenCarp5, diffrax.Sil3)
 
+# Of the time integrated, a step below this share is given up.
+LEAST_STEP = 1e-30
+
 # For more perturbed numbers than this, only the derivative in the direction asked for is made.
 MOST_COLUMNS = 64
 
@@ -96,8 +99,11 @@ def integrate(primal, settings, adjoint):
         # With a tolerance near rounding no step would be accepted.
         rtol=jnp.maximum(rtol * relative, 100 * jnp.finfo(t.dtype).eps),
         atol=atol * absolute,
-        norm=lambda e: jnp.max(jnp.abs(e)),
+        # A step to where the device cannot be evaluated is too long, by how much nobody knows.
+        norm=lambda e: jnp.max(jnp.where(jnp.isnan(e), jnp.inf, jnp.abs(e))),
         error_order=5 if implicit else None,
+        dtmin=LEAST_STEP * (bounds[-1] - bounds[0]),
+        force_dtmin=False,
     )
 
     # A segment looks at the samples from its start on, and a sample is seen by the last segment
@@ -135,7 +141,10 @@ def integrate(primal, settings, adjoint):
                 solver,
                 jnp.zeros_like(a),
                 length,
-                _first_step(rates, length, mass if implicit else jnp.ones_like(mass)),
+                jnp.minimum(
+                    _first_step(rates, length, mass if implicit else jnp.ones_like(mass)),
+                    _bend_time(here.drive.wave, a, at, amplitude),
+                ),
                 y,
                 args=at,
                 saveat=diffrax.SaveAt(
@@ -228,3 +237,15 @@ def _first_step(rates, length, mass):
     rate = jnp.max(jnp.where(mass > 0, jnp.abs(rates) / jnp.where(mass > 0, mass, 1), 0))
     step = 0.01 / jnp.maximum(rate, 0.01 / jnp.where(length > 0, length, 1.0))
     return jax.lax.stop_gradient(jnp.clip(step, 1e-12 * length, length))
+
+
+def _bend_time(wave, start, at, amplitude):
+    """A first step in which the drive moves by a hundredth off its tangent.
+
+    At rest, and where a sine begins, all rates are zero: they do not say how long a step may be.
+    """
+    slope = jax.grad(lambda t: wave.value(t, at))
+    second, third = jax.grad(slope), jax.grad(jax.grad(slope))
+    over = lambda part, d: part * amplitude / jnp.maximum(jnp.abs(d), jnp.finfo(start.dtype).tiny)
+    time = jnp.minimum(jnp.sqrt(over(0.02, second(start))), jnp.cbrt(over(0.06, third(start))))
+    return jax.lax.stop_gradient(jnp.where(time > 0, time, jnp.inf))

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from jaxmem.devices.branch import AbstractBranch, Scalar
 from jaxmem.devices.device import AbstractDevice
-from jaxmem.fields import is_concrete, quantities
+from jaxmem.fields import is_concrete, voltages
 
 # Without a range: both signs of 10^-6 to 10^6 V, so many a decade, and a few beyond.
 DECADES, A_DECADE, BEYOND = 6, 6, (1e7, 1e8, 1e9, 1e10, 1e12, 1e16, 1e20, 1e30)
@@ -18,6 +18,9 @@ DECADES, A_DECADE, BEYOND = 6, 6, (1e7, 1e8, 1e9, 1e10, 1e12, 1e16, 1e20, 1e30)
 LINEAR, ROUND = 192, 12
 # Intervals are split in so many rounds, so many in each: those that show least of the device.
 ROUNDS, SPLIT = 10, 24
+# A zero is out of reach of an interval's values if it is farther than so many times their error;
+# such intervals come later.
+FAR, LATER, ONE_WAY = 100.0, 1e-3, 1e-2
 
 
 class Intervals(NamedTuple):
@@ -79,7 +82,7 @@ def survey(
     - `gap`: a linear function of (I, u) whose zeros are looked for; intervals that may hide a pair
       of them are split first.
     """
-    fixed = jax.lax.stop_gradient(device)
+    fixed = jax.lax.stop_gradient(device).walked()
     if fixed.curve is not None:
         low, high = fixed.branches[fixed.curve].rest_range()
         base = low + (high - low) * jnp.linspace(0, 1, LINEAR + 1)
@@ -89,8 +92,13 @@ def survey(
     flat = lambda a: jnp.concatenate([a[:, 0], a[:, 1], a[-1:, 2]])
     s = flat(cells.u)
     order = jnp.argsort(s)
-    y, dy = flat(cells.y[..., :2])[order], flat(cells.dy[..., :2])[order]
-    return Survey(s[order], y[:, 0], y[:, 1], dy[:, 0], dy[:, 1])
+    s, y, dy = s[order], flat(cells.y[..., :2])[order], flat(cells.dy[..., :2])[order]
+    # Where values are finite and slopes are not (exp(800)/exp(900)) the secant serves.
+    around = lambda a: jnp.concatenate([a[1:2] - a[:1], a[2:] - a[:-2], a[-1:] - a[-2:-1]])
+    width = around(s)
+    secant = around(y) / jnp.where(width > 0, width, 1.0)[:, None]
+    dy = jnp.where(jnp.isfinite(dy), dy, secant)
+    return Survey(s, y[:, 0], y[:, 1], dy[:, 0], dy[:, 1])
 
 
 def _within(device, u_range):
@@ -118,10 +126,8 @@ def _own_voltages(device, low, high):
     around = jnp.asarray(np.concatenate([-around[::-1], [0.0], around]))
     found = []
     for branch in unseen(device):
-        for name, meta in quantities(branch).items():
-            value = getattr(branch, name)
-            if meta["unit"].endswith("V") and jnp.ndim(value) == 0:
-                found.append(jnp.clip(value + jnp.abs(value) * around, low, high))
+        for value in voltages(branch):
+            found.append(jnp.clip(value + jnp.abs(value) * around, low, high))
     return found
 
 
@@ -131,6 +137,7 @@ def _resolved(device, base, gap):
         return jnp.concatenate([jnp.stack([device.current(u, x), u]), x])
 
     def least_seen(cells):
+        cells = _with_secants(cells)
         u, x = cells.y[:, 1, 1], cells.y[:, 1, 2:]
         by_state = jnp.abs(jax.vmap(jax.grad(device.current, argnums=1))(u, x))
         width = cells.u[:, 2] - cells.u[:, 0]
@@ -144,7 +151,8 @@ def _resolved(device, base, gap):
         over = lambda a, b: a / jnp.where(b > 0, b, 1.0)
         share = over(effect, size[:, 0]) + over(error[:, 1], size[:, 1])
         if gap is not None:
-            share = share + _doubtful(cells, gap)
+            doubt, far = _doubtful(cells, gap)
+            share = jnp.where(far, LATER, 1.0) * (share + doubt)
         # At the end of where the device can be evaluated half of an interval may be lost.
         known = jnp.all(jnp.isfinite(cells.y), axis=(1, 2)) & jnp.isfinite(share)
         edge = jnp.any(jnp.isfinite(cells.y[:, :, 0]), axis=1)
@@ -155,8 +163,20 @@ def _resolved(device, base, gap):
     return split(curve, base, least_seen, ROUNDS, SPLIT, 1e-6)
 
 
+def _with_secants(cells):
+    """Secants for slopes that are not finite where the values are."""
+    gains = jnp.diff(cells.y, axis=1)
+    half = (cells.u[:, 2] - cells.u[:, 0])[:, None, None] / 2
+    first, last = jnp.split(gains / jnp.where(half > 0, half, 1.0), 2, axis=1)
+    secants = jnp.concatenate([first, (first + last) / 2, last], axis=1)
+    return cells._replace(dy=jnp.where(jnp.isfinite(cells.dy), cells.dy, secants))
+
+
 def _doubtful(cells, gap):
-    """How far the middle's gap is from what both ends say, over how far it is from a zero."""
+    """How far the middle's gap is from what both ends say, over how far it is from a zero.
+
+    And whether a zero is out of reach: an exponential far above it needs no more samples.
+    """
     of = jax.vmap(jax.vmap(gap))
     y = of(cells.y[..., 0], cells.y[..., 1])[..., None]
     zero = jnp.zeros(())
@@ -164,8 +184,12 @@ def _doubtful(cells, gap):
     dy = jax.vmap(jax.vmap(slope))(cells.dy[..., 0], cells.dy[..., 1])[..., None]
     error, one_way = unexplained(Intervals(cells.u, y, dy))
     near, rise = jnp.min(jnp.abs(y), axis=1), jnp.abs(y[:, 2] - y[:, 0])
-    doubt = jnp.where(one_way | ~(error > 0.02 * rise), 0.0, error)
-    return jnp.minimum(doubt / jnp.where(near > 0, near, jnp.finfo(y.dtype).tiny), 10.0)[:, 0]
+    # What bends one way may yet turn twice in between: that is looked at when there is room.
+    doubt = jnp.where(error > 0.02 * rise, jnp.where(one_way, ONE_WAY * error, error), 0.0)
+    one_sign = jnp.all(y > 0, axis=1) | jnp.all(y < 0, axis=1)
+    far = one_sign & (FAR * error < near)
+    share = jnp.minimum(doubt / jnp.where(near > 0, near, jnp.finfo(y.dtype).tiny), 10.0)
+    return share[:, 0], far[:, 0]
 
 
 def unexplained(cells: Intervals) -> tuple[Float[Array, "N m"], Array]:
@@ -178,10 +202,12 @@ def unexplained(cells: Intervals) -> tuple[Float[Array, "N m"], Array]:
     h = (cells.u[:, 2] - cells.u[:, 0])[:, None]
     half = jnp.where(h > 0, h / 2, 1.0)
     cubic = (y[:, 0] + y[:, 2]) / 2 + h / 8 * (dy[:, 0] - dy[:, 2])
-    chain = [dy[:, 0], (y[:, 1] - y[:, 0]) / half, (y[:, 2] - y[:, 1]) / half, dy[:, 2]]
+    lean = (y[:, 2] - y[:, 0]) * 0.75 / half - (dy[:, 0] + dy[:, 2]) / 4
+    chain = [dy[:, 0], (y[:, 1] - y[:, 0]) / half, dy[:, 1], (y[:, 2] - y[:, 1]) / half, dy[:, 2]]
     gains = jnp.diff(jnp.stack(chain), axis=0)
     one_way = jnp.all(gains >= 0, axis=0) | jnp.all(gains <= 0, axis=0)
-    return jnp.abs(y[:, 1] - cubic), one_way
+    error = jnp.maximum(jnp.abs(y[:, 1] - cubic), h / 8 * jnp.abs(dy[:, 1] - lean))
+    return error, one_way
 
 
 def split(

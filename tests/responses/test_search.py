@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 
 import jaxmem as jm
+from benchmarks.problems import published
 
 
 class MorrisLecar(jm.AbstractBranch):
@@ -72,6 +73,33 @@ def test_a_range_says_where_to_look():
 def test_branches_beside_one_with_a_window_are_looked_at_too():
     found = jm.operating_points(jm.si_device(extra={"ml": MorrisLecar(1e-2, 1.0)}), I=30.0)
     assert int(found.count) == 3
+
+
+def wang_buzsaki(v):
+    """Its steady current, at one voltage."""
+    part = lambda a, b: a / (a + b)
+    bend = lambda z: z / np.expm1(z)
+    m = part(bend(-(v + 35) / 10), 4 * np.exp(-(v + 60) / 18))
+    h = part(0.07 * np.exp(-(v + 58) / 20), 1 / (1 + np.exp(-(v + 28) / 10)))
+    n = part(0.1 * bend(-(v + 34) / 10), 0.125 * np.exp(-(v + 44) / 80))
+    return 0.1 * (v + 65) + 35 * m**3 * h * (v - 55) + 9 * n**4 * (v + 90)
+
+
+@pytest.mark.parametrize("I", [0.1, 0.15, 0.16])
+def test_voltages_without_finite_slopes_do_not_hide_a_pair_elsewhere(I):
+    """Far below 0 V its exponentials overflow: the values stay finite there, the slopes do not."""
+    membrane = jm.Device(1.0, {"membrane": published.WangBuzsaki()})
+    with np.errstate(over="ignore"):
+        slope = jax.vmap(jax.grad(membrane.steady_current))(jnp.array([-1e4, -60.0]))
+    assert np.isfinite(slope).tolist() == [False, True]
+    grid = np.linspace(-120, 55, 1_997)
+    gap = [wang_buzsaki(v) - I for v in grid]
+    at = np.flatnonzero(np.diff(np.sign(gap)))
+    want = [brentq(lambda v: wang_buzsaki(v) - I, *grid[k : k + 2], xtol=1e-13) for k in at]
+    assert len(want) == 3
+    found = jm.operating_points(membrane, I=I)
+    assert int(found.count) == 3
+    np.testing.assert_allclose(found.u[:3], want, rtol=1e-9)
 
 
 class Step(jm.AbstractBranch):

@@ -159,3 +159,10 @@ def test_bad_values_are_refused():
         jm.paper_device(tau_m=0.0)
     with pytest.raises(ValueError, match="exactly one"):
         jm.operating_point(jm.paper_device())
+
+
+def test_derivatives_of_states_in_reverse_mode():
+    """Places for further equilibria, which are not there, do not make them NaN."""
+    f = lambda V_m: jm.operating_point(jm.si_device(V_m=V_m), I=1e-4).x[1]
+    slope = (f(0.04 + 1e-6) - f(0.04 - 1e-6)) / 2e-6
+    assert float(jax.grad(f)(0.04)) == pytest.approx(float(slope), rel=1e-7)

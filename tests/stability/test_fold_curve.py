@@ -68,6 +68,18 @@ def test_hopf_curve_ends_at_the_bogdanov_takens_point_and_says_so():
     assert curve.over == ("branches.ml.phi", "1/ms", "rate of K") and curve.kind == "current"
 
 
+def test_the_curve_that_ends_at_the_other_one_is_begun_beside_it():
+    """At the device's phi that curve has no point: `fold_curve` says where it begins."""
+    u, phi, I = bogdanov_takens(-29.0)
+    assert phi == pytest.approx(0.01181, abs=5e-6)
+    beside = eqx.tree_at(PHI, DEVICE, jnp.asarray(0.95 * phi))
+    start = int(np.nanargmin(np.abs(jm.hopf_points(beside, u_range=WINDOW).u - u)))
+    curve = jm.hopf_curve(beside, PHI, start=start, u_range=WINDOW)
+    assert bool(curve.whole) and int(curve.bogdanov_takens.found) == 1
+    assert float(curve.bogdanov_takens.parameter[0]) == pytest.approx(phi, rel=1e-9)
+    assert float(curve.bogdanov_takens.drive[0]) == pytest.approx(I, rel=1e-9)
+
+
 def test_folds_over_a_parameter_that_does_not_move_them():
     """Both Bogdanov-Takens points over phi, which leaves equilibria where they are."""
     folds = jm.fold_points(DEVICE, u_range=WINDOW)

@@ -85,7 +85,7 @@ def folds_of(name: str, device: AbstractDevice, drive: DriveKind, u_range: Any) 
     """`fold_points`, for a function of this name."""
     check_single(name, device)
     check_kind(f"{name}: drive", drive)
-    return _fold_points(device, drive, check_range(name, u_range))
+    return _fold_points(device.walked(), drive, check_range(name, u_range))
 
 
 def drive_at(device: AbstractDevice, place: Scalar, kind: DriveKind) -> Scalar:

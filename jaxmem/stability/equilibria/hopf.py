@@ -96,7 +96,7 @@ def hopf_points(
             "hopf_points: under an ideal voltage, R_s = 0, u is imposed and cannot oscillate; "
             'give R_s > 0, or drive="current"'
         )
-    found = _hopf_points(device, drive, check_range("hopf_points", u_range))
+    found = _hopf_points(device.walked(), drive, check_range("hopf_points", u_range))
     check_values("hopf_points", device, found.found)
     return found
 

@@ -82,6 +82,11 @@ def hopf_curve(
     to both sides, through merge points (dh/du = 0), where a curve over the parameter turns back.
     Works under `jit` and `vmap`.
 
+    A device may have several curves, and one that does not pass the parameter's present value
+    cannot be begun here: `bogdanov_takens` of `fold_curve`, on each of its folds, says where one
+    begins. With the parameter just beside one (on the side where `hopf_points` has a point more)
+    it is followed from there.
+
     **Arguments:**
 
     - `parameter`: a lens to a positive parameter; tied leaves move by one factor.

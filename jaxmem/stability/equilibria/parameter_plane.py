@@ -51,6 +51,13 @@ def check_curve(
     """Refuse what a curve over a parameter cannot begin with."""
     if name == "hopf_curve":
         check_drive(name, device, drive)
+    curve = device.curve
+    if curve is not None and device.branches[curve].rates_only:
+        raise ValueError(
+            f"{name}: branch {curve!r} gives its rates only, and places on its curve of equilibria "
+            "shift as the parameter moves; give rest_curve(s), over a parameter of your own, with "
+            "rest_range()"
+        )
     value = get(parameter, device)
     if is_concrete(value) and not float(value) > 0:
         raise ValueError(

@@ -1,0 +1,161 @@
+"""Where the curve of equilibria meets a bias: all of its roots."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from jaxmem.devices.branch import Scalar
+from jaxmem.devices.device import AbstractDevice
+from jaxmem.responses.search import survey, unseen
+from jaxmem.responses.steady.points import OperatingPoints
+
+# How many equilibria are looked for, and how finely the curve is scanned for them.
+MOST_POINTS = 7
+SCAN = 48
+# Of more than FEW samples so many places where the curve turns are looked at.
+MOST_TURNS, FEW = 16, 400
+
+
+@eqx.filter_jit
+def find(
+    device: AbstractDevice, target: Scalar, ratio: Any, u_range: tuple[Scalar, Scalar] | None
+) -> OperatingPoints:
+    """Roots of ratio (R_s I + u) + (1 - ratio) I = target along the equilibria.
+
+    Without a ratio those of u = target.
+    """
+
+    device = device.walked()
+
+    def balance(d, goal, I, u):
+        if ratio is None:
+            return u - goal
+        return ratio * (d.R_s * I + u) + (1 - ratio) * I - goal
+
+    def gap(s, d, goal):
+        u, x = d.equilibrium(s)
+        return balance(d, goal, d.current(u, x), u)
+
+    frozen = jax.lax.stop_gradient((device, target))
+    of = lambda s: gap(s, *frozen)
+    if u_range is None and device.curve is None and not unseen(device):
+        grid = _scan_grid(of, frozen[0], target)
+        value, slope = jax.vmap(jax.value_and_grad(of))(grid)
+    else:
+        seen = survey(device, u_range, lambda I, u: balance(*frozen, I, u))
+        still = lambda I, u: balance(frozen[0], 0.0, I, u)
+        grid, value, slope = seen.s, balance(*frozen, seen.I, seen.u), still(seen.dI, seen.du)
+    grid = jnp.sort(jnp.concatenate([grid, _extrema(of, grid, value, slope)]))
+    value = jax.vmap(of)(grid)
+    left = (jnp.sign(value[:-1]) != jnp.sign(value[1:])) & (value[:-1] != 0)
+    left = left.at[0].set(left[0] | (value[0] == 0))
+    left = left & ~jnp.isnan(value[:-1]) & ~jnp.isnan(value[1:])
+    if u_range is not None and device.curve is not None:
+        u = jax.vmap(lambda s: frozen[0].equilibrium(s)[0])(grid)
+        left = left & (u[:-1] >= u_range[0]) & (u[1:] <= u_range[1])
+    fine = device.allowed()
+    left = left & fine
+    at = jnp.nonzero(left, size=MOST_POINTS, fill_value=-1)[0]
+    # Places that are not used repeat the first root: evaluated at no number at all, or far out,
+    # derivatives of what is hidden would spoil all the others.
+    used = jnp.maximum(jnp.where(at >= 0, at, at[0]), 0)
+    roots = jax.vmap(lambda k: _polish(of, grid[k], grid[k + 1]))(used)
+    # One Newton step through the live device carries the derivatives (implicit function
+    # theorem); at the root it moves the value by less than its last digit.
+    roots = jax.lax.stop_gradient(roots)
+    live = jax.vmap(lambda s: s - _zero_value(gap(s, device, target)) / jax.grad(of)(s))(roots)
+    u, x = jax.vmap(device.equilibrium)(live)
+    I = jax.vmap(device.current)(u, x)
+    hide = lambda a: jnp.where((at >= 0).reshape((-1,) + (1,) * (a.ndim - 1)), a, jnp.nan)
+    count = jnp.where(fine, jnp.sum(left), -1)
+    u, x, I, V, live = map(hide, (u, x, I, device.R_s * I + u, live))
+    return OperatingPoints(u, x, I, V, live, count)
+
+
+def _zero_value(x):
+    """Zero that differentiates like x."""
+    return x - jax.lax.stop_gradient(x)
+
+
+def _scan_grid(of, device, target):
+    """Samples of u that bracket every root: dense where a branch is steep, and far enough out."""
+    dtype = target.dtype
+    windows = device.windows()
+    if windows:
+        centres = jnp.stack([jnp.asarray(c, dtype) for c, _ in windows])
+        widths = jnp.stack([jnp.asarray(w, dtype) for _, w in windows])
+    else:
+        centres, widths = jnp.zeros((1,), dtype), jnp.ones((1,), dtype)
+    reach = jnp.max(jnp.abs(centres) + widths)
+
+    def bracketed(span):
+        return (of(-span) < 0) & (of(span) > 0)
+
+    def grow(carry):
+        span, k = carry
+        return 2 * span, k + 1
+
+    span, _ = jax.lax.while_loop(
+        lambda c: ~bracketed(c[0]) & (c[1] < 200), grow, (2 * reach, jnp.asarray(0))
+    )
+    # sinh spaces the samples evenly where |u - centre| is below the width and by ratio beyond.
+    far = jnp.arcsinh((span + jnp.abs(centres)) / widths)
+    s = jnp.linspace(-1, 1, SCAN, dtype=dtype)
+    near = centres[:, None] + widths[:, None] * jnp.sinh(s[None, :] * far[:, None])
+    ends = jnp.stack([-span, span])
+    return jnp.sort(jnp.clip(jnp.concatenate([near.ravel(), ends]), -span, span))
+
+
+def _extrema(of, grid, value, slope):
+    """The extremum between two samples of like sign where a pair of roots may hide; else a sample.
+
+    There the function falls towards zero from both sides.
+    """
+    falls, rises = value[:-1] * slope[:-1] < 0, value[1:] * slope[1:] > 0
+    turning = falls & rises & (value[:-1] * value[1:] > 0)
+    left, right = grid[:-1], grid[1:]
+    if turning.size > FEW:  # choosing costs more than looking at few
+        # Of too many those that slopes lead nearest to zero.
+        far = jnp.minimum(jnp.abs(value[:-1]), jnp.abs(value[1:]))
+        way = (right - left) * jnp.maximum(jnp.abs(slope[:-1]), jnp.abs(slope[1:]))
+        score = jnp.where(turning & (way > 0), way / (far + jnp.finfo(far.dtype).tiny), 0.0)
+        score, chosen = jax.lax.top_k(score, MOST_TURNS)
+        turning, left, right = score > 0, left[chosen], right[chosen]
+    lean = jax.vmap(jax.grad(of))
+
+    def halve(_, bracket):
+        low, high, sign = bracket
+        middle = (low + high) / 2
+        same = jnp.sign(lean(middle)) == sign
+        return jnp.where(same, middle, low), jnp.where(same, high, middle), sign
+
+    start = (left, right, jnp.sign(lean(left)))
+    low, high, _ = jax.lax.cond(
+        jnp.any(turning), lambda b: jax.lax.fori_loop(0, 60, halve, b), lambda b: b, start
+    )
+    return jnp.where(turning, (low + high) / 2, left)
+
+
+def _polish(of, low, high):
+    """Newton kept inside a bracket by bisection, to the last digit."""
+
+    def step(carry):
+        low, high, u, k, _ = carry
+        value, slope = jax.value_and_grad(of)(u)
+        up = jnp.sign(value) == jnp.sign(of(high))
+        low, high = jnp.where(up, low, u), jnp.where(up, u, high)
+        newton = u - value / slope
+        inside = (newton > low) & (newton < high)
+        # A bisection every fourth step, so that a bracket closes even where Newton creeps.
+        take = inside & (k % 4 != 3)
+        new = jnp.where(value == 0, u, jnp.where(take, newton, (low + high) / 2))
+        return low, high, new, k + 1, u
+
+    def going(carry):
+        _, _, u, k, last = carry
+        return (k < 300) & (u != last)
+
+    start = (low, high, (low + high) / 2, jnp.asarray(0), jnp.asarray(jnp.inf, low.dtype))
+    return jax.lax.while_loop(going, step, start)[2]
