@@ -68,10 +68,12 @@ from .stability import ONSETS as ONSETS
 from .stability import Change as Change
 from .stability import CycleBranch as CycleBranch
 from .stability import CycleEvents as CycleEvents
+from .stability import CycleFoldCurve as CycleFoldCurve
 from .stability import Entrainment as Entrainment
 from .stability import EntrainmentBranch as EntrainmentBranch
 from .stability import FICurve as FICurve
 from .stability import FoldCurve as FoldCurve
+from .stability import FoldCycles as FoldCycles
 from .stability import FoldPoints as FoldPoints
 from .stability import HopfCurve as HopfCurve
 from .stability import HopfPoints as HopfPoints
@@ -83,6 +85,7 @@ from .stability import Rheobase as Rheobase
 from .stability import SecondLag as SecondLag
 from .stability import SpikeShape as SpikeShape
 from .stability import cycle_branch as cycle_branch
+from .stability import cycle_fold_curve as cycle_fold_curve
 from .stability import entrainment as entrainment
 from .stability import entrainment_branch as entrainment_branch
 from .stability import fi_curve as fi_curve

@@ -235,6 +235,27 @@ class Auto(Program):
             stable, orbits, folds, kinds[-1],
         )  # fmt: skip
 
+    def fold_curve(self, letters, tau_k, drive="current", **constants):
+        """The first fold of the last `cycles` (with ILP=1) over tau_k, labelled at these."""
+        scales = Scales.of(letters, drive)
+        start = next(b for b in solutions(self.folder / "s.cycles") if b.kind == "LP")
+        third = dict(
+            IPS=2, ISW=2, ICP=[1, 4, 11, 8, 9], JAC=0, ISP=2, NMX=300,
+            UZR={4: [float(value) / scales.second for value in tau_k]},
+        )  # fmt: skip
+        # The first run prepares the extended system and ends, the second one follows it.
+        self.run("start", s="cycles", IRS=start.label, **(third | constants))
+        label = list(solutions(self.folder / "s.start"))[-1].label
+        self.run("folds", s="start", IRS=label, **(third | constants))
+        by_label = {}
+        for block in solutions(self.folder / "s.folds"):
+            if block.kind == "UZ":
+                by_label[scales.second * block.par[3]] = Orbit(
+                    scales.drive * block.par[0], scales.second * block.par[10],
+                    *(scales.volt(x) for x in spread(block)), False,
+                )  # fmt: skip
+        return by_label
+
 
 def _written(value):
     """A constant as AUTO reads it."""
@@ -271,6 +292,8 @@ def solutions(path):
         (_, _, kind, label, _, _, count, width, rows, _, degree, pars), body = head[:12], lines[1:]
         numbers = np.array(" ".join(body[:rows]).split(), float)
         points = numbers[: count * width].reshape(count, width)
+        # Along a curve of folds the tens say of what.
+        kind -= 10 * int(kind / 10)
         yield Solution(KINDS.get(kind, ""), label, points, degree, numbers[-pars:])
         lines = body[rows:]
 

@@ -65,7 +65,8 @@ class Circuit(eqx.Module):
 
     def in_time(self) -> "Circuit":
         """The circuit with constant-phase elements as ladders."""
-        return Circuit(self.device.in_time(), self.drive)
+        device = self.device.in_time()
+        return self if device is self.device else Circuit(device, self.drive)
 
     def scale(self, amplitude: Scalar) -> Scalar:
         """The unit of the first state: V_m or what the drive reaches [V]; a current [A]."""

@@ -5,6 +5,9 @@ from jaxmem.stability.cycles.branch import CycleEvents as CycleEvents
 from jaxmem.stability.cycles.branch import cycle_branch as cycle_branch
 from jaxmem.stability.cycles.cycle import LimitCycle as LimitCycle
 from jaxmem.stability.cycles.cycle import limit_cycle as limit_cycle
+from jaxmem.stability.cycles.fold_locus import CycleFoldCurve as CycleFoldCurve
+from jaxmem.stability.cycles.fold_locus import FoldCycles as FoldCycles
+from jaxmem.stability.cycles.fold_locus import cycle_fold_curve as cycle_fold_curve
 from jaxmem.stability.driven.locked_branch import EntrainmentBranch as EntrainmentBranch
 from jaxmem.stability.driven.locked_branch import entrainment_branch as entrainment_branch
 from jaxmem.stability.driven.locking import Entrainment as Entrainment

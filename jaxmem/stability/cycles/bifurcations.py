@@ -10,9 +10,10 @@ from jaxtyping import Array, Bool, Complex, Float, Int
 
 from jaxmem.devices.branch import Scalar
 from jaxmem.stability.cycles import mesh as meshes
-from jaxmem.stability.cycles.collocation import Field, linearise, solve_both
+from jaxmem.stability.cycles.collocation import Field, Orbit, linearise, solve_both
 from jaxmem.stability.cycles.extrema import dense_ends
 from jaxmem.stability.cycles.floquet import of_cycle
+from jaxmem.stability.cycles.illinois import Between
 
 # The slope of the drive by the arclength, in units of the continuation, is level below this.
 LEVEL = 1e-6
@@ -84,12 +85,22 @@ class Special(NamedTuple):
     bottom: Scalar
 
 
+class Located(NamedTuple):
+    """A cycle at which stability changes, on its mesh; `kind` is its number, or -1 where it was not
+    located. `tangent` is the direction of the branch there."""
+
+    kind: Int[Array, ""]
+    mesh: Float[Array, "N"]
+    orbit: Orbit
+    tangent: Orbit
+
+
 def locate_change(
     field: Field, conditions: Callable, bracket: Bracket, number: Int[Array, ""]
-) -> Special:
+) -> Located:
     """The root of a crossing of this number in a step, on a mesh of twice the intervals.
 
-    The regula falsi (Illinois) in the arclength; each cycle by Newton's method.
+    The regula falsi in the arclength; each cycle by Newton's method.
     `conditions` are those of the continuation, from `place`, the guess and the arclength.
     """
     mesh, orbit, tangent = bracket.place
@@ -102,62 +113,71 @@ def locate_change(
         """The cycle at the arclength s, the drive's slope and the tests, whether it was found."""
 
         def newton(state):
-            k, guess, _, _ = state
+            k, guess, _, _, _ = state
             linear = linearise(field, place.mesh, guess)
             v, ahead = solve_both(linear, conditions(linear, place, bracket.size, guess, s))
-            change = linear.direction(v)
+            change, ahead = linear.direction(v), linear.direction(ahead)
             update = jnp.max(jnp.abs(change.stages) / bracket.size[None, None])
             update = jnp.maximum(update, jnp.abs(change.log_period) + jnp.abs(change.drive))
             guess = guess.plus(change)
-            slope = linear.direction(ahead).drive
-            tests = jnp.append(slope, stability_tests(of_cycle(field, guess, linear)))
-            return k + 1, guess, update, tests
+            tests = jnp.append(ahead.drive, stability_tests(of_cycle(field, guess, linear)))
+            return k + 1, guess, update, tests, ahead
 
         def going(state):
             return (state[0] < ITERATIONS) & (state[2] > UPDATE) & (state[2] < 1e3)
 
-        begin = (0, guess, jnp.asarray(1.0), jnp.zeros(4))
-        _, guess, update, tests = jax.lax.while_loop(going, newton, begin)
-        return guess, tests, update <= 1e3 * UPDATE
+        begin = (0, guess, jnp.asarray(1.0), jnp.zeros(4), place.tangent)
+        _, guess, update, tests, ahead = jax.lax.while_loop(going, newton, begin)
+        return guess, tests, ahead, update <= 1e3 * UPDATE
 
     def look(state):
         """A cycle more: at the start of the step, at its end, then at the secant's zero."""
-        k, a, before, b, after, used, orbit, s, _, fine = state
-        ga, gb = before[used], after[used]
-        secant = (a * gb - b * ga) / (gb - ga)
-        inside = (secant > jnp.minimum(a, b)) & (secant < jnp.maximum(a, b))
-        new = jnp.where(inside, secant, (a + b) / 2)
-        new = jnp.where(k < 2, k * bracket.step, new)
-        guess, tests, ok = cycle(new, orbit.plus(place.tangent, new - s))
-        # Illinois: the value at an end that stays is halved.
-        same = tests[used] * gb > 0
-        a = jnp.where((k < 2) | same, a, b)
-        halved = before.at[used].multiply(0.5)
-        before = jnp.where(k < 2, before, jnp.where(same, halved, after))
-        a, before = jnp.where(k == 0, new, a), jnp.where(k == 0, tests, before)
+        k, ends, used, orbit, s, _, fine = state
+        (low, before), (high, _) = ends.low, ends.high
+        new = jnp.where(k < 2, k * bracket.step, low + ends.share() * (high - low))
+        guess, tests, ahead, ok = cycle(new, orbit.plus(place.tangent, new - s))
         # At a fold the slope of the drive is better determined than the multiplier that is 1.
         turns = (number == FOLD) & (before[0] * tests[0] < 0)
         used = jnp.where(k == 1, jnp.where(turns, 0, number + 1), used)
-        opposite = (k != 1) | (before[used] * tests[used] < 0)
-        moved = jnp.where(k < 2, jnp.inf, jnp.minimum(jnp.abs(new - s), jnp.abs(new - a)))
-        return k + 1, a, before, new, tests, used, guess, new, moved, fine & ok & opposite
+        here = new, tests
+        closer = ends.narrowed(here, tests[used])
+        # Both ends of the step come first.
+        first = lambda at, end, close: jax.tree.map(
+            lambda x, y, z: jnp.where(k == at, x, jnp.where(k < 2, y, z)), here, end, close
+        )
+        low, high = first(0, ends.low, closer.low), first(1, ends.high, closer.high)
+        f = jnp.where(k == 1, jnp.stack([low[1][used], high[1][used]]), closer.f)
+        opposite = (k != 1) | (f[0] * f[1] < 0)
+        side = jnp.where(k < 2, 0, closer.side)
+        return k + 1, Between(low, high, f, side), used, guess, new, ahead, fine & ok & opposite
+
+    def close(state):
+        """Whether the ends are so near to one another, or the last cycle is the root."""
+        ends, used, s = state[1], state[2], state[4]
+        (low, before), (high, after) = ends.low, ends.high
+        exact = jnp.where(s == low, before[used], after[used]) == 0
+        return (high - low < CLOSE * bracket.step) | exact
 
     def going(state):
-        k, after, used, moved, fine = state[0], state[4], state[5], state[8], state[9]
-        on = (k < 2) | ~(moved < CLOSE * bracket.step) & (after[used] != 0)
-        return fine & (k < CYCLES) & on
+        k, fine = state[0], state[6]
+        return fine & (k < CYCLES) & ((k < 2) | ~close(state))
 
-    zero, none = jnp.zeros(()), jnp.zeros(4)
+    nowhere = jnp.zeros(()), jnp.zeros(4)
+    ends = Between(nowhere, nowhere, jnp.zeros(2), jnp.asarray(0))
     state = (
-        jnp.asarray(0), zero, none, zero, none, number + 1, place.orbit, zero,
-        jnp.asarray(jnp.inf), jnp.asarray(True),
+        jnp.asarray(0), ends, number + 1, place.orbit, jnp.zeros(()), place.tangent,
+        jnp.asarray(True),
     )  # fmt: skip
     found = jax.lax.while_loop(going, look, state)
-    before, after, used, orbit = found[2], found[4], found[5], found[6]
-    # One that the iterations did not close in on is not located.
-    good = found[9] & ((found[8] < CLOSE * bracket.step) | (after[used] == 0))
-    values = (orbit.drive, orbit.log_period, *dense_ends(orbit))
+    _, ends, used, orbit, _, ahead, fine = found
     # Without a turn branches cross, if the slopes are more than rounding (as in a canard).
-    goes_on = jnp.minimum(jnp.abs(before[0]), jnp.abs(after[0])) > LEVEL
+    goes_on = jnp.minimum(*(jnp.abs(end[1][0]) for end in (ends.low, ends.high))) > LEVEL
     kind = jnp.where((number == FOLD) & (used > 0) & goes_on, BRANCH_POINT, number)
-    return Special(jnp.where(good, kind, -1), *(jnp.where(good, a, jnp.nan) for a in values))
+    # One that the iterations did not close in on is not located.
+    return Located(jnp.where(fine & close(found), kind, -1), wide, orbit, ahead)
+
+
+def special_of(found: Located) -> Special:
+    """The numbers of a cycle at which stability changes."""
+    values = (found.orbit.drive, found.orbit.log_period, *dense_ends(found.orbit))
+    return Special(found.kind, *(jnp.where(found.kind >= 0, a, jnp.nan) for a in values))

@@ -22,11 +22,12 @@ from jaxmem.stability.cycles.bifurcations import (
     TORUS,
     Special,
     locate_change,
+    special_of,
 )
 from jaxmem.stability.cycles.branch_end import end_of
 from jaxmem.stability.cycles.continuation import SPECIALS
 from jaxmem.stability.cycles.frame import Frame, starts
-from jaxmem.stability.equilibria.hopf import hopf_points
+from jaxmem.stability.equilibria.hopf import HopfPoints, hopf_points
 
 # How many cycles are kept.
 LENGTH = 200
@@ -121,16 +122,24 @@ def cycle_branch(
     check_single("cycle_branch", device)
     if is_concrete(device.R_s) and drive == "voltage" and not float(device.R_s) > 0:
         raise ValueError("cycle_branch: under an ideal voltage, R_s = 0, u cannot oscillate")
-    largest = continuation.LARGEST_STEP if largest is None else largest
     fixed = jax.lax.stop_gradient(device)
     hopf = hopf_points(fixed, drive=drive, u_range=u_range)
     start = jnp.asarray(start)
-    frame, walk = _walk(fixed, hopf, drive, start, intervals, jnp.asarray(largest))
+    frame, walk = branch_of(fixed, hopf, drive, start, intervals, largest)
     special = None
     # Few branches change their stability: nothing is compiled for those that do not.
     if not is_concrete(walk) or int(walk.bracketed):
         special = _special(fixed, drive, frame, walk, start < hopf.found)
     return _described(hopf, drive, start, frame, walk, special)
+
+
+def branch_of(
+    device: AbstractDevice, hopf: HopfPoints, kind: DriveKind, start: Int[Array, ""],
+    intervals: int, largest: float | None = None,
+) -> tuple[Frame, continuation.Walk]:  # fmt: skip
+    """The branch from a Hopf point, with its units."""
+    largest = continuation.LARGEST_STEP if largest is None else largest
+    return _walk(device, hopf, kind, start, intervals, jnp.asarray(largest))
 
 
 @eqx.filter_jit
@@ -202,7 +211,7 @@ def _special(device, kind, frame, walk, there) -> _Changes:
     def one(row):
         step, number = jnp.divmod(row, 3)
         bracket = jax.tree.map(lambda a: a[step], brackets)
-        look = lambda: locate_change(field, continuation.conditions, bracket, number)
+        look = lambda: special_of(locate_change(field, continuation.conditions, bracket, number))
         return jax.lax.cond(row >= 0, look, lambda: nowhere), jnp.where(row >= 0, bracket.at, 0)
 
     found, after = jax.lax.map(one, rows)

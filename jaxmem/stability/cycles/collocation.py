@@ -1,6 +1,7 @@
 """Periodic orbits as a boundary-value problem: Radau collocation, condensed, one Newton step."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -24,13 +25,14 @@ class Orbit(NamedTuple):
     """A periodic orbit on a mesh; of the same shape, a direction from one orbit to another.
 
     - `start`: the state at phase 0; `stages`: states at the stages of each interval.
-    - `log_period`: ln of the period in seconds; `drive`: the drive's value in units of its own.
+    - `log_period`: ln of the period in seconds; `drive`: the drive's value in units of its own, or
+      a vector of it and what else is unknown.
     """
 
     start: Float[Array, "n"]
     stages: Float[Array, "N 4 n"]
     log_period: Scalar
-    drive: Scalar
+    drive: Scalar | Float[Array, "k"]
 
     def plus(self, other: "Orbit", times: ArrayLike = 1.0) -> "Orbit":
         """This orbit, moved along a direction."""
@@ -42,14 +44,14 @@ class Orbit(NamedTuple):
 
 
 class Linear(NamedTuple):
-    """The linearised problem: every unknown in terms of v = (dX_0, d ln T, dp, 1).
+    """The linearised problem: every unknown in terms of v = (dX_0, d ln T, dp, 1), of m numbers.
 
-    `inverse` (N, 4 n, 4 n) gives the stages of an interval from the right-hand sides of their
-    equations, `maps` (N, 4, n, n + 3) from its own v, `before` (N, n + 3, n + 3) that v from the
-    first; `monodromy` (n, n) is how a disturbance returns.
+    `jacobians` (4, n, n, N) are h T dF/dy at the stages. `maps` (N, 4, n, m) give the stages
+    of an interval from its own v, `before` (N, m, m) that v from the first; `monodromy` (n, n) is
+    how a disturbance returns.
     """
 
-    inverse: Float[Array, "N s s"]
+    jacobians: Float[Array, "4 n n N"]
     maps: Float[Array, "N 4 n m"]
     before: Float[Array, "N m m"]
     closure: Float[Array, "n m"]
@@ -63,7 +65,8 @@ class Linear(NamedTuple):
         of the fixed ones.
         """
         n = orbit.start.shape[0]
-        local = (self.inverse @ gap.reshape(*self.inverse.shape[:2], 1)).reshape(gap.shape)
+        inverse = jax.lax.stop_gradient(inverses(self.jacobians))
+        local = jnp.einsum("kinjm,kjm->kin", inverse, gap)
 
         def on(shift, both):
             end, own = both
@@ -81,7 +84,7 @@ class Linear(NamedTuple):
         """What a change of the first state, ln T, drive does to the whole orbit."""
         n = self.monodromy.shape[0]
         stages = jnp.einsum("kinm,km->kin", self.maps, self.before @ v)
-        return Orbit(v[:n], stages, v[n], v[n + 1])
+        return Orbit(v[:n], stages, v[n], v[n + 1] if v.shape[0] == n + 3 else v[n + 1 : -1])
 
     def row(
         self, stages: Float[Array, "... N 4 n"], log_period: ArrayLike = 0.0, drive: ArrayLike = 0.0
@@ -90,8 +93,12 @@ class Linear(NamedTuple):
         n = self.monodromy.shape[0]
         local = jnp.einsum("...kin,kinm->...km", stages, self.maps)
         row = jnp.einsum("...km,kmj->...j", local, self.before)
-        unit = np.eye(n + 3)
-        return row + jnp.tensordot(log_period, unit[n], 0) + jnp.tensordot(drive, unit[n + 1], 0)
+        m = row.shape[-1]
+        unit = np.eye(m)
+        row = row + jnp.tensordot(log_period, unit[n], 0)
+        if m == n + 3:
+            return row + jnp.tensordot(drive, unit[n + 1], 0)
+        return row + jnp.asarray(drive) @ unit[n + 1 : -1]
 
 
 def stage_residual(field: Field, mesh: Float[Array, "N"], orbit: Orbit) -> Float[Array, "N 4 n"]:
@@ -130,64 +137,111 @@ def weights(mesh: Float[Array, "N"]) -> Float[Array, "N 4"]:
 
 def linearise(field: Field, mesh: Float[Array, "N"], orbit: Orbit) -> Linear:
     """Condense each interval to its end and chain the ends."""
-    n = orbit.start.shape[0]
+    n, N = orbit.start.shape[0], mesh.shape[0]
+    m = n + 2 + orbit.drive.size
 
     def local(tau, y):
-        whole = lambda yp: (lambda F: (F, F))(field(tau, yp[:-1], yp[-1]))
+        drive = lambda p: p.reshape(orbit.drive.shape)
+        whole = lambda yp: (lambda F: (F, F))(field(tau, yp[:n], drive(yp[n:])))
         J, F = jax.jacfwd(whole, has_aux=True)(jnp.append(y, orbit.drive))
         return F, J
 
-    F, J = at_stages(local, mesh, orbit)
-    step = (mesh * jnp.exp(orbit.log_period))[:, None, None]
-    F, J = step * F, step[..., None] * J
-    from_start = jnp.broadcast_to(FROM_START[:, None, None] * np.eye(n)[None], (*F.shape, n))
-    right = jnp.concatenate(
-        [from_start, F[..., None], J[..., n:], (F - slopes(orbit))[..., None]], axis=-1
-    )
-    inverse = invert(J[..., :n])
-    flat = right.reshape(*inverse.shape[:2], n + 3)
-    maps = (inverse @ flat).reshape(right.shape)
+    by_interval = jax.vmap(local, out_axes=-1)
+    F, J = jax.vmap(by_interval, in_axes=(1, 1))(phases(mesh), orbit.stages)
+    step = (mesh * jnp.exp(orbit.log_period))[None, None]
+    F, J = step * F, step[None] * J
+    from_start = FROM_START[:, None, None, None] * np.eye(n)[None, :, :, None]
+    from_start = jnp.broadcast_to(from_start, (STAGES, n, n, N))
+    gap = F - jnp.moveaxis(slopes(orbit), 0, -1)
+    right = [from_start, F[:, :, None], J[:, :, n:], gap[:, :, None]]
+    right = jnp.concatenate(right, axis=2)
+    jacobians = J[:, :, :n]
+    maps = jnp.moveaxis(condense(jacobians, right), -1, 0)
 
     def on(start, end):
         # Of a scan over the intervals each step is short; a tree of products takes longer.
         return jnp.sum(end[:, :n, None] * start[None], axis=1) + end * beyond, start
 
-    beyond = (np.arange(n + 3) >= n).astype(float)[None]
-    last, starts = jax.lax.scan(on, jnp.eye(n, n + 3), maps[:, -1])
-    below = jnp.broadcast_to(np.eye(n + 3)[n:], (mesh.shape[0], 3, n + 3))
+    beyond = (np.arange(m) >= n).astype(float)[None]
+    last, starts = jax.lax.scan(on, jnp.eye(n, m), maps[:, -1])
+    below = jnp.broadcast_to(np.eye(m)[n:], (N, m - n, m))
     before = jnp.concatenate([starts, below], axis=1)
     unclosed = orbit.stages[-1, -1] - orbit.start
-    closure = last - np.eye(n, n + 3) + unclosed[:, None] * np.eye(n + 3)[-1:]
-    trace = jnp.sum(B[None] * jnp.trace(J[..., :n], axis1=-2, axis2=-1))
-    return Linear(inverse, maps, before, closure, last[:, :n], trace)
+    closure = last - np.eye(n, m) + unclosed[:, None] * np.eye(m)[-1:]
+    trace = jnp.sum(B[:, None] * jnp.trace(jacobians, axis1=1, axis2=2))
+    return Linear(jacobians, maps, before, closure, last[:, :n], trace)
 
 
-def invert(J: Float[Array, "N 4 n n"]) -> Float[Array, "N s s"]:
-    """The inverses of A^-1 - h T J of all intervals, of size s = 4 n, stage by stage.
+def condense(J: Float[Array, "4 n n N"], right: Float[Array, "4 n m N"]) -> Float[Array, "4 n m N"]:
+    """X of (A^-1 - J) X = right for all intervals at once, by elimination of the stages in turn.
 
-    Gauss-Jordan elimination by blocks, in place: the blocks of a stage that is done are those of
-    the inverse. The loop over stages is compiled once.
+    J has its blocks on the diagonal, and A^-1 couples each state with itself only: the first stage
+    is eliminated by its inverse alone. Intervals are the last axis, along which a processor works.
     """
-    N, _, n, _ = J.shape
-    eye = np.eye(n)
-    coupled = A_INVERSE[None, :, None, :, None] * eye[None, None, :, None, :]
-    own = np.eye(STAGES)[None, :, None, :, None] * J[:, :, :, None, :]
-    W = jnp.reshape(coupled - own, (N, STAGES, n, STAGES * n))
-    stage = np.arange(STAGES)[None, :, None, None]
-    column_stage = np.repeat(np.arange(STAGES), n)[None, None, :]
-    unit = np.tile(eye, (1, STAGES))[None]
+    a, eye = A_INVERSE, np.eye(J.shape[1])[..., None]
+    block = {(i, j): a[i, j] * eye for i in range(STAGES) for j in range(STAGES)}
+    block |= {(i, i): a[i, i] * eye - J[i] for i in range(STAGES)}
+    X = list(right)
+    for k in range(STAGES):
+        inverse = inverted(block[k, k])
+        X[k] = product(inverse, X[k])
+        later = range(k + 1, STAGES)
+        for j in later:
+            block[k, j] = a[0, j] * inverse if k == 0 else product(inverse, block[k, j])
+        for i in later:
+            on = (lambda B, i=i: a[i, 0] * B) if k == 0 else partial(product, block[i, k])
+            X[i] = X[i] - on(X[k])
+            for j in later:
+                block[i, j] = block[i, j] - on(block[k, j])
+    for k in reversed(range(STAGES - 1)):
+        for j in range(k + 1, STAGES):
+            X[k] = X[k] - product(block[k, j], X[j])
+    return jnp.stack(X)
+
+
+def inverses(J: Float[Array, "4 n n N"]) -> Float[Array, "N 4 n 4 n"]:
+    """The inverses of A^-1 - J of all intervals."""
+    n, N = J.shape[1], J.shape[-1]
+    unit = np.eye(STAGES * n).reshape(STAGES, n, STAGES * n, 1)
+    found = condense(J, jnp.broadcast_to(unit, (*unit.shape[:3], N)))
+    return jnp.moveaxis(found, -1, 0).reshape(N, STAGES, n, STAGES, n)
+
+
+def product(A: Float[Array, "n k N"], B: Float[Array, "k m N"]) -> Float[Array, "n m N"]:
+    """Products of matrices, for all intervals at once."""
+    return jnp.sum(A[:, :, None] * B[None], axis=1)
+
+
+def inverted(A: Float[Array, "n n N"]) -> Float[Array, "n n N"]:
+    """Inverses of matrices, for all intervals at once: by cofactors, of more than three rows by
+    elimination with pivots."""
+    n = A.shape[0]
+    if n == 1:
+        return 1 / A
+    if n == 2:
+        (a, b), (c, d) = A
+        return jnp.stack([jnp.stack([d, -b]), jnp.stack([-c, a])]) / (a * d - b * c)[None, None]
+    if n == 3:
+        after, last = np.array([1, 2, 0]), np.array([2, 0, 1])
+        # In cyclic order the signs of cofactors are right by themselves.
+        minor = lambda i, j: (
+            A[after[i], after[j]] * A[last[i], last[j]]
+            - (A[after[i], last[j]] * A[last[i], after[j]])
+        )
+        adjugate = jnp.stack([jnp.stack([minor(i, j) for i in range(3)]) for j in range(3)])
+        return adjugate / jnp.sum(A[0] * adjugate[:, 0], axis=0)[None, None]
+    rows = np.arange(n)[:, None]
 
     def eliminate(W, k):
-        column = jax.lax.dynamic_slice_in_dim(W, k * n, n, axis=3)
-        pivot = jax.lax.dynamic_index_in_dim(column, k, axis=1, keepdims=False)
-        rows = jax.lax.dynamic_index_in_dim(W, k, axis=1, keepdims=False)
-        rows = jnp.where(column_stage == k, unit, rows)
-        rows = jax.vmap(solve_columns, (0, None))(pivot, jnp.asarray(eye)) @ rows
-        others = jnp.where(column_stage[None] == k, 0.0, W)
-        cleared = others - column @ rows[:, None]
-        return jnp.where(stage == k, rows[:, None], cleared), None
+        size = jnp.where(rows >= k, jnp.abs(W[:, k]), -1.0)
+        chosen = (rows == jnp.argmax(size, axis=0)[None])[:, None]
+        row = jnp.sum(jnp.where(chosen, W, 0.0), axis=0)
+        row = row / row[k][None]
+        W = jnp.where(chosen, W[k][None], W)  # the two rows change places
+        return jnp.where(rows[..., None] == k, row[None], W - W[:, k][:, None] * row[None]), None
 
-    return jax.lax.scan(eliminate, W, np.arange(STAGES))[0].reshape(N, STAGES * n, STAGES * n)
+    unit = jnp.broadcast_to(np.eye(n)[..., None], A.shape)
+    return jax.lax.scan(eliminate, jnp.concatenate([A, unit], axis=1), np.arange(n))[0][:, n:]
 
 
 def solve_for(linear: Linear, conditions: Float[Array, "2 m"]) -> Float[Array, "m"]:

@@ -81,6 +81,14 @@ def limit_cycle(
     **Raises:** `ValueError` for a drive that is not constant, R_s = 0 under voltage, or (with
     `throw`) if there is no cycle, saying why.
     """
+    return with_search(circuit, u_range, intervals, rtol, throw)[0]
+
+
+def with_search(
+    circuit: Circuit, u_range: tuple[float, float] | None, intervals: int | None, rtol: float,
+    throw: bool,
+) -> tuple[LimitCycle, CycleSearch | None]:  # fmt: skip
+    """The answer of `limit_cycle`, and how it was found; without states there is no search."""
     if not isinstance(circuit.drive.wave, Constant):
         raise ValueError(
             f"limit_cycle: wants a constant drive, got {type(circuit.drive.wave).__name__}; "
@@ -90,31 +98,36 @@ def limit_cycle(
     kind = circuit.drive.kind
     if kind == "voltage" and is_concrete(circuit.device.R_s) and not float(circuit.device.R_s) > 0:
         raise ValueError("limit_cycle: under an ideal voltage, R_s = 0, u cannot oscillate")
-    # Programs of their own, so that differentiating compiles the last one only.
-    circuit = circuit.in_time()
-    accepted = jnp.asarray(rtol)
+    circuit, accepted = circuit.in_time(), jnp.asarray(rtol)
     if circuit.device.size == 0:
-        search, found = None, _nothing(intervals or MESHES[0], 1, RESULTS.no_states)
+        search, hopf = None, None
+        found = _nothing(intervals or MESHES[0], 1, RESULTS.no_states)
     else:
-        search = find_cycle(jax.lax.stop_gradient(circuit), u_range, intervals, accepted)
-        far = is_concrete(search.near) and not bool(search.near > 0)
-        points = None if far else hopf_points(circuit.device, drive=kind, u_range=u_range)
+        # Programs of their own, so that differentiating compiles the last one only. Next to a Hopf
+        # point that needs the points with derivatives; in one program they are found once.
+        fixed, points = jax.lax.stop_gradient(circuit), None
+        live = lambda circuit: hopf_points(circuit.device, drive=kind, u_range=u_range)
+        if not is_concrete(fixed):
+            points = live(circuit)
+        hopf = live(fixed) if points is None else jax.lax.stop_gradient(points)
+        search = find_cycle(fixed, hopf, u_range, intervals, accepted)
+        if is_concrete(search.near) and float(search.near) > 0:
+            points = live(circuit)
         found = _describe(circuit, search, points, accepted)
     if throw and is_concrete(found.result) and not bool(found.result == RESULTS.successful):
-        raise ValueError(_why_not(circuit, search, found, u_range))
-    return found
+        raise ValueError(_why_not(circuit, search, found, hopf))
+    return found, search
 
 
-def _why_not(circuit, search, found, u_range) -> str:
+def _why_not(circuit, search, found, hopf) -> str:
     """Why there is no cycle, in words; all values are known."""
     kind = circuit.drive.kind
     value = float(circuit.drive.wave.value(jnp.zeros(()), jnp.zeros(())))
     text = f"limit_cycle: at {LETTER[kind]} = {value:.6g}: {RESULTS[found.result]}"
     if search is not None and np.isfinite(search.end):
         text += f" (the last one at u = {float(search.end):.6g} V)"
-    hopf = hopf_points(circuit.device, drive=kind, u_range=u_range)
-    at = hopf.imposed(kind)[: int(hopf.found)]
-    if at.size:
+    at = [] if hopf is None else hopf.imposed(kind)[: int(hopf.found)]
+    if len(at):
         text += f" (Hopf points at {', '.join(f'{float(v):.6g}' for v in at)})"
     return text + "; throw=False gives NaN and a `result`"
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxmem.devices.branch import Scalar
-from jaxmem.stability.cycles.collocation import Field, Orbit, invert
+from jaxmem.stability.cycles.collocation import Field, Orbit, inverses
 from jaxmem.stability.cycles.radau import A_INVERSE, DENSE, C, evaluate, interpolant
 
 # Newton iterations, and the share of the interval by which the last may still have moved.
@@ -48,7 +48,7 @@ def extremum(
         J = jax.vmap(
             lambda c, y: jax.jacfwd(lambda y: field(phase + c * d / period, y, frozen.drive))(y)
         )(nodes, Z)
-        matrices = invert(d * J[None])[0], F0, J
+        matrices = inverses(d * J[..., None])[0].reshape(Z.size, Z.size), F0, J
         Z, d, longer = change(field, start, frozen.drive, Z, d, matrices)
         return j + 1, Z, jnp.clip(d, 0.0, 1.5 * width), longer, matrices
 

@@ -1,6 +1,5 @@
 """The cycle next to a Hopf point, where Newton's method loses it: that of the normal form."""
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Complex, Float, Int
@@ -20,7 +19,6 @@ from jaxmem.stability.equilibria.hopf import HopfPoints
 NEAR = 5e-4
 
 
-@eqx.filter_jit
 def nearest_hopf(
     hopf: HopfPoints, kind: DriveKind, value: Scalar
 ) -> tuple[Int[Array, ""], Scalar, Bool[Array, ""]]:

@@ -48,7 +48,7 @@ def polish(
     """Newton's method at the drive `target`, from an orbit on any mesh.
 
     Meshes are adapted again and again to the cycle that is found on the last one. The coarse mesh,
-    of half the intervals, is a fine one with intervals of no width. It comes first on the way from
+    of half the intervals, is a fine one with intervals of no width. One comes first on the way from
     a branch; an orbit that is known well is kept by the fine mesh first, since what is stiff may
     have no cycle on the coarse one.
     """
@@ -80,12 +80,11 @@ def polish(
     mesh, orbit = meshes.widened(mesh, orbit, intervals)
     blank = jax.tree.map(jnp.zeros_like, jax.eval_shape(lambda: linearise(field, mesh, orbit)))
     half = round(SHARE * intervals)
-    if coarse_first:
-        used, close = (half, half, intervals, intervals), (ROUGH, COARSE, ROUGH, FINE)
-        fine, coarse = 3, 1
-    else:
-        used, close = (intervals, intervals, intervals, half), (ROUGH, ROUGH, FINE, COARSE)
-        fine, coarse = 2, 3
+    # The coarse mesh that is kept comes last: from the fine one's cycle Newton's method goes to the
+    # one that belongs to it, where a coarse mesh may have others.
+    first = half if coarse_first else intervals
+    used, close = (first, intervals, intervals, half), (ROUGH, ROUGH, FINE, COARSE)
+    fine, coarse = 2, 3
     settings = jnp.array(used), jnp.array(close), np.arange(4) > fine
     begin = (mesh, orbit, blank, jnp.asarray(1.0))
     (_, _, linear, _), found = jax.lax.scan(adapted, begin, settings)
@@ -101,8 +100,12 @@ def period_error(cycle: Polished) -> Scalar:
 
     Of a method of order 7 it is a hundred times smaller with twice the intervals.
     """
-    log_period = cycle.orbits.log_period
-    return jnp.abs(log_period[0] - log_period[1]) * SHARE**6
+    return error_between(*cycle.orbits.log_period)
+
+
+def error_between(coarse, fine):
+    """That of ln T on both meshes, arrays of JAX or NumPy."""
+    return abs(coarse - fine) * SHARE**6
 
 
 def at_drive(

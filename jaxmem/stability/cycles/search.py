@@ -5,9 +5,11 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Int
 
 from jaxmem.circuits import Circuit, DriveKind
+from jaxmem.circuits.drive import LETTER
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
 from jaxmem.fields import is_concrete
@@ -26,9 +28,9 @@ from jaxmem.stability.cycles.near_hopf import (
     normal_form_orbit,
     with_weakest,
 )
-from jaxmem.stability.cycles.newton import Polished, period_error, polish
+from jaxmem.stability.cycles.newton import Polished, error_between, polish
 from jaxmem.stability.cycles.settling import kicked, settle
-from jaxmem.stability.equilibria.hopf import MOST, HopfPoints, hopf_points
+from jaxmem.stability.equilibria.hopf import MOST, HopfPoints
 from jaxmem.stability.equilibria.polynomial import unstable_count
 
 # Intervals to walk along a branch; steps along all of them; intervals of a cycle, and more where
@@ -71,7 +73,9 @@ class _Walked(NamedTuple):
     last: Orbit
 
 
-def find_cycle(circuit: Circuit, u_range: Any, intervals: int | None, rtol: Scalar) -> CycleSearch:
+def find_cycle(
+    circuit: Circuit, hopf: HopfPoints, u_range: Any, intervals: int | None, rtol: Scalar
+) -> CycleSearch:
     """The cycle at the drive's value on two meshes, without derivatives.
 
     The branches of cycles are followed from the Hopf points to the drive. Where they give no
@@ -79,22 +83,24 @@ def find_cycle(circuit: Circuit, u_range: Any, intervals: int | None, rtol: Scal
     number of `intervals` is not given, more are taken where they are too few for `rtol`; under
     `jit` or `vmap` always the first number.
     """
-    hopf = hopf_points(circuit.device, drive=circuit.drive.kind, u_range=u_range)
     for count in MESHES if intervals is None else (intervals,):
         search = _find(circuit, hopf, u_range, count)
-        if not is_concrete(search) or not bool(_too_coarse(search, rtol)):
+        if not is_concrete(search) or not _too_coarse(search, rtol):
             break
     return search
 
 
-def _too_coarse(search: CycleSearch, rtol):
-    failed = search.result == RESULTS.cycle_not_converged
-    return failed | ~(period_error(search.cycle) <= rtol) & (search.result == RESULTS.successful)
+def _too_coarse(search: CycleSearch, rtol) -> bool:
+    """Of known numbers, where arithmetic of NumPy is quicker."""
+    if not search.stable and bool(search.result == RESULTS.cycle_not_converged):
+        return True
+    rough = not error_between(*np.asarray(search.cycle.orbits.log_period)) <= float(rtol)
+    return rough and bool(search.result == RESULTS.successful)
 
 
 def _find(circuit, hopf, u_range, intervals) -> CycleSearch:
-    kind, value = circuit.drive.kind, _value(circuit)
-    k, size, is_near = nearest_hopf(hopf, kind, value)
+    kind = circuit.drive.kind
+    k, size, is_near = _nearest(circuit, hopf)
     near = None
     if not is_concrete(is_near) or bool(is_near):
         near = _near(circuit, hopf, k, size, is_near, intervals)
@@ -107,7 +113,7 @@ def _find(circuit, hopf, u_range, intervals) -> CycleSearch:
     # Known numbers choose what runs; under `jit` and `vmap` all of it is in the program.
     if is_concrete(walked) and bool(walked.search.stable):
         return walked.search
-    given = {"V": value} if kind == "voltage" else {"I": value}
+    given = {LETTER[kind]: _value(circuit)}
     rests = operating_points(circuit.device, u_range=u_range, **given)
     grows = _unstable(circuit.device, kind, rests)
     calm = jnp.any(jnp.isfinite(rests.u) & ~grows)
@@ -121,6 +127,11 @@ def _find(circuit, hopf, u_range, intervals) -> CycleSearch:
 
 def _value(circuit):
     return circuit.drive.wave.value(jnp.zeros(()), jnp.zeros(()))
+
+
+@eqx.filter_jit
+def _nearest(circuit, hopf):
+    return nearest_hopf(hopf, circuit.drive.kind, _value(circuit))
 
 
 @eqx.filter_jit

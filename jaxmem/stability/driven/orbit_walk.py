@@ -14,7 +14,8 @@ from jaxtyping import Array, Bool, Complex, Float, Int
 
 from jaxmem.devices.branch import Scalar
 from jaxmem.results import RESULTS
-from jaxmem.stability.equilibria.plane_curve import ENDS
+from jaxmem.stability.cycles.illinois import Between
+from jaxmem.stability.equilibria.followed import ENDS
 
 # Orbits to each side of the start; special points that are kept of each kind.
 LENGTH, MOST = 200, 8
@@ -73,17 +74,14 @@ class Specials(NamedTuple):
 class OrbitWalk(NamedTuple):
     """The state of the walk to one side.
 
-    Between the orbits `at` and `ahead` the special points `pending` are still to be found. The
-    first of them lies between `low` and `high`, where its test is `f` (2,); `side` moved last.
+    Between the orbits `at` and `ahead` the special points `pending` are still to be found, the
+    first of them between `ends`.
     """
 
     at: DrivenOrbit
     ahead: DrivenOrbit
-    low: DrivenOrbit
-    high: DrivenOrbit
+    ends: Between
     pending: Bool[Array, "4"]
-    f: Float[Array, "2"]
-    side: Int[Array, ""]
     trials: Int[Array, ""]
     step: Scalar
     stopped: Bool[Array, ""]
@@ -147,7 +145,7 @@ def follow_orbits(
     lost = jnp.full((4, MOST), nan)
     no, zero = jnp.asarray(False), jnp.zeros((), int)
     walk = OrbitWalk(
-        begin, begin, begin, begin, jnp.zeros(4, bool), jnp.zeros(2), zero, zero,
+        begin, begin, Between(begin, begin, jnp.zeros(2), zero), jnp.zeros(4, bool), zero,
         jnp.asarray(FIRST), ~jnp.all(jnp.isfinite(start)), no, zero, ENDS.not_followed,
         RESULTS.successful, rows,
         Specials(lost, lost, lost, lost.astype(mu.dtype), jnp.zeros(4, int)),
@@ -185,8 +183,10 @@ def follow_orbits(
         return (kind == 0) & (at.seen.shift @ ahead.seen.shift < 0)
 
     def ends(pending, at, ahead):
+        """Where the first special point that is pending lies."""
         kind = jnp.argmax(pending)
-        return jnp.stack([value(kind, at, ahead, at), value(kind, at, ahead, ahead)])
+        f = jnp.stack([value(kind, at, ahead, at), value(kind, at, ahead, ahead)])
+        return Between(at, ahead, f, jnp.zeros((), int))
 
     def trip(w: OrbitWalk) -> OrbitWalk:
         seeking, first = jnp.any(w.pending), w.filled == 0
@@ -197,8 +197,8 @@ def follow_orbits(
         fixed = edge | first
         ahead = jnp.where(edge, ahead.at[-1].set(jnp.clip(ahead[-1], *span)), ahead)
         # A special point is looked for where the secant of its test vanishes.
-        share = jnp.clip(w.f[0] / (w.f[0] - w.f[1]), 1e-3, 1 - 1e-3)
-        between = w.low.z + share * (w.high.z - w.low.z)
+        low, high = w.ends.low.z, w.ends.high.z
+        between = low + w.ends.share() * (high - low)
         guess = jnp.where(seeking, between, jnp.where(first, at.z, ahead))
         row = jnp.where(fixed, unit / at.size[-1], along)
         goal = jnp.where(fixed, guess[-1] / at.size[-1], along @ guess)
@@ -251,9 +251,9 @@ def follow_orbits(
         # While special points are looked for the walk stays where it was.
         before = jax.tree.map(lambda x, y: jnp.where(seek, x, y), at, ahead)
         return w._replace(
-            at=before, ahead=ahead, low=at, high=ahead, pending=change, f=ends(change, at, ahead),
-            side=jnp.zeros((), int), trials=jnp.zeros((), int), step=step, stopped=last & ~seek,
-            last=last, filled=filled, end=end, result=result, rows=rows,
+            at=before, ahead=ahead, ends=ends(change, at, ahead), pending=change,
+            trials=jnp.zeros((), int), step=step, stopped=last & ~seek, last=last, filled=filled,
+            end=end, result=result, rows=rows,
         )  # fmt: skip
 
     def _closer(w: OrbitWalk, new: DrivenOrbit, good, edge, used) -> OrbitWalk:
@@ -263,8 +263,9 @@ def follow_orbits(
         kind = jnp.argmax(w.pending)
         test = lambda orbit: value(kind, w.at, w.ahead, orbit)
         # Where Newton's method fails the better one of both sides is what there is.
-        nearer = jnp.abs(test(w.low)) < jnp.abs(test(w.high))
-        new = choose(good, new, choose(nearer, w.low, w.high))
+        low, high = w.ends.low, w.ends.high
+        nearer = jnp.abs(test(low)) < jnp.abs(test(high))
+        new = choose(good, new, choose(nearer, low, high))
         # Where a state of two periods becomes one of one period its branch meets itself: behind it
         # are the same states, half their period later. There Newton's method has no one answer, and
         # p is extrapolated to it, in the square of the shift.
@@ -272,7 +273,7 @@ def follow_orbits(
         f, one, other = test(new), test(w.at), test(w.ahead)
         scale = jnp.abs(one) + jnp.abs(other)
         trials = w.trials + 1
-        close = jnp.linalg.norm((w.high.z - w.low.z) / w.at.size) < 1e-11
+        close = jnp.linalg.norm((high.z - low.z) / w.at.size) < 1e-11
         little = jnp.where(halved, HALVED, VANISHED)
         done = (jnp.abs(f) <= little * scale) | close | (trials >= TRIALS) | ~good
         special = nearest(new.mu)[kind]
@@ -306,19 +307,12 @@ def follow_orbits(
             ),
         )  # fmt: skip
         over = ~jnp.any(pending)
-        # The test of an end that stays twice counts half (Illinois): so both ends close in.
-        lower = f * w.f[0] > 0
-        side = jnp.where(lower, -1, 1)
-        half = jnp.where(side == w.side, 0.5, 1.0)
-        f = jnp.where(lower, jnp.stack([f, half * w.f[1]]), jnp.stack([half * w.f[0], f]))
-        low = choose(done, w.at, choose(lower, new, w.low))
-        high = choose(done, w.ahead, choose(lower, w.high, new))
-        f = jnp.where(done, ends(pending, w.at, w.ahead), f)
+        between = choose(done, ends(pending, w.at, w.ahead), w.ends.narrowed(new, f))
         missed = done & ~real
         result = RESULTS.where(missed, RESULTS.not_located, w.result)
         return w._replace(
-            at=choose(over, w.ahead, w.at), low=low, high=high, pending=pending, f=f,
-            side=jnp.where(done, 0, side), trials=jnp.where(done, 0, trials),
+            at=choose(over, w.ahead, w.at), ends=between, pending=pending,
+            trials=jnp.where(done, 0, trials),
             stopped=over & w.last, result=result, specials=specials,
         )  # fmt: skip
 

@@ -9,8 +9,8 @@ from jaxmem.circuits import Circuit
 from jaxmem.devices.branch import Scalar
 from jaxmem.responses.characteristic import solve_columns
 from jaxmem.results import RESULTS
-from jaxmem.stability.cycles.cycle import RTOL, limit_cycle
-from jaxmem.stability.cycles.search import MESHES, find_cycle
+from jaxmem.stability.cycles.cycle import RTOL, with_search
+from jaxmem.stability.cycles.search import MESHES
 
 
 class PhaseResponse(eqx.Module):
@@ -47,12 +47,11 @@ def phase_response(
 
     **Raises:** as `limit_cycle`.
     """
-    cycle = limit_cycle(circuit, u_range=u_range, throw=throw)
-    circuit = jax.lax.stop_gradient(circuit.in_time())
-    if circuit.device.size == 0:
+    cycle, search = with_search(circuit, u_range, None, RTOL, throw)
+    if search is None:
         nan = jnp.full((MESHES[0] + 1,), jnp.nan)
         return PhaseResponse(nan, nan, nan, nan[:, None], cycle.period, cycle.result)
-    return _response(circuit, find_cycle(circuit, u_range, None, jnp.asarray(RTOL)), cycle)
+    return _response(jax.lax.stop_gradient(circuit.in_time()), search, cycle)
 
 
 @eqx.filter_jit

@@ -15,6 +15,7 @@ class ENDS(eqx.Enumeration):
     voltage = "the voltage left the range that is looked at"
     closed = "it came back to where it started"
     bogdanov_takens = "a Bogdanov-Takens point: a fold of equilibria, at which omega vanishes"
+    bautin = "a Bautin point (generalised Hopf), at which the amplitude of the cycles vanishes"
     doubling = "a period doubling, at which it begins from a state of half its period"
     not_followed = "it was not followed further; `result` says why"
 
