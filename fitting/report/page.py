@@ -42,10 +42,10 @@ def write_fit(
     sections: Sequence[Section] = (),
     images: bool = True,
     numbers_written: Callable[[], None] = lambda: None,
-) -> list[str]:
+) -> tuple[list[str], bool]:
     """Write report.html, fit.json, fit.nc, data as CSV, device.toml and, if asked for, the images.
 
-    Returns what could not be drawn, in words.
+    Returns what could not be drawn, in words, and whether Ctrl-C ended the drawing.
 
     **Arguments:**
 
@@ -66,7 +66,7 @@ def write_fit(
     own = list(made)
     made |= {s.key: lambda s=s: s.figure for s in sections if s.figure is not None}
     formats = ("png", "svg") if images else ()
-    inlined, problems, _ = plots.save_all(made, folder, formats)
+    inlined, problems, cut = plots.save_all(made, folder, formats)
     flags = [*flags, *problems]
     known = [e for e in ELEMENTS if any(e in (s["elements"] or {}) for s in record["spectra"])]
     page = render(
@@ -79,7 +79,7 @@ def write_fit(
         elements={e: ELEMENTS[e] for e in known}, provenance=json.dumps(provenance, indent=1),
     )  # fmt: skip
     (folder / "report.html").write_text(page, encoding="utf-8")
-    return problems
+    return problems, cut
 
 
 def write_numbers(

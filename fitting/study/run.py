@@ -174,7 +174,7 @@ def _one_device(spec: Spec, loaded: Loaded, out: Path, origin, force, resume, re
         except KeyboardInterrupt:
             cut = True
             rescue = [*rescue, "Interrupted when the fit was found: other models were not tried."]
-        problems = write(
+        problems, _ = write(
             write_fit, rescue, verdict=verdict, sections=sections, numbers_written=results.publish
         )
     for note in results.notes:
@@ -254,7 +254,7 @@ def _series(spec: Spec, loaded: Loaded, out: Path, origin, force, resume, report
         if spec.xlsx:
             shown, tables = series_signals(series, fitted), [s.key for s in sections]
             write_tables_xlsx(results.path, shown, summary_rows(series, fitted), tables)
-        flags, no_pages = write_series(
+        flags, stopped = write_series(
             results.path, series, fitted, names, words=words, provenance=origin, remarks=remarks,
             sections=sections,
         )  # fmt: skip
@@ -262,10 +262,10 @@ def _series(spec: Spec, loaded: Loaded, out: Path, origin, force, resume, report
         try:
             for k, (m, f, name) in enumerate(zip(measured, fits, names, strict=False)):
                 report.step("writing", k, len(names))
-                if no_pages:
+                if stopped:
                     raise KeyboardInterrupt
                 outlier = [f"Outlier of its series: {r}." for r in series.reasons[k]]
-                write_fit(
+                _, stopped = write_fit(
                     results.path / name, f, [m], words=words, provenance=origin, remarks=outlier,
                     images=False,
                 )  # fmt: skip

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from jaxmem.output.results_folder import staging_prefix
 
@@ -21,6 +22,8 @@ from jaxmem.output.results_folder import staging_prefix
 PATIENCE = 4.0
 # Signals within so short a time are one: `timeout` and others send them to process and group [s].
 ONE = 1.0
+# After so long an exception that was dropped is raised again [s].
+AGAIN = 0.05
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -40,6 +43,7 @@ class Stopper:
         self.kept: Callable[[], str] = lambda: "nothing was written"
         self.working = False
         self._noticed = threading.Event()
+        self._sent_again = False
 
     def __enter__(self) -> "Stopper":
         self._read, self._write = os.pipe()
@@ -48,10 +52,12 @@ class Stopper:
         for number in SIGNALS:
             signal.signal(number, self._notice)
         threading.Thread(target=self._listen, daemon=True).start()
+        self._unraisable, sys.unraisablehook = sys.unraisablehook, self._lost
         return self
 
     def __exit__(self, *error: object) -> None:
         signal.set_wakeup_fd(-1)
+        sys.unraisablehook = self._unraisable
         for number in SIGNALS:
             signal.signal(number, signal.SIG_DFL)
 
@@ -63,11 +69,23 @@ class Stopper:
             self._noticed.set()
             raise KeyboardInterrupt
 
+    def _lost(self, lost: Any) -> None:
+        """The exception came while memory was tidied up, where Python drops it: send it again."""
+        if lost.exc_type is not KeyboardInterrupt or self.received is None:
+            self._unraisable(lost)
+            return
+        self._noticed.clear()
+        self._sent_again = True
+        threading.Timer(AGAIN, os.kill, (os.getpid(), self.received)).start()
+
     def _listen(self) -> None:
         """The thread: the first signal gives the program time to notice, the second none."""
         since = None
         while True:
             number = os.read(self._read, 1)[0]
+            if self._sent_again:
+                self._sent_again = False
+                continue
             if number not in SIGNALS or (since and time.monotonic() < since + ONE):
                 continue
             again, since = since is not None, since or time.monotonic()

@@ -104,6 +104,26 @@ def test_while_modules_are_imported_it_ends_without_a_word():
     assert code == -signal.SIGINT and said == "" and took < 10
 
 
+@pytest.mark.quick
+def test_a_signal_while_memory_is_tidied_up_is_not_lost():
+    code = (
+        "import gc, os, signal, time\n"
+        "from jaxmem.apps.stopping import stoppable, work_begins\n"
+        "def tidy(*phase):\n"
+        "    if calls.append(1) is None and len(calls) == 1:\n"
+        "        os.kill(os.getpid(), signal.SIGTERM); time.sleep(0.05)\n"
+        "calls = []\n"
+        "with stoppable() as stopper:\n"
+        "    work_begins(); gc.callbacks.append(tidy)\n"
+        "    try:\n"
+        "        gc.collect(); time.sleep(30)\n"
+        "    except KeyboardInterrupt: print('noticed', stopper.received)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert ran.stdout == f"noticed {int(signal.SIGTERM)}\n", ran
+    assert "Traceback" not in ran.stderr and "at once" not in ran.stderr
+
+
 @pytest.mark.slow
 def test_a_series_keeps_each_spectrum_and_goes_on(series):
     kept = series / "out.search.jsonl"
