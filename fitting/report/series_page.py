@@ -1,7 +1,7 @@
 """The page of a series of spectra that were fitted each by itself, and its summary."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,7 @@ def write_series(
         if s.record:
             text = json.dumps(s.record, indent=1, allow_nan=False) + "\n"
             (folder / f"{s.key}.json").write_text(text, encoding="utf-8")
-    makes = {"series": figure}
+    makes: dict[str, Callable[[], Any]] = {"series": figure}
     makes |= {s.key: lambda s=s: s.figure for s in sections if s.figure is not None}
     saved = plots.save_all(makes, folder)
     flags += saved.problems

@@ -132,8 +132,8 @@ def series_figure(
         marks = _trend(place, value, (low, high), outlier, fine, group)
         axes = along, plots.PlotAxis("", rows[0]["unit"], "log" if wide else "linear")
         if not fine.any():
-            axes = (plots.PlotAxis(numbers=False),) * 2
-        panels.append(plots.Panel(marks, *axes, rows[0]["name"]))
+            axes = plots.PlotAxis(numbers=False), plots.PlotAxis(numbers=False)
+        panels.append(plots.Panel(marks, axes[0], axes[1], rows[0]["name"]))
     rows = plots.grid(panels, 4)
     return plots.Figure(rows, (13, 2.7 * len(rows)))
 
