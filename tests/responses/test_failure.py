@@ -4,8 +4,10 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 
 import jaxmem as jm
+from benchmarks.problems.published import FitzHughNagumo
 from jaxmem.responses.linear import unstable_roots
 
 DEVICE = jm.paper_device(1.0, 1.0, 1.0)
@@ -68,3 +70,19 @@ def test_an_unstable_rest_is_said():
 @pytest.mark.parametrize("roots", [[-1, -2, -3], [1, -2, -3], [0.1 + 5j, 0.1 - 5j, -1e6], [3, 4]])
 def test_roots_that_grow_are_counted(roots):
     assert unstable_roots(np.real(np.poly(roots))) == sum(np.real(roots) > 0)
+
+
+def test_a_first_step_as_long_as_the_run_is_shortened():
+    """A sine begins at rest, where all rates are zero; over 100 periods a cubic overflows."""
+    freq, cell = 0.14960508824493812, FitzHughNagumo(0.01, 0.2, 1.0)
+    circuit = jm.Circuit(jm.Device(1.0, {"cell": cell}), jm.CurrentDrive(jm.Sine(0.5, freq)))
+    t = np.linspace(0, 100 / freq, 401)
+    run = jm.solve(circuit, t)
+
+    def field(t, y):
+        I = 0.5 * np.sin(2 * np.pi * freq * t)
+        return [I - (y[0] ** 3 / 3 - y[0] + y[1]), y[0] + 0.01 - 0.2 * y[1]]
+
+    start = [float(run.u[0]), float(run.x[0, 0])]
+    want = solve_ivp(field, (0, t[-1]), start, "DOP853", t, rtol=1e-10, atol=1e-11)
+    np.testing.assert_allclose(run.u, want.y[0], atol=1e-5)
