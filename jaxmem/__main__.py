@@ -3,7 +3,7 @@
 import signal
 
 
-def main() -> None:
+def enter() -> None:
     """Run the command line."""
     # While modules are imported Ctrl-C ends the process without a word; then the command hears it.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -13,4 +13,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    enter()

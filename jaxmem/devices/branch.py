@@ -10,7 +10,7 @@ from jaxtyping import Array, Complex, Float
 
 from jaxmem.devices.admittance import state_space as state_space
 from jaxmem.devices.admittance import state_space_admittance, state_space_parts
-from jaxmem.devices.walk import Walk, follow, place
+from jaxmem.devices.walk import RestWalk, follow, place
 from jaxmem.fields import check_positive
 
 Scalar = Float[Array, ""]
@@ -101,7 +101,7 @@ class AbstractBranch(eqx.Module):
         own = lambda method: getattr(type(self), method) is not getattr(AbstractBranch, method)
         return own("rest_box") and not own("rest") and not own("rest_curve")
 
-    def walk(self) -> Walk:
+    def walk(self) -> RestWalk:
         """The equilibria in its `rest_box`, for a branch with `rates_only`."""
         return _walk(jax.lax.stop_gradient(self))
 

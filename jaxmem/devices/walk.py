@@ -18,7 +18,7 @@ LENGTH, FIRST, LARGEST, SMALLEST, TURN = 600, 2e-3, 0.02, 1e-7, 0.99
 CORRECT, SETTLE = 6, 80
 
 
-class Walk(NamedTuple):
+class RestWalk(NamedTuple):
     """Points of the curve from the lowest voltage of the box on to where it leaves it.
 
     `s` (m,) arclength, `ys` (m, 1 + n) with unit tangents, padded; `low` and `size` of the box.
@@ -41,7 +41,7 @@ class Walk(NamedTuple):
         return self.s[jnp.maximum(self.count - 1, 0)]
 
 
-def follow(rates: Rates, low: Float[Array, "k"], high: Float[Array, "k"]) -> Walk:
+def follow(rates: Rates, low: Float[Array, "k"], high: Float[Array, "k"]) -> RestWalk:
     """The equilibria of `rates` in the box of (u, x) from `low` to `high`.
 
     At the lowest voltage the states relax from their lower ends to where they rest; from there
@@ -77,10 +77,10 @@ def follow(rates: Rates, low: Float[Array, "k"], high: Float[Array, "k"]) -> Wal
     begin = (jnp.asarray(1), start, first, jnp.asarray(FIRST, low.dtype), s, wide.at[0].set(start),
              wide.at[0].set(first), jnp.asarray(False))  # fmt: skip
     k, _, _, _, s, ys, ts, out = jax.lax.while_loop(going, step, begin)
-    return Walk(s, ys, ts, k, low, size, begun, out)
+    return RestWalk(s, ys, ts, k, low, size, begun, out)
 
 
-def place(rates: Rates, walk: Walk, s: Scalar) -> tuple[Scalar, Float[Array, "n"]]:
+def place(rates: Rates, walk: RestWalk, s: Scalar) -> tuple[Scalar, Float[Array, "n"]]:
     """u and the states at the arclength s: Newton's method from between two points of the walk."""
     k = jnp.clip(jnp.searchsorted(walk.s, s, side="right") - 1, 0, jnp.maximum(walk.count - 2, 0))
     length = walk.s[k + 1] - walk.s[k]

@@ -4,14 +4,14 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from jaxmem.devices.branch import AbstractBranch, Scalar, States
-from jaxmem.devices.walk import Walk, place
+from jaxmem.devices.walk import RestWalk, place
 
 
 class Walked(AbstractBranch):
     """The branch `inner` with the walk along its equilibria (see `AbstractDevice.walked`)."""
 
     inner: AbstractBranch = eqx.field()
-    found: Walk = eqx.field()
+    found: RestWalk = eqx.field()
 
     @classmethod
     def of(cls, branch: AbstractBranch) -> "Walked":

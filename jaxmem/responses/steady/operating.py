@@ -13,7 +13,7 @@ from jaxmem.devices.branch import Scalar
 from jaxmem.devices.device import AbstractDevice
 from jaxmem.fields import check_positive, check_single, is_concrete
 from jaxmem.responses.search import check_range
-from jaxmem.responses.steady.chosen import advice, chosen, only, reached
+from jaxmem.responses.steady.choice import advice, chosen, only, reached
 from jaxmem.responses.steady.points import OperatingPoint, OperatingPoints, SteadyStates, hidden
 from jaxmem.responses.steady.roots import find
 

@@ -189,7 +189,7 @@ def _first(plane: _Plane, walk, there, start, kind) -> tuple[Fold, Any]:
     size = meshes.spans(orbit)
     share = fold_walk.weights(mesh)[..., None] / size[None, None] ** 2
     null = null._replace(drive=jnp.zeros(2))
-    length = jnp.sqrt(fold_walk.inner(share, jnp.ones(2), null, null))
+    length = jnp.sqrt(fold_walk.scalar_product(share, jnp.ones(2), null, null))
     null = Orbit(*(a / length for a in null))
     # At first the parameter stays where it is.
     up = Orbit(jnp.zeros_like(orbit.start), jnp.zeros_like(orbit.stages), jnp.zeros(()),

@@ -81,7 +81,7 @@ def corrected(
     size, n = meshes.spans(at.orbit), at.orbit.start.shape[0]
     share = weights(at.mesh)[..., None] / size[None, None] ** 2
     metric = jnp.stack([1 / reach**2, jnp.ones(())])
-    product = lambda a, b: inner(share, metric, a, b)
+    product = lambda a, b: scalar_product(share, metric, a, b)
     predicted = at.orbit.plus(at.tangent, step)
     flow = share * slopes(predicted) / at.mesh[:, None, None]
     flow = flow / jnp.sqrt(jnp.sum(flow**2 / share))
@@ -137,7 +137,7 @@ def corrected(
     return new, (update <= UPDATE) & jnp.all(jnp.isfinite(tangent.stages)), k
 
 
-def inner(share, metric, a: Orbit, b: Orbit) -> Scalar:
+def scalar_product(share, metric, a: Orbit, b: Orbit) -> Scalar:
     """The scalar product of relative changes: states by their ranges, ln T, the two parameters."""
     states = jnp.sum(share * a.stages * b.stages)
     return states + a.log_period * b.log_period + jnp.sum(metric * a.drive * b.drive)
@@ -193,7 +193,7 @@ def follow_folds(
         new, good, k = corrected(field, at, w.step, guess, reach(at.orbit.drive[0]))
         share = weights(at.mesh)[..., None] / meshes.spans(at.orbit)[None, None] ** 2
         metric = jnp.stack([1 / reach(at.orbit.drive[0]) ** 2, jnp.ones(())])
-        good = good & (inner(share, metric, new.tangent, at.tangent) > TURN)
+        good = good & (scalar_product(share, metric, new.tangent, at.tangent) > TURN)
         row = row_of(new)
         small = good & (row.top - row.bottom < least_swing)
         far = good & (jnp.abs(row.parameters[1]) > most)
