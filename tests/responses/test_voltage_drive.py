@@ -39,6 +39,17 @@ def test_the_current_against_agreeing_oracles(three, R_s, waves):
         assert np.max(np.abs(values["i_c"] - truth["i_c"][k])) < 1e-5 * span["i_c"][k], case
 
 
+def test_a_jump_of_many_v_m_is_the_same_at_any_time():
+    """The occupation begins at exp(-80), so that the first steps are 1e-35 of the run."""
+    letters = dict(R_b=1.0, C_m=0.01, i_c0=6.4, V_T=1.0, V_m=1 / 80, tau_d=0.033, tau_k=0.055)
+    case = letters | dict(drive="V", R_s=0.0, wave=("pulse", 0.9558, 0.0485), T=0.0787)
+    times = np.geomspace(1e-6, 0.0787, 60)
+    now, later = (solve_case(case | {"delay": delay}, times) for delay in (0.0, 0.137))
+    assert now[1] == later[1] == 0
+    np.testing.assert_allclose(later[0]["f"], now[0]["f"], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(later[0]["i_c"], now[0]["i_c"], rtol=1e-4, atol=1e-5)
+
+
 def test_an_edge_adds_its_jump_over_the_series_resistance():
     device = jm.paper_device(1.0, 1.0, R_s=0.1)
     drive = jm.VoltageDrive(jm.Pulse(1.5, 1.0, start=0.5, low=0.2))
