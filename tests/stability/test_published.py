@@ -103,3 +103,21 @@ def test_all_answers_about_a_model_are_right(name):
     found = published.one(CASES[name])
     assert not found["not_right"] and not found["oracles_disagree"]
     assert found["right"] == 14
+
+
+@pytest.mark.slow
+def test_a_period_on_which_two_meshes_do_not_agree_is_of_more_intervals():
+    """Close to a saddle-node, where eighty intervals were 2.5e-5 off and said 5e-7."""
+    case = CASES["wang_buzsaki"]
+    device = case.device()
+
+    def cycle(I, **how):
+        circuit = jm.Circuit(device, jm.CurrentDrive(jm.Constant(I)))
+        return jm.limit_cycle(circuit, u_range=case.u_range, **how)
+
+    # AUTO-07p's, by `python -m benchmarks published --only wang_buzsaki`.
+    assert float(cycle(0.17).period) == pytest.approx(248.18727345, rel=1e-8)
+    for I in (0.170001, 0.1703):
+        found, fine = cycle(I), cycle(I, intervals=320)
+        assert float(found.period) == pytest.approx(float(fine.period), rel=1e-7)
+        assert float(found.u_max) == pytest.approx(float(fine.u_max), abs=1e-4)

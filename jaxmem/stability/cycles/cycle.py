@@ -17,7 +17,7 @@ from jaxmem.stability.cycles.floquet import log_strongest, of_cycle
 from jaxmem.stability.cycles.frame import terminals
 from jaxmem.stability.cycles.near_hopf import normal_form_orbit, with_weakest
 from jaxmem.stability.cycles.newton import SHARE, at_drive, period_error
-from jaxmem.stability.cycles.search import MESHES, CycleSearch, find_cycle
+from jaxmem.stability.cycles.search import MESHES, CycleSearch, find_cycle, too_coarse
 from jaxmem.stability.equilibria.hopf import HopfPoints, hopf_points
 
 # The largest estimate of the error that is accepted, if no other is given.
@@ -110,13 +110,28 @@ def with_search(
         if not is_concrete(fixed):
             points = live(circuit)
         hopf = live(fixed) if points is None else jax.lax.stop_gradient(points)
-        search = find_cycle(fixed, hopf, u_range, intervals, accepted)
-        if is_concrete(search.near) and float(search.near) > 0:
-            points = live(circuit)
-        found = _describe(circuit, search, points, accepted)
+        counts = MESHES if intervals is None else (intervals,)
+        for count in counts:
+            search = find_cycle(fixed, hopf, u_range, count)
+            if count != counts[-1] and too_coarse(search, accepted):
+                continue
+            if is_concrete(search.near) and float(search.near) > 0:
+                points = live(circuit)
+            found = _describe(circuit, search, points, accepted)
+            if not _rough(search, found):
+                break
     if throw and is_concrete(found.result) and not bool(found.result == RESULTS.successful):
         raise ValueError(_why_not(circuit, search, found, hopf))
     return found, search
+
+
+def _rough(search: CycleSearch, found: LimitCycle) -> bool:
+    """Whether it is known that a cycle's extrema are too rough, where its period was not."""
+    period = jax.lax.stop_gradient(found.period)
+    if not is_concrete(search, period):
+        return False
+    own = bool(search.result == RESULTS.successful) and not float(search.near) > 0
+    return own and not np.isfinite(period)
 
 
 def _why_not(circuit, search, found, hopf) -> str:

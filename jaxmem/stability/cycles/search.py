@@ -38,6 +38,8 @@ from jaxmem.stability.equilibria.polynomial import unstable_count
 WALK, STEPS, MESHES = 40, 400, (80, 160, 320)
 # Newton's method has found a cycle if its last update is below this, and the cycle is no rest.
 FOUND, SWING = 1e-7, 1e-6
+# Periods on two meshes that differ by so many times `rtol` are not believed to be within it.
+APART = 10.0
 # The period differs from that of where it began by this factor at most, as a logarithm.
 SAME_PERIOD = 0.4
 # Of so many unstable equilibria transients are started, to both sides; and at so many times the
@@ -73,32 +75,26 @@ class _Walked(NamedTuple):
     last: Orbit
 
 
-def find_cycle(
-    circuit: Circuit, hopf: HopfPoints, u_range: Any, intervals: int | None, rtol: Scalar
-) -> CycleSearch:
+def too_coarse(search: CycleSearch, rtol) -> bool:
+    """Whether it is known that a period is not good to `rtol`, or that no cycle was found so."""
+    if not is_concrete(search):
+        return False
+    if not search.stable and bool(search.result == RESULTS.cycle_not_converged):
+        return True
+    # Of known numbers NumPy's arithmetic is quicker.
+    coarse, fine = np.asarray(search.cycle.orbits.log_period)
+    # Of two meshes that differ by much it is not known which one is better: where a spike is short
+    # the fine one may be as far off as they differ.
+    good = error_between(coarse, fine) <= float(rtol) and abs(coarse - fine) <= APART * float(rtol)
+    return not good and bool(search.result == RESULTS.successful)
+
+
+def find_cycle(circuit: Circuit, hopf: HopfPoints, u_range: Any, intervals: int) -> CycleSearch:
     """The cycle at the drive's value on two meshes, without derivatives.
 
     The branches of cycles are followed from the Hopf points to the drive. Where they give no
-    stable cycle, and it is not known that there is none, it is looked for by transients. If the
-    number of `intervals` is not given, more are taken where they are too few for `rtol`; under
-    `jit` or `vmap` always the first number.
+    stable cycle, and it is not known that there is none, it is looked for by transients.
     """
-    for count in MESHES if intervals is None else (intervals,):
-        search = _find(circuit, hopf, u_range, count)
-        if not is_concrete(search) or not _too_coarse(search, rtol):
-            break
-    return search
-
-
-def _too_coarse(search: CycleSearch, rtol) -> bool:
-    """Of known numbers, where arithmetic of NumPy is quicker."""
-    if not search.stable and bool(search.result == RESULTS.cycle_not_converged):
-        return True
-    rough = not error_between(*np.asarray(search.cycle.orbits.log_period)) <= float(rtol)
-    return rough and bool(search.result == RESULTS.successful)
-
-
-def _find(circuit, hopf, u_range, intervals) -> CycleSearch:
     kind = circuit.drive.kind
     k, size, is_near = _nearest(circuit, hopf)
     near = None
