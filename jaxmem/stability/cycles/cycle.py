@@ -74,7 +74,8 @@ def limit_cycle(
     - `circuit`: with `CurrentDrive(Constant(I))`, or `VoltageDrive(Constant(V))` and R_s > 0.
     - `u_range`: voltages to look for Hopf points in [V], as in `hopf_points`.
     - `intervals`: of the final mesh; one of half as many gives the error estimate. By default 80,
-      and 160 or 320 where they do not give `rtol` (under `jit` and `vmap` always 80).
+      and 160 or 320 where they do not give `rtol`. Under `jit` and `vmap` always 80: next to a
+      saddle-node the period may there be fifty times less exact than `error` says.
     - `rtol`: the largest error estimate that is accepted.
     - `throw`: raise if there is no cycle; else the numbers are NaN and `result` says why.
 

@@ -92,7 +92,7 @@ def cycle_fold_curve(
     The closed orbit, its period, the drive and the parameter are unknowns of one system with the
     condition that the linearised problem has a direction along which neither parameter moves
     (Kuznetsov, Elements of Applied Bifurcation Theory, section 10.3), by Radau IIA collocation and
-    pseudo-arclength to both sides, through cusps. Works under `jit` and `vmap`.
+    pseudo-arclength to both sides, through cusps.
 
     **Arguments:**
 
