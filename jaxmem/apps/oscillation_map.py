@@ -26,6 +26,7 @@ from jaxmem.plots.stability import hopf_map_figure
 from jaxmem.settings import Setting, SpecError
 from jaxmem.stability import hopf_points, least_margin
 from jaxmem.sweeps import Axis, sweep
+from jaxmem.toml_kinds import belongs_elsewhere
 
 # A sweep of more points is a table of gigabytes.
 MOST_POINTS = 10_000_000
@@ -138,6 +139,8 @@ def read_sweep(path: str | Path, *, allow_import: bool = False) -> SweepFile:
         raise ValueError(f"{path}: the file cannot be read ({error.strerror})") from None
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: this is not TOML: {error}") from None
+    if other := belongs_elsewhere(table, "sweep"):
+        raise ValueError(f"{path}: {other}")
     axes = table.pop("axis", None)
     said = _checked(f"{path}", table, KEYS)
     source = path.parent / said["device"]
