@@ -3,7 +3,7 @@
 import pytest
 
 from fitting.study.spec_file import read_spec
-from jaxmem.apps.oscillation_map import read_sweep
+from jaxmem.apps.oscillations.specification import read_sweep
 from jaxmem.devices import read_device
 from jaxmem.networks import circuit_of
 

@@ -33,7 +33,7 @@ class RingWindow(NamedTuple):
     """Where the ring oscillates: between the lower and the upper Hopf point, each array (2,).
 
     - `least`: the smallest margin over the voltages, exact, and where; `found`: 0 or 2 points.
-    - `u`, `I`, `V` [V, A, V], `omega` [rad/s], `l1` [1/V^2] of the points, NaN where there are none.
+    - `u`, `I`, `V` [V, A, V], `omega` [rad/s], `l1` [1/V^2] of the points, NaN if there are none.
     """
 
     least: LeastMargin
