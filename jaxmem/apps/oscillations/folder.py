@@ -24,7 +24,7 @@ from jaxmem.sweeps import sweep
 # Fewer points are computed again sooner than a store of them is opened.
 KEPT_FROM = 20_000
 # More points than these make no table, no arrays in one file, and a figure of every n-th only.
-TABLE, ARRAYS, DRAWN = 200_000, 10_000_000, 1_000_000
+TABLE, ARRAYS, DRAWN = 200_000, 10_000_000, 250_000
 
 
 class Swept(NamedTuple):

@@ -20,7 +20,6 @@ from jaxtyping import Array, Bool, Float
 from jaxmem.circuits import DriveKind
 from jaxmem.devices import Memristor3D
 from jaxmem.devices.branch import Scalar
-from jaxmem.stability.equilibria.criticality import normal_form
 from jaxmem.stability.equilibria.map import LeastMargin, ring_resistance
 
 # Samples of x between -REACH and REACH: the maximum lies there for every g that matters, and so
@@ -77,12 +76,46 @@ def ring_window(device: Memristor3D, drive: DriveKind = "current") -> RingWindow
         T1, T2, T3 = R * device.C_m, device.tau_d, f * device.tau_k
         omega = jnp.sqrt((T1 + T2 + T3) / (T1 * T2 * T3))  # omega^2 = c1
         I = u / device.R_b + device.i_c0 * f
-        return u, I, device.R_s * I + u, omega, normal_form(device, u, omega, drive).l1
+        return u, I, device.R_s * I + u, omega, _criticality(device, (T1, T2, T3), f, omega)
 
     hide = lambda v: jnp.where(found, v, jnp.nan)
     u, I, V, omega, l1 = map(hide, jax.vmap(describe)(at))
     least = LeastMargin(-jnp.tanh(top / 2), device.V_T + device.V_m * peak)
     return RingWindow(least, found, u, I, V, omega, l1)
+
+
+def _criticality(device, T, f, omega) -> Scalar:
+    """Re c1/omega with q_u = 1 [1/V^2], as `normal_form` has it, in closed form.
+
+    In the states (u/V_m, i_c/i_c0, f) only the rate of f is not linear,
+    tau_k f' = 1 - f - exp(-x) f, so that B and C point along f, and each solve with s - A is that
+    of a ring: (s + 1/T1) r1 = -a r2, (1 + s T2) r2 = r3, (s + 1/T3) r3 = b r1 + 1.
+    """
+    T1, T2, T3 = T
+    a, b = device.i_c0 / (device.C_m * device.V_m), (1 - f) / device.tau_k
+    e = (1 - f) / f / device.tau_k  # exp(-x)/tau_k
+    s = 1j * omega
+
+    def answer(s):
+        r2_by_r1 = -(s + 1 / T1) / a
+        r3_by_r1 = (1 + s * T2) * r2_by_r1
+        r1 = 1 / ((s + 1 / T3) * r3_by_r1 - b)
+        return r1, r3_by_r1 * r1
+
+    def B(v, w):
+        return -f * e * v[0] * w[0] + e * (v[0] * w[1] + v[1] * w[0])
+
+    q2 = -(s + 1 / T1) / a
+    q = 1.0, (1 + s * T2) * q2
+    bar = 1.0, jnp.conj(q[1])
+    # The left vector (1, p2, p3), along which B and C act by its last part.
+    p3 = (s + 1 / T1) / b
+    p2 = T2 * p3 * (s + 1 / T3)
+    last = p3 / (1 + p2 * q2 + p3 * q[1])
+    C = f * e - e * (bar[1] + 2 * q[1])
+    mean, double = B(q, bar), B(q, q)
+    c1 = last * (C + 2 * mean * B(q, answer(0.0)) + double * B(bar, answer(2 * s))) / 2
+    return c1.real / omega / device.V_m**2
 
 
 def log_ratio_of(device: Memristor3D, drive: DriveKind, x: Scalar) -> Scalar:
