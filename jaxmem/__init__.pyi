@@ -106,4 +106,5 @@ from .stability import smallest_change as smallest_change
 from .stability import spike_shape as spike_shape
 from .stability import unstable_count as unstable_count
 from .sweeps import Axis as Axis
+from .sweeps import open_sweep as open_sweep
 from .sweeps import sweep as sweep

@@ -17,7 +17,7 @@ TIMES = jnp.linspace(0.0, 2.0, 9)
 # a curve of Hopf points have no derivatives, and what is measured of a neuron has its own tests.
 NOT_NUMERIC = {
     "entrainment", "fi_curve", "fold_points", "phase_response", "refractory_time", "rheobase",
-    "cycle_branch", "limit_cycle", "sweep", "hopf_curve", "second_lag", "smallest_change",
+    "cycle_branch", "limit_cycle", "sweep", "open_sweep", "hopf_curve", "second_lag", "smallest_change",
     "fold_curve", "cycle_fold_curve", "entrainment_branch", "unstable_count", "parse_drive",
     "quantity", "read_device", "write_device", "device_from_toml", "device_to_toml",
     "read_network", "network_from_toml", "network_to_toml", "equal_circuits", "as_device", "stack",

@@ -1,6 +1,6 @@
 """What may be said of each kind of file, of spikes, and of what is known before."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jaxmem.settings import Biases, Setting, Sigma, SpikeSigma, Units
 
@@ -25,6 +25,8 @@ def _kind(help: str, needs: str, *settings: Setting, **more: tuple[str, ...]) ->
     return Kind(help, needs, {s.name: s for s in settings}, **more)
 
 
+# No cell stands more; what exceeds it is a slip of units or of the keyboard.
+_BIASES: Any = {"low": -10_000, "high": 10_000}
 _FILE = Setting("file", str, "The file; its path is relative to the specification", required=True)
 _SIGMA = Setting("sigma", Sigma, "Standard deviation of the noise, or its parts", above=0)
 _UNITS = Setting("units", Units, "Of traces and curves: t=ms,I=uA", option="units")
@@ -35,10 +37,10 @@ KINDS = {
         "file = a path",
         _FILE,
         Setting("bias", Biases, "Applied voltage of all spectra, or one for each in their order: "
-                "0.5,0.6,0.7", unit="V", option="bias"),
-        Setting("u", Biases, "The bias as the voltage over the memristor", unit="V"),
-        Setting("I", Biases, "The bias as a current", unit="A"),
-        Setting("V", Biases, "The bias as the applied voltage", unit="V"),
+                "0.5,0.6,0.7", unit="V", option="bias", **_BIASES),
+        Setting("u", Biases, "The bias as the voltage over the memristor", unit="V", **_BIASES),
+        Setting("I", Biases, "The bias as a current", unit="A", **_BIASES),
+        Setting("V", Biases, "The bias as the applied voltage", unit="V", **_BIASES),
         Setting("temperature", Biases, "The temperature, for a series along it", unit="K", above=0),
         Setting("time", Biases, "When it was measured, for a series in time", unit="s"),
         _SIGMA,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fitting.study.spec import KINDS, SETTINGS, Entry, Spec, SpecError, near
+from jaxmem.toml_kinds import belongs_elsewhere
 
 
 def read_spec(path: str | os.PathLike) -> Spec:
@@ -45,6 +46,8 @@ def read_spec(path: str | os.PathLike) -> Spec:
     # Python's limits on the digits of a number and on nested lists are errors of other kinds.
     except (ValueError, RecursionError) as error:
         raise SpecError(f"{path}: this is no TOML ({error})") from None
+    if other := belongs_elsewhere(table, "fit"):
+        raise SpecError(f"{path}: {other}")
     try:
         return replace(_spec(path.parent, table), source=path)
     except SpecError as error:

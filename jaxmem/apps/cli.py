@@ -23,6 +23,7 @@ from jaxmem.apps.arguments import (
     value_of,
     with_own,
 )
+from jaxmem.apps.cores import spread_over_cores
 from jaxmem.apps.stopping import stoppable
 from jaxmem.apps.terminal import FAILED, INTERRUPTED, bars, guard, say
 from jaxmem.output.results_folder import check_folder
@@ -142,23 +143,58 @@ def spike_command(
 def sweep_command(
     file: Annotated[Path, typer.Argument(metavar="SPEC.toml")],
     out: Out = Path("sweep"),
+    quantity: Annotated[
+        str | None,
+        typer.Option(help="window, margin, onset; of the cycle frequency, amplitude, energy."),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="K/N",
+            help="Compute the K-th of N parts, into the store that all of them share; then "
+            "--resume writes the folder.",
+        ),
+    ] = None,
+    executor: Annotated[
+        str | None,
+        typer.Option(help="local or slurm: share the work among --jobs jobs (jaxmem[cluster])."),
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="How many jobs.", min=1, max=10_000)] = 2,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a sweep that was interrupted.")
+    ] = False,
     force: Force = False,
     allow_import: AllowImport = False,
 ) -> None:
     """Map where a device oscillates over one or two parameters: sweep.nc, sweep.csv, a figure.
 
     SPEC.toml has device = "device.toml", drive = "current" or "voltage", and for each axis
-    [[axis]] with parameter, low, high, points, spacing = "log" or "linear".
+    [[axis]] with parameter, low, high, points, spacing = "log" or "linear". It may say quantity,
+    and for one of a cycle at = {window = 0.5}, {threshold = 1.2} or {I = 1e-4}. All cores are used.
     """
+    # Read by XLA when it starts: a device for each core, over which a sweep is spread.
+    spread_over_cores()
     with guard(out, what_is_kept):
-        _check_cheaply(out, force, file)
-        from jaxmem.apps.oscillation_map import write_sweep
+        _check_cheaply(out, force or resume or shard is not None, file)
+        from jaxmem.apps.oscillations import cluster, folder
         from jaxmem.output.provenance import command_line
 
+        said: dict[str, Any] = {"quantity": quantity, "allow_import": allow_import}
         with bars() as shown:
-            swept = write_sweep(
-                file, out, force=force, allow_import=allow_import, command=command_line(),
-                progress=shown,
+            if shard is not None:
+                part = cluster.part(shard)
+                done, total = folder.fill(file, out, part, progress=shown, **said)
+                say(f"part {shard}: {done} of {total} tiles of the sweep are done")
+                store = folder.store_beside(out)
+                say(f"when all are, `jaxmem sweep {file} --out {out} --resume` writes {out}")
+                print(store)
+                return
+            if executor is not None:
+                cluster.run(executor, jobs, file, out, shown, resume=resume, **said)
+                resume = True
+            swept = folder.write_sweep(
+                file, out, force=force, resume=resume, command=command_line(), progress=shown,
+                **said,
             )  # fmt: skip
         for note in swept.notes:
             say(f"note: {note}")

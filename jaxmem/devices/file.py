@@ -30,6 +30,7 @@ from jaxmem.devices.relatives import (
 from jaxmem.devices.switching import RectifyingLeak, SwitchingConductance
 from jaxmem.devices.thermal import ThermalSwitch
 from jaxmem.fields import quantities
+from jaxmem.toml_kinds import belongs_elsewhere
 
 DEVICES = {kind.__name__: kind for kind in (Memristor2D, Memristor3D, Device)}
 BRANCHES = {
@@ -115,12 +116,8 @@ def device_from_toml(
     # Python's limits on the digits of a number and on nested lists are errors of other kinds.
     except (ValueError, RecursionError) as error:
         raise DeviceFileError(f"{source}: this is not TOML: {error}") from None
-    if "circuit" in table:
-        raise DeviceFileError(
-            f"{source}: this is an impedance circuit, {table['circuit']}. It has an impedance and "
-            "no equation in time, so that it cannot be simulated, asked for spikes or exported; "
-            "fit it (`jaxmem fit FILES --circuit`), or write a device (`jaxmem device si`)"
-        )
+    if other := belongs_elsewhere(table, "device"):
+        raise DeviceFileError(f"{source}: {other}")
     if "kind" not in table:
         raise DeviceFileError(
             f'{source}: no kind; begin with kind = "Memristor3D" '

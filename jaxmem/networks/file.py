@@ -8,6 +8,7 @@ from typing import Any
 from jaxmem.networks.braces import Given
 from jaxmem.networks.network import Network, with_values
 from jaxmem.networks.notation import WrittenCircuit, written_circuit
+from jaxmem.toml_kinds import belongs_elsewhere
 
 KEYS = ("circuit", "notation", "values", "fixed", "bounds")
 
@@ -39,6 +40,8 @@ def circuit_from_toml(text: str) -> WrittenCircuit:
         said = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"no TOML: {error}") from None
+    if other := belongs_elsewhere(said, "circuit"):
+        raise ValueError(other)
     if not isinstance(said.get("circuit"), str):
         raise ValueError('no circuit; a line circuit = "R-p(C,R)" says it')
     if unknown := sorted(set(said) - set(KEYS)):

@@ -234,17 +234,32 @@ def _axis(coordinate: xr.DataArray) -> plots.PlotAxis:
     return plots.PlotAxis(str(coordinate.name), coordinate.attrs["units"], scale, ends)
 
 
-def hopf_map_figure(data: xr.Dataset, drive: DriveKind) -> plots.Figure:
-    """Where devices of a sweep oscillate, from what drive and frequency on; over one or two axes.
+# What a map of oscillations shows beside the margin, where it has it, and in which words.
+SHOWN = {
+    "drive_low": "drive at the onset",
+    "frequency_low": "frequency at the onset",
+    "frequency": "frequency of the cycle",
+    "amplitude": "amplitude of the cycle",
+    "energy": "energy for each period",
+}
 
-    `data` is a sweep of `jaxmem.apps.oscillation_map.oscillation`.
+
+def oscillation_figure(data: xr.Dataset, drive: DriveKind) -> plots.Figure:
+    """Where devices of a sweep oscillate, and what else it holds; over one or two axes.
+
+    **Arguments:**
+
+    - `data`: a sweep of what `jaxmem.apps.oscillations.quantities` makes: the `margin`, and of
+      those that oscillate some of `drive_low`, `frequency_low`, ..., with their units.
+    - `drive`: the kind of the drive.
     """
+    of_cycle = {"frequency", "amplitude", "energy"} & set(data)
+    names = [n for n in SHOWN if n in data and not (of_cycle and n == "frequency_low")]
     if len(data.margin.dims) == 1:
-        return plots.Figure([_window_panels(data, drive)], (12.5, 3.9))
-    onsets = ("drive_low", "drive at the onset"), ("frequency_low", "frequency at the onset")
-    return plots.Figure(
-        [[map_panel(data), *(_onset_panel(data, *of) for of in onsets)]], (13.5, 3.9)
-    )
+        panels = _window_panels(data, drive, of_cycle)
+    else:
+        panels = [map_panel(data), *(_onset_panel(data, n, SHOWN[n]) for n in names)]
+    return plots.Figure([panels], (0.9 + 4.2 * len(panels), 3.9))
 
 
 def _onset_panel(data: xr.Dataset, name: str, label: str) -> plots.Panel:
@@ -258,7 +273,7 @@ def _onset_panel(data: xr.Dataset, name: str, label: str) -> plots.Panel:
     panel = _over_two(
         data, values, label, unit=data[name].attrs["units"], kind="log" if ratio else "linear"
     )
-    l1 = data.l1_low.values
+    l1 = data.l1_low.values if "l1_low" in data else np.zeros(())
     if not np.any(l1 > 0):
         return panel
     border = plots.Contour(*_coordinates(data), np.where(np.isfinite(l1), l1, -1.0), colour=HARD)
@@ -266,7 +281,7 @@ def _onset_panel(data: xr.Dataset, name: str, label: str) -> plots.Panel:
     return replace(panel, marks=[*panel.marks, border], title=title)
 
 
-def _window_panels(data: xr.Dataset, drive: DriveKind) -> list[plots.Panel]:
+def _window_panels(data: xr.Dataset, drive: DriveKind, of_cycle: set[str]) -> list[plots.Panel]:
     (name,) = data.margin.dims
     v, x = data[name].values, _axis(data[name])
     ready = plots.Curve(v, -log_ratio(jnp.asarray(data.margin.values)), colour=CYCLE)
@@ -275,16 +290,28 @@ def _window_panels(data: xr.Dataset, drive: DriveKind) -> list[plots.Panel]:
             [plots.Rule("y", 0.0, role="line", colour=HARD), ready], x, plots.PlotAxis(READY)
         )
     ]
-    for kind, label in (
-        ("drive", f"window of {LETTER[drive]}"), ("frequency", "frequency at the Hopf points"),
-    ):  # fmt: skip
-        low, high = (data[f"{kind}_{end}"] for end in ("low", "high"))
+    shown = {"drive": f"window of {LETTER[drive]}", "frequency": "frequency at the Hopf points"}
+    for kind, label in shown.items():
+        ends = [data[n] for n in (f"{kind}_low", f"{kind}_high") if n in data]
+        if not ends:
+            continue
+        words = ("lowest Hopf point", "highest Hopf point")
+        colours = (CYCLE, plots.COLOURS[2])
         marks: list[plots.AbstractMark] = [
-            plots.Curve(v, low.values, label="lowest Hopf point", colour=CYCLE),
-            plots.Curve(v, high.values, label="highest Hopf point", colour=plots.COLOURS[2]),
+            plots.Curve(v, end.values, label=words[k], colour=colours[k])
+            for k, end in enumerate(ends)
         ]
-        if kind == "drive":
-            marks.append(plots.Band(v, low.values, high.values))
-        scale = "log" if np.isfinite(low).any() else "linear"
-        panels.append(plots.Panel(marks, x, plots.PlotAxis(label, low.attrs["units"], scale)))
+        if kind == "drive" and len(ends) == 2:
+            marks.append(plots.Band(v, ends[0].values, ends[1].values))
+        panels.append(plots.Panel(marks, x, _scaled(ends[0], label)))
+    for kind in sorted(of_cycle):
+        curve = plots.Curve(v, data[kind].values, colour=CYCLE)
+        panels.append(plots.Panel([curve], x, _scaled(data[kind], SHOWN[kind])))
     return panels
+
+
+def _scaled(values: xr.DataArray, label: str) -> plots.PlotAxis:
+    """An axis of values that are positive, if there are any."""
+    fine = values.values[np.isfinite(values.values)]
+    scale = "log" if fine.size and fine.min() > 0 else "linear"
+    return plots.PlotAxis(label, values.attrs["units"], scale)

@@ -39,7 +39,7 @@ import jax
 jax.config.update("jax_enable_x64", True)
 import fitting, jaxmem
 import fitting.report.page, fitting.study.run, jaxmem.apps.paper, jaxmem.apps.spike
-import jaxmem.apps.oscillation_map, jaxmem.apps.simulation
+import jaxmem.apps.oscillations.folder, jaxmem.apps.simulation
 from jaxmem import plots
 from fitting.examples import three_biases
 from fitting.report.figures.spectra import impedance_figure

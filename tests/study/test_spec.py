@@ -132,6 +132,9 @@ def test_what_a_file_says_wrongly_is_said_with_the_file(tmp_path):
 SAID = {
     "bias = true\n[[spectra]]": "no key 'bias' there; it is a key of [[spectra]]",
     "[[spectra]]\nbias = true": "bias = True makes no sense there: bias is a number",
+    "[[spectra]]\nbias = 1e9": "bias must be at most 10,000, got",
+    "[[spectra]]\nV = [0.5, -1e9]": "V must be at least -10000, got",
+    'area = "1e12cm2"\n[[spectra]]': "area: 1e12cm2 is no electrode",
     '[[spectra]]\nbias = "0.8V"': "bias = '0.8V' makes no sense there: bias is a number",
     "[[spectra]]\nsigma = [0.1]": "sigma = [0.1] makes no sense there",
     "[[spectra]]\nu = 1\nV = 1": "u and V say the same",

@@ -1,0 +1,1 @@
+"""What `jaxmem sweep` does: a device and axes of parameters to the map of its oscillations."""

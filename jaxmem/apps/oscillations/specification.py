@@ -1,0 +1,188 @@
+"""What a file says of a sweep: the device, the axes, and what is mapped."""
+
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jaxmem.apps.oscillations.quantities import (
+    OF_CYCLES,
+    QUANTITIES,
+    Functions,
+    functions_of,
+    is_ring,
+)
+from jaxmem.circuits import DriveKind
+from jaxmem.circuits.drive import LETTER
+from jaxmem.devices import AbstractDevice, read_device
+from jaxmem.lens import lenses, parameter
+from jaxmem.settings import Setting, SpecError
+from jaxmem.stability.equilibria.map import check_drive
+from jaxmem.sweeps import Axis
+from jaxmem.toml_kinds import belongs_elsewhere
+
+# A sweep of more points takes days.
+MOST_POINTS = 1_000_000_000
+KEYS = {
+    s.name: s
+    for s in (
+        Setting("device", str, "The file of the device, beside this one", required=True),
+        Setting("drive", str, "What is imposed", "current", choices=("current", "voltage")),
+        Setting("quantity", str, "What is mapped", "window", choices=QUANTITIES),
+    )
+}
+AXIS_KEYS = {
+    s.name: s
+    for s in (
+        Setting("parameter", str, "Its name in the device", required=True),
+        Setting("low", float, "The least value"),
+        Setting("high", float, "The largest value"),
+        Setting("points", int, "How many values", 100, low=2, high=MOST_POINTS),
+        Setting("spacing", str, "How they lie", "log", choices=("log", "linear")),
+        Setting("values", list[float], "The values, in place of the other three"),
+    )
+}
+
+
+@dataclass(frozen=True)
+class SweepFile:
+    """What a TOML file asks for.
+
+        device = "device.toml"   # beside this file
+        drive = "current"        # or "voltage", through R_s
+
+        [[axis]]
+        parameter = "C_m"
+        low = 1e-9
+        high = 1e-6
+        points = 200             # or values = [...] in the place of these three
+        spacing = "log"          # or "linear"
+
+    Over one or two axes there is a figure, over more the arrays only. `quantity` is one of
+
+        margin       how near a device is to oscillating; the rest costs more
+        window       and where, in the drive: both ends, their frequencies and criticality (default)
+        onset        and of the first Hopf point alone
+        frequency    and that of the stable cycle; amplitude, energy: its amplitude of u, its energy
+
+    a cycle's at = {window = 0.5}, the middle of the window (default), {threshold = 1.2}, that times
+    the drive at the first Hopf point, or a drive, {I = 1e-4} or {V = 2.0}.
+    """
+
+    device: AbstractDevice
+    device_file: Path
+    drive: DriveKind
+    axes: tuple[Axis, ...]
+    quantity: str
+    at: tuple[str, float]
+
+    @property
+    def points(self) -> int:
+        """How many devices there are."""
+        return math.prod(len(axis.values) for axis in self.axes)
+
+    @property
+    def functions(self) -> Functions:
+        """What is computed of each device."""
+        return functions_of(self.quantity, self.drive, is_ring(self.device), self.at)
+
+
+def read_sweep(
+    path: str | Path, *, quantity: str | None = None, allow_import: bool = False
+) -> SweepFile:
+    """The sweep that a TOML file describes (see `SweepFile`).
+
+    **Arguments:**
+
+    - `path`: the file.
+    - `quantity`: in the place of the file's.
+    - `allow_import`: whether its device may name classes that are imported (see `read_device`).
+
+    **Raises:** `ValueError` that names the file, the entry, and what may stand there.
+    """
+    path = Path(path)
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise ValueError(f"{path}: there is no such file; check the path") from None
+    except OSError as error:
+        raise ValueError(f"{path}: the file cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: this is not TOML: {error}") from None
+    if other := belongs_elsewhere(table, "sweep"):
+        raise ValueError(f"{path}: {other}")
+    axes = table.pop("axis", None)
+    at = table.pop("at", None)
+    table |= {} if quantity is None else {"quantity": quantity}
+    said = _checked(f"{path}", table, KEYS)
+    source = path.parent / said["device"]
+    device = read_device(source, allow_import=allow_import)
+    if not isinstance(axes, list) or not axes:
+        raise ValueError(f"{path}: there is no [[axis]]; give one or two")
+    made = tuple(_axis(f"{path}: [[axis]] {k}", a, device) for k, a in enumerate(axes, 1))
+    if said["drive"] == "voltage" and "R_s" not in [parameter(a.lens, device).name for a in made]:
+        check_drive(f"{path}", device, "voltage")
+    where = _at(f"{path}", at, said["quantity"], said["drive"])
+    asked = SweepFile(device, source, said["drive"], made, said["quantity"], where)
+    if asked.points > MOST_POINTS:
+        raise ValueError(f"{path}: {asked.points:,} points, and {MOST_POINTS:,} are the most")
+    return asked
+
+
+def _at(where: str, said: Any, quantity: str, drive: DriveKind) -> tuple[str, float]:
+    """Where cycles are taken."""
+    if said is None:
+        return "window", 0.5
+    if quantity not in OF_CYCLES:
+        raise ValueError(f"{where}: at says where a cycle is taken, and {quantity} is of none")
+    known = ("window", "threshold", LETTER[drive])
+    number = next(iter(said.values()), None) if isinstance(said, dict) and len(said) == 1 else None
+    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+        raise ValueError(f"{where}: write at = {{window = 0.5}}, or one of {', '.join(known)}")
+    (name,) = said
+    if name not in known:
+        raise ValueError(f"{where}: at has no {name!r}; there are {', '.join(known)}")
+    if name == "window" and not 0 < number < 1:
+        raise ValueError(f"{where}: at: a place in the window lies between 0 and 1, got {number:g}")
+    return name, float(number)
+
+
+def _axis(where: str, entry: Any, device: AbstractDevice) -> Axis:
+    said = _checked(where, entry, AXIS_KEYS)
+    known, name = lenses(device), said["parameter"]
+    if name not in known:
+        raise ValueError(
+            f"{where}: the device has no parameter {name!r}; it has {', '.join(known)}"
+        )
+    ends = [key for key in ("low", "high") if key in said]
+    if "values" in said:
+        if ends or "points" in entry:
+            raise ValueError(f"{where}: give values, or low, high and points; not both")
+        return Axis(known[name], said["values"])
+    if len(ends) < 2:
+        raise ValueError(f"{where}: {name} needs low and high, or values")
+    make = Axis.log if said["spacing"] == "log" else Axis.linear
+    try:
+        return make(known[name], said["low"], said["high"], said["points"])
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+
+
+def _checked(where: str, entry: Any, declared: Mapping[str, Setting]) -> dict[str, Any]:
+    """The values of a table of the file, with the defaults of what it leaves out."""
+    if not isinstance(entry, dict):
+        raise ValueError(f"{where}: write its keys below, {', '.join(declared)}")
+    unknown = sorted(set(entry) - set(declared))
+    if unknown:
+        raise ValueError(f"{where}: no key {unknown[0]!r}; there are {', '.join(declared)}")
+    missing = [s.name for s in declared.values() if s.required and s.name not in entry]
+    if missing:
+        raise ValueError(f"{where}: {missing[0]} is missing ({declared[missing[0]].help.lower()})")
+    try:
+        given = {name: declared[name].checked(value) for name, value in entry.items()}
+    except SpecError as error:
+        raise ValueError(f"{where}: {error}") from None
+    defaults = {s.name: s.default for s in declared.values() if s.default is not None}
+    return defaults | given
