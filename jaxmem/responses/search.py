@@ -225,13 +225,15 @@ def split(
     def halves(u, y, dy):
         """Intervals from the ends (k, 2), (k, 2, m)."""
         middle = (u[:, 0] + u[:, 1]) / 2
-        value, slope = both(middle)
-        mid = lambda ends, new: jnp.stack([ends[:, 0], new, ends[:, 1]], axis=1)
-        return Intervals(mid(u, middle), mid(y, value), mid(dy, slope))
+        return _joined(u, y, dy, middle, *both(middle))
 
     pairs = lambda a: jnp.stack([a[:-1], a[1:]], axis=1)
-    value, slope = both(base)
-    first = halves(pairs(base), pairs(value), pairs(slope))
+    # Ends and middles at once: `fn` is compiled as often as it is called.
+    middle = (base[:-1] + base[1:]) / 2
+    value, slope = both(jnp.concatenate([base, middle]))
+    n = base.shape[0]
+    ends = [pairs(a[:n]) for a in (base, value, slope)]
+    first = _joined(*ends, middle, value[n:], slope[n:])
     # Room for those to come: intervals of no width at the upper end.
     spare = rounds * many
     last = jax.tree.map(lambda a: jnp.broadcast_to(a[-1:, 2:], (spare, *a.shape[1:])), first)
@@ -253,3 +255,9 @@ def split(
         return k + 1, cells, seen.at[to].set(least_seen(new))
 
     return jax.lax.while_loop(going, halve, (0, cells, seen))[1]
+
+
+def _joined(u, y, dy, middle, value, slope):
+    """Intervals from their ends (k, 2), (k, 2, m) and what is at their middles."""
+    mid = lambda ends, new: jnp.stack([ends[:, 0], new, ends[:, 1]], axis=1)
+    return Intervals(mid(u, middle), mid(y, value), mid(dy, slope))
