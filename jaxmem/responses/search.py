@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from jaxmem.devices.branch import AbstractBranch, Scalar
 from jaxmem.devices.device import AbstractDevice
-from jaxmem.fields import is_concrete, voltages
+from jaxmem.fields import is_complex, is_concrete, voltages
 
 # Without a range: both signs of 10^-6 to 10^6 V, so many a decade, and a few beyond.
 DECADES, A_DECADE, BEYOND = 6, 6, (1e7, 1e8, 1e9, 1e10, 1e12, 1e16, 1e20, 1e30)
@@ -38,8 +38,9 @@ def check_range(name: str, u_range: Any) -> tuple[Scalar, Scalar] | None:
     """
     if u_range is None:
         return None
-    ends = tuple(u_range)
-    if len(ends) != 2:
+    pair = isinstance(u_range, tuple | list) or np.ndim(u_range) == 1
+    ends = tuple(u_range) if pair else ()
+    if len(ends) != 2 or any(is_complex(end) or isinstance(end, str) for end in ends):
         raise ValueError(f"{name}: u_range wants (low, high) in V, got {u_range}")
     low, high = (jnp.asarray(end, dtype=jnp.result_type(float)) for end in ends)
     if is_concrete(low, high):

@@ -9,6 +9,7 @@ from scipy.optimize import brentq
 import jaxmem as jm
 from benchmarks.problems.published_cases import HEATED as p
 from fitting import Spectrum, SteadyCurve
+from fitting.report.export import elements_at
 
 K_B, C_m = 8.617333262e-5, 3e-12
 SWITCH = jm.ThermalSwitch(**p)
@@ -88,6 +89,19 @@ def test_elements_and_spectra_at_a_current():
     assert np.max(np.abs(residual)) < 1e-6 * np.max(np.abs(Z))
     with pytest.raises(ValueError, match="at a current"):
         Spectrum(freq, Z, u=u, sigma=1.0).residual(one)
+    # Behind little resistance one of three states at V, and one of several at u.
+    Z = Z - 2e5 + 1e3
+    for bias in (dict(V=1e3 * float(I) + float(u)), dict(u=float(u))):
+        found = Spectrum(freq, Z, **bias, branch=1, sigma=1.0)
+        np.testing.assert_allclose(found.impedance(device(1e3)), Z, rtol=1e-6)
+        assert np.max(np.abs(found.residual(device(1e3)))) < 1e-6 * np.max(np.abs(Z))
+        rest = Spectrum(freq, Z, V=1e3 * float(I) + float(u), sigma=1.0)
+        assert np.max(np.abs(rest.residual(device(1e3)))) > 0.1 * np.max(np.abs(Z))
+        assert elements_at(found, device(1e3))["R_dc"] == pytest.approx(
+            float(elements.R_dc), rel=1e-6
+        )
+    with pytest.raises(ValueError, match="number of an equilibrium"):
+        Spectrum(freq, Z, I=1.0, branch=-1)
 
 
 def test_a_steady_curve_through_its_falling_part():
@@ -98,6 +112,11 @@ def test_a_steady_curve_through_its_falling_part():
     np.testing.assert_allclose(residual, 0, atol=1e-9)
     with pytest.raises(ValueError, match="wants currents"):
         SteadyCurve(I, u=u, sigma=1.0).residual(device(1e3))
+    # The falling part itself, at voltages of three states.
+    middle = SteadyCurve(I[2:3], u=u[2:3], branch=1, sigma=1.0).residual(device(1e3))
+    np.testing.assert_allclose(middle, 0, atol=1e-6 * I[2])
+    middle = SteadyCurve(I[2:3], V=1e3 * I[2:3] + u[2:3], branch=1, sigma=1.0)
+    np.testing.assert_allclose(middle.residual(device(1e3)), 0, atol=1e-6 * I[2])
 
 
 @pytest.mark.slow
