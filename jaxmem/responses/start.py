@@ -18,7 +18,9 @@ from jaxmem.responses.steady import OperatingPoint, operating_point, operating_p
 Beginning = tuple[Scalar, States, Scalar]
 
 
-def given(circuit: Circuit, start: OperatingPoint | tuple[Any, Any]) -> Beginning:
+def given(
+    circuit: Circuit, start: OperatingPoint | tuple[Any, Any], throw: bool = True
+) -> Beginning:
     """The beginning at an operating point or at `(u, x)`.
 
     **Raises:** `ValueError` for another number of states, or for what is no such state.
@@ -43,7 +45,7 @@ def given(circuit: Circuit, start: OperatingPoint | tuple[Any, Any]) -> Beginnin
         )
     u = jnp.asarray(u, dtype=jnp.result_type(float))
     z = circuit.device.chart(x)
-    if is_concrete(u, z):
+    if throw and is_concrete(u, z):
         for name, own, charted in zip(
             ("u", *circuit.device.state_names), (u, *x), (u, *z), strict=True
         ):

@@ -118,7 +118,7 @@ def solve(
     circuit = circuit.in_time()
     # Where the circuit is known now, a separate program finds its rest, one for all drives.
     begin = (
-        given(circuit, start)
+        given(circuit, start, throw)
         if start is not None
         else at_rest(circuit)
         if is_concrete(circuit)
