@@ -20,6 +20,7 @@ from fitting.terms.spectrum_batch import (
     bias_place,
     bias_voltage,
     check_branch,
+    check_state,
     deviations_of,
     fields_of,
 )
@@ -228,10 +229,10 @@ class Spectrum(AbstractMeasurement):
             return
         super().check(model)
         kind, value = self.bias
-        if not (isinstance(model, AbstractDevice) and model.curve is not None):
+        if isinstance(model, AbstractDevice) and model.curve is not None:
+            check_state(model, kind, self.branch)
+        else:
             bias_voltage(model, kind and "u", value)
-        elif kind is not None:
-            bias_place(model, kind, value, self.branch)
 
     def sizes(self) -> Sizes:
         """The impedance, and a rough voltage over the memristor."""

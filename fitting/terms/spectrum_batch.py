@@ -175,6 +175,18 @@ def check_branch(name: str, branch: Any, kind: str | None) -> None:
         raise ValueError(f"{name}: branch={branch!r} says which equilibrium at a bias; give one")
 
 
+def check_state(model: AbstractDevice, kind: str | None, branch: Branch) -> None:
+    """Refuse a bias that does not say in which of several states a device is.
+
+    **Raises:** `ValueError`.
+    """
+    if kind not in ("I", "V") and model.curve is not None and not isinstance(branch, int):
+        raise ValueError(
+            "a device that may rest in several states at one voltage (`rest_curve`) wants spectra "
+            "at a current, I=, or at an applied voltage, V=, or with the number of a state, branch="
+        )
+
+
 def bias_point(model: AbstractDevice, kind: str, value: Any, branch: Branch) -> OperatingPoint:
     """The equilibrium of a device at a bias; of several that which is reached from rest, unless
     `branch` says another.
@@ -182,11 +194,7 @@ def bias_point(model: AbstractDevice, kind: str, value: Any, branch: Branch) -> 
     **Raises:** `ValueError` at a voltage over a memristor that may rest in several states there,
     without the number of one.
     """
-    if kind == "u" and model.curve is not None and not isinstance(branch, int):
-        raise ValueError(
-            "a device that may rest in several states at one voltage (`rest_curve`) wants spectra "
-            "at a current, I=, or at an applied voltage, V=, or with the number of a state, branch="
-        )
+    check_state(model, kind, branch)
     return operating_point(model, **{kind: value}, branch="rest" if branch is None else branch)
 
 
@@ -195,8 +203,9 @@ def bias_place(
 ) -> tuple[Any, ...]:
     """The voltage over the memristor [V], and for a device that may rest in several states at one
     voltage its states, at a bias of the given kind; as `impedance` takes them."""
-    if isinstance(model, AbstractDevice) and model.curve is not None and kind is not None:
-        point = bias_point(model, kind, value, branch)
+    if isinstance(model, AbstractDevice) and model.curve is not None:
+        check_state(model, kind, branch)
+        point = bias_point(model, cast(str, kind), value, branch)
         return point.u, point.x
     return (bias_voltage(model, kind, value, branch),)
 
