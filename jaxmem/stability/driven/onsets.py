@@ -24,8 +24,6 @@ from jaxmem.stability.equilibria.rests import stable_rests
 BEYOND, SLOPE = (1e-4, 1e-6), 0.1
 # How well three long periods must keep a law, as a share of what it foretells.
 LAW = 0.25
-# So many times a homoclinic orbit is approached.
-NEARER = 5
 # Two drives of a branch are told apart if they differ by this share of its extent.
 LEAST_STEP = 1e-4
 
@@ -143,19 +141,18 @@ def onset_of(
     if branches is None and not simple:
         branches = _from_all(follow, hopf)
 
-    def solved(value):
-        """The stable cycle's period at a drive, or infinity."""
-        wave = drive_of_kind(kind, Constant(value))
-        cycle = limit_cycle(Circuit(fixed, wave), u_range=u_range, throw=False)
-        return jnp.where(cycle.stable, cycle.period, jnp.inf)
-
     def period(value, share, point):
         """The stable cycle's period so far above a point, or infinity."""
         assert branches is not None
         value = value + share * gap[point]
         on_branch = _period_on(branches, value)
 
-        return _cond(~jnp.isfinite(on_branch), lambda: solved(value), on_branch)
+        def asked():
+            wave = drive_of_kind(kind, Constant(value))
+            cycle = limit_cycle(Circuit(fixed, wave), u_range=u_range, throw=False)
+            return jnp.where(cycle.stable, cycle.period, jnp.inf)
+
+        return _cond(~jnp.isfinite(on_branch), asked, on_branch)
 
     def walk(state):
         piece, _, _ = state
@@ -191,7 +188,7 @@ def onset_of(
     if not simple and not nothing_more:
         assert branches is not None
         slope = folds.frequency2_slope[jnp.clip(point - MOST, 0, MOST - 1)]
-        kind_there, lowest, last, saddle = _beyond_fold(
+        kind_there, lowest = _beyond_fold(
             lambda share: period(fixed_rest, share, point), gap[point], slope, fixed_rest, branches,
             lambda value: _saddle_rates(fixed, kind, u_range, value),
             jax.lax.stop_gradient(hopf.imposed(kind)),
@@ -199,9 +196,6 @@ def onset_of(
         at_fold = point >= MOST
         onset = ONSETS.where(at_fold, kind_there, onset)
         kept = jnp.where(at_fold, lowest, kept)
-        if is_concrete(onset, kept) and bool(onset == ONSETS.homoclinic):
-            rates = lambda value: _saddle_rates(fixed, kind, u_range, value)[saddle]
-            kept = _at_homoclinic(solved, rates, kept, last)
     onset = ONSETS.where(there, onset, ONSETS.none)
     kept = jax.lax.stop_gradient(jnp.where(there, kept, jnp.nan))
     return Rheobase(rest, kept, onset)
@@ -330,24 +324,4 @@ def _beyond_fold(period, gap, slope, rest, branches, rates, hopf):
     onset = ONSETS.where(log, ONSETS.homoclinic, onset)
     onset = ONSETS.where(snic, ONSETS.snic, onset)
     kept = jnp.where(log, end, ends.lowest)
-    return onset, jnp.where(snic, rest, kept), p3, best
-
-
-def _at_homoclinic(period, rate, end, near):
-    """The drive of a homoclinic orbit, from about `end`, below the cycle at `near`.
-
-    T = -ln|p - p_0|/rate from two cycles that are solved for, nearer and nearer: those of a branch
-    are as exact as its rows. All is known.
-    """
-    away = near - end
-    for _ in range(NEARER):
-        far, close = end + away, end + away / 4
-        T_far, T_close = period(far), period(close)
-        if not (bool(jnp.isfinite(T_close)) and bool(T_close > T_far)):
-            break
-        found = close - (far - close) / jnp.expm1(rate(end) * (T_close - T_far))
-        moved, end = jnp.abs(found - end), found
-        if bool(moved <= 1e-10 * jnp.abs(end)):
-            break
-        away = jnp.maximum(away / 8, 100 * moved)
-    return end
+    return onset, jnp.where(snic, rest, kept)
