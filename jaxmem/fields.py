@@ -16,9 +16,16 @@ def as_array(value: Any) -> Any:
     Python floats would trace separately from arrays and a scalar default would break `vmap`
     over a batch made by `tree_at`, so fields are converted on construction.
     """
+    if is_complex(value):
+        return value  # refused where a model is made of it (`check_positive`)
     if isinstance(value, bool | int | float | np.ndarray | np.generic | list | tuple):
         return jnp.asarray(value, dtype=jnp.result_type(float))
     return value
+
+
+def is_complex(value: Any) -> bool:
+    """Whether a value is a complex number, or an array of them."""
+    return isinstance(value, complex) or getattr(getattr(value, "dtype", None), "kind", "") == "c"
 
 
 def quantity(
@@ -73,10 +80,25 @@ def require(condition: Callable[..., Any], *values: Any, message: str) -> None:
         raise ValueError(message.format(*arrays))
 
 
+def check_number(name: str, value: Any) -> None:
+    """Refuse what is not one finite real number, where it is known.
+
+    **Raises:** `ValueError`; `name` says what it is (`"operating_point: I"`).
+    """
+    wrong = value is None or isinstance(value, str | bytes) or is_complex(value) or np.ndim(value)
+    if wrong or (is_concrete(value) and not np.isfinite(np.asarray(value, dtype=float))):
+        raise ValueError(f"{name} must be a finite number, got {value}")
+
+
 def check_positive(module: eqx.Module) -> None:
     """Refuse a module whose positive quantities are not (zero is refused too, unless declared)."""
     for name, meta in quantities(module).items():
         value = getattr(module, name)
+        if value is None or isinstance(value, str | bytes) or is_complex(value):
+            raise ValueError(
+                f"{type(module).__name__}: {name} ({meta['meaning']}) must be a real number in "
+                f"{meta['unit']}, got {value!r}"
+            )
         if not meta["positive"] or not is_concrete(value) or not eqx.is_array(value):
             continue
         # NumPy, because JAX would stage the comparison of known values inside a trace.
@@ -151,12 +173,14 @@ def check_single(what: str, model: Any) -> None:
 
     **Raises:** `ValueError`, which says what to write instead.
     """
-    for part in (model, getattr(model, "device", model)):
+    wave = getattr(getattr(model, "drive", None), "wave", None)
+    for part in (model, getattr(model, "device", model), wave):
         if not isinstance(part, eqx.Module):
             continue
         for name in quantities(part):
-            value = getattr(part, name)
-            if np.ndim(value):
+            value, kind = getattr(part, name), part.__dataclass_fields__[name].type
+            # A waveform may have vectors of its own, as its vertices.
+            if np.ndim(value) and (part is not wave or getattr(kind, "dim_str", "") == ""):
                 raise ValueError(
                     f"{what}: wants one {type(model).__name__}, got a batch ({name} has the shape "
                     f"{np.shape(value)}); for each of them: jax.vmap(lambda one: {what}(one, ...)"

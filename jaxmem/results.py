@@ -63,6 +63,13 @@ class RESULTS(diffrax.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
     end_unknown = "the amplitude vanished, but not at another Hopf point"
     turned_back = "it turned back to its own beginning, where a step was too long"
     # A transient.
+    call_not_allowed = (
+        "the times are not finite or do not ascend, or a tolerance is not positive and finite"
+    )
+    unstable_followed = (
+        "it follows an unstable equilibrium, which a device leaves at the least disturbance: from "
+        " there on the values are not determined"
+    )
     rates_not_finite = "the device's current or rates are not finite where a piece begins"
     # The settled answer to a periodic drive.
     not_periodic = "the state does not close over a period of the drive"

@@ -22,7 +22,7 @@ import numpy as np
 
 import jaxmem as jm
 from benchmarks.oracles.auto07p import MISSING, Auto
-from benchmarks.oracles.returns import check_returns, flow_of, integrated
+from benchmarks.oracles.returns import TooLong, check_returns, sampled
 from benchmarks.oracles.ring import hopf_points, opened, rest_at, unstable
 from benchmarks.problems.any_devices import (
     as_numbers,
@@ -73,10 +73,6 @@ def exists(case, points, drive):
     return None
 
 
-class TooLong(Exception):
-    """A transient that takes more evaluations than it may."""
-
-
 def oscillates(case, drive, period, y0, most=80_000):
     """Whether a 3D device ends on a cycle from a state (u, i_c, f), by SciPy; None if unclear.
 
@@ -84,29 +80,19 @@ def oscillates(case, drive, period, y0, most=80_000):
     quarters of the run, and the ranges are the same: a slow drift is no cycle, and neither is what
     shrinks.
     """
-    flow, jacobian = flow_of(case, drive)
-    count = 0
-
-    def field(t, y):
-        nonlocal count
-        count += 1
-        if count > most:
-            raise TooLong
-        return flow(t, y)
-
     w = np.log(y0[2]) - np.log1p(-y0[2])
     start = [y0[0] / case["V_m"], y0[1] / case["i_c0"], w]
     T = 50 * period + 20 * (case["R_b"] * case["C_m"] + case["tau_d"] + case["tau_k"])
     try:
         samples = np.linspace(T / 2, T, 20001)
-        run = integrated(field, jacobian, (0, T), start, samples, rtol=1e-8, atol=1e-10)
+        run = sampled(case, drive, samples, start, most, rtol=1e-8, atol=1e-10)
     except TooLong:
         return None
-    if run.status:
+    if run is None:
         return None
-    ranges, passes, noise = [], [], 1e-3 + 1e-6 * np.max(np.abs(run.y[0]))
+    ranges, passes, noise = [], [], 1e-3 + 1e-6 * np.max(np.abs(run[:, 0]))
     for a, b in ((0.5, 0.75), (0.75, 1.0)):
-        v = run.y[0][(run.t >= a * T) & (run.t <= b * T)]
+        v = run[(samples >= a * T) & (samples <= b * T), 0]
         above = v > (v.max() + v.min()) / 2
         ranges.append(np.ptp(v))
         passes.append(int(np.sum(above[1:] & ~above[:-1])))

@@ -123,13 +123,16 @@ def _cycle(field, auto, case, drive, orbits):
     if found is None:
         return None, f"no return at {drive}"
     period, y = found
-    run = field.run(drive, y, period, max_step=period / 100)
+    turns = lambda t, y: field.rates(drive, y)[0]
+    run = field.run(drive, y, period, max_step=period / 100, events=turns)
     # At this very drive: next to a homoclinic orbit the period depends on its last digits.
     orbit = auto.orbit(drive, run.t, run.y, NTST=1000 if case.canard else 400)
     gap = abs(orbit.period / period - 1)
     if gap > 0.5 * case.tolerance:
         return None, f"at {drive}: AUTO {orbit.period!r}, SciPy {period!r}"
-    return True, (drive, orbit.period, orbit.u_max, orbit.u_min)
+    # Where u turns back; AUTO has its extrema at points of its mesh only.
+    ends = [e[0] for e in run.y_events[0]] + [orbit.u_max, orbit.u_min]
+    return True, (drive, orbit.period, max(ends), min(ends))
 
 
 def case_time(case):

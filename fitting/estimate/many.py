@@ -121,7 +121,8 @@ def fit_many(
     lengths = np.array([len(s["freq"]) for s in fields])
     groups: dict[Any, list[int]] = {}
     for k, s in enumerate(fields):
-        groups.setdefault((bias_of(s)[0], -(-lengths[k] // BUCKET)), []).append(k)
+        key = (bias_of(s)[0], s["branch"], -(-lengths[k] // BUCKET))
+        groups.setdefault(key, []).append(k)
     # One spectrum of each group has the calls checked that `fit` checks.
     problems = [Problem.of(spectra[members[0]], model, space) for members in groups.values()]
     c = problems[0].coordinates

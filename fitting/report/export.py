@@ -15,7 +15,7 @@ from fitting.estimate.result import Fit
 from fitting.terms.checked import Checked
 from fitting.terms.linear_kk import KramersKronig
 from fitting.terms.spectrum import Spectrum
-from fitting.terms.spectrum_batch import HasImpedance, bias_voltage
+from fitting.terms.spectrum_batch import HasImpedance, bias_point, bias_voltage
 from jaxmem.devices import device_to_toml
 from jaxmem.networks import Network, network_to_toml
 from jaxmem.output.table import write_csv
@@ -129,9 +129,13 @@ def elements_at(s: Spectrum, model: HasImpedance) -> dict[str, float] | None:
     kind, value = s.bias
     if kind is None or isinstance(model, Network):
         return None
-    u = bias_voltage(model, kind, jnp.asarray(value, dtype=float))
-    elements = equivalent_circuit(model, operating_point(model, u=u))._asdict()
-    numbers = {"u": float(u)} | {name: float(x) for name, x in elements.items()}
+    at = jnp.asarray(value, dtype=float)
+    if model.curve is None:
+        point = operating_point(model, u=bias_voltage(model, kind, at, s.branch))
+    else:
+        point = bias_point(model, kind, at, s.branch)
+    elements = equivalent_circuit(model, point)._asdict()
+    numbers = {"u": float(point.u)} | {name: float(x) for name, x in elements.items()}
     return {name: x for name, x in numbers.items() if math.isfinite(x)}
 
 

@@ -13,13 +13,18 @@ from fitting.terms.measurement import AbstractMeasurement, Sizes, dataset
 from fitting.terms.noise_model import Noise, check_columns, proportional, sigma_and_noise
 from fitting.terms.relaxations import FLOOR, span
 from fitting.terms.spectrum_batch import (
+    Branch,
     HasImpedance,
     SpectrumBatch,
     bias_of,
+    bias_place,
     bias_voltage,
+    check_branch,
+    check_state,
     deviations_of,
     fields_of,
 )
+from jaxmem.devices import AbstractDevice
 from jaxmem.networks import Network
 
 # What residuals may be divided by, see `Spectrum`.
@@ -37,6 +42,8 @@ class Spectrum(AbstractMeasurement):
     - `Z`: complex impedance [ohm], shape `(n,)`, Im Z < 0 where the device is capacitive.
     - `u`, `I`, `V`: the bias, at most one of: voltage over the memristor [V], terminal
       current [A], applied voltage [V]. None of them: the bias is unknown.
+    - `branch`: at which of several equilibria, as in `operating_point`: a number or `"rest"`. By
+      default the one that is reached from rest.
     - `sigma`: standard deviation of Re Z and of Im Z [ohm], a number, shape `(n,)`, or `(2, n)`
       where the two parts differ; or a noise model, `proportional(0.005)`, `absolute(2.0)`, their
       sum, or `estimated(...)` of one, whose scale the fit finds. None: of the shape that
@@ -64,10 +71,11 @@ class Spectrum(AbstractMeasurement):
     temperature: float | None = None
     time: float | None = None
     weighting: str = eqx.field(static=True, default="modulus")
+    branch: Branch = eqx.field(static=True, default=None)
 
     def __init__(
         self, freq, Z, *, u=None, I=None, V=None, sigma=None, noise=None, label="", source="",
-        temperature=None, time=None, weighting="modulus",
+        temperature=None, time=None, weighting="modulus", branch=None,
     ):  # fmt: skip
         # Local names: Equinox finds attributes slowly, and there may be thousands of spectra.
         freq, Z = np.asarray(freq, dtype=float), np.asarray(Z, dtype=complex)
@@ -79,7 +87,7 @@ class Spectrum(AbstractMeasurement):
         self.sigma, self.noise = sigma, given or noise
         self.label, self.source = label, source
         self.temperature, self.time = temperature, time
-        self.weighting = weighting
+        self.weighting, self.branch = weighting, branch
 
     def __check_init__(self):
         fields = fields_of(self)
@@ -92,6 +100,7 @@ class Spectrum(AbstractMeasurement):
             )
         if sum(fields[kind] is not None for kind in ("u", "I", "V")) > 1:
             raise ValueError(f"{name}: give the bias once, as u, I or V")
+        check_branch(name, fields["branch"], self.bias[0])
         if weighting not in WEIGHTINGS:
             raise ValueError(
                 f"{name}: no weighting {weighting!r}; there are {', '.join(WEIGHTINGS)}"
@@ -220,7 +229,10 @@ class Spectrum(AbstractMeasurement):
             return
         super().check(model)
         kind, value = self.bias
-        bias_voltage(model, kind and "u", value)
+        if isinstance(model, AbstractDevice) and model.curve is not None:
+            check_state(model, kind, self.branch)
+        else:
+            bias_voltage(model, kind and "u", value)
 
     def sizes(self) -> Sizes:
         """The impedance, and a rough voltage over the memristor."""
@@ -258,7 +270,9 @@ class Spectrum(AbstractMeasurement):
         n = self.omega.size
         padded = np.pad(self.omega, (0, -n % IMPEDANCE_BUCKET), mode="edge")
         kind, value = self.bias
-        return np.asarray(_impedance(model, kind, np.asarray(value, dtype=float), padded))[:n]
+        return np.asarray(
+            _impedance(model, kind, np.asarray(value, dtype=float), self.branch, padded)
+        )[:n]
 
     def signal(self, model: HasImpedance) -> Float[np.ndarray, "m"]:
         """Re Z, then Im Z of the model [ohm]."""
@@ -278,8 +292,8 @@ class Spectrum(AbstractMeasurement):
 
     @property
     def batch_key(self) -> Hashable | None:
-        """The kind of bias."""
-        return self.bias[0] or "none"
+        """The kind of bias, and which equilibrium."""
+        return self.bias[0] or "none", self.branch
 
     batch = staticmethod(SpectrumBatch.of)  # pyright: ignore
 
@@ -300,5 +314,7 @@ class Spectrum(AbstractMeasurement):
 
 
 @eqx.filter_jit
-def _impedance(model: HasImpedance, kind: str | None, value: Any, omega: Any) -> Any:
-    return model.impedance(1j * omega, bias_voltage(model, kind, value))
+def _impedance(
+    model: HasImpedance, kind: str | None, value: Any, branch: Branch, omega: Any
+) -> Any:
+    return model.impedance(1j * omega, *bias_place(model, kind, value, branch))

@@ -1,7 +1,7 @@
 """Spectra stacked for the compiled programs."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import equinox as eqx
 import jax
@@ -12,12 +12,14 @@ from jaxtyping import Array, Float
 from fitting.terms.batch import AbstractBatch
 from jaxmem.devices import AbstractDevice
 from jaxmem.networks import Network
-from jaxmem.responses.steady import operating_point
+from jaxmem.responses.steady import OperatingPoint, operating_point
 
 # What a spectrum can be compared with.
 HasImpedance = AbstractDevice | Network
 # Spectra are padded to a multiple of this many points, so that near lengths share a program.
 BUCKET = 16
+# Which of several equilibria: a number, or the one that is reached from rest (None: also that).
+Branch = int | Literal["rest"] | None
 
 
 class SpectrumBatch(AbstractBatch):
@@ -35,6 +37,7 @@ class SpectrumBatch(AbstractBatch):
     weight_log: Float[Array, "k n"]
     value: Float[Array, "k"]
     kind: str | None = eqx.field(static=True)
+    branch: Branch = eqx.field(static=True)
 
     @classmethod
     def of(cls, spectra: Sequence[Any], *, bucket: int = BUCKET) -> "SpectrumBatch":
@@ -67,14 +70,15 @@ class SpectrumBatch(AbstractBatch):
         with np.errstate(over="ignore"):
             weight_log = there * (np.sqrt(2) * size / np.hypot(*sigma) if others else 1.0)
         biases = [bias_of(s) for s in fields]
-        kinds = {kind for kind, _ in biases}
+        kinds = {(kind, s["branch"]) for (kind, _), s in zip(biases, fields, strict=True)}
         if len(kinds) != 1:
             raise ValueError(f"spectra of one batch must have one kind of bias, got {kinds}")
+        ((kind, branch),) = kinds
         value = [float(value) for _, value in biases]
         dtype = jnp.result_type(float)
         columns = (omega, Z.real, Z.imag, weight[0], weight[-1], weight_log, value)
         placed: Any = jax.device_put([np.asarray(a, dtype) for a in columns])
-        return cls(*placed, kind=kinds.pop())
+        return cls(*placed, kind=kind, branch=branch)
 
     # An admittance costs microseconds.
     integrates = False
@@ -122,9 +126,7 @@ class SpectrumBatch(AbstractBatch):
     def _impedance(self, model):
         def one(omega, value):
             # In real arithmetic: XLA's complex one is slow on CPU.
-            if isinstance(model, AbstractDevice) and model.curve is not None:
-                return model.impedance_at(omega, *_state(model, self.kind, value))
-            return model.impedance_at(omega, bias_voltage(model, self.kind, value))
+            return model.impedance_at(omega, *bias_place(model, self.kind, value, self.branch))
 
         if self.omega.shape[0] == 1:
             re, im = one(self.omega[0], self.value[0])
@@ -158,21 +160,57 @@ def bias_of(fields: dict[str, Any]) -> tuple[str | None, float]:
     return None, 0.0
 
 
-def _state(model: AbstractDevice, kind: str | None, value: Any) -> tuple[Any, Any]:
-    """u and the states of a device that may rest in several at one voltage, reached from rest.
+def check_branch(name: str, branch: Any, kind: str | None) -> None:
+    """Refuse what numbers no equilibrium, and a number where there is no bias.
 
-    **Raises:** `ValueError` if there is no current or applied voltage.
+    **Raises:** `ValueError`.
     """
-    if kind not in ("I", "V"):
+    whole = isinstance(branch, int) and not isinstance(branch, bool) and branch >= 0
+    if not (branch is None or branch == "rest" or whole):
+        raise ValueError(
+            f'{name}: branch wants the number of an equilibrium, counted from 0, or "rest", '
+            f"got {branch!r}"
+        )
+    if branch is not None and kind is None:
+        raise ValueError(f"{name}: branch={branch!r} says which equilibrium at a bias; give one")
+
+
+def check_state(model: AbstractDevice, kind: str | None, branch: Branch) -> None:
+    """Refuse a bias that does not say in which of several states a device is.
+
+    **Raises:** `ValueError`.
+    """
+    if kind not in ("I", "V") and model.curve is not None and not isinstance(branch, int):
         raise ValueError(
             "a device that may rest in several states at one voltage (`rest_curve`) wants spectra "
-            "at a current, I=, or at an applied voltage, V="
+            "at a current, I=, or at an applied voltage, V=, or with the number of a state, branch="
         )
-    point = operating_point(model, **{kind: value}, branch="rest")
-    return point.u, point.x
 
 
-def bias_voltage(model: HasImpedance, kind: str | None, value: Any) -> Any:
+def bias_point(model: AbstractDevice, kind: str, value: Any, branch: Branch) -> OperatingPoint:
+    """The equilibrium of a device at a bias; of several that which is reached from rest, unless
+    `branch` says another.
+
+    **Raises:** `ValueError` at a voltage over a memristor that may rest in several states there,
+    without the number of one.
+    """
+    check_state(model, kind, branch)
+    return operating_point(model, **{kind: value}, branch="rest" if branch is None else branch)
+
+
+def bias_place(
+    model: HasImpedance, kind: str | None, value: Any, branch: Branch = None
+) -> tuple[Any, ...]:
+    """The voltage over the memristor [V], and for a device that may rest in several states at one
+    voltage its states, at a bias of the given kind; as `impedance` takes them."""
+    if isinstance(model, AbstractDevice) and model.curve is not None:
+        check_state(model, kind, branch)
+        point = bias_point(model, cast(str, kind), value, branch)
+        return point.u, point.x
+    return (bias_voltage(model, kind, value, branch),)
+
+
+def bias_voltage(model: HasImpedance, kind: str | None, value: Any, branch: Branch = None) -> Any:
     """The voltage over the memristor [V] at a bias of the given kind.
 
     **Raises:** `ValueError` if there is no bias and the device has a branch that needs one.
@@ -181,12 +219,15 @@ def bias_voltage(model: HasImpedance, kind: str | None, value: Any) -> Any:
         return value
     # A spectrum without a bias determines elements, whatever the branches may do elsewhere.
     steep = isinstance(model, AbstractDevice) and not all(b.plain for b in model.branches.values())
-    if not model.windows() and (kind is None or not steep):
+    several = isinstance(model, AbstractDevice) and model.curve is not None
+    if not model.windows() and (kind is None or not (steep or several)):
         return jnp.zeros_like(value)
     if kind is None:
         raise ValueError(
             "a spectrum without a bias determines elements (R_a, L_d, tau), not i_c0, V_T, V_m; "
             "give u=, V= or I=, or fit elements"
         )
-    chosen = "rest" if steep else None
-    return operating_point(cast(AbstractDevice, model), **{kind: value}, branch=chosen).u
+    device = cast(AbstractDevice, model)
+    if steep or several or branch is not None:
+        return bias_point(device, kind, value, branch).u
+    return operating_point(device, **{kind: value}).u

@@ -237,6 +237,16 @@ class AbstractDevice(eqx.Module):
         return Device(self.C_m, branches, self.R_s, self.L_s)
 
 
+def check_device(name: str, device: Any) -> None:
+    """Refuse what is no device, and a batch where one is wanted.
+
+    **Raises:** `ValueError`.
+    """
+    if not isinstance(device, AbstractDevice):
+        raise ValueError(f"{name}: wants a device first, got {type(device).__name__}")
+    check_single(name, device)
+
+
 def isinstance_cpe(branch: AbstractBranch) -> bool:
     """Whether a branch has no finite number of states and needs `in_time`."""
     return getattr(branch, "exact_only_in_frequency", False)

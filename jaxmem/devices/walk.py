@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
@@ -81,28 +82,60 @@ def follow(rates: Rates, low: Float[Array, "k"], high: Float[Array, "k"]) -> Res
 
 
 def place(rates: Rates, walk: RestWalk, s: Scalar) -> tuple[Scalar, Float[Array, "n"]]:
-    """u and the states at the arclength s: Newton's method from between two points of the walk."""
-    k = jnp.clip(jnp.searchsorted(walk.s, s, side="right") - 1, 0, jnp.maximum(walk.count - 2, 0))
-    length = walk.s[k + 1] - walk.s[k]
-    y0, y1, t0, t1 = walk.ys[k], walk.ys[k + 1], walk.tangents[k], walk.tangents[k + 1]
+    """u and the states at the arclength s: Newton's method from between two points of the walk.
 
-    def between(s):
-        w = (s - walk.s[k]) / length
-        chord, bend = y1 - y0, w * (1 - w)
-        return y0 + w * chord + bend * ((1 - w) * (length * t0 - chord) - w * (length * t1 - chord))
-
-    fixed = jax.lax.stop_gradient(s)
-    balance = _balance(rates, walk.low, walk.size)
-    near, along = jax.jvp(between, (s,), (jnp.ones_like(s),))
-    y, moved = _correct(balance, between(fixed), *jax.lax.stop_gradient((near, along)))
-    y = jax.lax.stop_gradient(y)
-    # A step with the live numbers carries the first derivatives, a second one the next two.
-    for _ in range(2):
-        y = y - _bordered(balance, y, along, along @ (y - near))
+    Derivatives of any order are those of the implicit function theorem; the walk itself, which
+    says what s means, is held fixed.
+    """
+    y, moved = _between(rates, jax.lax.stop_gradient(walk), s)
     found = walk.low + walk.size * y
     there = (moved < 1e-6) & walk.begun & (walk.count > 1)
     found = jnp.where(there, found, jnp.nan)
     return found[0], found[1:]
+
+
+@eqx.filter_custom_jvp
+def _between(rates, walk, s):
+    """The curve's point in the plane at s, and Newton's last move."""
+    return _correct(_balance(rates, walk.low, walk.size), *_plane(walk, s))
+
+
+@_between.def_jvp
+def _between_jvp(primals, tangents):
+    rates, walk, s = primals
+    moving, _, ds = tangents
+    y, moved = _between(rates, walk, s)
+
+    def left(rates, s):
+        _, near, along = _plane(walk, s)
+        return _balance(rates, walk.low, walk.size)(y), along @ (y - near)
+
+    # What does not depend on anything that moves has no tangent.
+    _, moves = eqx.filter_jvp(left, (rates, s), (moving, ds))
+    change, last = (
+        jnp.zeros(n) if m is None else m for m, n in zip(moves, (y[1:].shape, ()), strict=True)
+    )
+    along = _plane(walk, s)[2]
+    dy = -_bordered(_balance(rates, walk.low, walk.size), y, along, last, change)
+    return (y, moved), (dy, jnp.zeros_like(moved))
+
+
+def _plane(walk, s):
+    """A place near the curve (twice: a start, and what the plane goes through), and its normal."""
+    k = jnp.clip(jnp.searchsorted(walk.s, s, side="right") - 1, 0, jnp.maximum(walk.count - 2, 0))
+    start, stop = (jnp.concatenate([walk.s[j, None], walk.ys[j], walk.tangents[j]])
+                   for j in (k, k + 1))  # fmt: skip
+    n = walk.low.shape[0]
+    y0, y1, t0, t1 = start[1 : n + 1], stop[1 : n + 1], start[n + 1 :], stop[n + 1 :]
+    length = stop[0] - start[0]
+
+    def between(s):
+        w = (s - start[0]) / length
+        chord, bend = y1 - y0, w * (1 - w)
+        return y0 + w * chord + bend * ((1 - w) * (length * t0 - chord) - w * (length * t1 - chord))
+
+    near, along = jax.jvp(between, (s,), (jnp.ones_like(s),))
+    return near, near, along
 
 
 def _balance(rates, low, size):

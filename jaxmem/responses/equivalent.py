@@ -8,10 +8,9 @@ import jax.numpy as jnp
 
 from jaxmem.devices.branch import AbstractBranch, Scalar, States, state_space
 from jaxmem.devices.constant_phase import ConstantPhase
-from jaxmem.devices.device import AbstractDevice
+from jaxmem.devices.device import AbstractDevice, check_device
 from jaxmem.devices.perovskite import ActivatedConduction, DelayedConduction, Leak
 from jaxmem.devices.relatives import SlowConductance, TwoLagConductance
-from jaxmem.fields import check_single
 from jaxmem.responses.steady import OperatingPoint
 
 
@@ -52,7 +51,7 @@ def equivalent_circuit(device: AbstractDevice, point: OperatingPoint) -> Equival
     - `device`: any device.
     - `point`: an operating point of it.
     """
-    check_single("equivalent_circuit", device)
+    check_device("equivalent_circuit", device)
     u = point.u
     nan = jnp.full_like(u, jnp.nan)
     R_a = tau_d = tau_a = nan

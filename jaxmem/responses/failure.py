@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxmem.circuits.circuit import Circuit
-from jaxmem.fields import is_concrete, require
+from jaxmem.fields import is_complex, is_concrete, require
 from jaxmem.results import RESULTS
 
 # A voltage so many times what the drive and the windows reach is called running away.
@@ -33,11 +33,17 @@ def check_call(circuit: Circuit, t: Float[Array, "t"], rtol: Any, atol: Any) -> 
                 f"t[{k}] = {known[k]:g} s is followed by {known[k + 1]:g} s"
             )
     for name, value in (("rtol", rtol), ("atol", atol)):
+        if isinstance(value, str) or is_complex(value) or np.ndim(value):
+            raise ValueError(f"solve: {name} must be one real number, got {value!r}")
         require(
             lambda a: np.isfinite(a) & (a > 0),
             value,
             message=f"solve: {name} must be positive and finite, got {{0}}",
         )
+    for keys, leaf in jax.tree_util.tree_flatten_with_path(circuit)[0]:
+        if is_complex(leaf) or isinstance(leaf, str):
+            path = jax.tree_util.keystr(keys).lstrip(".")
+            raise ValueError(f"solve: {path} is {leaf!r}; it must be a real number")
     wrong = strange(circuit, np.isnan)
     if wrong:
         raise ValueError(f"solve: {wrong}")

@@ -11,8 +11,7 @@ from jaxtyping import Array, Bool, Complex, Float, Real
 
 from jaxmem.circuits.drive import DriveKind, check_kind, choose
 from jaxmem.devices.branch import Scalar, States
-from jaxmem.devices.device import AbstractDevice
-from jaxmem.fields import check_single
+from jaxmem.devices.device import AbstractDevice, check_device
 from jaxmem.responses.characteristic import coefficients
 from jaxmem.responses.steady import OperatingPoint, operating_point
 
@@ -79,7 +78,7 @@ def linearize(
 
     **Raises:** `ValueError` as `operating_point`.
     """
-    check_single("linearize", device)
+    check_device("linearize", device)
     if point is None:
         point = operating_point(device, u=u, I=I, V=V, u_range=u_range, branch=branch)
     inner = device.in_time()

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from jaxmem.devices.branch import AbstractBranch, Scalar
 from jaxmem.devices.device import AbstractDevice
-from jaxmem.fields import is_concrete, voltages
+from jaxmem.fields import is_complex, is_concrete, voltages
 
 # Without a range: both signs of 10^-6 to 10^6 V, so many a decade, and a few beyond.
 DECADES, A_DECADE, BEYOND = 6, 6, (1e7, 1e8, 1e9, 1e10, 1e12, 1e16, 1e20, 1e30)
@@ -38,8 +38,9 @@ def check_range(name: str, u_range: Any) -> tuple[Scalar, Scalar] | None:
     """
     if u_range is None:
         return None
-    ends = tuple(u_range)
-    if len(ends) != 2:
+    pair = isinstance(u_range, tuple | list) or np.ndim(u_range) == 1
+    ends = tuple(u_range) if pair else ()
+    if len(ends) != 2 or any(is_complex(end) or isinstance(end, str) for end in ends):
         raise ValueError(f"{name}: u_range wants (low, high) in V, got {u_range}")
     low, high = (jnp.asarray(end, dtype=jnp.result_type(float)) for end in ends)
     if is_concrete(low, high):
@@ -225,13 +226,15 @@ def split(
     def halves(u, y, dy):
         """Intervals from the ends (k, 2), (k, 2, m)."""
         middle = (u[:, 0] + u[:, 1]) / 2
-        value, slope = both(middle)
-        mid = lambda ends, new: jnp.stack([ends[:, 0], new, ends[:, 1]], axis=1)
-        return Intervals(mid(u, middle), mid(y, value), mid(dy, slope))
+        return _joined(u, y, dy, middle, *both(middle))
 
     pairs = lambda a: jnp.stack([a[:-1], a[1:]], axis=1)
-    value, slope = both(base)
-    first = halves(pairs(base), pairs(value), pairs(slope))
+    # Ends and middles at once: `fn` is compiled as often as it is called.
+    middle = (base[:-1] + base[1:]) / 2
+    value, slope = both(jnp.concatenate([base, middle]))
+    n = base.shape[0]
+    ends = [pairs(a[:n]) for a in (base, value, slope)]
+    first = _joined(*ends, middle, value[n:], slope[n:])
     # Room for those to come: intervals of no width at the upper end.
     spare = rounds * many
     last = jax.tree.map(lambda a: jnp.broadcast_to(a[-1:, 2:], (spare, *a.shape[1:])), first)
@@ -253,3 +256,9 @@ def split(
         return k + 1, cells, seen.at[to].set(least_seen(new))
 
     return jax.lax.while_loop(going, halve, (0, cells, seen))[1]
+
+
+def _joined(u, y, dy, middle, value, slope):
+    """Intervals from their ends (k, 2), (k, 2, m) and what is at their middles."""
+    mid = lambda ends, new: jnp.stack([ends[:, 0], new, ends[:, 1]], axis=1)
+    return Intervals(mid(u, middle), mid(y, value), mid(dy, slope))

@@ -9,7 +9,7 @@ import numpy as np
 from jaxmem.circuits.circuit import Circuit
 from jaxmem.circuits.drive import LETTER
 from jaxmem.devices.branch import Scalar, States
-from jaxmem.fields import is_concrete
+from jaxmem.fields import is_complex, is_concrete
 from jaxmem.responses.characteristic import coefficients
 from jaxmem.responses.linear import driven_matrix, unstable_roots
 from jaxmem.responses.steady import OperatingPoint, operating_point, operating_points, rest_at
@@ -18,21 +18,43 @@ from jaxmem.responses.steady import OperatingPoint, operating_point, operating_p
 Beginning = tuple[Scalar, States, Scalar]
 
 
-def given(circuit: Circuit, start: OperatingPoint | tuple[Any, Any]) -> Beginning:
+def given(
+    circuit: Circuit, start: OperatingPoint | tuple[Any, Any], throw: bool = True
+) -> Beginning:
     """The beginning at an operating point or at `(u, x)`.
 
-    **Raises:** `ValueError` for another number of states.
+    **Raises:** `ValueError` for another number of states, or for what is no such state.
     """
-    u, x = (start.u, start.x) if isinstance(start, OperatingPoint) else start
-    x = jnp.asarray(x, dtype=jnp.result_type(float))
     size = circuit.device.size
+    wants = (
+        f"solve: start wants an operating point, or (u, x) with a voltage and {size} states "
+        f"{circuit.device.state_names}"
+    )
+    if isinstance(start, OperatingPoint):
+        start = start.u, start.x
+    if not isinstance(start, tuple | list) or len(start) != 2:
+        raise ValueError(f"{wants}, got {type(start).__name__}")
+    u, x = start
+    if is_complex(u) or is_complex(x) or np.ndim(u):
+        raise ValueError(f"{wants}, real numbers; got u = {u}, x = {x}")
+    x = jnp.asarray(x, dtype=jnp.result_type(float))
     if x.shape != (size,):
         raise ValueError(
             f"solve: start wants (u, x) with {size} states "
             f"{circuit.device.state_names}, got x of shape {x.shape}"
         )
     u = jnp.asarray(u, dtype=jnp.result_type(float))
-    return u, circuit.device.chart(x), jnp.zeros_like(u)
+    z = circuit.device.chart(x)
+    if throw and is_concrete(u, z):
+        for name, own, charted in zip(
+            ("u", *circuit.device.state_names), (u, *x), (u, *z), strict=True
+        ):
+            if not np.isfinite(charted):
+                raise ValueError(
+                    f"solve: start has {name} = {float(own):g}, where the device cannot be "
+                    "evaluated; an occupation lies between 0 and 1, and reaches neither"
+                )
+    return u, z, jnp.zeros_like(u)
 
 
 def at_rest(circuit: Circuit) -> Beginning:

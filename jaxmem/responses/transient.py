@@ -10,12 +10,13 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, Real
 
 from jaxmem.circuits.circuit import Circuit
-from jaxmem.fields import check_single, is_concrete
+from jaxmem.fields import check_single, is_complex, is_concrete
 from jaxmem.responses.failure import cause, check_call
 from jaxmem.responses.integration import integrate, integrate_forward
 from jaxmem.responses.rosenbrock import tolerances
 from jaxmem.responses.start import about_rest, at_rest, given
 from jaxmem.responses.steady import OperatingPoint
+from jaxmem.responses.unstable import stays_unseen
 from jaxmem.results import RESULTS
 
 # Up to this many samples a program does not depend on how they lie between the edges.
@@ -92,15 +93,23 @@ def solve(
     is left out: `notes` says so.
 
     **Raises:** `ValueError` on times that do not ascend, or without `start` where the drive begins
-    at no equilibrium or at one of several; `RuntimeError` if the integration fails. Under `jit`
-    or `vmap` failures are NaN, and `result` says why.
+    at no equilibrium or at one of several; `RuntimeError` if the integration fails, or if under
+    a drive that moves it has followed an equilibrium that is unstable (`unstable_followed`; looked
+    at where all values are known). Under `jit` or `vmap` failures are NaN, and `result` says why.
     """
     if not isinstance(circuit, Circuit):
         raise ValueError(f"solve: wants a Circuit first, got {type(circuit).__name__}")
     check_single("solve", circuit)
+    if is_complex(t) or isinstance(t, str):
+        raise ValueError(f"solve: the times t must be real numbers, got {t!r}")
     t = jnp.asarray(t, dtype=jnp.result_type(float))
     if t.ndim != 1 or t.shape[0] < 2:
         raise ValueError(f"solve: t must be a vector of at least 2 times, got shape {t.shape}")
+    for name, count in (("max_steps", max_steps), ("window", 1 if window is None else window)):
+        if not isinstance(count, int) or count < 1:
+            raise ValueError(f"solve: {name} must be a whole number of at least 1, got {count!r}")
+    if not (solver is None or isinstance(solver, diffrax.AbstractSolver)):
+        raise ValueError(f"solve: solver wants a solver of diffrax, got {solver!r}")
     default_r, default_a = tolerances(t.dtype)
     rtol = default_r if rtol is None else rtol
     atol = default_a if atol is None else atol
@@ -109,7 +118,7 @@ def solve(
     circuit = circuit.in_time()
     # Where the circuit is known now, a separate program finds its rest, one for all drives.
     begin = (
-        given(circuit, start)
+        given(circuit, start, throw)
         if start is not None
         else at_rest(circuit)
         if is_concrete(circuit)
@@ -125,6 +134,12 @@ def solve(
     else:
         out, steps, result, ending = integrate(primal, settings, adjoint)
     u, I, V, x = out
+    known = is_concrete(circuit, t, u, x, result) and bool(result == RESULTS.successful)
+    stayed = stays_unseen(circuit, t, u, x) if known else None
+    if stayed is not None:
+        if throw:
+            raise RuntimeError(f"solve: {stayed}")
+        notes, result = (*notes, stayed), RESULTS.unstable_followed
     if throw and is_concrete(u, result) and not bool(result == RESULTS.successful):
         raise RuntimeError(f"solve: {cause(circuit, result, ending, steps, max_steps)}")
     names, units = circuit.device.state_names, circuit.device.state_units

@@ -166,3 +166,41 @@ def test_derivatives_of_states_in_reverse_mode():
     f = lambda V_m: jm.operating_point(jm.si_device(V_m=V_m), I=1e-4).x[1]
     slope = (f(0.04 + 1e-6) - f(0.04 - 1e-6)) / 2e-6
     assert float(jax.grad(f)(0.04)) == pytest.approx(float(slope), rel=1e-7)
+
+
+@pytest.mark.usefixtures("as_users_call")
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda d: jm.operating_point(d, I=1j), "I must be a finite number"),
+        (lambda d: jm.operating_point(d, u=np.nan), "u must be a finite number"),
+        (lambda d: jm.operating_point(d, u=jnp.ones(2)), "u must be a finite number"),
+        (lambda d: jm.operating_points(d, I=np.inf), "I must be a finite number"),
+        (lambda d: jm.operating_points(d, V="a"), "V must be a finite number"),
+        (lambda d: jm.operating_point(d, I=1e-4, branch="x"), "branch wants the number"),
+        (lambda d: jm.steady_curve(d, 0.5), "a vector of real numbers"),
+        (lambda d: jm.steady_curve(d, jnp.ones(2) * 1j), "a vector of real numbers"),
+        (lambda d: jm.hopf_points(None), "wants a device first, got NoneType"),
+        (lambda d: jm.fold_points(jm.Circuit(d, jm.CurrentDrive(1.0))), "got Circuit"),
+        (lambda d: jm.hopf_points(d, u_range=3), "u_range wants"),
+        (lambda d: jm.linearize(d, I=jnp.ones(2)), "I must be a finite number"),
+    ],
+)
+def test_what_is_no_call_is_refused_by_its_cause(call, says):
+    with pytest.raises(ValueError, match=says):
+        call(jm.si_device())
+
+
+@pytest.mark.slow
+def test_rest_is_reached_with_a_constant_phase_element_as_the_capacitance():
+    class Tunnel(jm.AbstractBranch):
+        g: jax.Array = eqx.field(converter=jnp.asarray)
+
+        def current(self, u, x):
+            return self.g * u * jnp.exp(-(u**2))
+
+    branches = {"cpe": jm.ConstantPhase(1e-6, 0.8), "n": Tunnel(1e-5), "leak": jm.Leak(1e6)}
+    device = jm.Device(0.0, branches)
+    found = jm.operating_points(device, I=3e-6)
+    assert int(found.count) == 3
+    assert float(jm.operating_point(device, I=3e-6, branch="rest").u) == float(found.u[0])

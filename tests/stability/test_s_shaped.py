@@ -9,6 +9,7 @@ from scipy.optimize import brentq
 import jaxmem as jm
 from benchmarks.problems.published_cases import HEATED as p
 from fitting import Spectrum, SteadyCurve
+from fitting.report.export import elements_at
 
 K_B, C_m = 8.617333262e-5, 3e-12
 SWITCH = jm.ThermalSwitch(**p)
@@ -98,6 +99,32 @@ def test_a_steady_curve_through_its_falling_part():
     np.testing.assert_allclose(residual, 0, atol=1e-9)
     with pytest.raises(ValueError, match="wants currents"):
         SteadyCurve(I, u=u, sigma=1.0).residual(device(1e3))
+
+
+@pytest.mark.slow
+def test_of_several_states_spectra_and_curves_are_taken_at_the_one_that_is_said():
+    one = device(1e3)
+    u, I = at_temperature(450.0)
+    point = jm.operating_point(one, I=I)
+    freq = np.array([1e5, 1e6, 1e7, 1e8])
+    re, im = one.impedance_at(jnp.asarray(2 * np.pi * freq), point.u, point.x)
+    Z = np.asarray(re) + 1j * np.asarray(im)
+    size = np.max(np.abs(Z))
+    # The hottest and the coldest state at this voltage have other spectra.
+    for bias in (dict(V=1e3 * float(I) + float(u)), dict(u=float(u))):
+        found = Spectrum(freq, Z, **bias, branch=1, sigma=1.0)
+        np.testing.assert_allclose(found.impedance(one), Z, rtol=1e-6)
+        assert np.max(np.abs(found.residual(one))) < 1e-6 * size
+        R_dc = jm.equivalent_circuit(one, point).R_dc
+        assert elements_at(found, one)["R_dc"] == pytest.approx(float(R_dc), rel=1e-6)
+    rest = Spectrum(freq, Z, V=1e3 * float(I) + float(u), sigma=1.0)
+    assert np.max(np.abs(rest.residual(one))) > 0.1 * size
+    with pytest.raises(ValueError, match="number of an equilibrium"):
+        Spectrum(freq, Z, I=1.0, branch=-1)
+    one_point = np.array([I]), np.array([u])
+    for bias in (dict(u=one_point[1]), dict(V=1e3 * one_point[0] + one_point[1])):
+        middle = SteadyCurve(one_point[0], **bias, branch=1, sigma=1.0).residual(one)
+        np.testing.assert_allclose(middle, 0, atol=1e-6 * float(I))
 
 
 @pytest.mark.slow

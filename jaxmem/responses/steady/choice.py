@@ -39,19 +39,24 @@ def reached(
     """Which equilibrium the curve of equilibria meets first, from the stable one at no drive."""
     device, found = jax.lax.stop_gradient((device, found))
     start = find(device, jnp.zeros_like(found.u[0]), np.asarray(float(is_voltage)), u_range)
-    lag = jnp.where(device.R_s > 0, device.R_s, 1.0) * device.in_time().C_m
+    # A constant-phase element has no states, and may be all of the capacitance: as a ladder it has.
+    inner = device.in_time()
+    lag = jnp.where(inner.R_s > 0, inner.R_s, 1.0) * inner.C_m
 
-    def calm(u, x):
-        def field(y):
-            du = -device.current(y[0], y[1:]) / device.C_m
-            return jnp.append(du, device.rates(y[0], y[1:]))
+    def field(y):
+        du = -inner.current(y[0], y[1:]) / inner.C_m
+        return jnp.append(du, inner.rates(y[0], y[1:]))
 
-        there = jnp.isfinite(u)
-        J = jax.jacfwd(field)(jnp.append(jnp.where(there, u, 0.0), jnp.where(there, x, 0.0)))
+    def calm(place):
+        there = jnp.isfinite(place)
+        u, x = inner.equilibrium(jnp.where(there, place, 0.0))
+        J = jax.jacfwd(field)(jnp.append(u, x))
         J = J.at[0, 0].add(-is_voltage / lag)
-        return there & jnp.all(jnp.linalg.eigvals(J).real < 0)
+        good = there & jnp.all(jnp.isfinite(J))
+        J = jnp.where(good, J, jnp.eye(J.shape[0]))
+        return good & jnp.all(jnp.linalg.eigvals(J).real < 0)
 
-    steady = jax.vmap(calm)(start.u, start.x)
+    steady = jax.vmap(calm)(start.place)
     one = (start.count == 1) | (jnp.sum(steady) == 1)
     begin = start.place[jnp.where(start.count == 1, 0, jnp.argmax(steady))]
     value = found.V if is_voltage else found.I

@@ -10,8 +10,8 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Real
 
 from jaxmem.devices.branch import Scalar
-from jaxmem.devices.device import AbstractDevice
-from jaxmem.fields import check_positive, check_single, is_concrete
+from jaxmem.devices.device import AbstractDevice, check_device
+from jaxmem.fields import check_number, check_positive, is_complex, is_concrete
 from jaxmem.responses.search import check_range
 from jaxmem.responses.steady.choice import advice, chosen, only, reached
 from jaxmem.responses.steady.points import OperatingPoint, OperatingPoints, SteadyStates, hidden
@@ -27,7 +27,9 @@ def steady_curve(device: AbstractDevice, u: Real[ArrayLike, "n"]) -> SteadyState
     - `u`: voltages over the memristor [V], shape `(n,)`. Of a device whose equilibria are a curve
       over a parameter of its own (`AbstractBranch.rest_curve`) values of this parameter.
     """
-    check_single("steady_curve", device)
+    check_device("steady_curve", device)
+    if isinstance(u, str) or is_complex(u) or np.ndim(u) != 1:
+        raise ValueError(f"steady_curve: u must be a vector of real numbers, got {u}")
     places, device = jnp.asarray(u, dtype=jnp.result_type(float)), device.walked()
 
     def one(s):
@@ -66,10 +68,17 @@ def operating_point(
     does not choose one: then `operating_points` lists them, and `branch`, `u=` or `u_range`
     chooses. Under `jit` or `vmap` the result is NaN instead and `count` tells why.
     """
-    check_single("operating_point", device)
+    check_device("operating_point", device)
     given = {k: b for k, b in {"u": u, "I": I, "V": V}.items() if b is not None}
     if len(given) != 1:
         raise ValueError("operating_point: give exactly one of u=, I=, V=")
+    for name, value in given.items():
+        check_number(f"operating_point: {name}", value)
+    if not (branch is None or branch == "rest" or (isinstance(branch, int) and branch >= 0)):
+        raise ValueError(
+            'operating_point: branch wants the number of an equilibrium, from 0 on, or "rest", '
+            f"got {branch!r}"
+        )
     if u is not None and device.curve is None:
         point = _known(device, jnp.asarray(u, dtype=jnp.result_type(float)))
         check_values("operating_point", device, point.count)
@@ -85,8 +94,6 @@ def operating_point(
         k = jnp.where(some if isinstance(branch, int) else found.count == 1, k, -1)
     if is_concrete(found, k) and int(k) < 0:
         ((name, value),) = given.items()
-        if not np.isfinite(np.asarray(value)):
-            raise ValueError(f"operating_point: {name} must be a finite number, got {value}")
         there = ", ".join(f"{float(r):.6g}" for r in found.u if jnp.isfinite(r))
         raise ValueError(
             f"operating_point: {int(found.count)} equilibria at {name} = "
@@ -128,12 +135,15 @@ def operating_points(
     equilibria are a curve over a parameter of its own, they ascend in this parameter.
 
     **Raises:** `ValueError` if not exactly one bias is given, and for values of the device that
-    are not allowed (under `jit` or `vmap` all is NaN then and `count` -1).
+    are not allowed (under `jit` or `vmap` all is NaN then and `count` -1), or a bias that is not
+    finite.
     """
-    check_single("operating_points", device)
+    check_device("operating_points", device)
     if (I is None) == (V is None):
         raise ValueError("operating_points: give exactly one of I=, V=")
     given = {"I": I} if V is None else {"V": V}
+    for name, value in given.items():
+        check_number(f"operating_points: {name}", value)
     found = _points("operating_points", device.walked(), given, u_range)
     check_values("operating_points", device, found.count)
     return found

@@ -61,11 +61,11 @@ def find(
     # Places that are not used repeat the first root: evaluated at no number at all, or far out,
     # derivatives of what is hidden would spoil all the others.
     used = jnp.maximum(jnp.where(at >= 0, at, at[0]), 0)
-    roots = jax.vmap(lambda k: _polish(of, grid[k], grid[k + 1]))(used)
+    roots, slopes = jax.vmap(lambda k: _polish(of, grid[k], grid[k + 1], value[k + 1]))(used)
     # One Newton step through the live device carries the derivatives (implicit function
     # theorem); at the root it moves the value by less than its last digit.
-    roots = jax.lax.stop_gradient(roots)
-    live = jax.vmap(lambda s: s - _zero_value(gap(s, device, target)) / jax.grad(of)(s))(roots)
+    roots, slopes = jax.lax.stop_gradient((roots, slopes))
+    live = jax.vmap(lambda s, lean: s - _zero_value(gap(s, device, target)) / lean)(roots, slopes)
     u, x = jax.vmap(device.equilibrium)(live)
     I = jax.vmap(device.current)(u, x)
     hide = lambda a: jnp.where((at >= 0).reshape((-1,) + (1,) * (a.ndim - 1)), a, jnp.nan)
@@ -115,14 +115,14 @@ def _extrema(of, grid, value, slope):
     """
     falls, rises = value[:-1] * slope[:-1] < 0, value[1:] * slope[1:] > 0
     turning = falls & rises & (value[:-1] * value[1:] > 0)
-    left, right = grid[:-1], grid[1:]
+    left, right, sign = grid[:-1], grid[1:], jnp.sign(slope[:-1])
     if turning.size > FEW:  # choosing costs more than looking at few
         # Of too many those that slopes lead nearest to zero.
         far = jnp.minimum(jnp.abs(value[:-1]), jnp.abs(value[1:]))
         way = (right - left) * jnp.maximum(jnp.abs(slope[:-1]), jnp.abs(slope[1:]))
         score = jnp.where(turning & (way > 0), way / (far + jnp.finfo(far.dtype).tiny), 0.0)
         score, chosen = jax.lax.top_k(score, MOST_TURNS)
-        turning, left, right = score > 0, left[chosen], right[chosen]
+        turning, left, right, sign = score > 0, left[chosen], right[chosen], sign[chosen]
     lean = jax.vmap(jax.grad(of))
 
     def halve(_, bracket):
@@ -131,31 +131,33 @@ def _extrema(of, grid, value, slope):
         same = jnp.sign(lean(middle)) == sign
         return jnp.where(same, middle, low), jnp.where(same, high, middle), sign
 
-    start = (left, right, jnp.sign(lean(left)))
+    start = (left, right, sign)
     low, high, _ = jax.lax.cond(
         jnp.any(turning), lambda b: jax.lax.fori_loop(0, 60, halve, b), lambda b: b, start
     )
     return jnp.where(turning, (low + high) / 2, left)
 
 
-def _polish(of, low, high):
-    """Newton kept inside a bracket by bisection, to the last digit."""
+def _polish(of, low, high, value_high):
+    """Newton kept inside a bracket by bisection, to the last digit; and the slope there."""
 
     def step(carry):
-        low, high, u, k, _ = carry
+        low, high, u, k, *_ = carry
         value, slope = jax.value_and_grad(of)(u)
-        up = jnp.sign(value) == jnp.sign(of(high))
+        up = jnp.sign(value) == jnp.sign(value_high)
         low, high = jnp.where(up, low, u), jnp.where(up, u, high)
         newton = u - value / slope
         inside = (newton > low) & (newton < high)
         # A bisection every fourth step, so that a bracket closes even where Newton creeps.
         take = inside & (k % 4 != 3)
         new = jnp.where(value == 0, u, jnp.where(take, newton, (low + high) / 2))
-        return low, high, new, k + 1, u
+        return low, high, new, k + 1, u, slope
 
     def going(carry):
-        _, _, u, k, last = carry
+        _, _, u, k, last, _ = carry
         return (k < 300) & (u != last)
 
-    start = (low, high, (low + high) / 2, jnp.asarray(0), jnp.asarray(jnp.inf, low.dtype))
-    return jax.lax.while_loop(going, step, start)[2]
+    none = jnp.asarray(jnp.inf, low.dtype)
+    start = (low, high, (low + high) / 2, jnp.asarray(0), none, none)
+    _, _, root, _, _, slope = jax.lax.while_loop(going, step, start)
+    return root, slope

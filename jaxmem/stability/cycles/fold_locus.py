@@ -9,7 +9,8 @@ from jaxtyping import Array, Float, Int
 
 from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
-from jaxmem.fields import check_single, is_concrete
+from jaxmem.devices.device import check_device
+from jaxmem.fields import is_concrete
 from jaxmem.lens import Lens, Parameter, get
 from jaxmem.lens import parameter as named
 from jaxmem.results import RESULTS
@@ -105,7 +106,7 @@ def cycle_fold_curve(
 
     **Raises:** `ValueError` for a parameter or factor that is not positive, and as `cycle_branch`.
     """
-    check_single("cycle_fold_curve", device)
+    check_device("cycle_fold_curve", device)
     check_curve("cycle_fold_curve", device, parameter, factor, drive, start)
     over = named(parameter, device)
     fixed = jax.lax.stop_gradient(device)

@@ -11,7 +11,7 @@ from jaxmem.circuits import DriveKind
 from jaxmem.circuits.drive import check_kind
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
-from jaxmem.fields import check_single
+from jaxmem.devices.device import check_device
 from jaxmem.output.tabular import Tabular
 from jaxmem.responses.characteristic import EXPANDED, coefficients, small_solve
 from jaxmem.responses.linear import circuit_matrix
@@ -83,7 +83,7 @@ def fold_points(
 
 def folds_of(name: str, device: AbstractDevice, drive: DriveKind, u_range: Any) -> FoldPoints:
     """`fold_points`, for a function of this name."""
-    check_single(name, device)
+    check_device(name, device)
     check_kind(f"{name}: drive", drive)
     return _fold_points(device.walked(), drive, check_range(name, u_range))
 

@@ -7,7 +7,8 @@ from jaxtyping import Array, Float, Int
 
 from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
-from jaxmem.fields import check_single, is_concrete
+from jaxmem.devices.device import check_device
+from jaxmem.fields import is_concrete
 from jaxmem.output.tabular import Tabular
 from jaxmem.responses.characteristic import EXPANDED, coefficients
 from jaxmem.responses.linear import circuit_matrix
@@ -90,7 +91,7 @@ def hopf_points(
     oscillate), and for values of the device that are not allowed (under `jit` or `vmap` `found` is
     -1 then and all is NaN).
     """
-    check_single("hopf_points", device)
+    check_device("hopf_points", device)
     if drive == "voltage" and is_concrete(device.R_s) and not float(device.R_s) > 0:
         raise ValueError(
             "hopf_points: under an ideal voltage, R_s = 0, u is imposed and cannot oscillate; "

@@ -11,7 +11,8 @@ from jaxtyping import Array, Bool, Float, Int
 from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
-from jaxmem.fields import check_single, is_concrete
+from jaxmem.devices.device import check_device
+from jaxmem.fields import is_concrete
 from jaxmem.lens import Lens, get, locate, path
 from jaxmem.stability.equilibria.folds import drive_at
 from jaxmem.stability.equilibria.hopf import MOST, REACH, scan
@@ -49,7 +50,7 @@ def check_curve(
     name: str, device: AbstractDevice, parameter: Lens, factor: float, drive: DriveKind, start: int
 ) -> None:
     """Refuse what a curve over a parameter cannot begin with."""
-    check_single(name, device)
+    check_device(name, device)
     if name == "hopf_curve":
         check_drive(name, device, drive)
     curve = device.curve

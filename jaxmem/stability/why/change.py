@@ -11,7 +11,8 @@ from jaxtyping import Array, Bool, Float
 from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
-from jaxmem.fields import check_single, is_concrete
+from jaxmem.devices.device import check_device
+from jaxmem.fields import is_concrete
 from jaxmem.lens import Lens, describe, get, lenses, locate, path
 from jaxmem.responses.linear import circuit_matrix
 from jaxmem.responses.search import check_range, unseen
@@ -81,7 +82,7 @@ def smallest_change(
 
     **Raises:** `ValueError` for a parameter that is not positive, and as `hopf_points`.
     """
-    check_single("smallest_change", device)
+    check_device("smallest_change", device)
     check_drive("smallest_change", device, drive)
     ends = check_range("smallest_change", u_range)
     if not device.windows() and not unseen(device) and device.curve is None and ends is None:
