@@ -23,9 +23,7 @@ def spread(circuits: Circuit) -> tuple[Circuit, int]:
     single = {owner for owner, leaf in zip(owners, leaves, strict=True) if np.ndim(leaf) == 0}
     own = [owner not in single for owner in owners]
     counts = {
-        leaf.shape[0]: owner
-        for owner, leaf, mine in zip(owners, leaves, own, strict=True)
-        if mine
+        leaf.shape[0]: owner for owner, leaf, mine in zip(owners, leaves, own, strict=True) if mine
     }
     if not counts:
         raise ValueError(

@@ -31,6 +31,10 @@ def integrate_lanes(primal: Any, settings: tuple[int, int]) -> Any:
 
 @eqx.filter_custom_jvp
 def _integrate(primal, settings):
+    return _plain(primal, settings)
+
+
+def _plain(primal, settings):
     arrays, rest = eqx.partition(primal[0], eqx.is_array)
     run = lambda part: _block(eqx.combine(part, rest), primal[1:], settings)
     return _by_blocks(run, arrays, settings)
@@ -52,43 +56,48 @@ def _by_blocks(run: Callable, arrays: Any, settings: tuple[int, int]) -> Any:
 def _integrate_jvp(primals, tangents):
     (primal, settings), (tangent, _) = primals, tangents
     none = lambda leaf: leaf is None
-    moved = jax.tree.map(lambda _, v: v is not None, primal, tangent, is_leaf=none)
-    active, still = eqx.partition(primal, moved)
-    leaves, form = jax.tree.flatten(active)
-    moves = jax.tree.leaves(tangent)
-    whole = lambda some: eqx.combine(jax.tree.unflatten(form, some), still)
-    shared = jax.tree.leaves(tangent[1:])
-    columns = sum(int(np.prod(leaf.shape[1:])) for leaf in leaves)
-    if shared or columns > MOST_COLUMNS:
+    leaves, form = jax.tree.flatten(primal, is_leaf=none)
+    moves = [move for move in form.flatten_up_to(tangent) if move is not None]
+    moved = [k for k, move in enumerate(form.flatten_up_to(tangent)) if move is not None]
+    moving = [leaves[k] for k in moved]
 
-        def along(some):
-            found = _integrate(whole(some), settings)
+    def whole(moving):
+        new = dict(enumerate(leaves)) | dict(zip(moved, moving, strict=True))
+        return jax.tree.unflatten(form, [new[k] for k in range(len(leaves))])
+
+    # Leaves of what has the batch as its first axis come before those that are shared.
+    own = len(jax.tree.leaves(primal[0], is_leaf=none))
+    columns = sum(int(np.prod(leaf.shape[1:])) for leaf in moving)
+    if max(moved) >= own or columns > MOST_COLUMNS:
+
+        def along(moving):
+            found = _plain(whole(moving), settings)
             return found[0], found
 
-        _, change, found = jax.jvp(along, (leaves,), (moves,), has_aux=True)
+        _, change, found = jax.jvp(along, (moving,), (moves,), has_aux=True)
     else:
-        found, jacobian = _columns(leaves, whole, settings)
-        count = leaves[0].shape[0]
+        found, jacobian = _columns(primal, moved, settings)
+        count = moving[0].shape[0]
         flat = jnp.concatenate([move.reshape(count, -1) for move in moves], axis=1)
         change = jax.tree.map(lambda J: jnp.einsum("bp...,bp->b...", J, flat), jacobian)
     return found, (change, *jax.tree.map(lambda _: None, found[1:]))
 
 
-def _columns(leaves, whole, settings):
-    """What all lanes answer, and its derivatives to the numbers of each, `(B, columns, ...)`."""
-    own, *shared = whole(leaves)
-    places, static = eqx.partition(own, eqx.is_array)
-    arrays, form = jax.tree.flatten(places)
-    which = [next(k for k, a in enumerate(arrays) if a is leaf) for leaf in leaves]
+def _columns(primal, moved, settings):
+    """What all lanes answer, and its derivatives to the numbers of each, `(B, columns, ...)`.
+
+    `moved`: which leaves of the circuits and beginnings are perturbed.
+    """
+    own, *shared = primal
+    leaves, form = jax.tree.flatten(own, is_leaf=lambda leaf: leaf is None)
+    arrays = {k: leaf for k, leaf in enumerate(leaves) if eqx.is_array(leaf)}
 
     def run(parts):
-        moving = [parts[k] for k in which]
+        moving = [parts[k] for k in moved]
 
         def outputs(moving):
-            new = list(parts)
-            for k, part in zip(which, moving, strict=True):
-                new[k] = part
-            block = eqx.combine(jax.tree.unflatten(form, new), static)
+            new = dict(enumerate(leaves)) | parts | dict(zip(moved, moving, strict=True))
+            block = jax.tree.unflatten(form, [new[k] for k in range(len(leaves))])
             found = _block(block, shared, settings)
             return found[0], found
 

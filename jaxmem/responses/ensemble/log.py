@@ -1,10 +1,10 @@
 """The log of the steps of many lanes, and the samples that are read out of it."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-import equinox as eqx
 from jaxmem.responses.ensemble.lane import in_lanes
 
 # So many steps are logged before samples are read; and so many samples are read at once.

@@ -1,5 +1,6 @@
 """The transients of many circuits at the same times."""
 
+import dataclasses
 from typing import Any
 
 import diffrax
@@ -8,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
-from jaxtyping import Array, Int, Real
+from jaxtyping import Real
 
 from jaxmem.circuits.circuit import Circuit
 from jaxmem.fields import is_concrete
@@ -83,16 +84,17 @@ def solve_ensemble(
     lanes = min(LANES if lanes is None else lanes, count)
     if lanes < 1:
         raise ValueError(f"solve_ensemble: lanes must be at least 1, got {lanes}")
-    begin = None if start is None else eqx.filter_vmap(given)(circuits, start)
+    inner = _in_time(circuits)
+    begin = None if start is None else eqx.filter_vmap(given)(inner, start)
     limits = jnp.asarray(rtol, t.dtype), jnp.asarray(atol, t.dtype)
     if solver is not None:
-        found = _one_by_one(circuits, begin, (t, *limits), (solver, max_steps, lanes))
+        found = _one_by_one(inner, begin, (t, *limits), (solver, max_steps, lanes))
     else:
-        inner = _in_time(circuits)
         out, steps, code = integrate_lanes(((inner, begin), t, *limits), (lanes, max_steps))
         found = _transients(inner, t, out, steps, code)
-    notes += about_rests(circuits, found, start)
-    found = eqx.tree_at(lambda run: run.notes, found, notes)
+    notes += about_rests(inner, begin, start)
+    # Within `vmap`, where each array has the shape that one transient has.
+    found = jax.vmap(lambda run: dataclasses.replace(run, notes=notes))(found)
     if throw and is_concrete(found.result):
         _raise_failed(found.result)
     return found

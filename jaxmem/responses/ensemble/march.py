@@ -10,7 +10,6 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jaxmem.circuits.circuit import Circuit
@@ -89,9 +88,7 @@ def march(circuits: Circuit, t: Float[Array, "t"], ready: Ready, max_steps: int)
             code, steps, out = given
             return y, code, steps, out
 
-        end, code, steps, out = jax.lax.cond(
-            jnp.any(going) | asked, run, skip, (code, steps, out)
-        )
+        end, code, steps, out = jax.lax.cond(jnp.any(going) | asked, run, skip, (code, steps, out))
         failed = jnp.where((code != 0) & (failed == segments), number, failed)
         V_old = in_lanes(lambda c, b, at: c.drive.wave.value(b, at), circuits, b, at)
         return (end, V_old, code, failed, steps, out), None

@@ -36,7 +36,7 @@ class Slopes(NamedTuple):
 
 
 class Made(NamedTuple):
-    """What a step made: y at its end, the error of each component, dense output and slopes there."""
+    """What a step made: y at its end, the error of each component, dense output, slopes there."""
 
     y: list[Lanes]
     error: list[Lanes]
