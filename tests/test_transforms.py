@@ -57,6 +57,13 @@ def _solve_voltage(p):
     return jm.solve(circuit, TIMES, throw=False).I
 
 
+def _solve_ensemble(p):
+    circuits = jax.vmap(lambda q: jm.Circuit(device(q), jm.CurrentDrive(jm.Pulse(3.0 * q, 1.0))))(
+        jnp.array([1.0, 1.1]) * p
+    )
+    return jm.solve_ensemble(circuits, TIMES).u.ravel()
+
+
 TRACE = jnp.linspace(0.0, 4.0, 401)
 
 
@@ -77,6 +84,7 @@ FUNCTIONS = {
     "steady_curve": lambda p: jm.steady_curve(device(p), jnp.array([0.2, 0.95, 1.1])).V,
     "solve": _solve,
     "solve, voltage": _solve_voltage,
+    "solve_ensemble": _solve_ensemble,
     "periodic_state": _periodic,
     "linearize": lambda p: jnp.abs(jm.linearize(device(p), I=2.0 * p).impedance(OMEGA)),
     "linearize, polynomial": lambda p: jm.linearize(device(p), u=0.95 * p).polynomial(),
@@ -114,7 +122,7 @@ def test_none_is_forgotten():
 
 # Four programs of a Newton iteration on a transient take two minutes to compile; test_periodic
 # has the same in one.
-SLOW = {"periodic_state", "solve, voltage", "solve"}
+SLOW = {"periodic_state", "solve, voltage", "solve", "solve_ensemble"}
 
 
 @pytest.mark.parametrize(

@@ -123,8 +123,7 @@ def transients(seed, count):
         apart = float(np.max(np.abs(other - truth) / np.ptp(truth, axis=1, keepdims=True)))
         mine = loosest(lambda r, own=own: np.asarray(own(r).u), truth, GOAL)
         theirs = loosest(lambda r, loop=loop: loop(r)[0][..., 0], truth, GOAL)
-        runs = [("own", lambda: own(mine[0]).u), ("cvode", lambda: loop(theirs[0])[0])]
-        _, times = interleaved(runs, REPEATS)
+        _, times = in_turns(own, mine[0], loop, theirs[0])
         each = {k: 1e6 * min(v.cpu) / count for k, v in times.items()}
         ratios = np.divide(times["cvode"].cpu, times["own"].cpu)
         rows[name] = {
@@ -135,6 +134,12 @@ def transients(seed, count):
             "references_differ": apart, "first_call_cpu_s": first.cpu,
         }  # fmt: skip
     return rows
+
+
+def in_turns(own, mine, loop, theirs):
+    """Both answers and their times."""
+    runs = [("own", lambda: own(mine).u), ("cvode", lambda: loop(theirs)[0])]
+    return interleaved(runs, REPEATS)
 
 
 def gradients(seed, count):
@@ -191,12 +196,14 @@ def operating(seed, count):
     own = jax.jit(jax.vmap(lambda d, I: jm.operating_point(d, I=I).u))
     sample = min(count, 2000)
 
+    def gap(u, R_b, i_c0, V_T, V_m, I):
+        return u / R_b + i_c0 / (1 + np.exp(-(u - V_T) / V_m)) - I
+
     def loop():
         found = []
         for k in range(sample):
-            R_b, i_c0, V_T, V_m = (float(letters[q][k]) for q in ("R_b", "i_c0", "V_T", "V_m"))
-            current = lambda u: u / R_b + i_c0 / (1 + np.exp(-(u - V_T) / V_m)) - float(I[k])
-            found.append(brentq(current, -20.0, 20.0, xtol=1e-15, rtol=1e-15))
+            own = tuple(float(letters[q][k]) for q in ("R_b", "i_c0", "V_T", "V_m"))
+            found.append(brentq(gap, -20.0, 20.0, (*own, float(I[k])), xtol=1e-15, rtol=1e-15))
         return np.array(found)
 
     own(devices, I)
@@ -221,9 +228,11 @@ def margins(seed, count):
     answers, times = interleaved(runs, 5)
     stable = np.max(answers["eigvals"].real, axis=1) < 0
     each = {k: 1e6 * min(v.cpu) / count for k, v in times.items()}
-    return {"us_each": each["own"], "eigvals_us_each": each["eigvals"],
-            "times_faster": each["eigvals"] / each["own"],
-            "alike": int(np.sum((np.asarray(answers["own"]) > 0) == stable)), "of": count}  # fmt: skip
+    alike = int(np.sum((np.asarray(answers["own"]) > 0) == stable))
+    return {
+        "us_each": each["own"], "eigvals_us_each": each["eigvals"],
+        "times_faster": each["eigvals"] / each["own"], "alike": alike, "of": count,
+    }  # fmt: skip
 
 
 def agreement(seed, count):

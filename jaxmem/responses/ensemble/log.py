@@ -19,7 +19,7 @@ class Log(eqx.Module):
 
     s: Float[Array, "k1 lanes"]
     y: Float[Array, "k1 n lanes"]
-    bend: Float[Array, "k 3n lanes"]
+    bend: Float[Array, "k m lanes"]
 
     @staticmethod
     def most(samples: int) -> int:
