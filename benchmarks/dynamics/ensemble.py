@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxmem as jm
-from benchmarks.harness import Absent, Clock, interleaved
-from benchmarks.oracles.cvode import CvodeLoop
+from benchmarks.harness import Clock, interleaved
+from benchmarks.oracles.cvode import CvodeLoop, NoCvode
 from benchmarks.problems.drawn_ensembles import differences, draw_batch
 from benchmarks.table import Row
 
@@ -261,7 +261,7 @@ def run(options):
     def with_peer(part):
         try:
             return part(options.seed, options.devices)
-        except Absent as why:
+        except NoCvode as why:
             return {"left out": str(why)}
 
     return {

@@ -9,18 +9,20 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.harness import Absent
-
 SOURCE = Path(__file__).with_name("cvode_loop.c")
 LIBRARIES = ("cvode", "nvecserial", "sunlinsoldense", "sunmatrixdense")
 LETTERS = ("R_b", "C_m", "i_c0", "V_T", "V_m", "tau_d", "tau_k", "R_s")
+
+
+class NoCvode(Exception):
+    """What says that the loop cannot be made here."""
 
 
 @cache
 def _library():
     compiler = shutil.which("cc")
     if compiler is None:
-        raise Absent("there is no C compiler; the loop over CVODE is left out")
+        raise NoCvode("there is no C compiler; the loop over CVODE is left out")
     target = Path(tempfile.mkdtemp(prefix="cvode-loop-")) / "loop.so"
     linked = [f"-lsundials_{name}" for name in LIBRARIES]
     flags = ["-O3", "-march=native", "-fPIC", "-shared"]
@@ -29,7 +31,7 @@ def _library():
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     if made.returncode:
-        raise Absent(
+        raise NoCvode(
             "SUNDIALS is not here (Debian: libsundials-dev); the loop over CVODE is left out: "
             + made.stderr.strip().splitlines()[0]
         )

@@ -11,7 +11,7 @@ import jaxmem as jm
 from benchmarks.oracles.trajectories import deviation, reference
 from benchmarks.problems.drawn_ensembles import differences, draw_batch
 from jaxmem.responses.ensemble.notes import unstable_counts
-from jaxmem.responses.ensemble.pattern import dependence
+from jaxmem.responses.ensemble.scalars import dependence, filled, in_lanes_by_number, walk
 from jaxmem.responses.linear import unstable_roots
 
 TIMES = jnp.linspace(0.0, 6.0, 41)
@@ -25,7 +25,7 @@ def make(tau, high, width):
 BATCH = jax.vmap(make)(
     jnp.array([1.0, 1.0, 2.0, 0.01, 1.0, 1.0]),
     jnp.array([6.4, 2.0, 6.4, 6.4, jnp.nan, 6.4]),
-    jnp.array([3.0, 4.0, 6.0, 3.0, 3.0, 9.0]),
+    jnp.array([3.0, 4.0, 6.0, 3.0, jnp.nan, 9.0]),
 )
 SHORTER = jax.tree.map(lambda a: a[:5], BATCH)
 # The fourth has some hundred spikes; the sixth a value that no device may have.
@@ -202,16 +202,35 @@ def test_growing_modes_are_counted_as_one_by_one():
 
 
 @pytest.mark.quick
-def test_no_dependence_is_overlooked():
-    """A number that a component depends on stands in its set; structural zeros do not."""
+def test_a_program_number_by_number():
+    """Its values and derivatives are those of `vmap`; no dependence is overlooked, and what cannot
+    be is none."""
 
     def fn(fixed, s, a, b):
-        x = jnp.stack([a, b * fixed])
+        x = jnp.stack([a, b * fixed[1]])
         y = jnp.concatenate([jnp.tanh(x[:1]), jnp.cumsum(x)])
-        return y[0], y[1], jax.jit(jnp.sin)(b), s * 0 + fixed
+        more = jax.nn.softplus(x[0]) + jnp.sum(fixed)
+        return [y[0], y[1], jax.jit(jnp.sin)(b), y[2], fixed[0] + s * 0, more]
 
-    needs = dependence(fn, jax.ShapeDtypeStruct((), float), 3, float)
-    assert needs == [{1}, {1, 2}, {2}, {0}]
+    program = jax.make_jaxpr(fn)(jax.ShapeDtypeStruct((3,), float), 0.0, 0.0, 0.0)
+    needs = dependence(program.jaxpr, program.consts, 3)
+    assert needs == [{1}, {1, 2}, {2}, {1, 2}, {0}, {1}]
+    rng = np.random.default_rng(0)
+    fixed, s, a, b = (jnp.asarray(rng.normal(size=shape)) for shape in ((3, 5), 5, 5, 5))
+
+    def by_number(a):
+        given = [
+            filled((3,), lambda at: fixed[at]),
+            *(filled((), lambda _, v=v: v) for v in (s, a, b)),
+        ]
+        out = walk(program.jaxpr, program.consts, given, in_lanes_by_number(5))
+        return jnp.stack([row[()] for row in out])
+
+    by_vmap = lambda a: jnp.stack(jax.vmap(fn, in_axes=-1, out_axes=-1)(fixed, s, a, b))
+    for mine, other in zip(
+        jax.jvp(by_number, (a,), (s,)), jax.jvp(by_vmap, (a,), (s,)), strict=True
+    ):
+        np.testing.assert_allclose(mine, other, rtol=1e-13, atol=1e-15)
 
 
 @pytest.mark.quick

@@ -10,8 +10,7 @@ from jaxtyping import Array, Bool, Float
 
 from jaxmem.circuits.circuit import Circuit
 from jaxmem.devices.branch import Scalar
-from jaxmem.responses.ensemble.pattern import dependence
-from jaxmem.responses.ensemble.step import Field
+from jaxmem.responses.ensemble.scalars import dependence, filled, in_lanes_by_number, walk
 from jaxmem.responses.integration import LEAST_STEP, _amplitude, _bounds, _initial
 from jaxmem.responses.start import Beginning
 
@@ -66,28 +65,32 @@ def prepare(
     )
 
 
-def lane_field(circuits: Circuit, a: Any, at: Any, scale: Any, size: int) -> Field:
-    """F of all lanes, a list of components, at the time `s` since the segments' starts `a` [s]."""
+class LaneField:
+    """F of all lanes, number by number, and on which of (s, *y) each component depends (`needs`).
 
-    def field(s, y):
-        return list(in_lanes(_components, circuits, a, at, scale, s, *y))
+    `s` is the time since the segments' starts `a` [s]; `at` is a time inside of each piece.
+    """
 
-    del size
-    return field
+    needs: list[frozenset[int]]
 
+    def __init__(self, circuits: Circuit, a: Any, at: Any, scale: Any, size: int):
+        arrays, static = eqx.partition((circuits, a, at, scale), eqx.is_array)
+        leaves, form = jax.tree.flatten(arrays)
+        one = [jax.ShapeDtypeStruct(v.shape[:-1], v.dtype) for v in leaves]
+        number = jax.ShapeDtypeStruct((), scale.dtype)
 
-def _components(circuit, a, at, scale, s, *y):
-    F = circuit.field(a + s, jnp.stack(y), at, scale)
-    return tuple(F[i] for i in range(len(y)))
+        def components(leaves, s, *y):
+            circuit, a, at, scale = eqx.combine(jax.tree.unflatten(form, leaves), static)
+            F = circuit.field(a + s, jnp.stack(y), at, scale)
+            return [F[i] for i in range(size)]
 
+        program = jax.make_jaxpr(components)(one, *[number] * (size + 1))
+        self._jaxpr, self._constants = program.jaxpr, program.consts
+        self._algebra = in_lanes_by_number(scale.shape[0])
+        self._fixed = [filled(v.shape[:-1], lambda place, v=v: v[place]) for v in leaves]
+        self.needs = dependence(self._jaxpr, self._constants, size + 1)
 
-def needs_of(circuits: Circuit, a: Any, at: Any, scale: Any, size: int) -> list[frozenset[int]]:
-    """Of each component of the field, on which of (s, *y) it depends."""
-    arrays, static = eqx.partition((circuits, a, at, scale), eqx.is_array)
-    one = jax.tree.map(lambda v: jax.ShapeDtypeStruct(v.shape[:-1], v.dtype), arrays)
-
-    def fn(fixed, s, *y):
-        circuit, a, at, scale = eqx.combine(fixed, static)
-        return _components(circuit, a, at, scale, s, *y)
-
-    return dependence(fn, one, size + 1, scale.dtype)
+    def __call__(self, s: Any, y: list[Any]) -> list[Any]:
+        moving = [filled((), lambda _, v=v: v) for v in (s, *y)]
+        given = [*self._fixed, *moving]
+        return [F[()] for F in walk(self._jaxpr, self._constants, given, self._algebra)]

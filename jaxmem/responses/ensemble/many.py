@@ -1,6 +1,6 @@
 """The transients of many circuits at the same times."""
 
-import dataclasses
+import copy
 from typing import Any
 
 import diffrax
@@ -93,8 +93,7 @@ def solve_ensemble(
         out, steps, code = integrate_lanes(((inner, begin), t, *limits), (lanes, max_steps))
         found = _transients(inner, t, out, steps, code)
     notes += about_rests(inner, begin, start)
-    # Within `vmap`, where each array has the shape that one transient has.
-    found = jax.vmap(lambda run: dataclasses.replace(run, notes=notes))(found)
+    found = _with_notes(found, notes)
     if throw and is_concrete(found.result):
         _raise_failed(found.result)
     return found
@@ -105,6 +104,14 @@ def _in_time(circuits):
     return eqx.filter_vmap(lambda circuit: circuit.in_time())(circuits)
 
 
+def _with_notes(found, notes) -> Transient:
+    # The words of a batch are no part of a compiled program, which would be made anew for each.
+    noted = copy.copy(found)
+    object.__setattr__(noted, "notes", notes)
+    return noted
+
+
+@eqx.filter_jit
 def _transients(circuits, t, out, steps, code) -> Transient:
     names, units = circuits.device.state_names, circuits.device.state_units
     kinds = (
@@ -115,7 +122,7 @@ def _transients(circuits, t, out, steps, code) -> Transient:
     def one(t, u, I, V, x, steps, code):
         result = RESULTS.successful
         for kind in kinds:
-            result = RESULTS.where(code == kind._value, kind, result)
+            result = RESULTS.where(code == kind._value, kind, result)  # pyright: ignore
         return Transient(t, u, x, I, V, steps, result, names, units, ())
 
     u, I, V, x = out

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jaxmem.circuits.circuit import Circuit
-from jaxmem.responses.ensemble.lane import Ready, in_lanes, lane_field, needs_of
-from jaxmem.responses.ensemble.log import Log, put_samples
+from jaxmem.responses.ensemble.lane import LaneField, Ready, in_lanes
+from jaxmem.responses.ensemble.log import STEPS, Log, put_samples, room_for, without_room
 from jaxmem.responses.ensemble.step import Slopes, linearise, step
 from jaxmem.responses.integration import _bend_time, _first_step
 from jaxmem.results import RESULTS
@@ -54,11 +54,14 @@ def march(circuits: Circuit, t: Float[Array, "t"], ready: Ready, max_steps: int)
     # A sample is seen by the last segment that starts at it or earlier.
     starts = ready.bounds[:-1]
     owner = in_lanes(lambda own: jnp.searchsorted(own, t, side="right") - 1, starts)
-    out = put_samples.room(t, circuits.device.size, lanes)
+    out = room_for(t, circuits.device.size, lanes)
     asked = jnp.any(owner[None] == jnp.arange(segments)[:, None, None], axis=(1, 2))
-    code = jnp.where(ready.allowed, NUMBER["successful"], NUMBER["value_not_allowed"])
+    # Edges that are no numbers leave no segment to fail in.
+    timed = jnp.all(jnp.isfinite(ready.bounds), axis=0)
+    code = jnp.where(timed, NUMBER["successful"], NUMBER["rates_not_finite"])
+    code = jnp.where(ready.allowed, code, NUMBER["value_not_allowed"])
     none = jnp.zeros((lanes,), int)
-    first = (ready.y, ready.V_old, code, jnp.where(ready.allowed, segments, 0), none, out)
+    first = (ready.y, ready.V_old, code, jnp.where(code == 0, segments, 0), none, out)
 
     def segment(carry, ends):
         y, V_old, code, failed, steps, out = carry
@@ -69,7 +72,7 @@ def march(circuits: Circuit, t: Float[Array, "t"], ready: Ready, max_steps: int)
             lambda c, y, V, a, at, scale: c.edge(y, V, a, at, scale),
             here, y, V_old, a, at, ready.scale,
         )  # fmt: skip
-        field = lane_field(here, a, at, ready.scale, size)
+        field = LaneField(here, a, at, ready.scale, size)
         rates = jnp.stack(field(jnp.zeros_like(a), list(y)))
         fine = jnp.all(jnp.isfinite(rates), axis=0) & jnp.all(jnp.isfinite(y), axis=0)
         code = jnp.where((code == 0) & ~fine, NUMBER["rates_not_finite"], code)
@@ -78,10 +81,10 @@ def march(circuits: Circuit, t: Float[Array, "t"], ready: Ready, max_steps: int)
         def run(given):
             code, steps, out = given
             h = in_lanes(_begin_step, here, rates, a, b, at, ready.mass, ready.amplitude)
-            needs = needs_of(here, a, at, ready.scale, size)
-            slopes = linearise(field, needs, jnp.zeros_like(a), list(y))
+            rows = [list(a) for a in (ready.mass, ready.absolute, ready.relative)]
+            slopes = linearise(field, field.needs, jnp.zeros_like(a), list(y))
             walk = Walk(jnp.zeros_like(a), list(y), h, slopes, none, steps, code)
-            there = _Segment(here, t, owner, number, a, b - a, at, ready, field, needs)
+            there = _Segment(here, t, owner, number, a, b - a, at, ready, field, *rows)
             return _through(there, walk, out, max_steps)
 
         def skip(given):
@@ -96,8 +99,8 @@ def march(circuits: Circuit, t: Float[Array, "t"], ready: Ready, max_steps: int)
     along = (jnp.arange(segments), starts, ready.bounds[1:], asked)
     carry, _ = jax.lax.scan(segment, first, along)
     _, _, code, failed, steps, out = carry
-    lost = owner >= failed
-    return put_samples.taken(out, t, lost), steps, code
+    lost = owner >= failed[None]
+    return without_room(out, t, lost), steps, code
 
 
 def _piece(circuit, at):
@@ -120,26 +123,32 @@ class _Segment(NamedTuple):
     length: Float[Array, "lanes"]
     at: Float[Array, "lanes"]
     ready: Ready
-    field: object
-    needs: list
+    field: LaneField
+    mass: list
+    absolute: list
+    relative: list
 
 
 def _through(there, walk, out, max_steps):
     """Steps to the end of a segment, logged in parts, and samples out of each part."""
-    most = Log.most(there.t.shape[0])
 
     def alive(walk):
         return (walk.s < there.length) & (walk.code == 0)
 
     def part(carry):
         walk, out, _ = carry
-        log = Log.begin(walk.s, walk.y, most)
-        going = lambda c: (c[2] < most) & jnp.any(alive(c[0]))
+        log = Log.begin(walk.s, walk.y)
+        going = lambda c: (c[2] < STEPS) & jnp.any(alive(c[0]))
 
         def one(c):
             walk, log, k = c
-            walk, made = _advance(there, walk, alive(walk), max_steps)
-            return walk, log.put(k, walk.s, walk.y, made.bend), k + 1
+            advance = lambda walk: _advance(there, walk, alive(walk), max_steps)
+            # Always taken, which XLA does not know: a program of its own, of arrays over the
+            # lanes alone, which are small enough for its loops to run one after the other without
+            # a scheduler's bookkeeping.
+            still = lambda walk: (walk, [walk.y] * 3)
+            walk, bend = jax.lax.cond(k >= 0, advance, still, walk)
+            return walk, log.put(k, walk.s, walk.y, bend), k + 1
 
         walk, log, _ = jax.lax.while_loop(going, one, (walk, log, jnp.asarray(0)))
         return walk, put_samples(out, log, walk.s, there), jnp.asarray(True)
@@ -156,10 +165,9 @@ def _advance(there, walk, alive, max_steps):
     left = there.length - walk.s
     last = walk.h >= left
     h = jnp.where(alive, jnp.where(last, left, jax.lax.stop_gradient(walk.h)), 1.0)
-    mass = list(ready.mass)
     middle = there.circuits.is_voltage is not False
-    made = step(there.field, there.needs, mass, walk.s, walk.y, h, walk.slopes, middle)
-    error = jax.lax.stop_gradient(_norm(ready, walk.y, made))
+    made = step(there.field, there.field.needs, there.mass, walk.s, walk.y, h, walk.slopes, middle)
+    error = jax.lax.stop_gradient(_norm(there, walk.y, made))
     kept = error < 1
     accepted = alive & kept
     factor = SAFETY * jnp.exp(-jnp.log(error) / 5)
@@ -173,14 +181,14 @@ def _advance(there, walk, alive, max_steps):
     code = jnp.where((code == 0) & over, NUMBER["max_steps_reached"], code)
     y, slopes = jax.tree.map(take, (made.y, made.end), (walk.y, walk.slopes))
     h = jnp.where(alive, next_h, walk.h)
-    return Walk(s, y, h, slopes, tries, walk.steps + accepted, code), made
+    return Walk(s, y, h, slopes, tries, walk.steps + accepted, code), made.bend
 
 
-def _norm(ready, y, made):
+def _norm(there, y, made):
     """The largest error of a component in units of its tolerance; infinite where it is none."""
     largest = jnp.zeros_like(y[0])
     for i, (a, b, error) in enumerate(zip(y, made.y, made.error, strict=True)):
         size = jnp.maximum(jnp.abs(a), jnp.abs(b))
-        share = error / (ready.absolute[i] + ready.relative[i] * size)
+        share = error / (there.absolute[i] + there.relative[i] * size)
         largest = jnp.maximum(largest, jnp.where(jnp.isnan(share), jnp.inf, share))
     return largest

@@ -96,5 +96,6 @@ def unstable_counts(polynomials: Float[np.ndarray, "B m"]) -> Int[np.ndarray, "B
 
 
 def one_of(batch: Any, k: int) -> Any:
-    """One of a batch."""
-    return jax.tree.map(lambda a: a[k] if eqx.is_array(a) else a, batch)
+    """One of a batch; of known numbers without a program for each."""
+    take = lambda a: np.asarray(a)[k] if is_concrete(a) else a[k]
+    return jax.tree.map(lambda a: take(a) if eqx.is_array(a) else a, batch)

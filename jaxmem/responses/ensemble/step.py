@@ -11,7 +11,7 @@ again (stages, rows of the factors) divides (docs/decisions/0040).
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +22,7 @@ from jaxmem.responses.rosenbrock import ALPHA, GAMMA, GAMMA_I, A, C, H
 
 Lanes = Float[Array, "lanes"]
 # Components, each over the lanes; None where there is nothing.
-Row = list[Lanes | None]
+Row = list[Any]
 Field = Callable[[Lanes, list[Lanes]], list[Lanes]]
 WEIGHTS = np.asarray(H)
 
