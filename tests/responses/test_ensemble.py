@@ -11,7 +11,7 @@ import jaxmem as jm
 from benchmarks.oracles.trajectories import deviation, reference
 from benchmarks.problems.drawn_ensembles import differences, draw_batch
 from jaxmem.responses.ensemble.notes import unstable_counts
-from jaxmem.responses.ensemble.scalars import dependence, filled, in_lanes_by_number, walk
+from jaxmem.responses.ensemble.scalars import apply_program, dependence, filled, in_lanes_by_number
 from jaxmem.responses.linear import unstable_roots
 
 TIMES = jnp.linspace(0.0, 6.0, 41)
@@ -225,7 +225,7 @@ def test_a_program_number_by_number():
             filled((3,), lambda at: fixed[at]),
             *(filled((), lambda _, v=v: v) for v in (s, a, b)),
         ]
-        out = walk(program.jaxpr, program.consts, given, in_lanes_by_number(5))
+        out = apply_program(program.jaxpr, program.consts, given, in_lanes_by_number(5))
         return jnp.stack([row[()] for row in out])
 
     by_vmap = lambda a: jnp.stack(jax.vmap(fn, in_axes=-1, out_axes=-1)(fixed, s, a, b))

@@ -49,7 +49,7 @@ def _owners(circuits) -> tuple[list[str], list[Any]]:
     return [jax.tree_util.keystr(path[:-1]) for path, _ in found], [leaf for _, leaf in found]
 
 
-def blocks(batch: PyTree, lanes: int) -> PyTree:
+def cut_blocks(batch: PyTree, lanes: int) -> PyTree:
     """Arrays (B, ...) as (blocks, ..., lanes); the last block is filled up with the last one."""
 
     def cut(a):

@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float
 
 from jaxmem.circuits.circuit import Circuit
 from jaxmem.devices.branch import Scalar
-from jaxmem.responses.ensemble.scalars import dependence, filled, in_lanes_by_number, walk
+from jaxmem.responses.ensemble.scalars import apply_program, dependence, filled, in_lanes_by_number
 from jaxmem.responses.integration import LEAST_STEP, _amplitude, _bounds, _initial
 from jaxmem.responses.start import Beginning
 
@@ -93,4 +93,4 @@ class LaneField:
     def __call__(self, s: Any, y: list[Any]) -> list[Any]:
         moving = [filled((), lambda _, v=v: v) for v in (s, *y)]
         given = [*self._fixed, *moving]
-        return [F[()] for F in walk(self._jaxpr, self._constants, given, self._algebra)]
+        return [F[()] for F in apply_program(self._jaxpr, self._constants, given, self._algebra)]

@@ -14,7 +14,7 @@ from jaxtyping import Real
 from jaxmem.circuits.circuit import Circuit
 from jaxmem.fields import is_concrete
 from jaxmem.responses.ensemble.batch import spread
-from jaxmem.responses.ensemble.columns import integrate_lanes
+from jaxmem.responses.ensemble.in_columns import integrate_lanes
 from jaxmem.responses.ensemble.notes import about_batch, about_rests
 from jaxmem.responses.failure import check_times
 from jaxmem.responses.rosenbrock import tolerances

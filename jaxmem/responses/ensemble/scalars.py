@@ -51,7 +51,7 @@ def filled(shape: Sequence[int], value: Callable[[tuple], Any]) -> Numbers:
     return out
 
 
-def walk(jaxpr: Any, constants: Sequence[Any], given: Sequence[Numbers], algebra: Algebra):
+def apply_program(jaxpr: Any, constants: Sequence[Any], given: Sequence[Numbers], algebra: Algebra):
     """What a program returns of given numbers."""
     known: dict[Any, Numbers] = dict(zip(jaxpr.invars, given, strict=True))
     fixed = lambda value, aval: filled(
@@ -72,7 +72,7 @@ def _equation(eqn, into: list[Numbers], algebra: Algebra) -> list[Numbers]:
     name, params, shape = eqn.primitive.name, eqn.params, eqn.outvars[0].aval.shape
     if name in algebra.calls:
         inner = params.get("jaxpr", params.get("call_jaxpr"))
-        return walk(inner.jaxpr, inner.consts, into, algebra)
+        return apply_program(inner.jaxpr, inner.consts, into, algebra)
     if name in ELEMENTWISE and all(a.shape in ((), shape) for a in into):
         pick = lambda a, place: a[place] if a.ndim else a[()]
         return [filled(shape, lambda at: algebra.apply(eqn, [pick(a, at) for a in into]))]
@@ -133,7 +133,7 @@ def dependence(jaxpr: Any, constants: Sequence[Any], count: int) -> list[frozens
     known = len(jaxpr.invars) - count
     given = [filled(v.aval.shape, lambda _: none) for v in jaxpr.invars[:known]]
     own = [filled((), lambda _, k=k: frozenset([k])) for k in range(count)]
-    return [s for a in walk(jaxpr, constants, [*given, *own], algebra) for s in a.ravel()]
+    return [s for a in apply_program(jaxpr, constants, [*given, *own], algebra) for s in a.ravel()]
 
 
 def in_lanes_by_number(lanes: int) -> Algebra:

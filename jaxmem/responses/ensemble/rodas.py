@@ -44,7 +44,7 @@ class Made(NamedTuple):
     end: Slopes
 
 
-def linearise(field: Field, needs: list[frozenset[int]], s: Lanes, y: list[Lanes]) -> Slopes:
+def slopes_at(field: Field, needs: list[frozenset[int]], s: Lanes, y: list[Lanes]) -> Slopes:
     """F and its derivatives, in forward mode, one number at a time.
 
     `needs` says of each component of F on which of (s, *y) it depends.
@@ -102,7 +102,7 @@ def step(
         U.append(solve(right))
     end_y = [a + b for a, b in zip(argument, U[-1], strict=True)]
     bend = [[_sum(row, U, i) for i in range(n)] for row in H]
-    end = linearise(field, needs, s + h, end_y)
+    end = slopes_at(field, needs, s + h, end_y)
     together = WEIGHTS.sum(axis=0)
     slope = [end_y[i] - y[i] - _sum(together, U, i) for i in range(n)]
     defect = [end.F[i] - per_step[i] * slope[i] for i in range(n)]

@@ -13,9 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmem.responses.ensemble.batch import blocks, joined
+from jaxmem.responses.ensemble.batch import cut_blocks, joined
 from jaxmem.responses.ensemble.lane import in_lanes, prepare
-from jaxmem.responses.ensemble.march import march
+from jaxmem.responses.ensemble.segments import march
 from jaxmem.responses.integration import MOST_COLUMNS
 
 
@@ -49,7 +49,7 @@ def _block(own, shared, settings):
 def _by_blocks(run: Callable, arrays: Any, settings: tuple[int, int]) -> Any:
     """`run` for each block of lanes, with the batch as the first axis of what it returns."""
     count = jax.tree.leaves(arrays)[0].shape[0]
-    return joined(jax.lax.map(run, blocks(arrays, settings[0])), count)
+    return joined(jax.lax.map(run, cut_blocks(arrays, settings[0])), count)
 
 
 @_integrate.def_jvp

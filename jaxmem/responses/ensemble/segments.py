@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int
 from jaxmem.circuits.circuit import Circuit
 from jaxmem.responses.ensemble.lane import LaneField, Ready, in_lanes
 from jaxmem.responses.ensemble.log import STEPS, Log, put_samples, room_for, without_room
-from jaxmem.responses.ensemble.step import Slopes, linearise, step
+from jaxmem.responses.ensemble.rodas import Slopes, slopes_at, step
 from jaxmem.responses.integration import _bend_time, _first_step
 from jaxmem.results import RESULTS
 
@@ -31,7 +31,7 @@ NUMBER = {
 }  # fmt: skip
 
 
-class Walk(NamedTuple):
+class Abreast(NamedTuple):
     """Where all lanes are: times since the segment's start, states, next steps, slopes."""
 
     s: Float[Array, "lanes"]
@@ -82,8 +82,8 @@ def march(circuits: Circuit, t: Float[Array, "t"], ready: Ready, max_steps: int)
             code, steps, out = given
             h = in_lanes(_begin_step, here, rates, a, b, at, ready.mass, ready.amplitude)
             rows = [list(a) for a in (ready.mass, ready.absolute, ready.relative)]
-            slopes = linearise(field, field.needs, jnp.zeros_like(a), list(y))
-            walk = Walk(jnp.zeros_like(a), list(y), h, slopes, none, steps, code)
+            slopes = slopes_at(field, field.needs, jnp.zeros_like(a), list(y))
+            walk = Abreast(jnp.zeros_like(a), list(y), h, slopes, none, steps, code)
             there = _Segment(here, t, owner, number, a, b - a, at, ready, field, *rows)
             return _through(there, walk, out, max_steps)
 
@@ -181,7 +181,7 @@ def _advance(there, walk, alive, max_steps):
     code = jnp.where((code == 0) & over, NUMBER["max_steps_reached"], code)
     y, slopes = jax.tree.map(take, (made.y, made.end), (walk.y, walk.slopes))
     h = jnp.where(alive, next_h, walk.h)
-    return Walk(s, y, h, slopes, tries, walk.steps + accepted, code), made.bend
+    return Abreast(s, y, h, slopes, tries, walk.steps + accepted, code), made.bend
 
 
 def _norm(there, y, made):
