@@ -61,6 +61,7 @@ from .responses import operating_point as operating_point
 from .responses import operating_points as operating_points
 from .responses import periodic_state as periodic_state
 from .responses import solve as solve
+from .responses import solve_ensemble as solve_ensemble
 from .responses import steady_curve as steady_curve
 from .results import RESULTS as RESULTS
 from .stability import ENDS as ENDS

@@ -17,7 +17,8 @@ TIMES = jnp.linspace(0.0, 2.0, 9)
 # a curve of Hopf points have no derivatives, and what is measured of a neuron has its own tests.
 NOT_NUMERIC = {
     "entrainment", "fi_curve", "fold_points", "phase_response", "refractory_time", "rheobase",
-    "cycle_branch", "limit_cycle", "sweep", "open_sweep", "hopf_curve", "second_lag", "smallest_change",
+    "cycle_branch", "limit_cycle", "sweep", "open_sweep", "hopf_curve", "second_lag",
+    "smallest_change",
     "fold_curve", "cycle_fold_curve", "entrainment_branch", "unstable_count", "parse_drive",
     "quantity", "read_device", "write_device", "device_from_toml", "device_to_toml",
     "read_network", "network_from_toml", "network_to_toml", "equal_circuits", "as_device", "stack",
@@ -57,6 +58,13 @@ def _solve_voltage(p):
     return jm.solve(circuit, TIMES, throw=False).I
 
 
+def _solve_ensemble(p):
+    circuits = jax.vmap(lambda q: jm.Circuit(device(q), jm.CurrentDrive(jm.Pulse(3.0 * q, 1.0))))(
+        jnp.array([1.0, 1.1]) * p
+    )
+    return jm.solve_ensemble(circuits, TIMES).u.ravel()
+
+
 TRACE = jnp.linspace(0.0, 4.0, 401)
 
 
@@ -77,6 +85,7 @@ FUNCTIONS = {
     "steady_curve": lambda p: jm.steady_curve(device(p), jnp.array([0.2, 0.95, 1.1])).V,
     "solve": _solve,
     "solve, voltage": _solve_voltage,
+    "solve_ensemble": _solve_ensemble,
     "periodic_state": _periodic,
     "linearize": lambda p: jnp.abs(jm.linearize(device(p), I=2.0 * p).impedance(OMEGA)),
     "linearize, polynomial": lambda p: jm.linearize(device(p), u=0.95 * p).polynomial(),
@@ -114,7 +123,7 @@ def test_none_is_forgotten():
 
 # Four programs of a Newton iteration on a transient take two minutes to compile; test_periodic
 # has the same in one.
-SLOW = {"periodic_state", "solve, voltage", "solve"}
+SLOW = {"periodic_state", "solve, voltage", "solve", "solve_ensemble"}
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,10 @@ class AbstractBranch(eqx.Module):
     `window` where it is steep: equilibria and Hopf points are looked for there, and at all other
     voltages, most densely where current and states bend. `plain = True` says that it has nothing to
     look for outside its window, or nowhere without one (linear, or one smooth exponential): the
-    search is then shorter. Where the equilibrium is no function of u, `rest_curve` or `rest_box`
-    stands in the place of `rest`.
+    search is then shorter. `rising = True` says that its steady current rises with u, or does not
+    move, whatever its values are: where all branches of a device say so there is one equilibrium at
+    a bias, and no search for others. Where the equilibrium is no function of u, `rest_curve` or
+    `rest_box` stands in the place of `rest`.
 
     For the time integrator, and for it alone, a branch may declare a *chart* z = chart(x) in
     which its states are of order one and its rates stay smooth and finite; the default is the
@@ -38,6 +40,7 @@ class AbstractBranch(eqx.Module):
     states: ClassVar[tuple[str, ...]] = ()
     units: ClassVar[tuple[str, ...]] = ()
     plain: ClassVar[bool] = False
+    rising: ClassVar[bool] = False
 
     @abc.abstractmethod
     def current(self, u: Scalar, x: States) -> Scalar:

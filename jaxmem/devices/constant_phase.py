@@ -19,6 +19,7 @@ class CapacitiveLadder(AbstractBranch):
     """
 
     plain: ClassVar[bool] = True
+    rising: ClassVar[bool] = True
 
     R: Float[Array, "k"] = quantity("ohm", "resistances of the ladder")
     C: Float[Array, "k"] = quantity("F", "capacitances of the ladder")
@@ -66,6 +67,7 @@ class ConstantPhase(AbstractBranch):
     """
 
     plain: ClassVar[bool] = True
+    rising: ClassVar[bool] = True
 
     exact_only_in_frequency: ClassVar[bool] = True
 

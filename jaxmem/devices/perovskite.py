@@ -20,6 +20,7 @@ class Leak(AbstractBranch):
     """Ohmic conduction, i = u/R_b."""
 
     plain: ClassVar[bool] = True
+    rising: ClassVar[bool] = True
 
     R_b: Scalar = quantity("ohm", "parallel resistance")
 
@@ -42,6 +43,7 @@ class DelayedConduction(AbstractBranch):
     """
 
     plain: ClassVar[bool] = True
+    rising: ClassVar[bool] = True
     states: ClassVar[tuple[str, ...]] = ("i_c",)
     units: ClassVar[tuple[str, ...]] = ("A",)
 
@@ -90,6 +92,7 @@ class ActivatedConduction(AbstractBranch):
     """
 
     plain: ClassVar[bool] = True
+    rising: ClassVar[bool] = True
     states: ClassVar[tuple[str, ...]] = ("i_c", "f")
     units: ClassVar[tuple[str, ...]] = ("A", "1")
 

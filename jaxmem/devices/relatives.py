@@ -16,6 +16,7 @@ class Polarisation(AbstractBranch):
     """
 
     plain: ClassVar[bool] = True
+    rising: ClassVar[bool] = True
     states: ClassVar[tuple[str, ...]] = ("v",)
     units: ClassVar[tuple[str, ...]] = ("V",)
 
@@ -51,6 +52,7 @@ class Photocurrent(AbstractBranch):
     """
 
     plain: ClassVar[bool] = True
+    rising: ClassVar[bool] = True
 
     I_ph: Scalar = quantity("A", "photocurrent, against the conduction", positive=False)
 

@@ -90,6 +90,7 @@ class RectifyingLeak(AbstractBranch):
     """
 
     plain: ClassVar[bool] = True
+    rising: ClassVar[bool] = True
 
     I_0: Scalar = quantity("A", "current of one barrier at no voltage")
     V_f: Scalar = quantity("V", "steepness at u > 0")

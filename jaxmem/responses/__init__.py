@@ -1,5 +1,6 @@
 """What a device answers: steady states, transients and small signals."""
 
+from jaxmem.responses.ensemble import solve_ensemble as solve_ensemble
 from jaxmem.responses.equivalent import EquivalentCircuit as EquivalentCircuit
 from jaxmem.responses.equivalent import equivalent_circuit as equivalent_circuit
 from jaxmem.responses.linear import Linearised as Linearised

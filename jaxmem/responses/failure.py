@@ -20,26 +20,7 @@ def check_call(circuit: Circuit, t: Float[Array, "t"], rtol: Any, atol: Any) -> 
     **Raises:** `ValueError` for times that do not ascend or are not finite, a tolerance that is
     not positive and finite, a number of the circuit that is NaN, a drive that is not finite.
     """
-    if is_concrete(t):
-        known = np.asarray(t)
-        if not np.all(np.isfinite(known)):
-            k = int(np.argmin(np.isfinite(known)))
-            raise ValueError(f"solve: the times t must be finite and ascend; t[{k}] is {known[k]}")
-        down = np.diff(known) < 0
-        if np.any(down):
-            k = int(np.argmax(down))
-            raise ValueError(
-                "solve: the times t must be finite and ascend; "
-                f"t[{k}] = {known[k]:g} s is followed by {known[k + 1]:g} s"
-            )
-    for name, value in (("rtol", rtol), ("atol", atol)):
-        if isinstance(value, str) or is_complex(value) or np.ndim(value):
-            raise ValueError(f"solve: {name} must be one real number, got {value!r}")
-        require(
-            lambda a: np.isfinite(a) & (a > 0),
-            value,
-            message=f"solve: {name} must be positive and finite, got {{0}}",
-        )
+    check_times("solve", t, rtol, atol)
     for keys, leaf in jax.tree_util.tree_flatten_with_path(circuit)[0]:
         if is_complex(leaf) or isinstance(leaf, str):
             path = jax.tree_util.keystr(keys).lstrip(".")
@@ -48,6 +29,30 @@ def check_call(circuit: Circuit, t: Float[Array, "t"], rtol: Any, atol: Any) -> 
     if wrong:
         raise ValueError(f"solve: {wrong}")
     _check_drive(circuit, t)
+
+
+def check_times(name: str, t: Float[Array, "t"], rtol: Any, atol: Any) -> None:
+    """Refuse times that do not ascend or are not finite, and tolerances that are not positive."""
+    if is_concrete(t):
+        known = np.asarray(t)
+        if not np.all(np.isfinite(known)):
+            k = int(np.argmin(np.isfinite(known)))
+            raise ValueError(f"{name}: the times t must be finite and ascend; t[{k}] is {known[k]}")
+        down = np.diff(known) < 0
+        if np.any(down):
+            k = int(np.argmax(down))
+            raise ValueError(
+                f"{name}: the times t must be finite and ascend; "
+                f"t[{k}] = {known[k]:g} s is followed by {known[k + 1]:g} s"
+            )
+    for what, value in (("rtol", rtol), ("atol", atol)):
+        if isinstance(value, str) or is_complex(value) or np.ndim(value):
+            raise ValueError(f"{name}: {what} must be one real number, got {value!r}")
+        require(
+            lambda a: np.isfinite(a) & (a > 0),
+            value,
+            message=f"{name}: {what} must be positive and finite, got {{0}}",
+        )
 
 
 def strange(model: Any, test: Any) -> str:

@@ -43,14 +43,14 @@ class Transient(eqx.Module):
     state_units: tuple[str, ...] = eqx.field(static=True)
     notes: tuple[str, ...] = eqx.field(static=True)
 
-    def state(self, name: str) -> Float[Array, "t"]:
+    def state(self, name: str) -> Float[Array, "... t"]:
         """One state by its name, `"conduction.f"` or, where that is enough, `"f"`."""
         hits = [i for i, s in enumerate(self.state_names) if name in (s, s.split(".")[-1])]
         if len(hits) != 1:
             raise ValueError(
                 f"state {name!r} names {len(hits)} states; there are {', '.join(self.state_names)}"
             )
-        return self.x[:, hits[0]]
+        return self.x[..., hits[0]]
 
     @property
     def successful(self) -> Array:

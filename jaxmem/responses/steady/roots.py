@@ -40,6 +40,8 @@ def find(
 
     frozen = jax.lax.stop_gradient((device, target))
     of = lambda s: gap(s, *frozen)
+    if ratio is not None and u_range is None and rising(device):
+        return _single(of, gap, device, target)
     if u_range is None and device.curve is None and not unseen(device):
         grid = _scan_grid(of, frozen[0], target)
         value, slope = jax.vmap(jax.value_and_grad(of))(grid)
@@ -72,6 +74,39 @@ def find(
     count = jnp.where(fine, jnp.sum(left), -1)
     u, x, I, V, live = map(hide, (u, x, I, device.R_s * I + u, live))
     return OperatingPoints(u, x, I, V, live, count)
+
+
+def rising(device: AbstractDevice) -> bool:
+    """Whether the steady current rises with u, so that each bias has at most one equilibrium."""
+    return device.curve is None and all(b.rising for b in device.branches.values())
+
+
+def _single(of, gap, device, target):
+    """The root of a function that rises: bracketed, and then as any other."""
+    span, there = _bracket(of, target)
+    root = jax.lax.stop_gradient(_polish(of, -span, span))
+    slope = jax.grad(of)(root)
+    there = there & (slope > 0)
+    u = root - _zero_value(gap(root, device, target)) / jnp.where(there, slope, 1.0)
+    fine = device.allowed() & there
+    x = device.rest(u)
+    I = device.current(u, x)
+    empty = jnp.full((MOST_POINTS - 1,), jnp.nan, u.dtype)
+    pad = lambda a: jnp.append(jnp.where(fine, a, jnp.nan), empty)
+    states = jnp.where(fine, x, jnp.nan)[None]
+    rows = jnp.concatenate([states, jnp.full((MOST_POINTS - 1, x.shape[0]), jnp.nan, x.dtype)])
+    count = jnp.where(device.allowed(), jnp.where(there, 1, 0), -1)
+    u = pad(u)
+    return OperatingPoints(u, rows, pad(I), pad(device.R_s * I) + u, u, count)
+
+
+def _bracket(of, target):
+    """A span so that the function goes from negative to positive between -span and span."""
+    wanted = lambda span: (of(-span) <= 0) & (of(span) >= 0)
+    go = lambda c: ~wanted(c[0]) & (c[1] < 200)
+    start = (jnp.ones_like(target), jnp.asarray(0))
+    span, _ = jax.lax.while_loop(go, lambda c: (2 * c[0], c[1] + 1), start)
+    return span, wanted(span)
 
 
 def _zero_value(x):
