@@ -10,8 +10,8 @@ import jax.numpy as jnp
 
 from jaxmem.fields import is_concrete
 
-# On a CPU the newer emitters of loops take half as long again to compile, for code that is no
-# faster (docs/decisions/0019).
+# On a CPU the newer emitters of loops take longer to compile, for code that is no faster
+# (docs/decisions/0019).
 QUICK = {"xla_cpu_use_fusion_emitters": False}
 
 

@@ -76,7 +76,7 @@ def limit_cycle(
     - `circuit`: with `CurrentDrive(Constant(I))`, or `VoltageDrive(Constant(V))` and R_s > 0.
     - `u_range`: voltages to look for Hopf points in [V], as in `hopf_points`.
     - `intervals`: of the mesh; twice as many give the error estimate. By default 80, and 160 or 320
-      where they do not give `rtol`. Under `jit` and `vmap` always 80: next to a saddle-node
+      where these do not give `rtol` by far. Under `jit` and `vmap` always 80: next to a saddle-node
       `result` may there say that this is too coarse.
     - `rtol`: the largest error estimate that is accepted.
     - `throw`: raise if there is no cycle; else the numbers are NaN and `result` says why.

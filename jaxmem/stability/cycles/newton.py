@@ -55,14 +55,15 @@ def polish(
     """
 
     def trip(state):
-        k, mesh, orbit, _, close, _ = state
+        k, mesh, orbit, _, close, kept = state
         linear = linearise(field, mesh, orbit)
         change = linear.direction(solve_for(linear, at_drive(linear, mesh, orbit, target)))
         update = jnp.maximum(
             jnp.max(jnp.abs(change.stages) / meshes.spans(orbit)[None, None]),
             jnp.abs(change.log_period),
         )
-        return k + 1, mesh, orbit.plus(change), update, close, linear
+        kept = None if kept is None else linear
+        return k + 1, mesh, orbit.plus(change), update, close, kept
 
     def going(state):
         k, _, _, update, close, _ = state
@@ -73,9 +74,6 @@ def polish(
         _, _, orbit, update, _, linear = jax.lax.while_loop(going, trip, begin)
         return orbit, update, linear
 
-    def blank(mesh, orbit):
-        return jax.tree.map(jnp.zeros_like, jax.eval_shape(lambda: linearise(field, mesh, orbit)))
-
     def adapted(state, setting):
         mesh, orbit, linear, _ = state
         used, close = setting
@@ -84,12 +82,13 @@ def polish(
         return (new, orbit, linear, update), None
 
     mesh, orbit = meshes.widened(mesh, orbit, intervals)
+    blank = jax.tree.map(jnp.zeros_like, jax.eval_shape(lambda: linearise(field, mesh, orbit)))
     first = round(SHARE * intervals) if coarse_first else intervals
     settings = jnp.array((first, intervals, intervals)), jnp.array((ROUGH, ROUGH, FINE))
-    begin = (mesh, orbit, blank(mesh, orbit), jnp.asarray(1.0))
+    begin = (mesh, orbit, blank, jnp.asarray(1.0))
     (mesh, orbit, linear, update), _ = jax.lax.scan(adapted, begin, settings)
     half_mesh, halves = meshes.halved(mesh, orbit)
-    half_orbit, last, _ = newton(half_mesh, halves, blank(half_mesh, halves), CHECK)
+    half_orbit, last, _ = newton(half_mesh, halves, None, CHECK)
     # Halves on which there is no such cycle say that the mesh is too coarse.
     lost = jnp.where(last < 1e2 * CHECK, 0.0, jnp.inf)
     half_orbit = half_orbit._replace(log_period=half_orbit.log_period + lost)

@@ -38,6 +38,8 @@ from jaxmem.stability.equilibria.polynomial import unstable_count
 WALK, STEPS, MESHES = 40, 400, (80, 160, 320)
 # Newton's method has found a cycle if its last update is below this, and the cycle is no rest.
 FOUND, SWING = 1e-7, 1e-6
+# Where more intervals can be had a period is not taken unless its error is this share of `rtol`.
+MARGIN = 0.05
 # The period differs from that of where it began by this factor at most, as a logarithm.
 SAME_PERIOD = 0.4
 # Of so many unstable equilibria transients are started, to both sides; and at so many times the
@@ -76,14 +78,14 @@ class _Walked(NamedTuple):
 
 
 def too_coarse(search: CycleSearch, rtol) -> bool:
-    """Whether it is known that a period is not good to `rtol`, or that no cycle was found so."""
+    """Whether it is known that a period is hardly good to `rtol`, or that no cycle was found so."""
     if not is_concrete(search):
         return False
     if not search.stable and bool(search.result == RESULTS.cycle_not_converged):
         return True
     # Of known numbers Python's arithmetic is quicker.
     period, finer = (float(o.log_period) for o in (search.cycle.orbit, search.cycle.half_orbit))
-    good = abs(period - finer) <= float(rtol)
+    good = abs(period - finer) <= MARGIN * float(rtol)
     return not good and bool(search.result == RESULTS.successful)
 
 
