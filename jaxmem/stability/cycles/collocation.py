@@ -1,6 +1,7 @@
 """Periodic orbits as a boundary-value problem: Radau collocation, condensed, one Newton step."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -15,8 +16,6 @@ from jaxmem.stability.cycles.radau import A_INVERSE, STAGES, B, C
 
 # What a stage has of the start of its interval, in A^-1 (Z - X).
 FROM_START = A_INVERSE @ np.ones(STAGES)
-# Products of matrices are written out if they have at most so many terms.
-UNROLLED = 4
 
 # F(tau, y, p) [1/s] of states in units of their own at the phase tau of the period.
 Field = Callable[[Scalar, States, Scalar], States]
@@ -47,12 +46,12 @@ class Orbit(NamedTuple):
 class Linear(NamedTuple):
     """The linearised problem: every unknown in terms of v = (dX_0, d ln T, dp, 1), of m numbers.
 
-    `inverse` (4 n, 4 n, N) are those of A^-1 - h T dF/dy. `maps` (N, 4, n, m) give the stages of
-    an interval from its own v, `before` (N, m, m) that v from the first; `monodromy` (n, n) is
+    `jacobians` (4, n, n, N) are h T dF/dy at the stages. `maps` (N, 4, n, m) give the stages
+    of an interval from its own v, `before` (N, m, m) that v from the first; `monodromy` (n, n) is
     how a disturbance returns.
     """
 
-    inverse: Float[Array, "q q N"]
+    jacobians: Float[Array, "4 n n N"]
     maps: Float[Array, "N 4 n m"]
     before: Float[Array, "N m m"]
     closure: Float[Array, "n m"]
@@ -66,8 +65,9 @@ class Linear(NamedTuple):
         of the fixed ones.
         """
         n = orbit.start.shape[0]
-        right = jnp.moveaxis(gap, 0, -1).reshape(1, self.inverse.shape[0], -1)
-        local = jnp.sum(jax.lax.stop_gradient(self.inverse) * right, axis=1)
+        inverse = jax.lax.stop_gradient(inverses(self.jacobians))
+        right = jnp.moveaxis(gap, 0, -1).reshape(1, inverse.shape[0], -1)
+        local = jnp.sum(inverse * right, axis=1)
         local = jnp.moveaxis(local.reshape(*gap.shape[1:], -1), -1, 0)
 
         def on(shift, both):
@@ -146,22 +146,19 @@ def linearise(field: Field, mesh: Float[Array, "N"], orbit: Orbit) -> Linear:
         drive = lambda p: p.reshape(orbit.drive.shape)
         whole = lambda yp: (lambda F: (F, F))(field(tau, yp[:n], drive(yp[n:])))
         J, F = jax.jacfwd(whole, has_aux=True)(jnp.append(y, orbit.drive))
-        return jnp.concatenate([F[:, None], J], axis=1)
+        return F, J
 
     by_interval = jax.vmap(local, out_axes=-1)
-    both = jax.vmap(by_interval, in_axes=(1, 1))(phases(mesh), orbit.stages)
-    both = (mesh * jnp.exp(orbit.log_period))[None, None, None] * both
-    F, jacobians = both[:, :, 0], both[:, :, 1 : n + 1]
+    F, J = jax.vmap(by_interval, in_axes=(1, 1))(phases(mesh), orbit.stages)
+    step = (mesh * jnp.exp(orbit.log_period))[None, None]
+    F, J = step * F, step[None] * J
+    from_start = FROM_START[:, None, None, None] * np.eye(n)[None, :, :, None]
+    from_start = jnp.broadcast_to(from_start, (STAGES, n, n, N))
     gap = F - jnp.moveaxis(slopes(orbit), 0, -1)
-    inverse = inverses(jacobians)
-    # What a stage has of the start of its interval, then of ln T, the drive and the gap.
-    of_start = jnp.sum(
-        inverse.reshape(STAGES * n, STAGES, n, N) * FROM_START[None, :, None, None], axis=1
-    )
-    right = jnp.concatenate([F[:, :, None], both[:, :, n + 1 :], gap[:, :, None]], axis=2)
-    others = product(inverse, right.reshape(STAGES * n, m - n, N))
-    maps = jnp.concatenate([of_start, others], axis=1)
-    maps = jnp.moveaxis(maps.reshape(STAGES, n, m, N), -1, 0)
+    right = [from_start, F[:, :, None], J[:, :, n:], gap[:, :, None]]
+    right = jnp.concatenate(right, axis=2)
+    jacobians = J[:, :, :n]
+    maps = jnp.moveaxis(condense(jacobians, right), -1, 0)
 
     def on(start, end):
         # Of a scan over the intervals each step is short; a tree of products takes longer.
@@ -174,15 +171,42 @@ def linearise(field: Field, mesh: Float[Array, "N"], orbit: Orbit) -> Linear:
     unclosed = orbit.stages[-1, -1] - orbit.start
     closure = last - np.eye(n, m) + unclosed[:, None] * np.eye(m)[-1:]
     trace = jnp.sum(B[:, None] * jnp.trace(jacobians, axis1=1, axis2=2))
-    return Linear(inverse, maps, before, closure, last[:, :n], trace)
+    return Linear(jacobians, maps, before, closure, last[:, :n], trace)
+
+
+def condense(J: Float[Array, "4 n n N"], right: Float[Array, "4 n m N"]) -> Float[Array, "4 n m N"]:
+    """X of (A^-1 - J) X = right for all intervals at once, by elimination of the stages in turn.
+
+    J has its blocks on the diagonal, and A^-1 couples each state with itself only: the first stage
+    is eliminated by its inverse alone. Intervals are the last axis, along which a processor works.
+    """
+    a, eye = A_INVERSE, np.eye(J.shape[1])[..., None]
+    block = {(i, j): a[i, j] * eye for i in range(STAGES) for j in range(STAGES)}
+    block |= {(i, i): a[i, i] * eye - J[i] for i in range(STAGES)}
+    X = list(right)
+    for k in range(STAGES):
+        inverse = inverted(block[k, k])
+        X[k] = product(inverse, X[k])
+        later = range(k + 1, STAGES)
+        for j in later:
+            block[k, j] = a[0, j] * inverse if k == 0 else product(inverse, block[k, j])
+        for i in later:
+            on = (lambda B, i=i: a[i, 0] * B) if k == 0 else partial(product, block[i, k])
+            X[i] = X[i] - on(X[k])
+            for j in later:
+                block[i, j] = block[i, j] - on(block[k, j])
+    for k in reversed(range(STAGES - 1)):
+        for j in range(k + 1, STAGES):
+            X[k] = X[k] - product(block[k, j], X[j])
+    return jnp.stack(X)
 
 
 def inverses(J: Float[Array, "4 n n N"]) -> Float[Array, "q q N"]:
     """The inverses of A^-1 - J of all intervals, q = 4 n, by elimination of the stages in turn.
 
-    J has its blocks on the diagonal, and A^-1 couples each state with itself only. Intervals are
-    the last axis, along which a processor works. The stage that is eliminated always comes first:
-    rows and columns move on by one stage, so that after all four they are where they were.
+    Less to compile than `condense`, for more columns; that is quicker for a few. The stage that is
+    eliminated always comes first: rows and columns move on by one stage, so that after all four
+    they are where they were.
     """
     n, N = J.shape[1], J.shape[-1]
     coupled = (A_INVERSE[:, None, :, None] * np.eye(n)[:, None]).reshape(STAGES, n, STAGES * n, 1)
@@ -190,12 +214,16 @@ def inverses(J: Float[Array, "4 n n N"]) -> Float[Array, "q q N"]:
         jnp.pad(J[i], ((0, 0), (i * n, (STAGES - 1 - i) * n), (0, 0))) for i in range(STAGES)
     ]  # fmt: skip
 
+    def times(A, B):
+        # A sum of few terms is one loop along the intervals, where a reduction is a loop in each.
+        return sum((A[:, j, None] * B[j][None] for j in range(1, n)), A[:, 0, None] * B[0][None])
+
     def sweep(W, _):
         pivot = inverted(W[:n, :n])
-        row = product(pivot, W[:n, n:])
+        row = times(pivot, W[:n, n:])
         column = W[n:, :n]
-        rest = W[n:, n:] - product(column, row)
-        above = jnp.concatenate([rest, -product(column, pivot)], axis=1)
+        rest = W[n:, n:] - times(column, row)
+        above = jnp.concatenate([rest, -times(column, pivot)], axis=1)
         return jnp.concatenate([above, jnp.concatenate([row, pivot], axis=1)]), None
 
     W = (coupled - jnp.stack(own)).reshape(STAGES * n, STAGES * n, N)
@@ -204,11 +232,7 @@ def inverses(J: Float[Array, "4 n n N"]) -> Float[Array, "q q N"]:
 
 def product(A: Float[Array, "n k N"], B: Float[Array, "k m N"]) -> Float[Array, "n m N"]:
     """Products of matrices, for all intervals at once."""
-    k = B.shape[0]
-    if k > UNROLLED:
-        return jnp.sum(A[:, :, None] * B[None], axis=1)
-    # A sum of few terms is one loop along the intervals, where a reduction is a loop in each.
-    return sum((A[:, j, None] * B[j][None] for j in range(1, k)), A[:, 0, None] * B[0][None])
+    return jnp.sum(A[:, :, None] * B[None], axis=1)
 
 
 def inverted(A: Float[Array, "n n N"]) -> Float[Array, "n n N"]:
@@ -221,16 +245,14 @@ def inverted(A: Float[Array, "n n N"]) -> Float[Array, "n n N"]:
         (a, b), (c, d) = A
         return jnp.stack([jnp.stack([d, -b]), jnp.stack([-c, a])]) / (a * d - b * c)[None, None]
     if n == 3:
+        after, last = np.array([1, 2, 0]), np.array([2, 0, 1])
         # In cyclic order the signs of cofactors are right by themselves.
-        on = lambda M, axis: jnp.concatenate(
-            [jax.lax.slice_in_dim(M, 1, 3, axis=axis), jax.lax.slice_in_dim(M, 0, 1, axis=axis)],
-            axis=axis,
+        minor = lambda i, j: (
+            A[after[i], after[j]] * A[last[i], last[j]]
+            - (A[after[i], last[j]] * A[last[i], after[j]])
         )
-        first = on(on(A, 0), 1)
-        second, third, fourth = on(first, 1), on(first, 0), on(on(first, 0), 1)
-        cofactors = first * fourth - second * third
-        determinant = jnp.sum(A[0] * cofactors[0], axis=0)
-        return jnp.swapaxes(cofactors, 0, 1) / determinant[None, None]
+        adjugate = jnp.stack([jnp.stack([minor(i, j) for i in range(3)]) for j in range(3)])
+        return adjugate / jnp.sum(A[0] * adjugate[:, 0], axis=0)[None, None]
     rows = np.arange(n)[:, None]
 
     def eliminate(W, k):
