@@ -106,6 +106,23 @@ def test_all_answers_about_a_model_are_right(name):
 
 
 @pytest.mark.slow
+def test_the_stated_error_is_the_true_one_where_intervals_are_few():
+    """Close to a saddle-node, where half as many intervals say nothing of the error."""
+    case = CASES["wang_buzsaki"]
+    device = case.device()
+    for I in (0.170001, 0.1703, 0.171):
+        circuit = jm.Circuit(device, jm.CurrentDrive(jm.Constant(I)))
+        few, fine = (
+            jm.limit_cycle(circuit, u_range=case.u_range, intervals=n, rtol=1.0) for n in (80, 320)
+        )
+        off = abs(float(few.period / fine.period) - 1)
+        assert off < 2 * float(few.error)
+        if off > 2e-6:
+            refused = jm.limit_cycle(circuit, u_range=case.u_range, intervals=80, throw=False)
+            assert refused.result == jm.RESULTS.mesh_too_coarse
+
+
+@pytest.mark.slow
 def test_a_period_on_which_two_meshes_do_not_agree_is_of_more_intervals():
     """Close to a saddle-node, where eighty intervals were 2.5e-5 off and said 5e-7."""
     case = CASES["wang_buzsaki"]

@@ -13,6 +13,7 @@ from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
 from jaxmem.fields import check_single, is_concrete
 from jaxmem.output.tabular import Tabular
+from jaxmem.programs import program
 from jaxmem.results import RESULTS
 from jaxmem.stability.cycles import continuation
 from jaxmem.stability.cycles.bifurcations import (
@@ -142,7 +143,7 @@ def branch_of(
     return _walk(device, hopf, kind, start, intervals, jnp.asarray(largest))
 
 
-@eqx.filter_jit
+@program
 def _walk(device, hopf, kind, start, intervals, largest) -> tuple[Frame, continuation.Walk]:
     device = device.in_time()
     frame, places, sizes = starts(device, hopf, kind, intervals)
@@ -161,7 +162,7 @@ class _Changes(NamedTuple):
     passed: Int[Array, "3"]
 
 
-@eqx.filter_jit
+@program
 def _described(hopf, kind, start, frame, walk, changes: _Changes | None) -> CycleBranch:
     there = start < hopf.found
     if changes is None:
@@ -198,7 +199,7 @@ def _described(hopf, kind, start, frame, walk, changes: _Changes | None) -> Cycl
     )  # fmt: skip
 
 
-@eqx.filter_jit
+@program
 def _special(device, kind, frame, walk, there) -> _Changes:
     """The changes of stability, located in their steps."""
     field, brackets = frame.field(device.in_time(), kind), walk.brackets

@@ -66,7 +66,9 @@ class Linear(NamedTuple):
         """
         n = orbit.start.shape[0]
         inverse = jax.lax.stop_gradient(inverses(self.jacobians))
-        local = jnp.einsum("kinjm,kjm->kin", inverse, gap)
+        right = jnp.moveaxis(gap, 0, -1).reshape(1, inverse.shape[0], -1)
+        local = jnp.sum(inverse * right, axis=1)
+        local = jnp.moveaxis(local.reshape(*gap.shape[1:], -1), -1, 0)
 
         def on(shift, both):
             end, own = both
@@ -199,12 +201,33 @@ def condense(J: Float[Array, "4 n n N"], right: Float[Array, "4 n m N"]) -> Floa
     return jnp.stack(X)
 
 
-def inverses(J: Float[Array, "4 n n N"]) -> Float[Array, "N 4 n 4 n"]:
-    """The inverses of A^-1 - J of all intervals."""
+def inverses(J: Float[Array, "4 n n N"]) -> Float[Array, "q q N"]:
+    """The inverses of A^-1 - J of all intervals, q = 4 n, by elimination of the stages in turn.
+
+    Less to compile than `condense`, for more columns; that is quicker for a few. The stage that is
+    eliminated always comes first: rows and columns move on by one stage, so that after all four
+    they are where they were.
+    """
     n, N = J.shape[1], J.shape[-1]
-    unit = np.eye(STAGES * n).reshape(STAGES, n, STAGES * n, 1)
-    found = condense(J, jnp.broadcast_to(unit, (*unit.shape[:3], N)))
-    return jnp.moveaxis(found, -1, 0).reshape(N, STAGES, n, STAGES, n)
+    coupled = (A_INVERSE[:, None, :, None] * np.eye(n)[:, None]).reshape(STAGES, n, STAGES * n, 1)
+    own = [
+        jnp.pad(J[i], ((0, 0), (i * n, (STAGES - 1 - i) * n), (0, 0))) for i in range(STAGES)
+    ]  # fmt: skip
+
+    def times(A, B):
+        # A sum of few terms is one loop along the intervals, where a reduction is a loop in each.
+        return sum((A[:, j, None] * B[j][None] for j in range(1, n)), A[:, 0, None] * B[0][None])
+
+    def sweep(W, _):
+        pivot = inverted(W[:n, :n])
+        row = times(pivot, W[:n, n:])
+        column = W[n:, :n]
+        rest = W[n:, n:] - times(column, row)
+        above = jnp.concatenate([rest, -times(column, pivot)], axis=1)
+        return jnp.concatenate([above, jnp.concatenate([row, pivot], axis=1)]), None
+
+    W = (coupled - jnp.stack(own)).reshape(STAGES * n, STAGES * n, N)
+    return jax.lax.scan(sweep, W, None, length=STAGES)[0]
 
 
 def product(A: Float[Array, "n k N"], B: Float[Array, "k m N"]) -> Float[Array, "n m N"]:

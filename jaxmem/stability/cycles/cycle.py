@@ -10,13 +10,14 @@ from jaxmem.circuits import Circuit, Constant
 from jaxmem.circuits.drive import LETTER
 from jaxmem.devices.branch import Scalar
 from jaxmem.fields import check_single, is_concrete
+from jaxmem.programs import program
 from jaxmem.results import RESULTS
 from jaxmem.stability.cycles.collocation import phases, solve_for, stage_residual, weights
-from jaxmem.stability.cycles.extrema import extremum
-from jaxmem.stability.cycles.floquet import log_strongest, of_cycle
+from jaxmem.stability.cycles.extrema import extremum, piece_of
+from jaxmem.stability.cycles.floquet import log_strongest
 from jaxmem.stability.cycles.frame import terminals
-from jaxmem.stability.cycles.near_hopf import normal_form_orbit, with_weakest
-from jaxmem.stability.cycles.newton import SHARE, at_drive, period_error
+from jaxmem.stability.cycles.near_hopf import normal_form_orbit
+from jaxmem.stability.cycles.newton import at_drive, period_error
 from jaxmem.stability.cycles.search import MESHES, CycleSearch, find_cycle, too_coarse
 from jaxmem.stability.equilibria.hopf import HopfPoints, hopf_points
 
@@ -33,7 +34,8 @@ class LimitCycle(eqx.Module):
     - `multipliers`: Floquet multipliers, 1 first, then by size; `log_strongest` is ln of the
       size of the most contracted one, by Liouville's formula.
     - `stable`: whether all others are inside the unit circle.
-    - `error`: estimated relative error of period and extrema, from a second mesh.
+    - `error`: estimated relative error of period and extrema: what halves of the
+      intervals change.
     - `result`: `RESULTS.successful`, or why all numbers are NaN.
     """
 
@@ -73,9 +75,9 @@ def limit_cycle(
 
     - `circuit`: with `CurrentDrive(Constant(I))`, or `VoltageDrive(Constant(V))` and R_s > 0.
     - `u_range`: voltages to look for Hopf points in [V], as in `hopf_points`.
-    - `intervals`: of the final mesh; one of half as many gives the error estimate. By default 80,
-      and 160 or 320 where they do not give `rtol`. Under `jit` and `vmap` always 80: next to a
-      saddle-node the period may there be fifty times less exact than `error` says.
+    - `intervals`: of the mesh; twice as many give the error estimate. By default 80, and 160 or 320
+      where these do not give `rtol` by far. Under `jit` and `vmap` always 80: next to a saddle-node
+      `result` may there say that this is too coarse.
     - `rtol`: the largest error estimate that is accepted.
     - `throw`: raise if there is no cycle; else the numbers are NaN and `result` says why.
 
@@ -148,7 +150,7 @@ def _why_not(circuit, search, found, hopf) -> str:
     return text + "; throw=False gives NaN and a `result`"
 
 
-@eqx.filter_jit
+@program
 def _describe(circuit: Circuit, search: CycleSearch, hopf: HopfPoints | None, rtol) -> LimitCycle:
     """The numbers of a cycle with their derivatives; `hopf` where it may be next to a point."""
     device, kind = circuit.device, circuit.drive.kind
@@ -161,22 +163,21 @@ def _describe(circuit: Circuit, search: CycleSearch, hopf: HopfPoints | None, rt
     linear = found.linear.closing(orbit, -stage_residual(live, mesh, orbit))
     conditions = at_drive(linear, mesh, orbit, (value - frame.origin) / frame.unit)
     orbit = orbit.plus(linear.direction(solve_for(linear, conditions)))
-    mu = of_cycle(field, orbit, linear)
+    mu = jax.lax.stop_gradient(search.multipliers)
     if hopf is not None:
         # Next to a Hopf point this step would be rounding over a matrix that is nearly singular.
         near, k = search.near > 0, search.beside
         _, own = normal_form_orbit(device, kind, frame, hopf, k, value, mesh.shape[0])
         orbit = jax.tree.map(lambda a, b: jnp.where(near, a, b), own, orbit)
-        mu = jnp.where(near, with_weakest(mu, hopf, k, kind, value), mu)
 
-    signs = jnp.array([1.0, -1.0])
-    orbits = jax.tree.map(lambda a, b: jnp.stack([a[0], b]), found.orbits, orbit)
-    ends = jax.vmap(lambda sign, m, o: extremum(field, live, m, o, sign)[0], (0, None, None))
-    rough, both = jax.vmap(ends, (None, 0, 0))(signs, found.meshes, orbits)
-    top, bottom = both
-    swing = jax.lax.stop_gradient(top - bottom)
-    gap = jnp.max(jnp.abs(rough - both)) / swing
-    error = jnp.maximum(period_error(found._replace(orbits=orbits)), gap * SHARE**6)
+    # Those of the halves, without derivatives, say how exact the others are.
+    both = ((mesh, orbit), (found.half_mesh, jax.lax.stop_gradient(found.half_orbit)))
+    pieces = [piece_of(m, o, jnp.asarray(sign)) for m, o in both for sign in (1.0, -1.0)]
+    pieces = jax.tree.map(lambda *a: jnp.stack(a), *pieces)
+    top, bottom, *of_halves = jax.vmap(lambda piece: extremum(field, live, piece)[0])(pieces)
+    both = jnp.stack([top, bottom])
+    gap = jnp.max(jnp.abs(jnp.stack(of_halves) - both)) / (top - bottom)
+    error = jnp.maximum(period_error(found), gap)
     error = jnp.where(search.near > 0, search.near, error)
     error = jax.lax.stop_gradient(error)
     period = jnp.exp(orbit.log_period)

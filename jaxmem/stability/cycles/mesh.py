@@ -83,6 +83,14 @@ def widened(mesh: Float[Array, "N"], orbit: Orbit, count: int) -> tuple[Array, O
     return jnp.pad(mesh, (0, more)), orbit._replace(stages=jnp.concatenate([orbit.stages, end]))
 
 
+def halved(mesh: Float[Array, "N"], orbit: Orbit) -> tuple[Array, Orbit]:
+    """The mesh of the halves of all intervals, and the orbit on it."""
+    nodes = jnp.concatenate([orbit.starts()[:, None], orbit.stages], axis=1)
+    stages = jnp.einsum("sj,kjn->ksn", radau.HALVES, nodes)
+    stages = stages.reshape(-1, *orbit.stages.shape[1:])
+    return jnp.repeat(mesh / 2, 2), orbit._replace(stages=stages)
+
+
 def at(mesh: Float[Array, "N"], orbit: Orbit, tau: Float[Array, "..."]) -> Float[Array, "... n"]:
     """The states at phases in [0, 1]."""
     ends = jnp.concatenate([jnp.zeros(1), jnp.cumsum(mesh)])

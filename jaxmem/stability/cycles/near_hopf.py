@@ -9,6 +9,7 @@ from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
 from jaxmem.stability.cycles.collocation import Field, Orbit, linearise, phases
 from jaxmem.stability.cycles.frame import Frame
+from jaxmem.stability.cycles.mesh import halved
 from jaxmem.stability.cycles.newton import Polished
 from jaxmem.stability.equilibria.criticality import normal_form
 from jaxmem.stability.equilibria.folds import drive_slope
@@ -86,8 +87,6 @@ def normal_form_orbit(
 
 
 def as_polished(field: Field, mesh: Float[Array, "N"], orbit: Orbit) -> Polished:
-    """An orbit as if it were found by Newton's method, on two meshes that are the same."""
-    twice = lambda a: jnp.stack([a, a])
-    return Polished(
-        twice(mesh), jax.tree.map(twice, orbit), linearise(field, mesh, orbit), jnp.zeros(())
-    )
+    """An orbit as if it were found by Newton's method."""
+    linear = linearise(field, mesh, orbit)
+    return Polished(mesh, orbit, linear, jnp.zeros(()), *halved(mesh, orbit))

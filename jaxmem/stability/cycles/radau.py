@@ -30,6 +30,9 @@ _MONOMIALS = np.linalg.inv(NODES[:, None] ** np.arange(STAGES + 1))
 # Start and stages to values at 33 places in their interval, to see extrema between stages.
 DENSE = np.linspace(0, 1, 33)[:, None] ** np.arange(STAGES + 1) @ _MONOMIALS
 
+# Start and stages to the stages of both halves of their interval.
+HALVES = np.concatenate([C / 2, (1 + C) / 2])[:, None] ** np.arange(STAGES + 1) @ _MONOMIALS
+
 
 def interpolant(start: Float[Array, "n"], stages: Float[Array, "4 n"]) -> Float[Array, "5 n"]:
     """Coefficients of 1, s, ..., s^4 of the polynomial through an interval's values."""

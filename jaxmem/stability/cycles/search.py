@@ -5,14 +5,14 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Bool, Int
+from jaxtyping import Array, Bool, Complex, Int
 
 from jaxmem.circuits import Circuit, DriveKind
 from jaxmem.circuits.drive import LETTER
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
 from jaxmem.fields import is_concrete
+from jaxmem.programs import program
 from jaxmem.responses.linear import matrix_at
 from jaxmem.responses.steady import OperatingPoints, operating_points
 from jaxmem.results import RESULTS
@@ -28,7 +28,7 @@ from jaxmem.stability.cycles.near_hopf import (
     normal_form_orbit,
     with_weakest,
 )
-from jaxmem.stability.cycles.newton import Polished, error_between, polish
+from jaxmem.stability.cycles.newton import Polished, polish
 from jaxmem.stability.cycles.settling import kicked, settle
 from jaxmem.stability.equilibria.hopf import MOST, HopfPoints
 from jaxmem.stability.equilibria.polynomial import unstable_count
@@ -38,8 +38,8 @@ from jaxmem.stability.equilibria.polynomial import unstable_count
 WALK, STEPS, MESHES = 40, 400, (80, 160, 320)
 # Newton's method has found a cycle if its last update is below this, and the cycle is no rest.
 FOUND, SWING = 1e-7, 1e-6
-# Periods on two meshes that differ by so many times `rtol` are not believed to be within it.
-APART = 10.0
+# Where more intervals can be had a period is not taken unless its error is this share of `rtol`.
+MARGIN = 0.05
 # The period differs from that of where it began by this factor at most, as a logarithm.
 SAME_PERIOD = 0.4
 # Of so many unstable equilibria transients are started, to both sides; and at so many times the
@@ -49,9 +49,10 @@ LEFT, OUTSIDE, CLOSE = 2, 1.5, (0.02, 5e-4)
 
 
 class CycleSearch(NamedTuple):
-    """What a search leaves: the cycle at the drive on two meshes, and how it went.
+    """What a search leaves: the cycle at the drive, and how it went.
 
-    - `frame`: the units; `cycle`: on two meshes.
+    - `frame`: the units; `cycle`: on its mesh, and on the halves of the intervals.
+    - `multipliers`: those besides 1, largest first.
     - `stable`: whether it is; `result`: `RESULTS.successful`, or why there is none.
     - `near`: 0, or the relative error where the cycle is the normal form's; `beside`: of which
       Hopf point. `end`: u [V] where the last transient came to rest, or NaN.
@@ -59,6 +60,7 @@ class CycleSearch(NamedTuple):
 
     frame: Frame
     cycle: Polished
+    multipliers: Complex[Array, "k"]
     stable: Bool[Array, ""]
     result: RESULTS
     near: Scalar
@@ -76,21 +78,19 @@ class _Walked(NamedTuple):
 
 
 def too_coarse(search: CycleSearch, rtol) -> bool:
-    """Whether it is known that a period is not good to `rtol`, or that no cycle was found so."""
+    """Whether it is known that a period is hardly good to `rtol`, or that no cycle was found so."""
     if not is_concrete(search):
         return False
     if not search.stable and bool(search.result == RESULTS.cycle_not_converged):
         return True
-    # Of known numbers NumPy's arithmetic is quicker.
-    coarse, fine = np.asarray(search.cycle.orbits.log_period)
-    # Of two meshes that differ by much it is not known which one is better: where a spike is short
-    # the fine one may be as far off as they differ.
-    good = error_between(coarse, fine) <= float(rtol) and abs(coarse - fine) <= APART * float(rtol)
+    # Of known numbers Python's arithmetic is quicker.
+    period, finer = (float(o.log_period) for o in (search.cycle.orbit, search.cycle.half_orbit))
+    good = abs(period - finer) <= MARGIN * float(rtol)
     return not good and bool(search.result == RESULTS.successful)
 
 
 def find_cycle(circuit: Circuit, hopf: HopfPoints, u_range: Any, intervals: int) -> CycleSearch:
-    """The cycle at the drive's value on two meshes, without derivatives.
+    """The cycle at the drive's value, without derivatives.
 
     The branches of cycles are followed from the Hopf points to the drive. Where they give no
     stable cycle, and it is not known that there is none, it is looked for by transients.
@@ -125,12 +125,12 @@ def _value(circuit):
     return circuit.drive.wave.value(jnp.zeros(()), jnp.zeros(()))
 
 
-@eqx.filter_jit
+@program
 def _nearest(circuit, hopf):
     return nearest_hopf(hopf, circuit.drive.kind, _value(circuit))
 
 
-@eqx.filter_jit
+@program
 def _near(circuit, hopf, k, size, is_near, intervals) -> CycleSearch:
     """The cycle of the normal form of Hopf point k; not `stable` if it is not very small."""
     device, kind, value = circuit.device, circuit.drive.kind, _value(circuit)
@@ -142,10 +142,10 @@ def _near(circuit, hopf, k, size, is_near, intervals) -> CycleSearch:
     stable = is_near & jnp.all(jnp.abs(mu) < 1)
     error = error_of(size, hopf, k, kind, value)
     nowhere = jnp.full((), jnp.nan)
-    return CycleSearch(frame, cycle, stable, RESULTS.successful, error, k, nowhere)
+    return CycleSearch(frame, cycle, mu, stable, RESULTS.successful, error, k, nowhere)
 
 
-@eqx.filter_jit
+@program
 def _walk(circuit: Circuit, hopf: HopfPoints, skip: Bool[Array, ""], intervals: int) -> _Walked:
     """Along the branches until a stable cycle has the drive; nothing is done where `skip`."""
     device, kind, value = circuit.device, circuit.drive.kind, _value(circuit)
@@ -171,16 +171,16 @@ def _walk(circuit: Circuit, hopf: HopfPoints, skip: Bool[Array, ""], intervals: 
     state = (0, first, no, no, all_kept, first.orbit)
     _, kept, met, _, followed, last = jax.lax.while_loop(going, walk_on, state)
     cycle = polish(field, kept.mesh, kept.orbit, target, intervals, coarse_first=True)
-    ok, stable = _judge(field, cycle, kept.orbit)
+    ok, mu, stable = _judge(field, cycle, kept.orbit)
     result = RESULTS.where(met & ok, RESULTS.successful, RESULTS.cycle_not_converged)
     none = jnp.zeros((), int)
     zero, nowhere = jnp.zeros(()), jnp.full((), jnp.nan)
-    search = CycleSearch(frame, cycle, met & stable, result, zero, none, nowhere)
+    search = CycleSearch(frame, cycle, mu, met & stable, result, zero, none, nowhere)
     return _Walked(search, met, followed, last)
 
 
 def _judge(field, cycle: Polished, start: Orbit):
-    """Whether Newton's method gave the cycle at which it began, and whether that is stable.
+    """Whether Newton's method gave the cycle at which it began, multipliers, whether it is stable.
 
     A jump may end on another one, or on the same, passed several times in one period.
     """
@@ -189,10 +189,10 @@ def _judge(field, cycle: Polished, start: Orbit):
     found = (cycle.update < FOUND) & (jnp.max(u) - jnp.min(u) > SWING)
     found = found & (jnp.abs(orbit.log_period - start.log_period) < SAME_PERIOD)
     mu = of_cycle(field, orbit, cycle.linear)
-    return found, found & jnp.all(jnp.abs(mu) < 1)
+    return found, mu, found & jnp.all(jnp.abs(mu) < 1)
 
 
-@eqx.filter_jit
+@program
 def _settle(
     circuit: Circuit, hopf: HopfPoints, walked: _Walked, rests: OperatingPoints,
     grows: Bool[Array, "m"], known: Bool[Array, ""], intervals: int,
@@ -212,23 +212,26 @@ def _settle(
     first, usable = (jnp.concatenate([a, a]) for a in (first, usable))
 
     def look(state):
-        k, cycle, found, _, repeats, end = state
+        k, cycle, mu, found, _, repeats, end = state
         wanted = usable[k] & ~known
         path = settle(field, first[k], target, intervals, wanted, close[k])
         new = polish(field, path.mesh, path.orbit, target, intervals, coarse_first=False)
-        ok, stable = _judge(field, new, path.orbit)
+        ok, new_mu, stable = _judge(field, new, path.orbit)
         ok = ok & path.repeats
-        cycle = jax.tree.map(lambda a, b: jnp.where(ok, a, b), new, cycle)
+        better = lambda a, b: jnp.where(ok, a, b)
+        cycle, mu = jax.tree.map(better, (new, new_mu), (cycle, mu))
         repeats = repeats | path.repeats & (close[k] == CLOSE[-1])
         end = jnp.where(path.rests, path.state[0] * frame.size[0], end)
-        return k + 1, cycle, found | ok, ok & stable, repeats, end
+        return k + 1, cycle, mu, found | ok, ok & stable, repeats, end
 
     def going(state):
-        return (state[0] < first.shape[0]) & ~state[3] & ~walked.search.stable & ~known
+        return (state[0] < first.shape[0]) & ~state[4] & ~walked.search.stable & ~known
 
     no = jnp.asarray(False)
-    state = (0, walked.search.cycle, no, no, no, jnp.full((), jnp.nan))
-    _, cycle, ok, stable, repeats, end = jax.lax.while_loop(going, look, state)
+    state = (
+        0, walked.search.cycle, walked.search.multipliers, no, no, no, jnp.full((), jnp.nan)
+    )  # fmt: skip
+    _, cycle, mu, ok, stable, repeats, end = jax.lax.while_loop(going, look, state)
     none = RESULTS.where(hopf.found == 0, RESULTS.no_hopf_point, RESULTS.no_cycle)
     none = RESULTS.where(walked.followed, none, RESULTS.branch_lost)
     loose = RESULTS.where(jnp.isfinite(end), RESULTS.settles_elsewhere, RESULTS.not_settled)
@@ -238,11 +241,11 @@ def _settle(
     result = RESULTS.where(walked.met, before.result, result)
     result = RESULTS.where(ok | before.stable, RESULTS.successful, result)
     return CycleSearch(
-        frame, cycle, stable | before.stable, result, before.near, before.beside, end
+        frame, cycle, mu, stable | before.stable, result, before.near, before.beside, end
     )  # fmt: skip
 
 
-@eqx.filter_jit
+@program
 def _unstable(device: AbstractDevice, kind: DriveKind, rests) -> Bool[Array, "m"]:
     """Whether an eigenvalue of each equilibrium is in the right half plane."""
 

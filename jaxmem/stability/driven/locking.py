@@ -11,6 +11,7 @@ from jaxmem.circuits import Circuit
 from jaxmem.circuits.drive import LETTER
 from jaxmem.devices.branch import Scalar
 from jaxmem.fields import is_concrete, require
+from jaxmem.programs import program
 from jaxmem.responses import operating_point
 from jaxmem.responses.period_map import PeriodMap, first_edge
 from jaxmem.results import RESULTS
@@ -87,7 +88,7 @@ def entrainment(
     return found
 
 
-@eqx.filter_jit
+@program
 def _entrainment(circuit, period, level, most, settle, samples, rtol):
     wave = circuit.drive.wave
     t0 = first_edge(wave)

@@ -7,6 +7,7 @@ from jaxtyping import Array, Float
 
 from jaxmem.circuits import Circuit
 from jaxmem.devices.branch import Scalar
+from jaxmem.programs import program
 from jaxmem.responses.characteristic import solve_columns
 from jaxmem.results import RESULTS
 from jaxmem.stability.cycles.cycle import RTOL, with_search
@@ -54,7 +55,7 @@ def phase_response(
     return _response(jax.lax.stop_gradient(circuit.in_time()), search, cycle)
 
 
-@eqx.filter_jit
+@program
 def _response(circuit: Circuit, found, cycle) -> PhaseResponse:
     device, kind = circuit.device, circuit.drive.kind
     frame, n = found.frame, device.size + 1

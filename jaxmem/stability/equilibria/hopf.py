@@ -1,6 +1,5 @@
 """Hopf points: where a device at rest begins to oscillate."""
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
@@ -10,6 +9,7 @@ from jaxmem.devices import AbstractDevice
 from jaxmem.devices.device import check_device
 from jaxmem.fields import is_concrete
 from jaxmem.output.tabular import Tabular
+from jaxmem.programs import program
 from jaxmem.responses.characteristic import EXPANDED, coefficients
 from jaxmem.responses.linear import circuit_matrix
 from jaxmem.responses.search import check_range, split, survey, unexplained, unseen
@@ -102,7 +102,7 @@ def hopf_points(
     return found
 
 
-@eqx.filter_jit
+@program
 def _hopf_points(device, drive, u_range):
     device = device.in_time()
     if device.size == 0:

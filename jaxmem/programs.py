@@ -1,0 +1,51 @@
+"""Functions that are compiled as a whole, in less time where they are called by themselves."""
+
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from jaxmem.fields import is_concrete
+
+# On a CPU the newer emitters of loops take longer to compile, for code that is no faster
+# (docs/decisions/0019).
+QUICK = {"xla_cpu_use_fusion_emitters": False}
+
+
+def program(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`eqx.filter_jit` of a large function, that compiles in less time on a CPU.
+
+    With other options of the compiler where it is called by itself. Inside another function that is
+    compiled, and where it is differentiated or vectorised, those of that function hold.
+    """
+    plain = eqx.filter_jit(function)
+    quick = eqx.filter_jit(function, compiler_options=QUICK)
+
+    @wraps(function)
+    def call(*args: Any, **named: Any) -> Any:
+        # Inside a function that is being compiled results of known numbers are traced, too.
+        alone = is_concrete(args, named) and is_concrete(-_zero()) and _known()
+        return (quick if alone else plain)(*args, **named)
+
+    return call
+
+
+@cache
+def _zero() -> Any:
+    with jax.ensure_compile_time_eval():
+        return jnp.zeros(())
+
+
+@cache
+def _known() -> bool:
+    """Whether this version of XLA has the option, and computes on a CPU."""
+    if jax.default_backend() != "cpu":
+        return False
+    try:
+        jax.jit(lambda x: x + 1, compiler_options=QUICK).lower(0.0).compile()
+    except Exception:  # of which class depends on the version
+        return False
+    return True
