@@ -148,6 +148,27 @@ def test_no_cycle_is_said():
         jm.cycle_branch(device, drive="voltage")
 
 
+@pytest.mark.quick
+@pytest.mark.parametrize(
+    ("drive", "settings", "words"),
+    [
+        (float("nan"), {}, "the drive I must be a finite number, got nan"),
+        (float("inf"), {}, "the drive I must be a finite number, got inf"),
+        (np.array([1.0, 6.0]), {}, "got a batch"),
+        (6.0, {"rtol": float("nan")}, "rtol must be a finite number, got nan"),
+        (6.0, {"rtol": -1e-6}, "rtol must be positive"),
+        (6.0, {"intervals": 0}, "intervals is a whole number"),
+        (6.0, {"intervals": 80.5}, "intervals is a whole number"),
+    ],
+)
+def test_calls_that_make_no_sense_are_named(drive, settings, words):
+    circuit = jm.Circuit(jm.Memristor3D(**SETS["A"]), jm.CurrentDrive(drive))
+    with pytest.raises(ValueError, match=words):
+        jm.limit_cycle(circuit, **settings)
+    with pytest.raises(ValueError, match="wants a Circuit, got Memristor3D"):
+        jm.limit_cycle(circuit.device)
+
+
 @pytest.mark.slow
 def test_two_states_have_no_cycle_and_an_empty_branch():
     flat = jm.paper_device(tau_m=1.0, tau_d=1.0)

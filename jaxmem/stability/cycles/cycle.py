@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Complex, Float
 from jaxmem.circuits import Circuit, Constant
 from jaxmem.circuits.drive import LETTER
 from jaxmem.devices.branch import Scalar
-from jaxmem.fields import check_single, is_concrete
+from jaxmem.fields import check_number, check_single, is_concrete, require
 from jaxmem.programs import program
 from jaxmem.results import RESULTS
 from jaxmem.stability.cycles.collocation import phases, solve_for, stage_residual, weights
@@ -92,15 +92,8 @@ def with_search(
     throw: bool,
 ) -> tuple[LimitCycle, CycleSearch | None]:  # fmt: skip
     """The answer of `limit_cycle`, and how it was found; without states there is no search."""
-    if not isinstance(circuit.drive.wave, Constant):
-        raise ValueError(
-            f"limit_cycle: wants a constant drive, got {type(circuit.drive.wave).__name__}; "
-            "the answer to a periodic drive is periodic_state or solve"
-        )
-    check_single("limit_cycle", circuit)
+    _check_cycle(circuit, intervals, rtol)
     kind = circuit.drive.kind
-    if kind == "voltage" and is_concrete(circuit.device.R_s) and not float(circuit.device.R_s) > 0:
-        raise ValueError("limit_cycle: under an ideal voltage, R_s = 0, u cannot oscillate")
     circuit, accepted = circuit.in_time(), jnp.asarray(rtol)
     if circuit.device.size == 0:
         search, hopf = None, None
@@ -126,6 +119,32 @@ def with_search(
     if throw and is_concrete(found.result) and not bool(found.result == RESULTS.successful):
         raise ValueError(_why_not(circuit, search, found, hopf))
     return found, search
+
+
+def _check_cycle(circuit, intervals, rtol) -> None:
+    """Refuse what is no circuit with a constant drive, and what no cycle can be computed to."""
+    if not isinstance(circuit, Circuit):
+        raise ValueError(
+            f"limit_cycle: wants a Circuit, got {type(circuit).__name__}; write "
+            "Circuit(device, CurrentDrive(I))"
+        )
+    wave, kind = circuit.drive.wave, circuit.drive.kind
+    if not isinstance(wave, Constant):
+        raise ValueError(
+            f"limit_cycle: wants a constant drive, got {type(wave).__name__}; "
+            "the answer to a periodic drive is periodic_state or solve"
+        )
+    check_single("limit_cycle", circuit)
+    check_number(f"limit_cycle: the drive {LETTER[kind]}", wave.level)
+    check_number("limit_cycle: rtol", rtol)
+    require(lambda r: r > 0, rtol, message="limit_cycle: rtol must be positive, got {0}")
+    if intervals is not None and (not isinstance(intervals, int) or not 2 <= intervals <= 10_000):
+        raise ValueError(
+            f"limit_cycle: intervals is a whole number from 2 to 10,000, got {intervals}"
+        )
+    R_s = circuit.device.R_s
+    if kind == "voltage" and is_concrete(R_s) and not float(R_s) > 0:
+        raise ValueError("limit_cycle: under an ideal voltage, R_s = 0, u cannot oscillate")
 
 
 def _rough(search: CycleSearch, found: LimitCycle) -> bool:
