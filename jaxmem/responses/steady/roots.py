@@ -84,7 +84,7 @@ def rising(device: AbstractDevice) -> bool:
 def _single(of, gap, device, target):
     """The root of a function that rises: bracketed, and then as any other."""
     span, there = _bracket(of, target)
-    root = jax.lax.stop_gradient(_polish(of, -span, span))
+    root = jax.lax.stop_gradient(_polish(of, -span, span, span)[0])
     slope = jax.grad(of)(root)
     there = there & (slope > 0)
     u = root - _zero_value(gap(root, device, target)) / jnp.where(there, slope, 1.0)
