@@ -95,6 +95,7 @@ def test_the_border_is_where_the_margin_vanishes(tmp_path):
         assert np.max((1 + g) / q) == pytest.approx(1, abs=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("quantity", "at"), [("frequency", "window = 0.3"), ("energy", "I = 3e-4")]
 )

@@ -23,8 +23,8 @@ from jaxmem.stability.equilibria.map import check_drive
 from jaxmem.sweeps import Axis
 from jaxmem.toml_kinds import belongs_elsewhere
 
-# A sweep of more points takes days.
-MOST_POINTS = 1_000_000_000
+# A sweep of more points takes days, and an axis of more is none that anybody looks at.
+MOST_POINTS, MOST_OF_AXIS = 1_000_000_000, 1_000_000
 KEYS = {
     s.name: s
     for s in (
@@ -39,7 +39,7 @@ AXIS_KEYS = {
         Setting("parameter", str, "Its name in the device", required=True),
         Setting("low", float, "The least value"),
         Setting("high", float, "The largest value"),
-        Setting("points", int, "How many values", 100, low=2, high=MOST_POINTS),
+        Setting("points", int, "How many values", 100, low=2, high=MOST_OF_AXIS),
         Setting("spacing", str, "How they lie", "log", choices=("log", "linear")),
         Setting("values", list[float], "The values, in place of the other three"),
     )
