@@ -190,7 +190,7 @@ def sweep_command(
                 print(store)
                 return
             if executor is not None:
-                cluster.run(executor, jobs, file, out, shown, resume=resume, **said)
+                cluster.run_jobs(executor, jobs, file, out, shown, resume=resume, **said)
                 resume = True
             swept = folder.write_sweep(
                 file, out, force=force, resume=resume, command=command_line(), progress=shown,

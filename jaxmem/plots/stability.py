@@ -249,7 +249,7 @@ def oscillation_figure(data: xr.Dataset, drive: DriveKind) -> plots.Figure:
 
     **Arguments:**
 
-    - `data`: a sweep of what `jaxmem.apps.oscillations.quantities` makes: the `margin`, and of
+    - `data`: a sweep of what `jaxmem.apps.oscillations.mapped` makes: the `margin`, and of
       those that oscillate some of `drive_low`, `frequency_low`, ..., with their units.
     - `drive`: the kind of the drive.
     """

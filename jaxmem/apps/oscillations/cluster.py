@@ -26,7 +26,7 @@ def part(text: str) -> tuple[int, int]:
     return k, n
 
 
-def run(
+def run_jobs(
     executor: str,
     jobs: int,
     file: Path,

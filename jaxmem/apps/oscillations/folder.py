@@ -11,7 +11,7 @@ import xarray as xr
 
 from jaxmem import plots
 from jaxmem.apps.oscillations.boundary import Boundary, boundary_of
-from jaxmem.apps.oscillations.quantities import OF_CYCLES, units_of
+from jaxmem.apps.oscillations.mapped import OF_CYCLES, units_of
 from jaxmem.apps.oscillations.specification import SweepFile, read_sweep
 from jaxmem.devices import write_device
 from jaxmem.output.provenance import provenance_of

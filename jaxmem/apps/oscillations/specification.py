@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jaxmem.apps.oscillations.quantities import (
+from jaxmem.apps.oscillations.mapped import (
     OF_CYCLES,
     QUANTITIES,
     Functions,
