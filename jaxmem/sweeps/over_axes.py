@@ -12,7 +12,7 @@ import xarray as xr
 
 from jaxmem.output.reporter import Reporter
 from jaxmem.sweeps.axis import Axis, coordinates_of, positions_of
-from jaxmem.sweeps.side_by_side import Program, groups_of
+from jaxmem.sweeps.chunks import Program, groups_of
 from jaxmem.sweeps.store import SweepStore, Variable, layout_of
 from jaxmem.sweeps.tiles import Tiles
 

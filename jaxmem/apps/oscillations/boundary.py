@@ -10,7 +10,7 @@ import xarray as xr
 from jaxmem.devices import AbstractDevice
 from jaxmem.sweeps import Axis
 from jaxmem.sweeps.axis import positions_of
-from jaxmem.sweeps.side_by_side import Program
+from jaxmem.sweeps.chunks import Program
 
 HALVINGS = 40
 
