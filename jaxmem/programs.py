@@ -22,7 +22,8 @@ def program(function: Callable[..., Any]) -> Callable[..., Any]:
     compiled, and where it is differentiated or vectorised, those of that function hold.
     """
     plain = eqx.filter_jit(function)
-    quick = eqx.filter_jit(function, compiler_options=QUICK)
+    options: Any = {"compiler_options": QUICK}
+    quick = eqx.filter_jit(function, **options)
 
     @wraps(function)
     def call(*args: Any, **named: Any) -> Any:

@@ -233,8 +233,8 @@ def split(
     middle = (base[:-1] + base[1:]) / 2
     value, slope = both(jnp.concatenate([base, middle]))
     n = base.shape[0]
-    ends = [pairs(a[:n]) for a in (base, value, slope)]
-    first = _joined(*ends, middle, value[n:], slope[n:])
+    u, y, dy = (pairs(a[:n]) for a in (base, value, slope))
+    first = _joined(u, y, dy, middle, value[n:], slope[n:])
     # Room for those to come: intervals of no width at the upper end.
     spare = rounds * many
     last = jax.tree.map(lambda a: jnp.broadcast_to(a[-1:, 2:], (spare, *a.shape[1:])), first)

@@ -5,15 +5,12 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from jaxmem.sweeps.tiles import Tiles
-
-if TYPE_CHECKING:
-    import zarr
 
 ABOUT = "sweep"
 
@@ -57,7 +54,7 @@ class SweepStore:
     either whole or is computed again. `xr.open_zarr(path)` reads it at any time.
     """
 
-    def __init__(self, path: Path, tiles: Tiles, root: "zarr.Group"):
+    def __init__(self, path: Path, tiles: Tiles, root: Any):
         self.path, self.tiles, self._root = path, tiles, root
 
     @classmethod
@@ -131,7 +128,8 @@ def open_sweep(path: str | os.PathLike) -> xr.Dataset:
     # Units of s are no times of a calendar, which decoding would make of them.
     data = xr.open_zarr(path, consolidated=False, chunks=None, decode_cf=False)
     data = data[data.attrs[ABOUT]["variables"]]  # a folder has an order of its own
-    done = np.asarray(zarr.open_group(path, mode="r")["progress/done"][:])
+    root: Any = zarr.open_group(path, mode="r")
+    done = np.asarray(root["progress/done"][:])
     data.attrs |= {"tiles": done.size, "tiles_done": int((done == 1).sum())}
     return data
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -226,7 +226,7 @@ def inverses(J: Float[Array, "4 n n N"]) -> Float[Array, "q q N"]:
         above = jnp.concatenate([rest, -times(column, pivot)], axis=1)
         return jnp.concatenate([above, jnp.concatenate([row, pivot], axis=1)]), None
 
-    W = (coupled - jnp.stack(own)).reshape(STAGES * n, STAGES * n, N)
+    W: Any = (coupled - jnp.stack(own)).reshape(STAGES * n, STAGES * n, N)
     return jax.lax.scan(sweep, W, None, length=STAGES)[0]
 
 
