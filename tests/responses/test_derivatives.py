@@ -89,6 +89,7 @@ def test_forward_derivatives_are_those_of_finite_differences(name):
     compare(jacobian[:3], differences(fine, logs, times, h)[:3], values[:3], 1e-4)
 
 
+@pytest.mark.slow
 def test_forward_derivatives_of_random_devices():
     rng = np.random.default_rng(6)
     for _ in range(12):

@@ -27,6 +27,7 @@ def shown(curve, name):
     return values[np.isfinite(np.asarray(curve.parameter))]
 
 
+@pytest.mark.slow
 def test_one_end_is_the_bautin_point_and_the_other_beyond_the_range(curve):
     bautin = jm.hopf_curve(DEVICE, TAU_K, factor=20.0).bautin
     assert bool(curve.whole) and int(curve.bautin.found) == 1 == int(bautin.found)
@@ -45,6 +46,7 @@ def test_one_end_is_the_bautin_point_and_the_other_beyond_the_range(curve):
     assert curve.over.name == "tau_k" and curve.over.unit == "s" and curve.kind == "current"
 
 
+@pytest.mark.slow
 def test_its_points_are_folds_of_branches(curve):
     tau_k, drive, period = (shown(curve, name) for name in ("parameter", "drive", "period"))
     for k in (len(tau_k) // 3, len(tau_k) // 2):
@@ -55,6 +57,7 @@ def test_its_points_are_folds_of_branches(curve):
         assert float(folds.period[nearest]) == pytest.approx(period[k], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_two_folds_meet_at_a_cusp(curve):
     assert int(curve.cusps.found) == 1
     cusp = float(curve.cusps.parameter[0])
@@ -62,6 +65,7 @@ def test_two_folds_meet_at_a_cusp(curve):
     assert [folds_at(cusp * (1 + s), largest=0.1)[1] for s in (-8e-3, 8e-3)] == [2, 0]
 
 
+@pytest.mark.slow
 def test_its_points_have_units_in_a_dataset(curve):
     table = curve.to_dataset()
     assert table.sizes["point"] == int(curve.count)
@@ -83,6 +87,7 @@ def test_a_factor_that_is_not_above_one_is_refused():
         jm.cycle_fold_curve(DEVICE, TAU_K, factor=0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(MISSING), reason=WHY)
 def test_against_auto(curve, tmp_path):
     """AUTO follows the fold in its own extended system; between points a spline in ln tau_k."""

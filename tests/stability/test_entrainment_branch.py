@@ -69,6 +69,7 @@ def points(branch, kind):
     return np.asarray(found.parameter)[: int(found.found)], found
 
 
+@pytest.mark.slow
 def test_doublings_folds_and_a_torus_are_where_scipy_has_them():
     seen = dict(folds=0, doublings=0, tori=0)
     for numbers, amplitude, span in (

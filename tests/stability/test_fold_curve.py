@@ -48,6 +48,7 @@ def bogdanov_takens(u):
     return u, -at.fast / 20 / at.rate, at.I
 
 
+@pytest.mark.slow
 def test_hopf_curve_ends_at_the_bogdanov_takens_point_and_says_so():
     u, phi, I = bogdanov_takens(-4.0)
     assert phi == pytest.approx(0.390962, abs=5e-7) and I == pytest.approx(-9.949, abs=5e-4)  # AUTO

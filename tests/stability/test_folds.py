@@ -79,6 +79,7 @@ def test_capacitance_and_bend_say_how_the_eigenvalue_passes_zero():
             assert least == pytest.approx(-float(found.bend[k]) * shift / C, rel=1e-2)
 
 
+@pytest.mark.slow
 def test_cycles_beyond_a_snic_have_the_slope_that_the_fold_foretells():
     device = ml.device(ml.SNIC)
     found = jm.fold_points(device, u_range=ml.REACH)

@@ -33,7 +33,7 @@ def test_it_finds_what_the_search_finds(drive):
     hopf = jax.vmap(lambda row: jm.hopf_points(make(row), drive=drive))(rows)
     found = np.asarray(ring.found)
     np.testing.assert_array_equal(2 * found, hopf.found)
-    assert 3 < found.sum() < 50
+    assert found.any() and not found.all()
     for name in ("u", "I", "V", "omega", "l1"):
         one, two = (np.asarray(getattr(a, name))[:, :2] for a in (ring, hopf))
         np.testing.assert_allclose(one[found], two[found], rtol=1e-9, err_msg=name)
@@ -57,7 +57,7 @@ def test_its_points_are_roots_of_the_cubic():
 
 def test_a_window_narrower_than_any_grid_is_found():
     """Right at G where two roots of the cubic part, from just below to just above."""
-    of = lambda i: ring_window(jm.paper_device(1.0, 1.0, 1.0, i_c0=i))
+    of = jax.jit(lambda i: ring_window(jm.paper_device(1.0, 1.0, 1.0, i_c0=i)))
     low, high = 0.5, 10.0
     assert not bool(of(low).found) and bool(of(high).found)
     for _ in range(44):
