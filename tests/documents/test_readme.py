@@ -67,8 +67,8 @@ def test_the_complete_specification_is_one(files):
     assert len(priors_of(spec, setup.model)) == 1 and len(loaded.terms) == 4
 
 
-def test_there_are_six():
-    assert len(EXAMPLES) == 6
+def test_there_are_seven():
+    assert len(EXAMPLES) == 7
 
 
 @pytest.mark.parametrize("code", EXAMPLES)
