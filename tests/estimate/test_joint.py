@@ -79,6 +79,7 @@ def test_starts_read_off_the_data_find_it_too():
     assert not any(t.structured for t in result.terms)
 
 
+@pytest.mark.slow
 def test_a_misfit_is_seen_as_structure():
     rng = np.random.default_rng([SEED, 0])
     terms, device = draw_study(rng)

@@ -261,6 +261,7 @@ def by_hand(z, drive):
     return [1e4 * Y.real, 1e4 * Y.imag]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drive", ["current", "voltage"])
 def test_many_states_are_those_of_the_element_and_of_eigenvalues(many, drive):
     found = jm.hopf_points(many, drive=drive)

@@ -26,6 +26,7 @@ def spiking(rng, **kind):
             return case
 
 
+@pytest.mark.slow
 def test_random_curves_lie_on_the_cubic_and_end_where_the_window_closes():
     rng = np.random.default_rng(11)
     merges = 0

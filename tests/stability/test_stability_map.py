@@ -167,7 +167,8 @@ def test_the_loop_of_the_routh_array_is_the_array(n):
     assert {-1.0, 1.0} == set(signs)
 
 
-@pytest.mark.parametrize("drive", [pytest.param("current", marks=pytest.mark.slow), "voltage"])
+@pytest.mark.slow
+@pytest.mark.parametrize("drive", ["current", "voltage"])
 def test_a_whole_ladder_is_its_rungs(drive):
     """Thirteen rungs in a loop against the same circuit of separate branches."""
     cpe = jm.ConstantPhase(2e-7, 0.95, band=(0.1, 1e6), accuracy=0.01)

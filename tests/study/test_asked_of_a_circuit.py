@@ -41,6 +41,7 @@ def fitted(file, out, *asked, name=""):
     return record, {p["name"]: p["value"] for p in record["parameters"]}, done.output
 
 
+@pytest.mark.slow
 def test_values_in_a_code_are_start_fixing_and_limits(file, tmp_path):
     text = "R{R=60F:s}(R{R=1e3/1e2/1.5e3}C)(R{:slow}C)"
     record, values, _ = fitted(file, tmp_path / "out", "--circuit", text)

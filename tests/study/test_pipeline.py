@@ -30,6 +30,7 @@ def inductor(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_what_is_fixed_leaves_the_verdict(tmp_path):
     """And the rival fit fixes it too."""
     model = ("--device", "3d", "--together", "--fix", "L_s=0")
