@@ -10,8 +10,7 @@ import jax.numpy as jnp
 
 from jaxmem.fields import is_concrete
 
-# On a CPU the newer emitters of loops take longer to compile, for code that is no faster
-# (docs/decisions/0019).
+# On a CPU the newer emitters of loops take longer to compile (docs/decisions/0019).
 QUICK = {"xla_cpu_use_fusion_emitters": False}
 
 

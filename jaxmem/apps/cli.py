@@ -24,6 +24,7 @@ from jaxmem.apps.arguments import (
     with_own,
 )
 from jaxmem.apps.cores import spread_over_cores
+from jaxmem.apps.oscillations.kept import what_a_sweep_keeps
 from jaxmem.apps.stopping import stoppable
 from jaxmem.apps.terminal import FAILED, INTERRUPTED, bars, guard, say
 from jaxmem.output.results_folder import check_folder
@@ -172,9 +173,8 @@ def sweep_command(
     [[axis]] with parameter, low, high, points, spacing = "log" or "linear". It may say quantity,
     and for one of a cycle at = {window = 0.5}, {threshold = 1.2} or {I = 1e-4}. All cores are used.
     """
-    # Read by XLA when it starts: a device for each core, over which a sweep is spread.
     spread_over_cores()
-    with guard(out, what_is_kept):
+    with guard(out, what_a_sweep_keeps):
         _check_cheaply(out, force or resume or shard is not None, file)
         from jaxmem.apps.oscillations import cluster, folder
         from jaxmem.output.provenance import command_line
@@ -183,11 +183,9 @@ def sweep_command(
         with bars() as shown:
             if shard is not None:
                 part = cluster.part(shard)
-                done, total = folder.fill(file, out, part, progress=shown, **said)
-                say(f"part {shard}: {done} of {total} tiles of the sweep are done")
-                store = folder.store_beside(out)
+                done, of = folder.fill(file, out, part, progress=shown, **said)
+                say(f"part {shard}: {done} of {of} tiles of the sweep are done")
                 say(f"when all are, `jaxmem sweep {file} --out {out} --resume` writes {out}")
-                print(store)
                 return
             if executor is not None:
                 cluster.run_jobs(executor, jobs, file, out, shown, resume=resume, **said)

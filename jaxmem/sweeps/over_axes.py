@@ -1,6 +1,5 @@
 """A function of a model over axes of parameters: maps by the million, kept and resumed."""
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ import xarray as xr
 from jaxmem.output.reporter import Reporter
 from jaxmem.sweeps.axis import Axis, coordinates_of, positions_of
 from jaxmem.sweeps.chunks import Program, groups_of
+from jaxmem.sweeps.fingerprint import told
 from jaxmem.sweeps.store import SweepStore, Variable, layout_of
 from jaxmem.sweeps.tiles import Tiles
 
@@ -98,8 +98,7 @@ def sweep(
                 data[name][place] = value.reshape(data[name][place].shape)
         dims = {n: (*coordinates, *v.dims) for n, v in variables.items()}
         return xr.Dataset({n: (dims[n], data[n]) for n in variables}, coordinates)
-    about = {"function": _name_of(fn), "where": _name_of(where), "lanes": lanes}
-    about |= {"model": _digest(model)}
+    about = {"function": told(fn), "where": told(where), "lanes": lanes, "model": told(model)}
     kept = SweepStore.open(
         store, tiles, coordinates, variables, about, resume=resume or shard[1] > 1
     )
@@ -213,20 +212,3 @@ def _part(shard) -> int:
     if not 1 <= k <= n:
         raise ValueError(f"sweep: shard is (k, n) with k from 1 to n, got {shard}")
     return k - 1
-
-
-def _name_of(fn) -> str:
-    return (
-        "" if fn is None else f"{getattr(fn, '__module__', '')}.{getattr(fn, '__qualname__', fn)}"
-    )
-
-
-def _digest(model: Any) -> str:
-    """What tells one model from another: its structure and the bits of its leaves."""
-    leaves, structure = jax.tree.flatten(model)
-    found = hashlib.sha256(str(structure).encode())
-    for leaf in leaves:
-        # What is no array (a rule, a name) counts by what it says of itself.
-        known = isinstance(leaf, jax.Array | np.ndarray | int | float | complex)
-        found.update(np.asarray(leaf).tobytes() if known else repr(leaf).encode())
-    return found.hexdigest()[:16]

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 import jaxmem as jm
 from jaxmem.apps.cli import app
 from jaxmem.apps.oscillations import folder
+from jaxmem.apps.oscillations.kept import what_a_sweep_keeps
 from jaxmem.sweeps import open_sweep
 
 SPEC = """
@@ -69,6 +71,18 @@ def test_parts_and_what_writes_the_folder(small_tiles, tmp_path):
     assert record["layout"]["tile"] == [1, 9] and record["layout"]["lanes"] == 9
     wrong = run(tmp_path, spec, "--shard", "3/2")
     assert wrong.exit_code == 2 and "K/N" in wrong.output
+
+
+def test_what_is_left_of_an_interrupted_sweep_is_said(small_tiles, tmp_path):
+    assert what_a_sweep_keeps(tmp_path / "out", 0.0) == "nothing was written"
+    assert run(tmp_path, SPEC.format(n=9), "--shard", "1/2").exit_code == 0
+    assert "out.zarr; --resume goes on" in what_a_sweep_keeps(tmp_path / "out", 0.0)
+    later = time.time() + 10
+    assert what_a_sweep_keeps(tmp_path / "out", later) == "nothing was written"
+    # The same axes under the other drive are another sweep.
+    voltage = 'drive = "voltage"\n' + SPEC.format(n=9)
+    other = run(tmp_path, voltage, "--resume", device=jm.si_device(R_s=1e4))
+    assert other.exit_code == 2 and "another sweep" in other.output
 
 
 def test_another_sweep_is_not_resumed(small_tiles, tmp_path):

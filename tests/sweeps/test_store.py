@@ -114,6 +114,19 @@ def test_results_of_another_sweep_are_refused(other, words, tmp_path):
         sweep(fn, model, *axes, store=store, resume=True, **case)
 
 
+def at_drive(I):
+    """Functions of one name that differ in what they close over, as those of a command do."""
+    return lambda d: jm.operating_point(d, I=I).u
+
+
+def test_a_function_of_the_same_name_at_another_drive_is_another_sweep(tmp_path):
+    one = sweep(at_drive(1e-4), jm.si_device(), AXES[1], batch=4, store=tmp_path / "s.zarr")
+    with pytest.raises(ValueError, match=r"another sweep.*function"):
+        sweep(at_drive(2e-4), jm.si_device(), AXES[1], store=tmp_path / "s.zarr", resume=True)
+    same(one, sweep(at_drive(1e-4), jm.si_device(), AXES[1], store=tmp_path / "s.zarr",
+                    resume=True))  # fmt: skip
+
+
 def test_a_folder_that_is_no_store_is_left_alone(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/notes.txt").write_text("mine")

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxmem.apps.oscillations.folder import fill, store_beside
+from jaxmem.apps.oscillations.folder import fill
+from jaxmem.apps.oscillations.kept import store_beside
 from jaxmem.output.reporter import Reporter
 from jaxmem.sweeps import open_sweep
 

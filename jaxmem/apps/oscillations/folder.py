@@ -11,6 +11,7 @@ import xarray as xr
 
 from jaxmem import plots
 from jaxmem.apps.oscillations.boundary import Boundary, boundary_of
+from jaxmem.apps.oscillations.kept import store_beside
 from jaxmem.apps.oscillations.mapped import OF_CYCLES, units_of
 from jaxmem.apps.oscillations.specification import SweepFile, read_sweep
 from jaxmem.devices import write_device
@@ -34,11 +35,6 @@ class Swept(NamedTuple):
     points: int
     share: float
     notes: list[str]
-
-
-def store_beside(out: Path) -> Path:
-    """Where the work of a sweep is kept until its folder is written."""
-    return out.with_name(f"{out.name}.zarr")
 
 
 def fill(

@@ -42,7 +42,7 @@ def solve_ensemble(
 ) -> Transient:
     """Integrate many circuits from t[0], each with its own steps, and sample them at t [s].
 
-    What `jax.vmap(lambda one: solve(one, t))(circuits)` gives, several times faster: method, checks
+    What `jax.vmap(lambda one: solve(one, t))(circuits)` gives, made to be faster: method, checks
     and tolerances are those of `solve`. One circuit that fails, or is not finite, harms no other.
 
     **Arguments:**
