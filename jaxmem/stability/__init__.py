@@ -17,7 +17,7 @@ from jaxmem.stability.driven.neuron import SpikeShape as SpikeShape
 from jaxmem.stability.driven.neuron import fi_curve as fi_curve
 from jaxmem.stability.driven.neuron import refractory_time as refractory_time
 from jaxmem.stability.driven.neuron import spike_shape as spike_shape
-from jaxmem.stability.driven.onsets import ONSETS as ONSETS
+from jaxmem.stability.driven.onset_kinds import ONSETS as ONSETS
 from jaxmem.stability.driven.onsets import Rheobase as Rheobase
 from jaxmem.stability.driven.onsets import rheobase as rheobase
 from jaxmem.stability.driven.prc import PhaseResponse as PhaseResponse

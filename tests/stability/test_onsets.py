@@ -30,6 +30,8 @@ def test_morris_lecar_in_its_three_sets():
     rest, kept, onset = jm.rheobase(ml.device(ml.HOMOCLINIC), u_range=ml.REACH)
     assert bool(onset == jm.ONSETS.homoclinic)
     assert float(rest) == pytest.approx(39.963153, abs=1e-6)
+    # Where the saddle's manifolds meet, as SciPy integrates them; AUTO has 35.0067342.
+    assert float(kept) == pytest.approx(35.0067341976, rel=1e-9)
     near = jm.CurrentDrive(jm.Constant(kept + 4e-3))
     cycle = jm.limit_cycle(jm.Circuit(ml.device(ml.HOMOCLINIC), near), u_range=ml.REACH)
     k = int(np.argmax(cycle.u))

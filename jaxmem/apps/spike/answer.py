@@ -28,7 +28,8 @@ from jaxmem.stability import (
     second_lag,
     smallest_change,
 )
-from jaxmem.stability.driven.onsets import name_of, onset_of
+from jaxmem.stability.driven.onset_kinds import name_of
+from jaxmem.stability.driven.onsets import onset_of
 
 # Steps along a branch that make its figures smooth; intervals for numbers that are reported.
 SMOOTH, INTERVALS = 0.15, 80
