@@ -1,5 +1,6 @@
 """What all tests share: double precision, a quiet profile for hypothesis, shared data."""
 
+import gc
 import os
 import shutil
 import tempfile
@@ -46,6 +47,10 @@ settings.register_profile(
 )
 settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=500)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+# Tracing makes millions of small objects that live on; to look through all of them each time that
+# 700 are new is a twentieth of a run.
+gc.set_threshold(50_000, 20, 20)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

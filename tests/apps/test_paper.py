@@ -24,8 +24,8 @@ def built(name):
     return BUILDERS[name]()
 
 
-# Those with a branch of cycles take half a minute each.
-LONG = ("5b", "5c")
+# Those with a branch of cycles take half a minute each, these of transients a third of it.
+LONG = ("5b", "5c", "c2", "c5", "e5")
 
 
 @pytest.mark.parametrize(

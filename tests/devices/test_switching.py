@@ -35,6 +35,7 @@ def reference(t, method, V_on=LETTERS["V_on"]):
     return out.y
 
 
+@pytest.mark.slow
 def test_a_sine_behind_a_resistor_against_two_of_scipys_methods():
     t = np.linspace(0, 3 / FREQ, 301)
     truth, other = reference(t, "LSODA"), reference(t, "Radau")

@@ -92,6 +92,7 @@ def exact(u, T):
         return [float(z) for z in (u, T, R * i + u, omega2.sqrt())]
 
 
+@pytest.mark.slow
 def test_hopf_points_are_those_of_fifty_digits():
     found = jm.hopf_points(DEVICE, drive="voltage")
     assert int(found.found) == 4

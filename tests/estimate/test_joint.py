@@ -202,6 +202,7 @@ def test_an_interruption_at_any_time_is_said(after, monkeypatch):
     assert result.result == RESULTS.interrupted and np.isfinite(result.chi2)
 
 
+@pytest.mark.slow
 def test_two_cells_of_one_material():
     """A hierarchy is a tuple of devices: what is shared is tied, what is each cell's own is not."""
     rng = np.random.default_rng(SEED)
@@ -309,7 +310,7 @@ def test_what_is_determined_is_named():
     assert any("which lag is which" in line for line in one.statements())
 
 
-@pytest.mark.parametrize("kind", ["V", "I"])
+@pytest.mark.parametrize("kind", ["I", pytest.param("V", marks=pytest.mark.slow)])
 def test_what_is_determined_at_a_bias_that_is_applied_is_named(kind):
     d = jm.si_device(R_s=50.0)
     point = jm.operating_point(d, u=0.8)

@@ -116,6 +116,7 @@ def test_the_real_admittance_is_the_complex_one(a, b, c, u):
         assert (error <= 1e-12 * size).all(), type(kind).__name__
 
 
+@pytest.mark.slow
 def test_derivatives_of_the_real_admittance():
     branch = Chain(1e-4, 1e-2, 0.5)
     omega, u = jnp.asarray(np.geomspace(1, 1e4, 9)), jnp.asarray(0.8)
@@ -199,6 +200,7 @@ def test_a_sample_of_the_peers(name):
     assert agree >= 8
 
 
+@pytest.mark.slow
 def test_wide_intervals_are_withdrawn_as_in_a_single_fit(monkeypatch):
     # Ten per cent of noise leave six parameters barely determined.
     case = CASES["a user's branch"]
@@ -242,6 +244,7 @@ def test_starts_from_one_box_and_from_each_spectrum():
         np.testing.assert_allclose(each.chi2[k], one.chi2, rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_a_bias_in_volts_and_exchanged_lags():
     rng = np.random.default_rng(6)
     spectrum = three_biases(rng, "V")[0][0]
@@ -272,6 +275,7 @@ def test_a_hopeless_spectrum_costs_only_itself():
     np.testing.assert_allclose(many.values[[0, 2]], alone.values, rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_other_estimators_and_steps_that_run_out():
     spectra = [noisy(TRUTHS[0], np.random.default_rng(8))]
     model = device(*TRUTHS[0])
@@ -334,6 +338,7 @@ def test_stacking_pads_with_points_of_no_weight():
     np.testing.assert_allclose(batch.omega[1], [*b.omega, *[b.omega[0]] * 5])
 
 
+@pytest.mark.slow
 def test_parameters_beyond_the_unrolled_solver():
     """More free parameters than are eliminated by unrolled code: the general path."""
     rng = np.random.default_rng(12)

@@ -121,9 +121,8 @@ def _R_a(device):
     return 1 / device.branches["slow"].g
 
 
-@pytest.mark.parametrize(
-    "said, honest", [(1.0, True), pytest.param(0.4, False, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("said, honest", [(1.0, True), (0.4, False)])
 def test_a_sample_of_the_calibration(said, honest):
     # The benchmark draws 200; noise that is said too small must be seen in a few.
     runs, ranks, square = 12, [], 0.0
@@ -178,6 +177,7 @@ def _i_c0(device):
     return device.i_c0
 
 
+@pytest.mark.slow
 def test_the_window_of_oscillation_over_the_draws():
     drawn, _ = _around_the_bound()
     window = drawn.derived(hopf_window(), {"low": "A", "high": "A", "frequency": "Hz"})

@@ -72,6 +72,7 @@ def test_profile_of_a_spectrum_agrees_with_the_covariance_and_nothing_compiles()
     )
 
 
+@pytest.mark.slow
 def test_an_open_side_is_said():
     # A lag below what the data resolve: only that it is short can be said.
     known = Space(*(f for f in SPACE.frees if f.name != "R_b"))

@@ -135,6 +135,7 @@ def test_a_loop_at_negative_voltages_has_its_gate_there():
     assert off(float(start.i_c0), float(d.i_c0)) < 1.2
 
 
+@pytest.mark.slow
 def test_a_fast_loop_does_not_spoil_what_spectra_show():
     d = device(C_m=1e-8, i_c0=5e-5)
     seen = spectra(d, (0.72, 0.8, 0.88))

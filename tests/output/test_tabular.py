@@ -102,6 +102,7 @@ def test_what_the_library_finds(tmp_path):
         batch.to_dataset()
 
 
+@pytest.mark.slow
 def test_units_follow_the_kind_of_the_drive():
     device = ml.device(ml.SNIC)
     curve = jm.fold_curve(device, lambda d: d.branches["ml"].phi, u_range=ml.REACH)

@@ -81,7 +81,10 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+# Each compiles programs of its own.
+@pytest.mark.parametrize(
+    "name", ["SI", *(pytest.param(n, marks=pytest.mark.slow) for n in CASES if n != "SI")]
+)
 def test_forward_derivatives_are_those_of_finite_differences(name):
     letters, high, length, h = CASES[name]
     logs, times = setting(letters, high, length)

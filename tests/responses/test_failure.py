@@ -72,6 +72,7 @@ def test_roots_that_grow_are_counted(roots):
     assert unstable_roots(np.real(np.poly(roots))) == sum(np.real(roots) > 0)
 
 
+@pytest.mark.slow
 def test_a_first_step_as_long_as_the_run_is_shortened():
     """A sine begins at rest, where all rates are zero; over 100 periods a cubic overflows."""
     freq, cell = 0.14960508824493812, FitzHughNagumo(0.01, 0.2, 1.0)

@@ -58,6 +58,7 @@ def test_order_five_at_the_ends_of_steps():
     assert np.all(orders > 4.6), orders
 
 
+@pytest.mark.slow
 def test_order_four_between_them():
     ts = jnp.linspace(0.013, 1.97, 37)
     exact = steps(turn, START, 2.0, 400, ts=ts)
@@ -149,6 +150,7 @@ class RawActivation(jm.AbstractBranch):
         return self.own.window()
 
 
+@pytest.mark.slow
 def test_the_end_check_keeps_a_branch_without_a_chart_right():
     """From rest the gate relaxes at 1/(f tau_k): without the check the peak is passed wrongly."""
     own = jm.ActivatedConduction(20.0, 1.0, 0.01, 1.0, 0.2)

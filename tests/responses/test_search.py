@@ -85,6 +85,7 @@ def wang_buzsaki(v):
     return 0.1 * (v + 65) + 35 * m**3 * h * (v - 55) + 9 * n**4 * (v + 90)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("I", [0.1, 0.15, 0.16])
 def test_voltages_without_finite_slopes_do_not_hide_a_pair_elsewhere(I):
     """Far below 0 V its exponentials overflow: the values stay finite there, the slopes do not."""
@@ -141,6 +142,7 @@ def test_hopf_points_are_found_without_a_range():
     np.testing.assert_allclose(si.I[0], here.I[0] * 1e-6, rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_a_value_that_is_not_allowed_has_a_code():
     tau = jnp.array([2e-3, -2e-3, jnp.nan])
     make = lambda t: jm.si_device(tau_d=t)

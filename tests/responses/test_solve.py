@@ -43,7 +43,7 @@ def test_solve_works_under_jit_and_vmap():
     ("solver", "voltage"),
     [
         (diffrax.Tsit5(), True),
-        (diffrax.Kvaerno5(), False),
+        pytest.param(diffrax.Kvaerno5(), False, marks=pytest.mark.slow),
         pytest.param(diffrax.Dopri8(), False, marks=pytest.mark.slow),
     ],
     ids=lambda v: type(v).__name__,

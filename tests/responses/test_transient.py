@@ -44,7 +44,7 @@ def after(start, length, n=1500, least=1e-6):
 @pytest.mark.parametrize(
     ("three", "count", "draw"),
     [
-        (True, 10, dict(waves=("pulse", "triangle"))),
+        pytest.param(True, 10, dict(waves=("pulse", "triangle")), marks=pytest.mark.slow),
         (False, 16, dict(waves=("pulse",))),
         (True, 8, STEEP),
         (False, 8, STEEP),

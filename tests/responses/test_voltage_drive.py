@@ -17,7 +17,10 @@ SEED = 4
 )
 @pytest.mark.parametrize(
     ("R_s", "waves"),
-    [(None, ("step", "triangle")), (0.0, ("triangle", "sine"))],
+    [
+        pytest.param(None, ("step", "triangle"), marks=pytest.mark.slow),
+        (0.0, ("triangle", "sine")),
+    ],
     ids=["R_s from 1e-4 R_b to R_b", "R_s = 0"],
 )
 def test_the_current_against_agreeing_oracles(three, R_s, waves):
@@ -76,6 +79,7 @@ def test_without_series_resistance_the_loop_is_the_textbook_one():
     assert any("impulse" in note for note in out.notes)
 
 
+@pytest.mark.slow
 def test_the_limit_of_small_series_resistance():
     device = jm.paper_device(0.3, 1.0, 0.5)
     t = np.linspace(0.05, 5.93, 60)  # not at the kinks, where the ideal current jumps
@@ -117,7 +121,9 @@ def measured_impedance(device, u, freq, amplitude, settle):
     return V / np.sum(tone * np.asarray(out.I)[1:]), out
 
 
-@pytest.mark.parametrize("tau_k", [None, 0.5], ids=["2D", "3D"])
+@pytest.mark.parametrize(
+    "tau_k", [pytest.param(None, marks=pytest.mark.slow), 0.5], ids=["2D", "3D"]
+)
 @pytest.mark.parametrize("R_s", [0.0, 0.1])
 def test_a_small_sine_measures_the_impedance(tau_k, R_s):
     device = jm.paper_device(0.01, 1.0, tau_k, R_s=R_s)
@@ -127,6 +133,7 @@ def test_a_small_sine_measures_the_impedance(tau_k, R_s):
         assert abs(Z - exact) < 1e-3 * abs(exact)
 
 
+@pytest.mark.slow
 def test_a_small_sine_with_a_constant_phase_element():
     """The ladder gives Z to the accuracy asked for, and the result says that it was used."""
     cpe = jm.ConstantPhase(0.02, 0.8, band=(1e-2, 1e3), accuracy=5e-3)

@@ -59,7 +59,10 @@ def test_hopf_points(auto, seed, drive):
     np.testing.assert_allclose([h[:3] for h in theirs], ours, rtol=5e-8)
 
 
-@pytest.mark.parametrize(("seed", "drive"), drawn(5))
+@pytest.mark.parametrize(
+    ("seed", "drive"),
+    [pytest.param(*one, marks=[pytest.mark.slow] * (one[1] == "voltage")) for one in drawn(5)],
+)
 def test_cycles(auto, seed, drive):
     """At a tenth, a half and nine tenths of the window; the extrema in units of the swing."""
     case = draw(seed, drive=drive)

@@ -99,6 +99,7 @@ def test_units_do_not_matter_and_batches_are_single_calls():
     np.testing.assert_array_equal(batch.spikes, [bool(s.spikes) for s in single])
 
 
+@pytest.mark.slow
 def test_voltage_drive_is_current_drive_with_both_resistances():
     case = dict(C_m=0.3, i_c0=10.0, V_T=1.0, V_m=0.05, tau_d=1.0, tau_k=1.0)
     behind = jm.smallest_change(
@@ -112,9 +113,8 @@ def test_voltage_drive_is_current_drive_with_both_resistances():
     assert free.result == jm.RESULTS.no_change and np.isnan(free.alone).all()
 
 
-@pytest.mark.parametrize(
-    ("b", "u_range"), [(0.5, (-1.5, 1.7)), pytest.param(0.9, None, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("b", "u_range"), [(0.5, (-1.5, 1.7)), (0.9, None)])
 def test_fitzhugh_nagumo_in_closed_form(b, u_range):
     # The trace at u = 0 is 1/C - eps b: it spikes while eps b C < 1, whatever the offset.
     eps, C = 3.0, 4.0

@@ -73,6 +73,7 @@ def test_its_points_have_units_in_a_dataset(curve):
     assert sorted(table.special_kind.values.tolist()) == ["Bautin", "cusp"]
 
 
+@pytest.mark.slow
 def test_without_a_fold_it_is_empty():
     device = jm.paper_device(tau_m=1.0, tau_d=1.0, tau_k=1.0)
     none = jm.cycle_fold_curve(device, TAU_K)

@@ -19,6 +19,7 @@ def at_current(device, I, **how):
     return jm.limit_cycle(jm.Circuit(device, jm.CurrentDrive(jm.Constant(I))), **how)
 
 
+@pytest.mark.slow
 def test_a_relaxation_cycle_behind_a_canard_is_found_by_a_transient():
     """Van der Pol's at mu = 30 against SciPy's Radau; its branch spends itself in the canard."""
     mu, b = 30.0, 0.5

@@ -30,7 +30,13 @@ def start(found):
 
 @pytest.mark.parametrize(
     ("amplitude", "ratio", "periods", "spikes"),
-    [(1.0, 1.0, 1, 1), (0.3, 1.5, 3, 2), (0.3, 2.0, 2, 1), (0.3, 3.0, 3, 1), (6.0, 2.0, 2, 2)],
+    [
+        (1.0, 1.0, 1, 1),
+        *(
+            pytest.param(*locked, marks=pytest.mark.slow)
+            for locked in ((0.3, 1.5, 3, 2), (0.3, 2.0, 2, 1), (0.3, 3.0, 3, 1), (6.0, 2.0, 2, 2))
+        ),
+    ],
 )
 def test_locking_is_what_scipy_sees(amplitude, ratio, periods, spikes):
     found = jm.entrainment(*circuit(amplitude, ratio))

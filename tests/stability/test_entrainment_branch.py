@@ -111,6 +111,7 @@ def _tables(branch):
     assert {"multipliers_re", "multipliers_im", "special_multiplier_re"} <= set(table)
 
 
+@pytest.mark.slow
 def test_a_branch_of_two_periods_begins_where_that_of_one_doubles():
     """Both of its ends are doublings of a state of one period, as SciPy has them."""
     numbers = (0.7, 0.8, 0.1, 0.1, 0.0)

@@ -69,6 +69,7 @@ def test_hopf_curve_ends_at_the_bogdanov_takens_point_and_says_so():
     assert curve.over == ("branches.ml.phi", "1/ms", "rate of K") and curve.kind == "current"
 
 
+@pytest.mark.slow
 def test_the_curve_that_ends_at_the_other_one_is_begun_beside_it():
     """At the device's phi that curve has no point: `fold_curve` says where it begins."""
     u, phi, I = bogdanov_takens(-29.0)

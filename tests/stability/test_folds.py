@@ -125,6 +125,7 @@ def test_without_a_window_or_a_range_they_are_found_all_the_same():
     np.testing.assert_array_equal(here.stable_node, there.stable_node)
 
 
+@pytest.mark.slow
 def test_an_s_shaped_device_has_those_of_its_load_line():
     """The threshold switch, written out over its temperature: V = R_s i + u turns back."""
     R_s = 1e3

@@ -59,7 +59,7 @@ def test_a_kick_along_the_flow_is_a_shift_in_time(response):
     np.testing.assert_allclose(np.sum(flow * found.sensitivity, axis=1), 1, rtol=2e-5)
 
 
-@pytest.mark.parametrize("drive", ["current", "voltage"])
+@pytest.mark.parametrize("drive", ["current", pytest.param("voltage", marks=pytest.mark.slow)])
 def test_mean_of_the_phase_response_is_the_slope_of_the_period(drive):
     R_s = 2.0
     device = jm.Memristor3D(**LETTERS, R_s=R_s)

@@ -43,6 +43,7 @@ def device(**more):
     return jm.Device(C_m, {"switch": Heated(**HEATED | more)}, R_s=R_s)
 
 
+@pytest.mark.slow
 def test_three_states_at_one_voltage():
     got, want = (jm.operating_points(d, V=1.34) for d in (device(), KNOWN))
     assert int(got.count) == int(want.count) == 3

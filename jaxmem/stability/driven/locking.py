@@ -3,7 +3,6 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import optimistix as optx
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Complex, Float, Int, Real
 
@@ -19,6 +18,8 @@ from jaxmem.results import RESULTS
 # How near a settled state must come to count as having returned, in the integrator's units
 # (V_m, i_c0, logit f), before Newton's method closes it; and how well that must do.
 NEAR, CLOSED = 1e-2, 1e-7
+# Newton's method ends with a step below this, or after so many.
+STILL, ITERATIONS = 1e-9, 20
 
 
 class Entrainment(eqx.Module):
@@ -108,15 +109,25 @@ def _entrainment(circuit, period, level, most, settle, samples, rtol):
     away = jnp.stack([jnp.max(jnp.abs(path[-1] - path[-1 - n])) for n in range(1, most + 1)])
     returned = away < NEAR
     n = jnp.where(jnp.any(returned), jnp.argmax(returned) + 1, 1)
-    closing = lambda y, n: several(y, n) - y
-    found = optx.root_find(
-        closing, optx.Newton(rtol=1e-9, atol=1e-9), path[-1], args=n, max_steps=20, throw=False,
-        options={"jac": "fwd"},
-    )  # fmt: skip
-    y = found.value
-    slope, residual = jax.jacfwd(lambda y: (closing(y, n),) * 2, has_aux=True)(y)
-    residual = jnp.max(jnp.abs(residual))
-    mu = jnp.linalg.eigvals(slope + jnp.eye(y.shape[0]))
+
+    def newton(state):
+        """The slope of P^n at y, how far y is from closing, and the next y."""
+        k, _, _, _, y = state
+        slope, end = jax.jacfwd(lambda y: (several(y, n),) * 2, has_aux=True)(y)
+        gap = end - y
+        return k + 1, y, slope, gap, y - jnp.linalg.solve(slope - jnp.eye(y.size), gap)
+
+    def going(state):
+        k, y, _, _, new = state
+        return (k < ITERATIONS) & ~(jnp.max(jnp.abs(new - y)) < STILL) & jnp.all(jnp.isfinite(new))
+
+    # Each integration in the program is compiled by itself, so the last slope is that of the
+    # multipliers: it is taken so near to the orbit that the next step is `STILL`.
+    y = path[-1]
+    begin = (0, y - 1, jnp.eye(y.size), jnp.full_like(y, jnp.inf), y)
+    _, y, slope, gap, _ = jax.lax.while_loop(going, newton, begin)
+    residual = jnp.max(jnp.abs(gap))
+    mu = jnp.linalg.eigvals(slope)
     # Newton may go to another orbit, one that does not attract.
     kept = (jnp.max(jnp.abs(y - path[-1])) < 10 * NEAR) & (residual < CLOSED)
     locked = jnp.any(returned) & kept & jnp.all(jnp.abs(mu) < 1)
