@@ -107,6 +107,8 @@ int cvode_loop(int count, int three, int voltage, const double *numbers, int pie
         CVodeSetLSetupFrequency(memory, 1);
         CVodeSetJacEvalFrequency(memory, 1);
         CVodeSetMaxNumSteps(memory, 100000);
+        // At 1e-12 it says at every device that its first step is short.
+        CVodeSetMaxHnilWarns(memory, -1);
       }
       CVodeSetStopTime(memory, ends[piece]);
       int last = piece == pieces - 1;
