@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXAMPLE := fitting/examples/three_biases.csv
 
-.PHONY: demo paper notebooks quick quick-newest test slow lint gpu picture clean
+.PHONY: demo paper notebooks quick quick-newest test slow lint gpu gpu-here picture clean
 
 # Programs that tests compile are kept from run to run. Tests are dealt out in pieces of files that
 # lie together, and a process that is through with its own takes from the other's.
@@ -43,8 +43,14 @@ lint: $(VENV)/installed
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
-# CUDA's libraries are gigabytes: they are installed where there is a GPU to use them.
-gpu: $(VENV)/installed
+# Where PYTHON has what jaxmem needs and its JAX sees a GPU nothing is installed (such a machine may
+# have no network). Else CUDA's libraries, which are gigabytes, are installed where there is a GPU.
+SEES_GPU = import jax; jax.devices("gpu"); import diffrax, optimistix, optax, xarray, zarr
+gpu:
+	@if $(PYTHON) -c '$(SEES_GPU)' 2>/dev/null; then $(PYTHON) -m benchmarks gpu; \
+	  else $(MAKE) --no-print-directory gpu-here; fi
+
+gpu-here: $(VENV)/installed
 	if command -v nvidia-smi >/dev/null; then $(BIN)/python -m pip install --quiet --editable ".[cuda12]"; fi
 	$(BIN)/python -m benchmarks gpu
 

@@ -23,9 +23,9 @@ from jaxmem.responses.steady import OperatingPoint
 from jaxmem.responses.transient import Transient, solve
 from jaxmem.results import RESULTS
 
-# Circuits side by side. More are no faster once their numbers fill the nearest cache, and each
-# waits for the slowest of its block.
-LANES = 64
+# Circuits side by side. On a CPU more are no faster once their numbers fill the nearest cache, and
+# each waits for the slowest of its block; a GPU has nothing to do with few.
+LANES = {"cpu": 64, "gpu": 16_384}
 
 
 def solve_ensemble(
@@ -55,8 +55,8 @@ def solve_ensemble(
       `(B,)` and `(B, n)`; by default each has rested at the value of its drive before its edges.
     - `solver`: any diffrax solver, in the place of Rodas5P; then it is `solve` under `vmap`.
     - `rtol`, `atol`, `max_steps`: as in `solve`.
-    - `lanes`: how many circuits run side by side, block after block (64). Memory holds the steps
-      of one block.
+    - `lanes`: how many circuits run side by side, block after block (64; on a GPU 16,384). Memory
+      holds the steps of one block.
     - `throw`: raise if one of them fails; by default see `result`, one code for each.
 
     Derivatives, forward and reverse, are made in forward mode, for all numbers of a circuit that
@@ -81,7 +81,8 @@ def solve_ensemble(
     atol = default_a if atol is None else atol
     check_times("solve_ensemble", t, rtol, atol)
     notes = about_batch(circuits, t)
-    lanes = min(LANES if lanes is None else lanes, count)
+    usual = LANES.get(jax.default_backend(), LANES["gpu"])
+    lanes = min(usual if lanes is None else lanes, count)
     if lanes < 1:
         raise ValueError(f"solve_ensemble: lanes must be at least 1, got {lanes}")
     inner = _in_time(circuits)
