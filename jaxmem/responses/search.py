@@ -21,6 +21,8 @@ ROUNDS, SPLIT = 10, 24
 # A zero is out of reach of an interval's values if it is farther than so many times their error;
 # such intervals come later.
 FAR, LATER, ONE_WAY = 100.0, 1e-3, 1e-2
+# What a middle may be off the cubic through both ends, as a share of what rises between them.
+EXPLAINED = 0.02
 
 
 class Intervals(NamedTuple):
@@ -106,8 +108,8 @@ def _within(device, u_range):
     low, high = u_range
     even = low + (high - low) * jnp.linspace(0, 1, LINEAR + 1)
     x = jnp.linspace(-12, 12, 49)
-    steep = [jnp.clip(centre + width * x, low, high) for centre, width in device.windows()]
-    return jnp.sort(jnp.concatenate([even, *steep, *_own_voltages(device, low, high)]))
+    steep = [jnp.clip(part, low, high) for part in _steep(device, x, high)]
+    return merged([*_own_voltages(device, low, high), *steep, even])
 
 
 def _everywhere(device):
@@ -117,8 +119,34 @@ def _everywhere(device):
     grid = jnp.asarray(np.concatenate([-size[::-1], [0.0], size]), jnp.result_type(float))
     far = 10 ** np.linspace(1.1, 3, 9)
     x = np.concatenate([-far[::-1], np.linspace(-12, 12, 49), far])
-    steep = [centre + width * x for centre, width in device.windows()]
-    return jnp.sort(jnp.concatenate([grid, *steep, *_own_voltages(device, grid[0], grid[-1])]))
+    steep = _steep(device, x, grid[-1])
+    return merged([*_own_voltages(device, grid[0], grid[-1]), *steep, grid])
+
+
+def _steep(device, x, high):
+    """Places in each branch's window, ascending; `high` for those of one that is no number."""
+    parts = [centre + jnp.abs(width) * x for centre, width in device.windows()]
+    return [jnp.where(jnp.isnan(part), high, part) for part in parts]
+
+
+def merged(parts: list[Array]) -> Float[Array, "n"]:
+    """Ascending vectors as one, by a bitonic network.
+
+    Side by side for many devices XLA's sort takes ten times as long, and as long as all else here.
+    """
+    whole, *others = parts
+    for part in others:
+        n = whole.size + part.size
+        room = jnp.full(((1 << (n - 1).bit_length()) - n,), jnp.inf, part.dtype)
+        # Up and down again: then halves are compared number by number, and their halves, ...
+        a = jnp.concatenate([whole, room, part[::-1]])
+        k = a.size // 2
+        while k:
+            low, high = jnp.moveaxis(a.reshape(-1, 2, k), 1, 0)
+            a = jnp.stack([jnp.minimum(low, high), jnp.maximum(low, high)], axis=1).reshape(-1)
+            k //= 2
+        whole = a[:n]
+    return whole
 
 
 def _own_voltages(device, low, high):
@@ -130,6 +158,23 @@ def _own_voltages(device, low, high):
         for value in voltages(branch):
             found.append(jnp.clip(value + jnp.abs(value) * around, low, high))
     return found
+
+
+def seen_to_rise(device: AbstractDevice, of: Callable[[Scalar], Scalar]) -> Array:
+    """Whether a first look at a function of u leaves no doubt that it rises.
+
+    At all places where `survey` begins, and between them, its slope is positive, and what happens
+    in between follows from both ends. Then it has one zero at most, and `survey` need not look on:
+    many devices side by side are spared its search. (False says nothing.)
+    """
+    base = _everywhere(jax.lax.stop_gradient(device))
+    cells, _ = first_cells(lambda u: of(u)[None], base)
+    cells = _with_secants(cells)
+    error, one_way = unexplained(cells)
+    rise = cells.y[:, 2] - cells.y[:, 0]
+    rises = jnp.all(cells.dy > 0, axis=(1, 2)) & jnp.all(jnp.diff(cells.y, axis=1) > 0, axis=(1, 2))
+    sure = rises & jnp.all(one_way | (error <= EXPLAINED * rise), axis=1)
+    return jnp.all(sure | ~(cells.u[:, 2] > cells.u[:, 0]))
 
 
 def _resolved(device, base, gap):
@@ -173,20 +218,27 @@ def _with_secants(cells):
     return cells._replace(dy=jnp.where(jnp.isfinite(cells.dy), cells.dy, secants))
 
 
-def _doubtful(cells, gap):
-    """How far the middle's gap is from what both ends say, over how far it is from a zero.
-
-    And whether a zero is out of reach: an exponential far above it needs no more samples.
-    """
+def _of_gap(cells, gap) -> Intervals:
+    """Values and slopes of a linear function of (I, u)."""
     of = jax.vmap(jax.vmap(gap))
     y = of(cells.y[..., 0], cells.y[..., 1])[..., None]
     zero = jnp.zeros(())
     slope = lambda dI, du: gap(dI, du) - gap(zero, zero)
     dy = jax.vmap(jax.vmap(slope))(cells.dy[..., 0], cells.dy[..., 1])[..., None]
-    error, one_way = unexplained(Intervals(cells.u, y, dy))
+    return Intervals(cells.u, y, dy)
+
+
+def _doubtful(cells, gap):
+    """How far the middle's gap is from what both ends say, over how far it is from a zero.
+
+    And whether a zero is out of reach: an exponential far above it needs no more samples.
+    """
+    u, y, dy = seen = _of_gap(cells, gap)
+    del u, dy
+    error, one_way = unexplained(seen)
     near, rise = jnp.min(jnp.abs(y), axis=1), jnp.abs(y[:, 2] - y[:, 0])
     # What bends one way may yet turn twice in between: that is looked at when there is room.
-    doubt = jnp.where(error > 0.02 * rise, jnp.where(one_way, ONE_WAY * error, error), 0.0)
+    doubt = jnp.where(error > EXPLAINED * rise, jnp.where(one_way, ONE_WAY * error, error), 0.0)
     one_sign = jnp.all(y > 0, axis=1) | jnp.all(y < 0, axis=1)
     far = one_sign & (FAR * error < near)
     share = jnp.minimum(doubt / jnp.where(near > 0, near, jnp.finfo(y.dtype).tiny), 10.0)
@@ -211,15 +263,10 @@ def unexplained(cells: Intervals) -> tuple[Float[Array, "N m"], Array]:
     return error, one_way
 
 
-def split(
-    fn: Callable, base: Float[Array, "n"], least_seen: Callable, rounds: int, many: int, enough
-) -> Intervals:
-    """Split intervals of u while `least_seen(Intervals)` is above `enough` for one of them.
+def first_cells(fn: Callable, base: Float[Array, "n"]) -> tuple[Intervals, Callable]:
+    """The intervals between the places of `base`, and a function that halves others.
 
-    **Arguments:**
-
-    - `fn`: from u to the values (m,) that are looked at; `base`: the first ends, ascending.
-    - `rounds`, `many`: at most so many times, so many intervals each time.
+    `fn` goes from u to the values (m,) that are looked at.
     """
     both = jax.vmap(lambda u: jax.jvp(fn, (u,), (jnp.ones_like(u),)))
 
@@ -234,7 +281,20 @@ def split(
     value, slope = both(jnp.concatenate([base, middle]))
     n = base.shape[0]
     u, y, dy = (pairs(a[:n]) for a in (base, value, slope))
-    first = _joined(u, y, dy, middle, value[n:], slope[n:])
+    return _joined(u, y, dy, middle, value[n:], slope[n:]), halves
+
+
+def split(
+    fn: Callable, base: Float[Array, "n"], least_seen: Callable, rounds: int, many: int, enough
+) -> Intervals:
+    """Split intervals of u while `least_seen(Intervals)` is above `enough` for one of them.
+
+    **Arguments:**
+
+    - `fn`: from u to the values (m,) that are looked at; `base`: the first ends, ascending.
+    - `rounds`, `many`: at most so many times, so many intervals each time.
+    """
+    first, halves = first_cells(fn, base)
     # Room for those to come: intervals of no width at the upper end.
     spare = rounds * many
     last = jax.tree.map(lambda a: jnp.broadcast_to(a[-1:, 2:], (spare, *a.shape[1:])), first)

@@ -15,13 +15,15 @@ import numpy as np
 
 from jaxmem.responses.ensemble.batch import cut_blocks, joined
 from jaxmem.responses.ensemble.lane import in_lanes, prepare
+from jaxmem.responses.ensemble.resting import at_rest_in_lanes
 from jaxmem.responses.ensemble.segments import march
 from jaxmem.responses.integration import MOST_COLUMNS
 
 
 @eqx.filter_jit
 def integrate_lanes(primal: Any, settings: tuple[int, int]) -> Any:
-    """(u, I, V, x) of all circuits, their accepted steps, and how each ended (its number).
+    """(u, I, V, x) of all circuits, their accepted steps, how each ended (its number), and (u, z)
+    where it started.
 
     `primal`: circuits and beginnings (or None), of which every array leads with the batch; then the
     times, rtol and atol. `settings`: lanes of a block, the most steps in a segment.
@@ -42,8 +44,9 @@ def _plain(primal, settings):
 
 def _block(own, shared, settings):
     (circuits, begin), (t, rtol, atol) = own, shared
+    begin = at_rest_in_lanes(circuits) if begin is None else begin
     ready = in_lanes(lambda c, b: prepare(c, t, b, rtol, atol), circuits, begin)
-    return march(circuits, t, ready, settings[1])
+    return *march(circuits, t, ready, settings[1]), begin[:2]
 
 
 def _by_blocks(run: Callable, arrays: Any, settings: tuple[int, int]) -> Any:

@@ -40,7 +40,7 @@ class Ready(NamedTuple):
 def prepare(
     circuit: Circuit,
     t: Float[Array, "t"],
-    begin: Beginning | None,
+    begin: Beginning,
     rtol: Scalar,
     atol: Scalar,
 ) -> Ready:

@@ -91,7 +91,7 @@ def solve_ensemble(
     if solver is not None:
         found = _one_by_one(inner, begin, (t, *limits), (solver, max_steps, lanes))
     else:
-        out, steps, code = integrate_lanes(((inner, begin), t, *limits), (lanes, max_steps))
+        out, steps, code, begin = integrate_lanes(((inner, begin), t, *limits), (lanes, max_steps))
         found = _transients(inner, t, out, steps, code)
     notes += about_rests(inner, begin, start)
     found = _with_notes(found, notes)

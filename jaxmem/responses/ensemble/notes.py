@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int
 from jaxmem.circuits.circuit import Circuit
 from jaxmem.circuits.drive import LETTER
 from jaxmem.fields import is_concrete
-from jaxmem.responses.start import Beginning, _polynomial, at_rest
+from jaxmem.responses.start import _polynomial, at_rest
 from jaxmem.responses.steady import OperatingPoint, operating_points
 from jaxmem.responses.steady.roots import rising
 from jaxmem.responses.transient import approximations
@@ -26,13 +26,14 @@ def about_batch(circuits: Circuit, t: Float[Array, "t"]) -> tuple[str, ...]:
     return approximations(one_of(circuits, worst), t)
 
 
-def about_rests(circuits: Circuit, begin: Beginning | None, start: Any) -> tuple[str, ...]:
+def about_rests(circuits: Circuit, begin: Any, start: Any) -> tuple[str, ...]:
     """How many start at an equilibrium that is unstable, or at one of several (`about_rest`).
 
-    Only where all values are known; a start `(u, x)` is taken as it is.
+    Only where all values are known; a start `(u, x)` is taken as it is. `begin`: (u, z) of each, or
+    None where they rest and it is not known where.
     """
     known = start is None or isinstance(start, OperatingPoint)
-    if not known or not is_concrete(circuits, start):
+    if not known or not is_concrete(circuits, start, begin):
         return ()
     u, polynomials = (np.asarray(a) for a in _rests(circuits, begin))
     notes, many = [], len(u)
@@ -59,7 +60,7 @@ def about_rests(circuits: Circuit, begin: Beginning | None, start: Any) -> tuple
 @eqx.filter_jit
 def _rests(circuits, begin):
     def one(circuit, begin):
-        u, z, _ = at_rest(circuit) if begin is None else begin
+        u, z = (at_rest(circuit) if begin is None else begin)[:2]
         return u, _polynomial(circuit.device, u, z, circuit.is_voltage)
 
     return eqx.filter_vmap(one)(circuits, begin)

@@ -14,6 +14,7 @@ from scipy.optimize import root_scalar
 from jaxmem.circuits import Circuit, Constant, DriveKind, PulseTrain, drive_of_kind
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
+from jaxmem.fields import is_concrete
 from jaxmem.responses import solve
 from jaxmem.results import RESULTS
 from jaxmem.stability.cycles.cycle import limit_cycle
@@ -49,8 +50,10 @@ def fi_curve(
 ) -> FICurve:
     """The frequency of a device's spikes at given constant drives [A] or [V].
 
-    Each is a `limit_cycle`, with its derivatives; all are one program. `from_rest` is read off the
-    Hopf points and folds in the order of u, between which an equilibrium keeps its stability.
+    Each is a `limit_cycle`, with its derivatives; all are one program of 80 intervals, and those
+    for which they are too coarse are found again with more (not under `jit` and `vmap`: there they
+    are NaN, with their `result`). `from_rest` is read off the Hopf points and folds in the order of
+    u, between which an equilibrium keeps its stability.
 
     **Arguments:**
 
@@ -65,6 +68,10 @@ def fi_curve(
     drives = jnp.atleast_1d(jnp.asarray(drives, dtype=jnp.result_type(float)))
 
     frequency, result = _frequencies(device, drives, drive, u_range)
+    if is_concrete(device, drives):
+        frequency, result = _with_more_intervals(
+            device, drives, drive, u_range, (frequency, result)
+        )
     hopf = hopf_points(device, drive=drive, u_range=u_range)
     folds = fold_points(device, drive=drive, u_range=u_range)
     rests = stable_rests(device, drive, hopf, folds, u_range)
@@ -82,6 +89,18 @@ def _frequencies(device, drives, kind, u_range):
         return jnp.where(cycle.stable, 1 / cycle.period, jnp.nan), cycle.result
 
     return jax.lax.map(one, drives)
+
+
+def _with_more_intervals(device, drives, kind, u_range, found):
+    """The cycles that 80 intervals did not resolve, one by one."""
+    frequency, result = found
+    coarse = (result == RESULTS.mesh_too_coarse) | (result == RESULTS.cycle_not_converged)
+    for k in np.flatnonzero(np.asarray(coarse)):
+        circuit = Circuit(device, drive_of_kind(kind, Constant(drives[k])))
+        cycle = limit_cycle(circuit, u_range=u_range, throw=False)
+        frequency = frequency.at[k].set(jnp.where(cycle.stable, 1 / cycle.period, jnp.nan))
+        result = jax.tree.map(lambda a, b, k=k: a.at[k].set(b), result, cycle.result)
+    return frequency, result
 
 
 class SpikeShape(NamedTuple):
