@@ -17,6 +17,9 @@ from jaxmem.lens import put_leaves
 # on 2 cores 256 transients of 239 to 1,991 steps took 0.31, 0.12, 0.21 s with lanes = 1, 16, 256,
 # and as many calls of `hopf_points` 0.13, 0.18, 0.38 s.
 LANES, GROUPS = {"cpu": 256, "gpu": 16_384}, 16
+# Of very many points a chunk takes more groups, so that there are about so many chunks: a million
+# margins of stability in chunks of 4,096 and of 31,250 took 2.7 and 1.2 s on 2 cores.
+CHUNKS, MOST_GROUPS = 32, 128
 
 
 class Program(NamedTuple):
@@ -68,10 +71,16 @@ def groups_of(total: int, lanes: int | None, batch: int | None) -> tuple[int, in
     for name, value in (("lanes", lanes), ("batch", batch)):
         if value is not None and value < 1:
             raise ValueError(f"sweep: {name} must be at least 1, got {value}")
-    lanes = lanes or LANES.get(jax.default_backend(), LANES["gpu"])
-    batch = min(batch or GROUPS * lanes, total)
+    lanes = usual_lanes(lanes)
+    usual = min(max(-(-total // CHUNKS), GROUPS * lanes), MOST_GROUPS * lanes)
+    batch = min(batch or usual, total)
     groups = -(-batch // lanes)
     return -(-batch // groups), groups
+
+
+def usual_lanes(lanes: int | None) -> int:
+    """Points side by side, if a caller does not say how many."""
+    return lanes or LANES.get(jax.default_backend(), LANES["gpu"])
 
 
 @eqx.filter_jit

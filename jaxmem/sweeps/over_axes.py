@@ -11,7 +11,7 @@ import xarray as xr
 
 from jaxmem.output.reporter import Reporter
 from jaxmem.sweeps.axis import Axis, coordinates_of, positions_of
-from jaxmem.sweeps.chunks import Program, groups_of
+from jaxmem.sweeps.chunks import GROUPS, Program, groups_of, usual_lanes
 from jaxmem.sweeps.fingerprint import told
 from jaxmem.sweeps.store import SweepStore, Variable, layout_of
 from jaxmem.sweeps.tiles import Tiles
@@ -50,8 +50,8 @@ def sweep(
     - `lanes`: how many points run side by side (`vmap`), group after group; by default 256 on a
       CPU and 16,384 on a GPU. Fewer, down to 1, are faster on a CPU where the number of steps
       varies between points (transients, limit cycles): side by side, all wait for the slowest.
-    - `batch`: points in a tile, at most; by default 16 groups, and with a store as many as make
-      2,000 tiles, if that is more.
+    - `batch`: points in a tile, at most; by default 16 groups, or as many as make 32 tiles if that
+      is more, up to 128 groups; with a store 16 groups, or as many as make 2,000 tiles.
     - `progress`: hears of the points done and their total, after each tile.
     - `store`: a folder (zarr) to which each tile goes as soon as it is computed. Memory then holds
       one tile, and the Dataset that is returned reads from the folder what is used of it.
@@ -74,8 +74,8 @@ def sweep(
     total = int(np.prod(shape))
     layout = layout_of(store) if store is not None and (resume or shard[1] > 1) else None
     if store is not None and batch is None:
-        batch = -(-total // TILES)
-        batch = None if batch <= 1024 else batch
+        # What is lost if it is killed is a tile for each process.
+        batch = max(-(-total // TILES), GROUPS * usual_lanes(lanes))
     if layout is not None:
         tiles = Tiles(shape, layout.tile if len(layout.tile) == len(shape) else shape)
         lanes = lanes or layout.lanes
