@@ -2,8 +2,13 @@
 
 import csv
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -147,17 +152,53 @@ def test_what_makes_no_sense_is_said(line, words, tmp_path):
     assert not (tmp_path / "out").exists() and not (tmp_path / "out.zarr").exists()
 
 
+def command(folder, *options):
+    """The command in a process of its own: jobs do not know the checks that tests put in."""
+    words = [sys.executable, "-m", "jaxmem", "sweep", "spec.toml", "--out", "out", *options]
+    return subprocess.Popen(words, cwd=folder, stderr=subprocess.PIPE, text=True)
+
+
+def workers(folder):
+    """The processes of the jobs whose records lie in a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if str(folder) in words and "submitit.core._submit" in words:
+            found.append(int(process.name))
+    return found
+
+
 @pytest.mark.slow
-def test_jobs_of_a_cluster(tmp_path):
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for its jobs in /proc")
+def test_jobs_of_a_cluster_of_which_one_is_killed(tmp_path):
     """By submitit's executor of local processes; a folder of its own holds what they said."""
     pytest.importorskip("submitit")
-    whole = run(tmp_path, SPEC.format(n=9))
+    (tmp_path / "spec.toml").write_text(SPEC.format(n=300))
+    jm.write_device(tmp_path / "device.toml", jm.si_device())
+    whole = command(tmp_path)
+    said = whole.communicate()[1]
+    assert whole.returncode == 0, said
     want = arrays(tmp_path / "out")
     shutil.rmtree(tmp_path / "out")
-    ran = run(tmp_path, SPEC.format(n=9), "--executor", "local", "--jobs", "2")
-    assert whole.exit_code == ran.exit_code == 0, ran.output
+    jobs = "--executor", "local", "--jobs", "2"
+    first = command(tmp_path, *jobs)
+    while not (killed := workers(tmp_path / "out.jobs")):
+        assert first.poll() is None
+        time.sleep(0.02)
+    os.kill(killed[0], signal.SIGKILL)
+    said = first.communicate()[1]
+    assert first.returncode == 1 and "1 of 2 jobs failed" in said and "--resume" in said, said
+    second = command(tmp_path, *jobs, "--resume")
+    said = second.communicate()[1]
+    assert second.returncode == 0, said
     found = arrays(tmp_path / "out")
     for name in want:
         np.testing.assert_array_equal(found[name], want[name])
+
+
+def test_another_executor_is_refused(tmp_path):
     none = run(tmp_path, SPEC.format(n=9), "--executor", "cloud")
     assert none.exit_code == 2

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxmem.apps.oscillations.folder import fill
@@ -59,8 +60,9 @@ def run_jobs(
         raise ValueError(f"{store}: a sweep is kept there; --resume goes on with it, or remove it")
     made = submitit.AutoExecutor(folder=out.with_name(f"{out.name}.jobs"), cluster=executor)
     made.update_parameters(timeout_min=7 * 24 * 60, name="jaxmem-sweep")
+    wide = bool(jax.config.jax_enable_x64)  # pyright: ignore[reportAttributeAccessIssue]
     running = [
-        made.submit(fill, file.absolute(), out.absolute(), (k, jobs), **said)
+        made.submit(_fill, wide, file.absolute(), out.absolute(), (k, jobs), **said)
         for k in range(1, jobs + 1)
     ]
     try:
@@ -79,6 +81,12 @@ def run_jobs(
             f"{len(lost)} of {jobs} jobs failed, the first with: {_last_line(lost[0])}; {kept} "
             f"tiles are kept in {store}, and --resume goes on"
         )
+
+
+def _fill(wide: bool, *arguments: Any, **said: Any) -> tuple[int, int]:
+    # A job is a process of its own, which would compute in JAX's single precision.
+    jax.config.update("jax_enable_x64", wide)
+    return fill(*arguments, **said)
 
 
 def _tell(store: Path, progress: Reporter) -> None:
