@@ -3,7 +3,8 @@
 `command`: `jaxmem sweep` of the 3D device over two axes, a folder with arrays, border and figure;
 the first run compiles, later ones find their programs. Beside it the same points through
 `hopf_points`, which knows no formula, on a sample, scaled up. `devices`: `least_margin` of any
-device over as many points, on one forced device of the processor and on two. `killed`: a sweep in a
+device over as many points, on one core, and on a forced device of each of two (one device alone
+uses the threads of all cores, as far as its loops go). `killed`: a sweep in a
 process that is killed at random moments and started again, compared bit by bit with one that was
 not; memory is its peak.
 """
@@ -30,15 +31,17 @@ COUNTS = {
     "kills": (10, "of a process in the middle of its sweep"),
 }
 SAMPLE = 2_000
-FORCED = "--xla_force_host_platform_device_count={} --xla_cpu_multi_thread_eigen=false"
+FORCED = "--xla_force_host_platform_device_count={}"
 ROW = Row(
     counted=lambda r: "{killed[kills]} kills, {killed[differ]} of {killed[points]:,} differ".format(
         **r
     ),
     error=lambda r: "bits are compared",
     time=lambda r: "{warm_s:.1f} s for {points:,} points".format(**r["command"]),
-    peer=lambda r: "`hopf_points` {:.0f} times as long; one device {:.2f} times two".format(
-        r["command"]["searched_scaled_s"] / r["command"]["warm_s"], r["devices"]["ratio"]
+    peer=lambda r: (
+        "`hopf_points` {:.0f} times as long; one core {:.2f} times two devices on two".format(
+            r["command"]["searched_scaled_s"] / r["command"]["warm_s"], r["devices"]["ratio"]
+        )
     ),
 )
 SPEC = """
@@ -88,8 +91,10 @@ def command(n):
     }  # fmt: skip
 
 
-def margins(n):
-    """Seconds of the least of three maps of margins, once compiled; run in a process of its own."""
+def margins(n, cores):
+    """Seconds of the least of three maps of margins, once compiled, on so many cores; run in a
+    process of its own."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     import jax
 
     jax.config.update("jax_enable_x64", True)
@@ -98,13 +103,15 @@ def margins(n):
 
 
 def devices(n):
-    """One device against two, in turns."""
-    seconds = {1: [], 2: []}
+    """One core against a device on each of two, and one device on both, in turns."""
+    ways = {"one_core_s": (1, 1), "two_devices_s": (2, 2), "one_device_on_two_s": (1, 2)}
+    seconds = {name: [] for name in ways}
     for _ in range(3):
-        for count, found in seconds.items():
-            found.append(in_new_process(margins, n, XLA_FLAGS=FORCED.format(count)))
-    one, two = (min(found) for found in seconds.values())
-    return {"one_s": one, "two_s": two, "ratio": one / two}
+        for name, (count, cores) in ways.items():
+            found = in_new_process(margins, n, cores, XLA_FLAGS=FORCED.format(count))
+            seconds[name].append(found)
+    least = {name: min(found) for name, found in seconds.items()}
+    return least | {"ratio": least["one_core_s"] / least["two_devices_s"]}
 
 
 def kept(store, n):
