@@ -12,6 +12,8 @@ from scipy.optimize import brentq
 
 import jaxmem as jm
 from benchmarks.problems import published
+from jaxmem.responses.search import merged
+from jaxmem.responses.steady.roots import find_if_rising
 
 
 class MorrisLecar(jm.AbstractBranch):
@@ -155,3 +157,39 @@ def test_a_value_that_is_not_allowed_has_a_code():
     run = jax.vmap(lambda v: jm.solve(jm.Circuit(make(v), drive), t, throw=False))(tau)
     code = run.result == jm.RESULTS.value_not_allowed
     assert code.tolist() == [False, True, True] and np.all(np.isnan(run.u[1:]))
+
+
+class Bump(jm.AbstractBranch):
+    """A Gaussian dip in a straight line: the current falls somewhere if it is deep."""
+
+    place: jax.Array = jm.quantity("1", "where it is, in volts that nobody is told of")
+    wide: jax.Array = jm.quantity("1", "its width")
+    deep: jax.Array = jm.quantity("1", "its depth")
+
+    def current(self, u, x):
+        return u - self.deep * jnp.exp(-(((u - self.place) / self.wide) ** 2))
+
+
+def test_a_current_that_falls_is_never_seen_to_rise():
+    """No bump wider than a tenth of its voltage, in twelve decades; and a straight line is seen."""
+    rng = np.random.default_rng(11)
+    place = rng.choice([-1, 1], 4000) * 10 ** rng.uniform(-5, 5, 4000)
+    wide = np.abs(place) * 10 ** rng.uniform(-1, 1, 4000)
+    # exp(-x^2) falls at most with (2/e)^(1/2) = 0.858 of its height over its width.
+    deep = wide / 0.858 * rng.choice([-1, 1], 4000) * 10 ** rng.uniform(0.005, 2, 4000)
+
+    @jax.jit
+    @jax.vmap
+    def seen(place, wide, deep):
+        device = jm.Device(1.0, {"bump": Bump(place, wide, deep)})
+        return find_if_rising(device, jnp.asarray(0.3), jnp.asarray(0.0))[1]
+
+    assert not np.any(seen(place, wide, deep))
+    assert np.all(seen(place, wide, 1e-3 * deep / np.abs(deep) * wide))
+
+
+def test_ascending_vectors_are_merged():
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        parts = [np.sort(rng.normal(size=n)) for n in rng.integers(1, 70, size=rng.integers(1, 5))]
+        np.testing.assert_array_equal(merged([*map(jnp.asarray, parts)]), np.sort(np.hstack(parts)))
