@@ -10,8 +10,8 @@ import numpy as np
 import jaxmem as jm
 from fitting import MultiStart, Spectrum, element_model, fit, fit_many
 
-# Rows that are drawn at once, and how many make a first call with the program of a large one.
-CHUNK, BLOCK = 2**16, 2**14
+# Rows that are drawn at once.
+CHUNK = 2**16
 # Cells of the map of counts along the gain and along tau_k/tau_d, a decade each.
 CELLS = 8
 LETTERS = ("R_b", "C_m", "i_c0", "V_T", "V_m", "tau_d", "tau_k")
@@ -92,8 +92,8 @@ def _reduced(margin, seed, chunks):
 
 
 def _margins(margin, seed, count):
-    first, counts = _reduced(margin, seed, max(count // CHUNK, 1))
-    # Counts of a larger map are no beginning of it: what is compared is the first margins.
+    # The counts of a larger map are others: what is compared is the first margins.
+    first, counts = _reduced(margin, seed, -(-count // CHUNK))
     jax.block_until_ready(counts)
     return first
 

@@ -17,9 +17,9 @@ from jaxmem.lens import put_leaves
 # on 2 cores 256 transients of 239 to 1,991 steps took 0.31, 0.12, 0.21 s with lanes = 1, 16, 256,
 # and as many calls of `hopf_points` 0.13, 0.18, 0.38 s.
 LANES, GROUPS = {"cpu": 256, "gpu": 16_384}, 16
-# Of very many points a chunk takes more groups, so that there are about so many chunks: a million
-# margins of stability in chunks of 4,096 and of 31,250 took 2.7 and 1.2 s on 2 cores.
-CHUNKS, MOST_GROUPS = 32, 128
+# Of very many points that are kept nowhere a chunk takes more groups, so that there are about so
+# many chunks: between them progress is told and a sweep can be interrupted.
+CHUNKS, MOST_GROUPS = 64, 64
 
 
 class Program(NamedTuple):

@@ -50,8 +50,9 @@ def sweep(
     - `lanes`: how many points run side by side (`vmap`), group after group; by default 256 on a
       CPU and 16,384 on a GPU. Fewer, down to 1, are faster on a CPU where the number of steps
       varies between points (transients, limit cycles): side by side, all wait for the slowest.
-    - `batch`: points in a tile, at most; by default 16 groups, or as many as make 32 tiles if that
-      is more, up to 128 groups; with a store 16 groups, or as many as make 2,000 tiles.
+    - `batch`: points in a tile, at most; by default 16 groups, or as many as make 64 tiles if that
+      is more, up to 64 groups; with a store 16 groups, or as many as make 2,000 tiles if that is
+      more. Say fewer where `fn` is slow: progress is told, and Ctrl-C heard, between tiles.
     - `progress`: hears of the points done and their total, after each tile.
     - `store`: a folder (zarr) to which each tile goes as soon as it is computed. Memory then holds
       one tile, and the Dataset that is returned reads from the folder what is used of it.

@@ -176,7 +176,7 @@ def workers(folder):
 def test_jobs_of_a_cluster_of_which_one_is_killed(tmp_path):
     """By submitit's executor of local processes; a folder of its own holds what they said."""
     pytest.importorskip("submitit")
-    (tmp_path / "spec.toml").write_text(SPEC.format(n=300))
+    (tmp_path / "spec.toml").write_text(SPEC.format(n=700))
     jm.write_device(tmp_path / "device.toml", jm.si_device())
     whole = command(tmp_path)
     said = whole.communicate()[1]
@@ -185,10 +185,13 @@ def test_jobs_of_a_cluster_of_which_one_is_killed(tmp_path):
     shutil.rmtree(tmp_path / "out")
     jobs = "--executor", "local", "--jobs", "2"
     first = command(tmp_path, *jobs)
-    while not (killed := workers(tmp_path / "out.jobs")):
+    store = tmp_path / "out.zarr"
+    while not (store.exists() and open_sweep(store).attrs["tiles_done"]):
         assert first.poll() is None
         time.sleep(0.02)
-    os.kill(killed[0], signal.SIGKILL)
+    os.kill(workers(tmp_path / "out.jobs")[0], signal.SIGKILL)
+    about = open_sweep(store).attrs
+    assert 0 < about["tiles_done"] < about["tiles"]
     said = first.communicate()[1]
     assert first.returncode == 1 and "1 of 2 jobs failed" in said and "--resume" in said, said
     second = command(tmp_path, *jobs, "--resume")

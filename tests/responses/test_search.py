@@ -144,12 +144,16 @@ def test_hopf_points_are_found_without_a_range():
     np.testing.assert_allclose(si.I[0], here.I[0] * 1e-6, rtol=1e-10)
 
 
+def test_a_value_that_is_not_allowed_is_counted_as_none():
+    tau = jnp.array([2e-3, -2e-3, jnp.nan])
+    found = jax.vmap(lambda t: jm.operating_points(jm.si_device(tau_d=t), I=5e-5))(tau)
+    assert found.count.tolist() == [1, -1, -1] and np.all(np.isnan(found.u[1:]))
+
+
 @pytest.mark.slow
 def test_a_value_that_is_not_allowed_has_a_code():
     tau = jnp.array([2e-3, -2e-3, jnp.nan])
     make = lambda t: jm.si_device(tau_d=t)
-    found = jax.vmap(lambda t: jm.operating_points(make(t), I=5e-5))(tau)
-    assert found.count.tolist() == [1, -1, -1] and np.all(np.isnan(found.u[1:]))
     hopf = jax.vmap(lambda t: jm.hopf_points(make(t)))(tau)
     assert hopf.found.tolist() == [2, -1, -1] and np.all(np.isnan(hopf.I[1:]))
     t = jnp.linspace(0, 1e-3, 5)
@@ -162,30 +166,52 @@ def test_a_value_that_is_not_allowed_has_a_code():
 class Bump(jm.AbstractBranch):
     """A Gaussian dip in a straight line: the current falls somewhere if it is deep."""
 
-    place: jax.Array = jm.quantity("1", "where it is, in volts that nobody is told of")
+    place: jax.Array = jm.quantity("1", "where it is, as no voltage", positive=False)
     wide: jax.Array = jm.quantity("1", "its width")
-    deep: jax.Array = jm.quantity("1", "its depth")
+    deep: jax.Array = jm.quantity("1", "its depth", positive=False)
 
     def current(self, u, x):
         return u - self.deep * jnp.exp(-(((u - self.place) / self.wide) ** 2))
 
 
-def test_a_current_that_falls_is_never_seen_to_rise():
-    """No bump wider than a tenth of its voltage, in twelve decades; and a straight line is seen."""
+def seen(branch, *fields):
+    def one(*fields):
+        device = jm.Device(1.0, {"own": branch(*fields)})
+        return find_if_rising(device, jnp.asarray(0.3), jnp.asarray(0.0))[1]
+
+    return np.asarray(jax.jit(jax.vmap(one))(*map(jnp.asarray, fields)))
+
+
+def test_a_current_that_falls_is_not_seen_to_rise():
+    """Of dips wider than a tenth of their voltage, in twelve decades, none; a straight line is."""
     rng = np.random.default_rng(11)
     place = rng.choice([-1, 1], 4000) * 10 ** rng.uniform(-5, 5, 4000)
     wide = np.abs(place) * 10 ** rng.uniform(-1, 1, 4000)
     # exp(-x^2) falls at most with (2/e)^(1/2) = 0.858 of its height over its width.
     deep = wide / 0.858 * rng.choice([-1, 1], 4000) * 10 ** rng.uniform(0.005, 2, 4000)
+    assert not seen(Bump, place, wide, deep).any()
+    assert seen(Bump, place, wide, 1e-6 * deep).all()
 
-    @jax.jit
-    @jax.vmap
-    def seen(place, wide, deep):
-        device = jm.Device(1.0, {"bump": Bump(place, wide, deep)})
-        return find_if_rising(device, jnp.asarray(0.3), jnp.asarray(0.0))[1]
 
-    assert not np.any(seen(place, wide, deep))
-    assert np.all(seen(place, wide, 1e-3 * deep / np.abs(deep) * wide))
+class Drop(jm.AbstractBranch):
+    """A straight line that drops at a voltage."""
+
+    place: jax.Array = jm.quantity("1", "where it is, as no voltage")
+    wide: jax.Array = jm.quantity("1", "its width")
+    height: jax.Array = jm.quantity("1", "by how much", positive=False)
+
+    def current(self, u, x):
+        return u - self.height * jax.nn.sigmoid((u - self.place) / self.wide)
+
+
+def test_a_narrow_drop_is_not_taken_for_a_rise():
+    """A hundredth of its voltage high, and so narrow that it shows by what it leaves behind."""
+    rng = np.random.default_rng(12)
+    place = 10 ** rng.uniform(-1, 1, 2000)
+    wide = place * 10 ** rng.uniform(-5, -3, 2000)
+    assert not seen(Drop, place, wide, 0.01 * place).any()
+    # A rise as narrow is seen as one where it is low.
+    assert seen(Drop, place, wide, -1e-5 * place).all()
 
 
 def test_ascending_vectors_are_merged():

@@ -12,6 +12,7 @@ from listening import CtrlC, Heard
 
 import jaxmem as jm
 from jaxmem.sweeps import Axis, sweep
+from jaxmem.sweeps.chunks import groups_of
 
 TAU_D, I_C0, R_S = (lambda d: d.tau_d), (lambda d: d.i_c0), (lambda d: d.R_s)
 TAUS, CURRENTS = np.geomspace(1e-4, 1e-2, 7), np.linspace(1e-4, 1e-3, 5)
@@ -172,3 +173,10 @@ def test_results_that_are_none_are_refused():
             sweep(lambda d: d.tau_m, d, axis, **wrong)
     with pytest.raises(ValueError, match="both ends must be positive"):
         Axis.log(TAU_D, 0.0, 1.0, 5)
+
+
+def test_chunks_of_very_many_points_are_larger():
+    assert groups_of(10_000, 256, None) == (256, 16)
+    lanes, groups = groups_of(10**6, 256, None)
+    assert 15_000 < lanes * groups <= 16_384
+    assert groups_of(10**9, 256, None) == (256, 64)

@@ -16,13 +16,15 @@ def at_rest_in_lanes(circuits: Circuit) -> tuple[Array, Array, Array]:
 
     A device that may be steep where no branch says so is searched for its equilibria in many
     rounds. A look at all lanes of the block spares them if it shows that the steady current of
-    each rises, so that there is one equilibrium at most; else all of them are searched.
+    each rises, so that there is one equilibrium at most; else those are searched where it does not.
     """
     device = circuits.device
     if device.curve is not None or rising(device) or not unseen(device):
         return in_lanes(at_rest, circuits)
     seen, begin = in_lanes(_if_rising, circuits)
-    return jax.lax.cond(jnp.all(seen), lambda: begin, lambda: in_lanes(at_rest, circuits))
+    choose = lambda one, other: jnp.where(seen, one, other)
+    searched = lambda: jax.tree.map(choose, begin, in_lanes(at_rest, circuits))
+    return jax.lax.cond(jnp.all(seen), lambda: begin, searched)
 
 
 def _if_rising(circuit) -> tuple[Bool[Array, ""], Beginning]:

@@ -83,8 +83,9 @@ def find_if_rising(
 ) -> tuple[OperatingPoints, Bool[Array, ""]]:
     """`find` of a device whose steady current is seen to rise, and whether it is (`seen_to_rise`).
 
-    It costs a hundredth of `find` where many devices stand side by side. Not for devices whose
-    equilibria are a curve.
+    It costs a fraction of `find` where many devices stand side by side. Of values that are not
+    allowed there is nothing to find: these count as seen. Not for devices whose equilibria are a
+    curve.
     """
 
     def gap(u, d, goal):
@@ -93,7 +94,8 @@ def find_if_rising(
     frozen = jax.lax.stop_gradient((device, target))
     of = lambda u: gap(u, *frozen)
     found = _single(of, gap, device, target)
-    return found, seen_to_rise(device, of) & (found.count == 1)
+    seen = seen_to_rise(device, of) & (found.count == 1)
+    return found, seen | ~device.allowed()
 
 
 def _balance(device, goal, ratio, I, u):

@@ -30,7 +30,7 @@ def eager_cond(ask: Any, make: Callable[[], Any], other: Any) -> Any:
 
 
 def eager_map(function: Callable[[Any], Any], values: Float[Array, "k"]) -> Float[Array, "k"]:
-    """A function of one number at each value; traced once."""
+    """A function of one number at each value; where they are traced it is traced once."""
     if not is_concrete(values):
         return jax.lax.map(function, values)
     return jnp.stack([function(value) for value in values])

@@ -127,21 +127,25 @@ def at_vanishing_rest(
     onset = ONSETS.where(log, ONSETS.homoclinic, onset)
     onset = ONSETS.where(snic, ONSETS.snic, onset)
     end = p3 - (p2 - p3) / jnp.expm1(lam[best] * (T3 - T2))
-    end = eager_cond(log, lambda: _homoclinic(end, p3, lam[best], period), end)
+    nearer = lambda: _homoclinic(end, (p3, T3), lambda p: rates(p)[best], period)
+    end = eager_cond(log, nearer, end)
     kept = jnp.where(log, end, ends.lowest)
     return onset, jnp.where(snic, rest, kept)
 
 
-def _homoclinic(end: Scalar, last: Scalar, rate: Scalar, period) -> Scalar:
-    """The drive of a homoclinic orbit, from cycles nearer to it than the branch's `last`.
+def _homoclinic(end: Scalar, last: tuple[Scalar, Scalar], rate: Callable, period: Callable):
+    """The drive of a homoclinic orbit, from cycles nearer to it than the branch's `last` (p, T).
 
     (p_a - p_0)/(p_b - p_0) = exp(-rate (T_a - T_b)), up to terms that fall with the distance. Where
-    a cycle is not found the estimate stays as it was.
+    a cycle is not found, or is another one (its period must be longer than `last`, and p_0 as far
+    as the law says, about a third of p_b - p_a), the estimate stays as it was.
     """
     for share in NEARER:
-        drives = end + share * (last - end) * jnp.array([1.0, 4.0])
+        drives = end + share * (last[0] - end) * jnp.array([1.0, 4.0])
         T = eager_map(period, drives)
-        ratio = jnp.exp(-rate * (T[0] - T[1]))
+        ratio = jnp.exp(-rate(end) * (T[0] - T[1]))
         found = (drives[0] - ratio * drives[1]) / (1 - ratio)
-        end = jnp.where(jnp.isfinite(found) & (found < drives[0]), found, end)
+        apart, beyond = drives[1] - drives[0], drives[0] - found
+        good = jnp.all(jnp.isfinite(T)) & (T[0] > last[1]) & (beyond > 0) & (beyond < apart)
+        end = jnp.where(good, found, end)
     return end
