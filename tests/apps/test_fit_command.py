@@ -210,6 +210,7 @@ def test_frequency_limits_and_points_left_out(inductor, tmp_path):
     assert record["numbers"] == 2 * (len(s.freq) - 3)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("rendered")
 def test_any_name_of_a_file_can_be_drawn(inductor, tmp_path):
     """A $ begins a formula in matplotlib, and a font need not have every letter."""

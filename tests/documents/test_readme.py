@@ -71,7 +71,10 @@ def test_there_are_seven():
     assert len(EXAMPLES) == 7
 
 
-@pytest.mark.parametrize("code", EXAMPLES)
+# The last one, a joint fit, takes as long as all others.
+@pytest.mark.parametrize(
+    "code", [*EXAMPLES[:-1], pytest.param(EXAMPLES[-1], marks=pytest.mark.slow)]
+)
 def test_example_runs(code, capsys):
     exec(compile(code, "README.md", "exec"), {})
     assert "nan" not in capsys.readouterr().out

@@ -310,7 +310,8 @@ def test_what_is_determined_is_named():
     assert any("which lag is which" in line for line in one.statements())
 
 
-@pytest.mark.parametrize("kind", ["I", pytest.param("V", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["I", "V"])
 def test_what_is_determined_at_a_bias_that_is_applied_is_named(kind):
     d = jm.si_device(R_s=50.0)
     point = jm.operating_point(d, u=0.8)

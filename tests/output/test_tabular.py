@@ -83,6 +83,7 @@ def test_csv_has_one_row_a_point(tmp_path):
     assert [row["stable"] for row in rows] == ["True", "False", "", "", ""]
 
 
+@pytest.mark.slow
 def test_what_the_library_finds(tmp_path):
     device = ml.device(ml.SNIC)
     found = jm.fold_points(device, u_range=ml.REACH)

@@ -158,6 +158,7 @@ def test_the_words_follow_from_the_numbers():
     assert "The best rival with every parameter determined is 2D, worse by 3.0 in BIC." in lines
 
 
+@pytest.mark.slow
 def test_a_sample_of_the_picking():
     """Nine cases; the benchmark counts hundreds."""
     answers = {}

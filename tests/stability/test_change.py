@@ -31,6 +31,7 @@ def by_slsqp(case):
     return np.linalg.norm(found.x) if found.success and abs(at(found.x)) < 1e-6 else np.inf
 
 
+@pytest.mark.slow
 def test_least_change_of_all_parameters_together():
     rng = np.random.default_rng(3)
     seen = 0

@@ -185,6 +185,7 @@ def test_the_branch_of_fitzhugh_nagumo_is_complete():
     assert bool(branch.complete) and int(branch.end_hopf) == 1
 
 
+@pytest.mark.slow
 def test_fitzhugh_nagumo_against_scipy():
     got = at_current(FHN, 0.5, u_range=(-3.0, 3.0))
 

@@ -104,6 +104,7 @@ def test_a_fold_does_not_depend_on_the_way():
     assert np.isnan(back.low)  # its own onset is soft
 
 
+@pytest.mark.slow
 def test_a_branch_towards_a_saddle_node_has_no_end():
     device = jm.Device(20.0, {"membrane": MorrisLecar(4.0, 12.0, 17.4, 0.0667)})
     branch = jm.cycle_branch(device)

@@ -127,6 +127,7 @@ def test_a_cusp_and_a_bogdanov_takens_point_written_out():
             assert float(getattr(curve, name)[k]) == pytest.approx(float(want[at]), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_closed_forms_of_fitzhugh_nagumo():
     """Folds at u^2 = 1 - 1/b with I in closed form; a cusp at b = 1, C = 1 - 1/(eps b^2)."""
     device = jm.Device(1.0, {"f": FitzHughNagumo(0.7, 1.5, 0.3)})

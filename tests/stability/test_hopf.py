@@ -101,6 +101,7 @@ def test_narrow_windows_are_not_lost():
     assert 0 < float(width.min()) and float(jnp.median(width)) < 0.1
 
 
+@pytest.mark.slow
 @given(letters(gain=(1.0, 1e4), decades=6.0))
 def test_the_count_is_that_of_eigenvalues(case):
     d = jm.Memristor3D(**case)

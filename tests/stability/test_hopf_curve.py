@@ -69,6 +69,7 @@ def test_points_and_criticality_are_those_of_hopf_points():
                 assert got == pytest.approx(float(want[at]), rel=1e-6), name
 
 
+@pytest.mark.slow
 def test_bautin_point_of_fitzhugh_nagumo_in_closed_form():
     b = 0.8
 

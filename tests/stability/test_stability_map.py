@@ -131,7 +131,7 @@ MANY = {
 }
 
 
-@pytest.mark.parametrize("name", MANY)
+@pytest.mark.parametrize("name", ["seven states", pytest.param("ladder", marks=pytest.mark.slow)])
 def test_many_states_against_eigenvalues(name):
     """Where the coefficients of the whole matrix have no digits left."""
     d = jm.si_device(extra=MANY[name])

@@ -58,6 +58,7 @@ def test_the_folder_holds_the_circuit_and_its_drawing(fitted):
     assert "R1-p(Q1,R2)-p(R3,C1)" in page and "1/(Q s^n)" in page
 
 
+@pytest.mark.slow
 def test_the_specification_and_the_circuit_file_do_it_again(fitted):
     again = fitted.parent / "again"
     assert runner.invoke(app, ["fit", str(fitted / "fit.toml"), "--out", str(again)]).exit_code == 0

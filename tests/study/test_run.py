@@ -70,6 +70,7 @@ def test_one_command_fits_spectra_loops_and_a_step(files, fitted):
     assert not fitted.with_name("out.search.json").exists()
 
 
+@pytest.mark.slow
 def test_the_specification_gives_the_same_bits(files, fitted):
     again = files.folder / "elsewhere/again"
     done = runner.invoke(app, ["fit", str(fitted / "fit.toml"), "--out", str(again)])
