@@ -42,6 +42,7 @@ def test_a_start_without_rates_is_no_matter_of_steps():
         run(start=(np.nan, [0.0, 0.1]))
 
 
+@pytest.mark.slow
 def test_an_edge_that_never_comes_is_no_infinite_drive():
     assert bool(run(jm.Step(6.0, start=np.inf)).successful)
 

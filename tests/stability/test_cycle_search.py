@@ -42,6 +42,7 @@ def onset():
     return float(jm.hopf_points(PAPER).I[0])
 
 
+@pytest.mark.slow
 def test_next_to_a_hopf_point_cycles_grow_like_a_root(onset):
     """Amplitude and period at 1e-8 are what those at 1e-4 and 2e-4, by collocation, lead to."""
 

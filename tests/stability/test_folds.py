@@ -54,6 +54,7 @@ def test_rest_vanishes_at_the_fold_and_nowhere_before_it():
     assert top[-1e-2] < float(found.u[0]) + 1 and top[1e-2] > 0
 
 
+@pytest.mark.slow
 def test_derivatives_are_those_of_the_fold():
     def numbers(g_Ca):
         found = jm.fold_points(ml.device(ml.SNIC | dict(g_Ca=g_Ca)), u_range=ml.REACH)

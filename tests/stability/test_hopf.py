@@ -52,7 +52,7 @@ def test_reference_values(reference, name):
     assert np.isnan(found.u[len(entry["hopf"]) :]).all()
 
 
-@pytest.mark.parametrize("name", ["A", "SI"])
+@pytest.mark.parametrize("name", [pytest.param("A", marks=pytest.mark.slow), "SI"])
 def test_reference_gradients(reference, name):
     d = device_of(reference["hopf_points"][name]["parameters"])
 

@@ -72,6 +72,7 @@ def loop(I_ph, rate, noise, rng):
     return Trace(t, drive, I + noise * rng.normal(size=200))
 
 
+@pytest.mark.slow
 def test_what_shows_a_current_at_no_voltage_and_what_does_not():
     rng = np.random.default_rng([1707, 1])
     V = np.linspace(-0.2, 1.0, 41)

@@ -35,6 +35,7 @@ def fit_(*options):
     return runner.invoke(app, ["fit", *map(str, options)])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("rendered")
 def test_profiles_and_a_bootstrap_agree_with_the_covariance(circuit):
     out = circuit.parent / "out"
