@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXAMPLE := fitting/examples/three_biases.csv
 
-.PHONY: demo paper notebooks quick quick-newest test slow lint gpu gpu-here picture clean
+.PHONY: demo paper notebooks quick quick-newest newest-installed test slow lint gpu gpu-here picture clean
 
 # Programs that tests compile are kept from run to run. Tests are dealt out in pieces of files that
 # lie together, and a process that is through with its own takes from the other's.
@@ -25,10 +25,15 @@ quick: $(VENV)/installed
 	$(PROGRAMS) $(BIN)/python $(PYTEST) -m quick tests
 
 # The quick tests with the newest releases of everything, on the newest interpreter that is here.
+ON_NEWEST = newest=$$(tests/newest_python) && [ -n "$$newest" ] || \
+  { echo "no Python newer than $(PYTHON) is here: nothing to run"; exit 0; } && \
+  $(MAKE) --no-print-directory VENV=.venv-newest PYTHON="$$newest"
+
 quick-newest:
-	@newest=$$(tests/newest_python) && [ -n "$$newest" ] || \
-	  { echo "no Python newer than $(PYTHON) is here: nothing to run"; exit 0; } && \
-	  $(MAKE) --no-print-directory quick VENV=.venv-newest PYTHON="$$newest"
+	@$(ON_NEWEST) quick
+
+newest-installed:
+	@$(ON_NEWEST) .venv-newest/installed
 
 test: $(VENV)/installed
 	$(PROGRAMS) $(BIN)/python $(PYTEST) -m "not slow" tests
