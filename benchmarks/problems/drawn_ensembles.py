@@ -58,10 +58,12 @@ def differences(circuits, t, found, **options):
             if np.any(np.isnan(a) != np.isnan(b)):
                 off.append(np.inf)
                 continue
+            if not np.isfinite(a).any():
+                continue
             span = np.maximum(
                 np.nanmax(a, axis=0) - np.nanmin(a, axis=0),
                 1e-6 * np.nanmax(np.abs(a), axis=0) + 1e-300,
             )
-            off.append(float(np.nanmax(np.abs(a - b) / span)) if np.isfinite(a).any() else 0.0)
+            off.append(float(np.nanmax(np.abs(a - b) / span)))
         worst.append(max(off))
     return np.array(worst), np.array(alike)

@@ -54,7 +54,7 @@ def march(circuits: Circuit, t: Float[Array, "t"], ready: Ready, max_steps: int)
     # A sample is seen by the last segment that starts at it or earlier.
     starts = ready.bounds[:-1]
     owner = in_lanes(lambda own: jnp.searchsorted(own, t, side="right") - 1, starts)
-    out = room_for(t, circuits.device.size, lanes)
+    out = room_for(t, size - 1, lanes)
     asked = jnp.any(owner[None] == jnp.arange(segments)[:, None, None], axis=(1, 2))
     # Edges that are no numbers leave no segment to fail in.
     timed = jnp.all(jnp.isfinite(ready.bounds), axis=0)
