@@ -48,8 +48,8 @@ settings.register_profile(
 settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=500)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
-# Tracing makes millions of small objects that live on; to look through all of them each time that
-# 700 are new is a twentieth of a run.
+# Tracing makes millions of small objects that live on: they are looked through less often than each
+# time that 700 are new.
 gc.set_threshold(50_000, 20, 20)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

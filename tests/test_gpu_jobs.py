@@ -26,9 +26,27 @@ def test_margins_of_any_device_are_those_of_the_formula():
 @pytest.mark.parametrize("name", ["spectra", pytest.param("transients", marks=pytest.mark.slow)])
 def test_a_job_begins_with_its_sample(name, cpu):
     _, job = gpu.JOBS[name]
+    found, whole = np.asarray(job.run(0, 3)), np.asarray(job.run(0, 5))
+    assert np.all(np.isfinite(found)) and len(np.unique(found, axis=0)) == 3
+    np.testing.assert_allclose(whole[:3], found, rtol=1e-9)
     row = gpu.measured(job._replace(sample=3), 0, 5, cpu, cpu)
-    assert row["count"] == 5 and row["sample"] == 3 and row["difference"] < 1e-9
-    assert np.all(np.isfinite(np.asarray(job.run(0, 3))))
+    assert row["count"] == 5 and row["sample"] == 3 and row["difference"] == 0.0
+
+
+def test_another_answer_is_a_difference_and_nan_is_none(cpu):
+    answers = [np.array([1.0, 2.0]), *[np.array([1.0, 2.5])] * 3]
+    job = gpu.Job(lambda seed, count: answers.pop(0), 2, 1e-9)
+    assert gpu.measured(job, 0, 2, cpu, cpu)["difference"] == 0.25
+    nothing = gpu.Job(lambda seed, count: np.full(count, np.nan), 2, 1e-9)
+    with pytest.raises(ValueError, match="0 of 2 numbers"):
+        gpu.measured(nothing, 0, 2, cpu, cpu)
+
+
+def test_fitted_spectra_have_the_elements_that_they_are_made_of():
+    # As its branches have them: C_m, the slow conductance, its lag, and R_b.
+    C_m, g, tau, R_b = 1e-8, 1 / 2e4, 2e3 / 2e4, 1e5
+    found = np.sort(np.exp(np.asarray(jobs.spectra(0, 3))), axis=1)
+    np.testing.assert_allclose(found, np.tile([C_m, g, tau, R_b], (3, 1)), rtol=0.03)
 
 
 @pytest.mark.slow

@@ -182,8 +182,7 @@ def sweep_command(
         said: dict[str, Any] = {"quantity": quantity, "allow_import": allow_import}
         with bars() as shown:
             if shard is not None:
-                part = cluster.part(shard)
-                done, of = folder.fill(file, out, part, progress=shown, **said)
+                done, of = folder.fill(file, out, cluster.part(shard), progress=shown, **said)
                 say(f"part {shard}: {done} of {of} tiles of the sweep are done")
                 say(f"when all are, `jaxmem sweep {file} --out {out} --resume` writes {out}")
                 return

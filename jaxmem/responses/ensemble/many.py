@@ -44,6 +44,9 @@ def solve_ensemble(
 
     What `jax.vmap(lambda one: solve(one, t))(circuits)` gives, made to be faster: method, checks
     and tolerances are those of `solve`. One circuit that fails, or is not finite, harms no other.
+    Only that a device has one equilibrium to start from is seen less closely, where no branch says
+    where it is steep: a fall of the steady current by less than a thousandth of what it rises
+    around may be overlooked (`start` says where it is).
 
     **Arguments:**
 
