@@ -194,7 +194,14 @@ def on_a_grid(freq, Z, beyond):
 
 
 @pytest.mark.quick
-@pytest.mark.parametrize("name", ["Parstat.txt", "ZPlot_noComments.z"])
-def test_the_noise_of_exports_is_that_of_a_grid_which_reaches_beyond_the_band(shared, name):
+@pytest.mark.parametrize(
+    "name, highest",
+    # Above 700 kHz PowerSuite's noise is 10 %, five times that of its other points: no one number.
+    [("Parstat.txt", np.inf), ("ZPlot_noComments.z", np.inf), ("Powersuite.txt", 7e5)],
+)
+def test_the_noise_of_exports_is_that_of_a_grid_which_reaches_beyond_the_band(
+    shared, name, highest
+):
     (s,) = read_spectra(shared / "data" / "instrument_exports" / f"exampleData{name}")
+    s = s.within(high=highest)
     assert kramers_kronig(s).noise == pytest.approx(on_a_grid(s.freq, s.Z, 1.0), rel=0.1)
