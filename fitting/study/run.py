@@ -157,8 +157,8 @@ def _one_device(spec: Spec, loaded: Loaded, out: Path, origin, force, resume, re
         write(write_numbers, rescue)
         if spec.xlsx:
             write_tables_xlsx(results.path, signals_of(found, loaded.measured), found.rows())
-        results.publish()
         try:
+            results.publish()
             if compared:
                 report.step("fitting", 1, 2)
                 rival = setup_of(replace(spec, device=OTHER[spec.device]), loaded, lenient=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxmem.output.results_folder import staging_prefix
+from jaxmem.output.saving import saving
 
 # How long the program may take to notice [s].
 PATIENCE = 4.0
@@ -96,8 +97,9 @@ class Stopper:
             threading.Thread(target=self._wait, daemon=True).start()
 
     def _wait(self) -> None:
-        if not self._noticed.wait(PATIENCE):
-            self.end("ended while a program was compiled or ran")
+        while not self._noticed.wait(PATIENCE):
+            if not saving():
+                self.end("ended while a program was compiled or ran")
 
     def end(self, how: str) -> None:
         """End the process, and say what is kept."""

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from jaxmem.output.saving import Held, held_signals
+
 # Lists what was written, a hash and a path a line: what the next run may replace.
 MARK = ".jaxmem-files"
 
@@ -52,9 +54,9 @@ class ResultsFolder:
     - `notes`: what a user must be told of that, in words.
     """
 
-    def __init__(self, path: Path, place: Path, *, force: bool):
+    def __init__(self, path: Path, place: Path, held: Held, *, force: bool):
         self.path, self.place, self.notes = path, place, []
-        self._force, self._published = force, False
+        self._force, self._published, self._held = force, False, held
 
     def publish(self) -> None:
         """Move the files written so far to their place; more may be written and published."""
@@ -71,6 +73,7 @@ class ResultsFolder:
         for part in sorted(hashes):
             (self.place / part).parent.mkdir(parents=True, exist_ok=True)
             os.replace(self.path / part, self.place / part)
+        self._held.release()
 
     def _take_place(self) -> None:
         """Make the folder, or clear an earlier one of its results."""
@@ -105,6 +108,9 @@ def new_folder(path: str | os.PathLike, *, force: bool = False) -> Iterator[Resu
     after `check_folder`, the results go to `path-2`, because they may have taken hours. The `notes`
     say so.
 
+    Until the first `publish`, or the end of the block, Ctrl-C and SIGTERM wait, so that what was
+    computed before is not lost while it is written.
+
     **Raises:** `FolderError` if nothing can be written there.
     """
     path = Path(path)
@@ -112,9 +118,10 @@ def new_folder(path: str | os.PathLike, *, force: bool = False) -> Iterator[Resu
     # Beside its destination, so that each file gets there by a rename on one file system.
     staging = Path(tempfile.mkdtemp(prefix=staging_prefix(path), dir=path.absolute().parent))
     try:
-        results = ResultsFolder(staging, path, force=force)
-        yield results
-        results.publish()
+        with held_signals() as held:
+            results = ResultsFolder(staging, path, held, force=force)
+            yield results
+            results.publish()
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 

@@ -1,11 +1,13 @@
 """A folder of results never takes the place of what is the user's, and loses no finished work."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from jaxmem.output.results_folder import MARK, FolderError, check_folder, new_folder
+from jaxmem.output.saving import saving
 
 pytestmark = pytest.mark.quick
 
@@ -136,3 +138,33 @@ def test_an_old_list_and_an_edited_one(tmp_path):
     made = write(tmp_path / "fit", force=True, b="2")
     assert made.notes == [] and texts(tmp_path / "fit") == {"b.toml": "2"}
     assert (tmp_path / "outside.toml").read_text() == "mine"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGTERM as POSIX knows it")
+def test_ctrl_c_waits_until_numbers_are_in_their_place(tmp_path):
+    """What was computed for an hour is not lost by a signal while it is written; what comes after
+    `publish` is interrupted at once, and so is the next folder."""
+    for k, published in enumerate((True, False)):
+        place, seen = tmp_path / f"fit{k}", []
+        with pytest.raises(KeyboardInterrupt):
+            with new_folder(place) as results:
+                (results.path / "fit.json").write_text("1")
+                signal.raise_signal(signal.SIGINT)
+                (results.path / "fit.nc").write_text("2")
+                seen.append(saving())
+                if published:
+                    results.publish()
+                    seen.append("not reached")
+        assert seen == [True] and not saving()
+        assert texts(place) == {"fit.json": "1", "fit.nc": "2"}
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_a_failure_is_not_hidden_by_a_signal_that_waits(tmp_path):
+    with pytest.raises(KeyboardInterrupt) as caught:
+        with new_folder(tmp_path / "fit"):
+            signal.raise_signal(signal.SIGINT)
+            raise ZeroDivisionError
+    assert isinstance(caught.value.__context__, ZeroDivisionError)
+    assert not (tmp_path / "fit").exists()
