@@ -85,7 +85,7 @@ def integrate(primal, settings, adjoint):
     solver, max_steps, window = settings
     wave = circuit.drive.wave
     bounds = _bounds(t, wave.edges())
-    amplitude = _amplitude(wave, bounds)
+    amplitude = _amplitude(wave, bounds, t)
     scale = circuit.scale(amplitude)
     y, V_old = _initial(circuit, begin, scale)
     mass = circuit.mass()
@@ -116,8 +116,11 @@ def integrate(primal, settings, adjoint):
     def segment(carry, ends):
         y, V_old, bad = carry
         a, b, first = ends
-        at = a + (b - a) / 2
-        times = jnp.clip(jax.lax.dynamic_slice(padded, (first,), (window,)), a, b)
+        at = _inside(a, b, t)
+        times = jax.lax.dynamic_slice(padded, (first,), (window,))
+        # A sample that lies on an edge stays where it is when the edge moves, which `clip` would
+        # say by half only.
+        times = jnp.where(times < a, a, jnp.where(times > b, b, times))
         here = eqx.tree_at(lambda c: c.drive.wave, circuit, wave.piece(at))
         y = here.edge(y, V_old, a, at, scale)
 
@@ -179,7 +182,7 @@ def integrate(primal, settings, adjoint):
     both = jnp.stack([rtol, atol])
     called = jnp.all(jnp.isfinite(both) & (both > 0)) & jnp.all(jnp.isfinite(t))
     # The last sample and the end of a period may stand the other way round by rounding.
-    called = called & jnp.all(jnp.diff(t) >= -16 * jnp.finfo(t.dtype).eps * jnp.max(jnp.abs(t)))
+    called = called & jnp.all(jnp.diff(t) >= -_rounding(t))
     fine = allowed & called
     carry = (y, V_old, ~fine)
     _, out = jax.lax.scan(segment, carry, (starts, bounds[1:], firsts))
@@ -209,21 +212,37 @@ def _field(circuit, t, y, at, scale):
 def _bounds(t, edges):
     """Ends of the segments: the drive's edges between the first and the last sample.
 
-    Edges that differ by rounding only (the last corner of a triangle and the last sample) are
-    one: no step fits between them.
+    What differs by rounding only is one: two edges, between which no step fits, and an edge and a
+    sample (the corners of a triangle and `linspace`), which else stand now one way round and now
+    the other.
     """
-    near = 16 * jnp.finfo(t.dtype).eps * jnp.max(jnp.abs(t))
+    near = _rounding(t)
     edges = jnp.clip(edges.astype(t.dtype), t[0], t[-1])
-    edges = jnp.where(edges > t[-1] - near, t[-1], edges)
+    k = jnp.clip(jnp.searchsorted(t, edges), 1, max(t.shape[0] - 1, 1))
+    low, high = t[k - 1], t[jnp.minimum(k, t.shape[0] - 1)]
+    off = jnp.where(edges - low < high - edges, low - edges, high - edges)
+    # The edge moves with the drive's parameters as before.
+    edges = edges + jax.lax.stop_gradient(jnp.where(jnp.abs(off) < near, off, 0))
     before = jnp.concatenate([t[:1], edges[:-1]])
     edges = jnp.where(edges - before < near, before, edges)
     return jnp.concatenate([t[:1], edges, t[-1:]])
 
 
-def _amplitude(wave, bounds):
+def _rounding(t):
+    """Times that differ by less are the same [s]."""
+    return 16 * jnp.finfo(t.dtype).eps * jnp.max(jnp.abs(t))
+
+
+def _inside(a, b, t):
+    """A time that says which piece of the drive a segment belongs to: its middle, and behind the
+    edge where it has no length."""
+    return a + jnp.where(b > a, (b - a) / 2, _rounding(t))
+
+
+def _amplitude(wave, bounds, t):
     """The largest value of the drive: at rest, and at both ends and inside of each piece."""
     middles = bounds[None, :-1] + jnp.diff(bounds)[None, :] * jnp.linspace(0, 1, 9)[:, None]
-    at = bounds[:-1] + jnp.diff(bounds) / 2
+    at = _inside(bounds[:-1], bounds[1:], t)
     values = jax.vmap(jax.vmap(wave.value), in_axes=(0, None))(middles, at)
     top = jnp.maximum(jnp.max(jnp.abs(values)), jnp.abs(wave.before()))
     return jax.lax.stop_gradient(top)

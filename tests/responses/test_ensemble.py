@@ -63,6 +63,23 @@ def test_one_that_fails_spoils_no_other(found):
         jm.solve_ensemble(BATCH, TIMES, max_steps=1500, throw=True)
 
 
+def test_a_sample_on_a_corner_is_seen_behind_it():
+    """However corner and sample are rounded. Behind R_s = 0 the current jumps by 2 C_m dV/dt."""
+    rates = np.array([0.1, 0.3, 0.7, 1.1, 1.3, 1.7, 1.9, 2.3])
+    device = jm.paper_device(1.0, 0.5, 0.5, R_s=0.0)
+    make = lambda rate: jm.Circuit(device, jm.VoltageDrive(jm.Triangle([0.0, 0.9], rate)))
+    solve = jax.jit(lambda rate, t: jm.solve(make(rate), t).I[1])
+    many = jax.jit(lambda rates, t: jm.solve_ensemble(jax.vmap(make)(rates), t).I[:, 1])
+    # The first corner is the top, the last one ends in a constant.
+    for rate, corner in [(rate, part / rate) for rate in rates for part in (0.9, 1.8)]:
+        truth = solve(rate, jnp.array([0.0, corner * (1 + 1e-9), 2.0 / rate]))
+        for t in (corner, np.nextafter(corner, 0), np.nextafter(corner, 9 * corner)):
+            # Also as the last sample.
+            for grid in (jnp.array([0.0, t, 2.0 / rate]), jnp.array([0.0, t, t])):
+                found = jnp.array([solve(rate, grid), many(rate[None], grid)[0]])
+                np.testing.assert_allclose(found, truth, rtol=1e-6)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("wave", ["step", "pulse", "train", "triangle", "sine"])
 @pytest.mark.parametrize("drive", ["I", "V", "R_s = 0"])

@@ -46,7 +46,7 @@ def prepare(
 ) -> Ready:
     """What `integrate` says of one circuit before its first segment."""
     bounds = _bounds(t, circuit.drive.wave.edges())
-    amplitude = _amplitude(circuit.drive.wave, bounds)
+    amplitude = _amplitude(circuit.drive.wave, bounds, t)
     scale = circuit.scale(amplitude)
     y, V_old = _initial(circuit, begin, scale)
     relative, absolute = circuit.weights(amplitude)

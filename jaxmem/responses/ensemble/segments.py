@@ -16,7 +16,7 @@ from jaxmem.circuits.circuit import Circuit
 from jaxmem.responses.ensemble.lane import LaneField, Ready, in_lanes
 from jaxmem.responses.ensemble.log import STEPS, Log, put_samples, room_for, without_room
 from jaxmem.responses.ensemble.rodas import Slopes, slopes_at, step
-from jaxmem.responses.integration import _bend_time, _first_step
+from jaxmem.responses.integration import _bend_time, _first_step, _inside
 from jaxmem.results import RESULTS
 
 # Of a step: the safety factor, and by how much the next one may be shorter or longer (as diffrax).
@@ -66,7 +66,7 @@ def march(circuits: Circuit, t: Float[Array, "t"], ready: Ready, max_steps: int)
     def segment(carry, ends):
         y, V_old, code, failed, steps, out = carry
         number, a, b, asked = ends
-        at = a + (b - a) / 2
+        at = _inside(a, b, t)
         here = in_lanes(_piece, circuits, at)
         y = in_lanes(
             lambda c, y, V, a, at, scale: c.edge(y, V, a, at, scale),
