@@ -178,13 +178,17 @@ def asked(case, rng, tally, to_check, folds_to_check):
     branch = jm.cycle_branch(device, drive=kind)
     verdict, got = judge_branch(points, branch)
     tally.add("cycle_branch", verdict, case, got=got)
-    folds = np.asarray(branch.folds.drive)[: min(int(branch.folds.found), 2)]
-    if case["kind"] in ("current", "voltage") and bool(branch.complete):
-        folds_to_check.append((case, np.asarray(branch.folds.drive)[: int(branch.folds.found)]))
+    # One that could not be located is counted, and NaN.
+    folds = np.asarray(branch.folds.drive)
+    folds = folds[np.isfinite(folds)]
+    if len(folds) < min(int(branch.folds.found), len(branch.folds.drive)):
+        tally.add("folds", "refused", case, why="a fold is counted and not located")
+    elif case["kind"] in ("current", "voltage") and bool(branch.complete):
+        folds_to_check.append((case, folds))
     verdict, got = judge_rheobase(points, hopf, jm.rheobase(device, kind))
     tally.add("rheobase", verdict, case, got=got, why="a hard onset")
     wave = jm.VoltageDrive if kind == "voltage" else jm.CurrentDrive
-    for where, drive in drives_for(case, points, folds, rng):
+    for where, drive in drives_for(case, points, folds[:2], rng):
         circuit = jm.Circuit(device, wave(jm.Constant(jnp.asarray(float(drive)))))
         found = jm.limit_cycle(circuit, throw=False)
         verdict, got, period = judge_cycle(case, points, drive, found)
