@@ -1,4 +1,8 @@
 # What `import fitting` offers; each name is imported when it is first used.
+from .designs.find import design as design
+from .designs.goal import DesignGoal as DesignGoal
+from .designs.knob import Knob as Knob
+from .designs.outcome import Design as Design
 from .diagnosis.derived import Derived as Derived
 from .diagnosis.description import Description as Description
 from .diagnosis.determinacy import Identifiability as Identifiability

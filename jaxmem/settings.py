@@ -1,8 +1,10 @@
 """How a setting is declared: its name, type, default, range, unit and meaning, in one place."""
 
 import math
+import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
 from typing import Any, get_args
 
 
@@ -219,3 +221,59 @@ def _short(value: Any) -> str:
 def _listed(choices: tuple[str, ...]) -> str:
     *first, last = (f'"{choice}"' for choice in choices)
     return f"{', '.join(first)} or {last}" if first else last
+
+
+def toml_table(path: Path) -> dict[str, Any]:
+    """What stands in a TOML file.
+
+    **Raises:** `ValueError` that names the file and says why it cannot be read.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise ValueError(f"{path}: there is no such file; check the path") from None
+    except OSError as error:
+        raise ValueError(f"{path}: the file cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: this is not TOML: {error}") from None
+
+
+def checked_table(where: str, entry: Any, declared: Mapping[str, Setting]) -> dict[str, Any]:
+    """The values of a table of a file, with the defaults of what it leaves out.
+
+    **Raises:** `ValueError` that says where, which key, and what may stand there.
+    """
+    if not isinstance(entry, dict):
+        raise ValueError(f"{where}: write its keys below, {', '.join(declared)}")
+    unknown = sorted(set(entry) - set(declared))
+    if unknown:
+        raise ValueError(f"{where}: no key {unknown[0]!r}; there are {', '.join(declared)}")
+    missing = [s.name for s in declared.values() if s.required and s.name not in entry]
+    if missing:
+        raise ValueError(f"{where}: {missing[0]} is missing ({declared[missing[0]].help.lower()})")
+    try:
+        given = {name: declared[name].checked(value) for name, value in entry.items()}
+    except SpecError as error:
+        raise ValueError(f"{where}: {error}") from None
+    defaults = {s.name: s.default for s in declared.values() if s.default is not None}
+    return defaults | given
+
+
+def cycle_at(where: str, said: Any, letter: str) -> tuple[str, float]:
+    """Where a cycle is meant: `{window = 0.5}`, which is the default, `{threshold = 1.2}`, or the
+    drive by its letter, `{I = 1e-4}`.
+
+    **Raises:** `ValueError` for anything else.
+    """
+    if said is None:
+        return "window", 0.5
+    known = ("window", "threshold", letter)
+    number = next(iter(said.values()), None) if isinstance(said, dict) and len(said) == 1 else None
+    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+        raise ValueError(f"{where}: write at = {{window = 0.5}}, or one of {', '.join(known)}")
+    (name,) = said
+    if name not in known:
+        raise ValueError(f"{where}: at has no {name!r}; there are {', '.join(known)}")
+    if name == "window" and not 0 < number < 1:
+        raise ValueError(f"{where}: at: a place in the window lies between 0 and 1, got {number:g}")
+    return name, float(number)

@@ -13,6 +13,10 @@ KINDS_OF_FILE = {
         ("axis",),
         "the specification of a sweep, which `jaxmem sweep` takes",
     ),
+    "design": (
+        ("goal",),
+        "the goals of a design, which `jaxmem design` takes",
+    ),
     "device": (
         ("kind",),
         "a device, which `jaxmem simulate` and `jaxmem spike` take; specifications name it, "

@@ -1,8 +1,6 @@
 """What a file says of a sweep: the device, the axes, and what is mapped."""
 
 import math
-import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ from jaxmem.circuits import DriveKind
 from jaxmem.circuits.drive import LETTER
 from jaxmem.devices import AbstractDevice, read_device
 from jaxmem.lens import lenses, parameter
-from jaxmem.settings import Setting, SpecError
+from jaxmem.settings import Setting, checked_table, cycle_at, toml_table
 from jaxmem.stability.equilibria.map import check_drive
 from jaxmem.sweeps import Axis
 from jaxmem.toml_kinds import belongs_elsewhere
@@ -103,20 +101,13 @@ def read_sweep(
     **Raises:** `ValueError` that names the file, the entry, and what may stand there.
     """
     path = Path(path)
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise ValueError(f"{path}: there is no such file; check the path") from None
-    except OSError as error:
-        raise ValueError(f"{path}: the file cannot be read ({error.strerror})") from None
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: this is not TOML: {error}") from None
+    table = toml_table(path)
     if other := belongs_elsewhere(table, "sweep"):
         raise ValueError(f"{path}: {other}")
     axes = table.pop("axis", None)
     at = table.pop("at", None)
     table |= {} if quantity is None else {"quantity": quantity}
-    said = _checked(f"{path}", table, KEYS)
+    said = checked_table(f"{path}", table, KEYS)
     source = path.parent / said["device"]
     device = read_device(source, allow_import=allow_import)
     if not isinstance(axes, list) or not axes:
@@ -133,24 +124,13 @@ def read_sweep(
 
 def _at(where: str, said: Any, quantity: str, drive: DriveKind) -> tuple[str, float]:
     """Where cycles are taken."""
-    if said is None:
-        return "window", 0.5
-    if quantity not in OF_CYCLES:
+    if said is not None and quantity not in OF_CYCLES:
         raise ValueError(f"{where}: at says where a cycle is taken, and {quantity} is of none")
-    known = ("window", "threshold", LETTER[drive])
-    number = next(iter(said.values()), None) if isinstance(said, dict) and len(said) == 1 else None
-    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-        raise ValueError(f"{where}: write at = {{window = 0.5}}, or one of {', '.join(known)}")
-    (name,) = said
-    if name not in known:
-        raise ValueError(f"{where}: at has no {name!r}; there are {', '.join(known)}")
-    if name == "window" and not 0 < number < 1:
-        raise ValueError(f"{where}: at: a place in the window lies between 0 and 1, got {number:g}")
-    return name, float(number)
+    return cycle_at(where, said, LETTER[drive])
 
 
 def _axis(where: str, entry: Any, device: AbstractDevice) -> Axis:
-    said = _checked(where, entry, AXIS_KEYS)
+    said = checked_table(where, entry, AXIS_KEYS)
     known, name = lenses(device), said["parameter"]
     if name not in known:
         raise ValueError(
@@ -168,21 +148,3 @@ def _axis(where: str, entry: Any, device: AbstractDevice) -> Axis:
         return make(known[name], said["low"], said["high"], said["points"])
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
-
-
-def _checked(where: str, entry: Any, declared: Mapping[str, Setting]) -> dict[str, Any]:
-    """The values of a table of the file, with the defaults of what it leaves out."""
-    if not isinstance(entry, dict):
-        raise ValueError(f"{where}: write its keys below, {', '.join(declared)}")
-    unknown = sorted(set(entry) - set(declared))
-    if unknown:
-        raise ValueError(f"{where}: no key {unknown[0]!r}; there are {', '.join(declared)}")
-    missing = [s.name for s in declared.values() if s.required and s.name not in entry]
-    if missing:
-        raise ValueError(f"{where}: {missing[0]} is missing ({declared[missing[0]].help.lower()})")
-    try:
-        given = {name: declared[name].checked(value) for name, value in entry.items()}
-    except SpecError as error:
-        raise ValueError(f"{where}: {error}") from None
-    defaults = {s.name: s.default for s in declared.values() if s.default is not None}
-    return defaults | given

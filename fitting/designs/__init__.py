@@ -1,0 +1,1 @@
+"""The inverse question: which device has these properties?"""

@@ -1,0 +1,162 @@
+"""What a file says of a design: the device, the goals, the knobs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fitting.designs.find import design
+from fitting.designs.goal import DesignGoal
+from fitting.designs.knob import Knob
+from fitting.designs.outcome import Design
+from fitting.designs.quantities import QUANTITIES
+from jaxmem.circuits import DriveKind
+from jaxmem.circuits.drive import LETTER
+from jaxmem.devices import AbstractDevice, read_device
+from jaxmem.lens import Lens, lenses
+from jaxmem.settings import Setting, checked_table, cycle_at, toml_table
+from jaxmem.toml_kinds import belongs_elsewhere
+
+MOST_DESIGNS = 20
+KEYS = {
+    s.name: s
+    for s in (
+        Setting("device", str, "The file of the device as it is today, beside this", required=True),
+        Setting("drive", str, "What is imposed", "current", choices=("current", "voltage")),
+        Setting("designs", int, "How many distinct ones", 1, low=1, high=MOST_DESIGNS),
+        Setting("seed", int, "Of the draws", 0, low=0, high=2**32 - 1),
+    )
+}
+GOAL_KEYS = {
+    s.name: s
+    for s in (
+        Setting("quantity", str, "What is asked for", required=True, choices=tuple(QUANTITIES)),
+        Setting("target", float, "The value it is to have"),
+        Setting("at_least", float, "The least value"),
+        Setting("at_most", float, "The largest value"),
+        Setting("tolerance", float, "By which fraction it may be missed", 0.01, above=0, high=0.5),
+    )
+}
+KNOB_KEYS = {
+    s.name: s
+    for s in (
+        Setting("parameter", tuple[str, ...], "Its name; several are tied", required=True),
+        Setting("low", float, "The least value", above=0),
+        Setting("high", float, "The largest value", above=0),
+        Setting("within", float, "A factor to both sides, in place of the two", 5.0, above=1),
+        Setting("cost", float, "Of a change, per ln^2 of its factor", 1.0, above=0),
+    )
+}
+
+
+@dataclass(frozen=True)
+class GoalsFile:
+    """What a TOML file asks for.
+
+        device = "device.toml"   # beside this file: the device as it is today
+        drive = "current"        # or "voltage", through R_s
+        at = {window = 0.5}      # where cycles are meant; {threshold = 1.2}, {I = 1e-4}
+        designs = 1              # how many distinct ones
+
+        [[goal]]
+        quantity = "frequency"   # amplitude, threshold, window, energy
+        target = 100.0           # in SI units; or at_least, at_most
+        tolerance = 0.01         # a fraction of it
+
+        [[goal]]
+        quantity = "onset"
+        target = "soft"
+
+        [[knob]]
+        parameter = "C_m"        # ["C_m", "tau_d"] changes both by one factor
+        low = 1e-8               # by default a factor of 5 to both sides, within = 5
+        high = 1e-6
+        cost = 0.1               # of a change, per ln^2 of its factor; by default 1
+
+    Without a knob all positive numbers of the device are knobs.
+    """
+
+    device: AbstractDevice
+    device_file: Path
+    drive: DriveKind
+    at: tuple[str, float]
+    goals: tuple[DesignGoal, ...]
+    knobs: tuple[Knob, ...]
+    designs: int
+    seed: int
+
+    def design(self) -> Design:
+        """The design that is asked for."""
+        return design(
+            self.goals, self.device, self.knobs, drive=self.drive, at=self.at,
+            designs=self.designs, seed=self.seed,
+        )  # fmt: skip
+
+
+def read_goals(path: str | Path, *, allow_import: bool = False) -> GoalsFile:
+    """The design that a TOML file asks for (see `GoalsFile`).
+
+    **Arguments:**
+
+    - `path`: the file.
+    - `allow_import`: whether its device may name classes that are imported (see `read_device`).
+
+    **Raises:** `ValueError` that names the file, the entry, and what may stand there.
+    """
+    path = Path(path)
+    table = toml_table(path)
+    if other := belongs_elsewhere(table, "design"):
+        raise ValueError(f"{path}: {other}")
+    goals, knobs, at = (table.pop(key, None) for key in ("goal", "knob", "at"))
+    said = checked_table(f"{path}", table, KEYS)
+    source = path.parent / said["device"]
+    device = read_device(source, allow_import=allow_import)
+    if not isinstance(goals, list) or not goals:
+        raise ValueError(f"{path}: there is no [[goal]]; give at least one")
+    if knobs is not None and not isinstance(knobs, list):
+        raise ValueError(f"{path}: write each knob below a [[knob]] of its own")
+    drive = said["drive"]
+    return GoalsFile(
+        device, source, drive, cycle_at(f"{path}", at, LETTER[drive]),
+        tuple(_goal(f"{path}: [[goal]] {k}", entry) for k, entry in enumerate(goals, 1)),
+        tuple(_knob(f"{path}: [[knob]] {k}", entry, device) for k, entry in enumerate(knobs, 1))
+        if knobs else _every_knob(device),
+        said["designs"], said["seed"],
+    )  # fmt: skip
+
+
+def _goal(where: str, entry: Any) -> DesignGoal:
+    # The one target that is a word.
+    word = entry.get("target") if isinstance(entry, dict) else None
+    soft = isinstance(word, str) and entry.get("quantity") == "onset"
+    said = checked_table(where, {k: v for k, v in entry.items() if k != "target"} if soft else entry,
+                         GOAL_KEYS)  # fmt: skip
+    try:
+        return DesignGoal(**(said | ({"target": word} if soft else {})))
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+
+
+def _knob(where: str, entry: Any, device: AbstractDevice) -> Knob:
+    said = checked_table(where, entry, KNOB_KEYS)
+    known, names = lenses(device), said.pop("parameter")
+    for name in names:
+        if name not in known:
+            raise ValueError(
+                f"{where}: the device has no parameter {name!r}; it has {', '.join(known)}"
+            )
+    if "within" in entry and ("low" in entry or "high" in entry):
+        raise ValueError(f"{where}: give within, or low and high; not both")
+    try:
+        return Knob(_tied(tuple(known[name] for name in names)), **said)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+
+
+def _tied(several: tuple[Lens, ...]) -> Lens:
+    return several[0] if len(several) == 1 else lambda model: tuple(one(model) for one in several)
+
+
+def _every_knob(device: AbstractDevice) -> tuple[Knob, ...]:
+    from jaxmem.stability.why.change import scalable
+
+    return tuple(Knob(lens) for lens in scalable(device).values())

@@ -1,0 +1,115 @@
+"""What a design came to, in numbers and in words."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fitting.designs.programs import Task
+from fitting.designs.search import Found
+from jaxmem.devices import AbstractDevice
+
+# Two designs are one if no knob differs by more than this in ln.
+APART = 0.1
+
+
+@dataclass(frozen=True)
+class Design:
+    """A designed device, or the nearest to one.
+
+    - `device`: it; `met`: whether all goals hold; `values`, `wanted` of the goals by name, and
+      `misses`: by how many tolerances.
+    - `factors`: what each knob is multiplied by; `cost`: 1/2 sum c ln^2 of them.
+    - `slopes` (goals, knobs): d ln(value)/d ln(knob) at the design, of a signed quantity in units of
+      its target.
+    - `at_limit`: names of knobs that stand at an end of their range.
+    - `impossible`: a sentence for each goal that is proved to be out of reach.
+    - `starts`: from how many places it was searched.
+    - `others`: further designs that meet the goals, the cheapest first.
+    """
+
+    device: AbstractDevice
+    met: bool
+    values: dict[str, float]
+    wanted: dict[str, str]
+    misses: dict[str, float]
+    factors: dict[str, float]
+    cost: float
+    slopes: np.ndarray
+    at_limit: tuple[str, ...]
+    impossible: tuple[str, ...]
+    starts: int
+    others: tuple["Design", ...] = ()
+
+    @classmethod
+    def of(cls, task: Task, ended: list[Found], excluded: list[str], designs: int) -> "Design":
+        """From where searches ended, the best first."""
+        made = [cls._one(task, found, len(ended)) for found in _distinct(ended)]
+        if not made:
+            return cls._none(task, excluded)
+        # What meets the goals comes before what is cheap.
+        made.sort(key=lambda d: (not d.met, d.cost if d.met else max(d.misses.values())))
+        first, *rest = made
+        others = tuple(d for d in rest if d.met)[: designs - 1]
+        return cls(**{**first.__dict__, "others": others})
+
+    @classmethod
+    def _one(cls, task: Task, found: Found, starts: int) -> "Design":
+        values, _ = task.values(found.z)
+        by_name = dict(zip((g.called for g in task.goals), map(float, values), strict=True))
+        misses = {g.called: g.misses(by_name[g.called]) for g in task.goals}
+        knobs = task.knobs
+        edge = np.minimum(found.z - knobs.low, knobs.high - found.z) < 1e-6
+        return cls(
+            device=task.moved(found.z), met=all(m <= 1 for m in misses.values()), values=by_name,
+            wanted={g.called: g.wanted() for g in task.goals}, misses=misses,
+            factors=dict(zip(knobs.names, map(float, np.exp(found.z)), strict=True)),
+            cost=float(0.5 * knobs.cost @ found.z**2), slopes=found.values.J,
+            at_limit=tuple(n for n, e in zip(knobs.names, edge, strict=True) if e),
+            impossible=(), starts=starts,
+        )  # fmt: skip
+
+    @classmethod
+    def _none(cls, task: Task, excluded: list[str]) -> "Design":
+        nothing = {g.called: float("nan") for g in task.goals}
+        return cls(
+            device=task.device, met=False, values=nothing,
+            wanted={g.called: g.wanted() for g in task.goals},
+            misses={name: float("inf") for name in nothing},
+            factors=dict.fromkeys(task.knobs.names, 1.0), cost=0.0,
+            slopes=np.full((len(task.goals), len(task.knobs.names)), np.nan), at_limit=(),
+            impossible=tuple(excluded), starts=0,
+        )  # fmt: skip
+
+    def statements(self) -> list[str]:
+        """What was asked, what it came to, and what limits it, in sentences."""
+        if self.impossible:
+            return list(self.impossible)
+        if not self.starts:
+            return [
+                "Not found: none of the devices that were drawn from the knobs' ranges oscillates, "
+                "nor does one beyond the nearest boundary of oscillation. Widen the ranges."
+            ]
+        lines = []
+        if not self.met:
+            lines.append(
+                f"Not found from {self.starts} starts. That none exists is not known; the nearest:"
+            )
+        for name, value in self.values.items():
+            word = "met" if self.misses[name] <= 1 else f"off by {self.misses[name]:.3g} tolerances"
+            lines.append(f"{name}: {value:.4g}, wanted {self.wanted[name]}: {word}.")
+        changed = [
+            f"{name} times {factor:.4g}"
+            for name, factor in self.factors.items() if abs(np.log(factor)) > 1e-3
+        ]  # fmt: skip
+        lines.append(f"Changed: {', '.join(changed) or 'nothing'}.")
+        if self.at_limit:
+            lines.append(f"At an end of its range: {', '.join(self.at_limit)}.")
+        return lines
+
+
+def _distinct(ended: list[Found]) -> list[Found]:
+    kept: list[Found] = []
+    for found in ended:
+        if all(np.max(np.abs(found.z - other.z)) > APART for other in kept):
+            kept.append(found)
+    return kept

@@ -1,0 +1,103 @@
+"""The two compiled programs of a design: many devices roughly, and one device with slopes."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+import jaxmem as jm
+from fitting.designs.goal import DesignGoal
+from fitting.designs.knob import Knobs
+from fitting.designs.quantities import Behaviour, Quantity, behaviour
+from fitting.designs.search import Values
+from jaxmem.devices import AbstractDevice
+from jaxmem.lens import put_leaves
+from jaxmem.programs import program
+
+
+class Task(NamedTuple):
+    """A design that is looked for: what is asked, of which device, where it may go."""
+
+    goals: tuple[DesignGoal, ...]
+    device: AbstractDevice
+    knobs: Knobs
+    drive: str
+    at: tuple[str, float]
+
+    @property
+    def kinds(self) -> tuple[Quantity, ...]:
+        return tuple(goal.kind for goal in self.goals)
+
+    def moved(self, z: np.ndarray) -> AbstractDevice:
+        """The device at z."""
+        return _moved(self.device, self.knobs.positions, jnp.asarray(z))
+
+    def values(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The goals' quantities at z, and their slopes by z; NaN where there is no oscillation."""
+        slopes, values = _one(
+            jnp.asarray(z), self.device, self.knobs.positions, self.kinds, self.drive, self.at[0],
+            jnp.asarray(self.at[1], dtype=float),
+        )  # fmt: skip
+        return np.asarray(values), np.asarray(slopes)
+
+    def evaluate(self, z: np.ndarray) -> Values:
+        """The goals' coordinates and their slopes by z."""
+        values, slopes = self.values(z)
+        with np.errstate(all="ignore"):
+            r = np.array([float(g.coordinate(v)) for g, v in zip(self.goals, values, strict=True)])
+            by = np.array([float(g.slope(v)) for g, v in zip(self.goals, values, strict=True)])
+        return Values(r, slopes * by[:, None])
+
+    def roughly(self, z: Float[np.ndarray, "n p"]) -> Float[np.ndarray, "n m"]:
+        """Coordinates of the goals at many z without their cycles: a frequency by those of the Hopf
+        points, what else needs a cycle NaN. All NaN where there is no window."""
+        rough = np.asarray(
+            _many(jnp.asarray(z), self.device, self.knobs.positions, self.kinds, self.drive)
+        )
+        with np.errstate(all="ignore"):
+            rows = [g.coordinate(rough[:, k]) for k, g in enumerate(self.goals)]
+        return np.stack([np.asarray(row, dtype=float) for row in rows], axis=1)
+
+
+def _moved(device, positions, z):
+    """The device with the leaves of knob k times exp(z_k)."""
+    leaves = jax.tree.leaves(device)
+    return put_leaves(
+        device,
+        [((k,), leaves[k] * jnp.exp(z[n])) for n, where in enumerate(positions) for k in where],
+    )
+
+
+@program
+def _one(z, device, positions, kinds, drive, how, where):
+    needs = frozenset(kind.needs for kind in kinds)
+
+    def numbers(z):
+        found = behaviour(_moved(device, positions, z), drive, (how, where), needs)
+        values = jnp.stack([jnp.asarray(kind.value(found), dtype=float) for kind in kinds])
+        return values, values
+
+    return jax.jacfwd(numbers, has_aux=True)(z)
+
+
+@program
+def _many(z, device, positions, kinds, drive):
+    def one(z) -> Float[Array, "m"]:
+        changed = _moved(device, positions, z)
+        found = behaviour(changed, drive, ("window", 0.5), frozenset({"hopf"}))
+        points = jm.hopf_points(changed, drive=drive)
+        omega = jnp.sqrt(points.omega[0] * points.omega[jnp.maximum(points.found - 1, 0)])
+        return jnp.stack([_rough(kind, found, omega) for kind in kinds])
+
+    return jax.vmap(one)(z)
+
+
+def _rough(kind: Quantity, at: Behaviour, omega: Any) -> Any:
+    if kind.needs != "cycle":
+        value = jnp.asarray(kind.value(at), dtype=float)
+        return jnp.where(jnp.isfinite(at.low), value, jnp.nan)
+    if kind.unit == "Hz":
+        return jnp.where(jnp.isfinite(at.low), omega / (2 * jnp.pi), jnp.nan)
+    return jnp.where(jnp.isfinite(at.low), 0.0, jnp.nan)

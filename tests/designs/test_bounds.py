@@ -1,0 +1,79 @@
+"""What is called impossible is: against devices drawn from the ranges, and NumPy's roots."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxmem as jm
+from benchmarks.oracles.ring import hopf_points
+from fitting import DesignGoal, Knob, design
+from fitting.designs.bounds import bound, impossible
+from fitting.designs.knob import Knobs
+
+pytestmark = pytest.mark.quick
+LETTERS = ("R_b", "C_m", "i_c0", "V_m", "tau_d", "tau_k")
+KNOBS = (
+    Knob(lambda d: d.R_b), Knob(lambda d: d.C_m), Knob(lambda d: d.i_c0), Knob(lambda d: d.V_m),
+    Knob(lambda d: d.tau_d), Knob(lambda d: d.tau_k),
+)  # fmt: skip
+
+
+def made(case):
+    return jm.Memristor3D(**{k: jnp.asarray(v) for k, v in case.items()})
+
+
+def drawn(rng, gain=(10, 3000)):
+    R_b, V_m = 10 ** rng.uniform(2, 6), 10 ** rng.uniform(-3, -0.5)
+    taus = 10 ** rng.uniform(-5, -1) * 10 ** rng.uniform(-1.5, 1.5, 3)
+    G = np.exp(rng.uniform(*np.log(gain)))
+    return dict(
+        R_b=R_b, C_m=taus[0] / R_b, i_c0=G * V_m / R_b, V_T=rng.uniform(0.2, 1.5), V_m=V_m,
+        tau_d=taus[1], tau_k=taus[2],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("drive", ["current", "voltage"])
+def test_every_hopf_point_in_the_ranges_is_allowed(drive):
+    """200 devices each in the ranges of 20: thresholds lie within the bounds, and no device has
+    one where the gain excludes it."""
+    rng, there = np.random.default_rng(5), 0
+    for _ in range(20):
+        case = drawn(rng)
+        case |= {"R_s": case["R_b"] * rng.uniform(0.1, 3)} if drive == "voltage" else {}
+        device = made(case)
+        p = Knobs(KNOBS, device).ranges(device)
+        R = p["R_b"]
+        if drive == "voltage":
+            R = tuple(b * s / (b + s) for b, s in zip(p["R_b"], p["R_s"], strict=True))
+        G = R[1] * p["i_c0"][1] / p["V_m"][0]
+        goal = DesignGoal("threshold", 1.0)
+        low, high = bound(goal, p, R, max(G, 32), drive)[0]
+        for _ in range(200):
+            one = case | {k: case[k] * 5 ** rng.uniform(-1, 1) for k in LETTERS}
+            points = hopf_points(one | {"drive": drive})
+            there += len(points) > 0
+            assert not points or G > 32
+            assert all(low <= point.drive <= high for point in points)
+    assert there > 200
+
+
+def test_what_is_impossible_is_named_with_its_bound():
+    device = jm.si_device()
+    knobs = Knobs(tuple(Knob(k.lens, within=1.2) for k in KNOBS), device)
+    G = float(device.R_b * device.i_c0 / device.V_m) * 1.2**3
+    swing = float(device.R_b * device.i_c0) * 1.2**2
+    goals = (
+        DesignGoal("amplitude", 1.05 * swing), DesignGoal("threshold", at_most=1e-9),
+        DesignGoal("frequency", 1.0),
+    )  # fmt: skip
+    said = impossible(goals, device, knobs, "current")
+    assert len(said) == 2 and f"{swing:.4g} V" in said[0] and "R_b i_c0" in said[0]
+    assert said[1].startswith("threshold: impossible. It is at least")
+    # What the tolerance still lets through is not excluded.
+    assert not impossible((DesignGoal("amplitude", 1.005 * swing),), device, knobs, "current")
+    weak = made(drawn(np.random.default_rng(0), gain=(0.1, 0.2)))
+    found = design([DesignGoal("frequency", 1.0)], weak, KNOBS)
+    assert not found.met and "at least 32" in found.statements()[0] and G > 32
+    # A branch beside the paper's own: nothing is proved.
+    both = jm.si_device(extra={"surface": jm.Polarisation(1e6, 1e-9)})
+    assert impossible(goals, both, Knobs(KNOBS, both), "current") == []
