@@ -1,0 +1,1 @@
+"""Devices as netlists of circuit simulators."""

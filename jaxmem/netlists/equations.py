@@ -1,0 +1,254 @@
+"""A device as a simulator sees it: parameters, nodes, and the formulas between them."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmem.devices.branch import AbstractBranch
+from jaxmem.devices.constant_phase import CapacitiveLadder
+from jaxmem.devices.device import AbstractDevice, Memristor2D, Memristor3D, check_device
+from jaxmem.devices.device import isinstance_cpe as is_constant_phase
+from jaxmem.fields import quantities
+from jaxmem.netlists.formulas import Formula, Formulas, evaluate
+from jaxmem.netlists.scales import Scales, scales_of
+from jaxmem.netlists.translation import Untranslatable, translate
+
+# Where the formulas are compared with the program: how far from rest [spans], and how closely.
+OFF, CLOSE = (-0.37, 0.61), 1e-6
+# The voltage over C_m and the branches, in formulas.
+U = "u"
+
+
+class Parameter(NamedTuple):
+    """A number of the device that may be changed in a netlist."""
+
+    name: str
+    value: float
+    unit: str
+    meaning: str
+    positive: bool
+
+
+class Node(NamedTuple):
+    """A state z of a branch as a node: z = `unit` times the node's voltage in V.
+
+    C dV/dt = C dz/dt/unit with C = `farad`, so that voltages and currents are of order one.
+    `rate` is dz/dt/unit [1/s]; `state` is the physical state by z, in `state_unit`.
+    """
+
+    name: str
+    label: str
+    state_unit: str
+    unit: float
+    farad: float
+    rate: Formula
+    state: Formula
+
+
+class BranchEquations(NamedTuple):
+    """Of a branch: its name, its class, what this says of itself, its current [A], its nodes."""
+
+    name: str
+    kind: str
+    says: str
+    current: Formula
+    nodes: list[Node]
+
+
+class Equations(NamedTuple):
+    """Of a device: see `equations_of`. `notes` are what a user must know of the translation."""
+
+    device: AbstractDevice
+    parameters: list[Parameter]
+    branches: list[BranchEquations]
+    scales: Scales
+    notes: list[str]
+
+    def value(self, name: str) -> float:
+        """A parameter's value."""
+        return next(p.value for p in self.parameters if p.name == name)
+
+    @property
+    def nodes(self) -> list[Node]:
+        """The nodes of all branches, in the order of the device's states."""
+        return [node for branch in self.branches for node in branch.nodes]
+
+
+def equations_of(device: AbstractDevice) -> Equations:
+    """The equations of a device in time, traced from the branches' own programs.
+
+    A branch that says by `in_netlist` what stands for it is taken by its word, and compared with
+    what it is itself.
+
+    **Raises:** `ValueError` for a branch that cannot be said in a simulator's words, or that
+    contradicts itself.
+    """
+    check_device("netlist", device)
+    if isinstance(device.C_m, jax.core.Tracer):
+        raise ValueError("netlist: wants a device of known numbers, and no traced one")
+    plain, notes = _in_time(device)
+    names, parameters = _named(plain)
+    scales = scales_of(plain)
+    many, branches, start = Formulas(), [], 0
+    for name, branch in plain.branches.items():
+        labels = [_label(plain, name, state) for state in branch.states]
+        nodes = [f"z_{label}" for label in labels]
+        taken = slice(start, start + branch.size)
+        unit, farad = scales.unit[taken], scales.time[taken]
+        start += branch.size
+        said = _formulas(plain, names, name, nodes, unit, many)
+        _compare(plain, name, nodes, unit, scales, parameters, taken, said)
+        current, rates, states = said
+        branches.append(
+            BranchEquations(
+                name, type(branch).__name__, _first_line(branch), current,
+                [Node(*row) for row in zip(nodes, labels, branch.units, unit, farad, rates,
+                                           states, strict=True)],
+            )
+        )  # fmt: skip
+    formulas = [f for b in branches for f in (b.current, *(x for n in b.nodes for x in (n.rate, n.state)))]
+    used = frozenset().union(*(f.symbols for f in formulas)) | {"C_m", "R_s"}
+    return Equations(plain, [p for p in parameters if p.name in used], branches, scales, notes)
+
+
+def _in_time(device: AbstractDevice) -> tuple[AbstractDevice, list[str]]:
+    """The device with ladders for constant-phase elements, and with what branches say for it."""
+    notes, C_m, changed = [], device.C_m, {}
+    for home in (f.name for f in fields(device)):
+        held = getattr(device, home)
+        if not isinstance(held, dict):
+            continue
+        changed[home] = {}
+        for name, branch in held.items():
+            if is_constant_phase(branch):
+                C_fast, ladder = branch.in_time()
+                C_m = C_m + C_fast
+                low, high = branch.band
+                notes.append(
+                    f"{name} is a constant-phase element, Q = {float(branch.Q):.6g} S s^n, "
+                    f"n = {float(branch.n):.6g}; here it is a ladder of {ladder.size} R-C pairs and "
+                    f"{float(C_fast):.4g} F in C_m, right to {branch.accuracy:g} from {low:g} to "
+                    f"{high:g} Hz"
+                )
+                branch = ladder
+            elif (other := branch.in_netlist()) is not branch:
+                notes.append(f"{name} is written as its class says by in_netlist")
+                branch = other
+            changed[home][name] = branch
+    if not notes:
+        return device, notes
+    values = {f.name: getattr(device, f.name) for f in fields(device) if f.init}
+    return type(device)(**values | changed | {"C_m": C_m}), notes
+
+
+def _label(device: AbstractDevice, branch: str, word: str) -> str:
+    """What a field or a state of a branch is called: a memristor's own by the paper's letter."""
+    own = isinstance(device, Memristor2D | Memristor3D) and branch in ("leak", "conduction")
+    return word if own else f"{plain_word(branch)}_{plain_word(word)}"
+
+
+def plain_word(text: str) -> str:
+    """A name that every simulator takes."""
+    word = re.sub(r"\W", "_", text, flags=re.ASCII)
+    return word if word[:1].isalpha() else f"b_{word}"
+
+
+def _named(device: AbstractDevice) -> tuple[Any, list[Parameter]]:
+    """A name for each floating-point number of a device, as a pytree and as a list."""
+    parameters: list[Parameter] = []
+    taken: set[str] = set()
+
+    def name_of(path, leaf):
+        word, module, keys = "", device, [_key(k) for k in path]
+        *homes, last = keys
+        for key in homes:
+            module = module[key] if isinstance(module, dict) else getattr(module, str(key), None)
+        # The home of extra branches is no part of a name.
+        word = "_".join(plain_word(str(k)) for k in (*homes[1:], last))
+        about = quantities(module).get(str(last), {}) if isinstance(module, eqx.Module) else {}
+        found = np.empty(np.shape(leaf), dtype=object)
+        for place in np.ndindex(found.shape):
+            name = "_".join([word, *map(str, place)])
+            base, k = name, 2
+            while name.casefold() in taken:  # SPICE does not tell capital letters from small ones
+                name, k = f"{base}_{k}", k + 1
+            taken.add(name.casefold())
+            found[place] = name
+            value = float(np.asarray(leaf)[place])
+            parameters.append(
+                Parameter(name, value, about.get("unit", ""), about.get("meaning", ""),
+                          bool(about.get("positive")) and value > 0)
+            )  # fmt: skip
+        return found
+
+    arrays = eqx.filter(device, eqx.is_inexact_array)
+    return jax.tree_util.tree_map_with_path(name_of, arrays), parameters
+
+
+def _key(entry: Any) -> Any:
+    for attribute in ("name", "key", "idx"):
+        if hasattr(entry, attribute):
+            return getattr(entry, attribute)
+    return str(entry)
+
+
+def _formulas(device, names, name, nodes, unit, many):
+    """The current, the rates of the nodes, and the states of a branch."""
+    size = len(nodes)
+
+    def program(device, u, *z):
+        branch = device.branches[name]
+        z = jnp.stack(z) * unit if z else jnp.zeros((0,), jnp.result_type(float))
+        x = branch.unchart(z)
+        return branch.current(u, x), branch.chart_rates(u, z) / unit, x
+
+    try:
+        found = translate(program, device, names, [U, *nodes], many)
+    except Untranslatable as missing:
+        kind = type(device.branches[name]).__name__
+        raise ValueError(
+            f"branch {name!r} ({kind}) uses {missing} of JAX, for which circuit simulators have no "
+            "word; say it otherwise, or give the class a method in_netlist(self) that returns a "
+            "branch of the same states which does without"
+        ) from None
+    return found[0], found[1 : 1 + size], found[1 + size :]
+
+
+def _points(scales: Scales, taken: slice) -> Iterator[tuple[float, np.ndarray]]:
+    """Voltages, and states at rest there and off it, in units of the nodes."""
+    for u, z in scales.rests:
+        own = np.asarray(z)[taken]
+        for off in OFF:
+            yield u, (own + off * scales.span[taken] * (-1.0) ** np.arange(own.size))
+
+
+def _compare(device, name, nodes, unit, scales, parameters, taken, said):
+    """What is translated and what it was translated from, at some voltages and states."""
+    branch: AbstractBranch = device.branches[name]
+    values = {p.name: p.value for p in parameters}
+    current, rates, _ = said
+    for u, z in _points(scales, taken):
+        z_there = jnp.asarray(z)
+        theirs = [branch.current(jnp.asarray(u), branch.unchart(z_there))]
+        theirs = [float(v) for v in (*theirs, *(branch.chart_rates(jnp.asarray(u), z_there) / unit))]
+        known = values | {U: u} | dict(zip(nodes, (z / unit).tolist(), strict=True))
+        ours = [evaluate(f, known) for f in (current, *rates)]
+        for a, b in zip(theirs, ours, strict=True):
+            if np.isfinite(a) and not abs(a - b) <= CLOSE * max(abs(a), abs(b)):
+                raise ValueError(
+                    f"branch {name!r} ({type(branch).__name__}): at u = {u:g} V a circuit simulator "
+                    f"would compute {b:.9g} where the branch says {a:.9g}; give the class a method "
+                    "in_netlist(self) that returns it in other words"
+                )
+
+
+def _first_line(branch: AbstractBranch) -> str:
+    if isinstance(branch, CapacitiveLadder):
+        return "Resistor-capacitor pairs in parallel."
+    return (type(branch).__doc__ or "").strip().splitlines()[0] if type(branch).__doc__ else ""

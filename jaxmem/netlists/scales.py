@@ -1,0 +1,79 @@
+"""Units in which a device's states are of order one, and its times and currents."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from jaxmem.devices.device import AbstractDevice
+
+# A state that reaches less or more than this in its chart gets a unit of its own.
+FINE = (0.03, 1e3)
+# Voltages at which a device is looked at, of how many widths of each window.
+WIDTHS = 6.0
+
+
+class Scales(NamedTuple):
+    """`volt` [V] and `ampere` [A] that the device reaches; of each state the `unit` of its chart
+    for a node, how far it moves (`span`) and a `time` [s] in which it does, powers of ten.
+
+    `rests` are voltages with the states at rest there, in the chart.
+    """
+
+    volt: float
+    ampere: float
+    unit: Float[np.ndarray, "n"]
+    span: Float[np.ndarray, "n"]
+    time: Float[np.ndarray, "n"]
+    rests: list[tuple[float, np.ndarray]]
+
+
+def scales_of(device: AbstractDevice) -> Scales:
+    """The scales of a device in time, from where it rests over the voltages where it is steep.
+
+    From its curve of equilibria where it has one; without a window from -1 V to 1 V.
+    """
+    device = device.walked()
+    places = _places(device)
+    us, xs = jax.vmap(device.equilibrium)(jnp.asarray(places))
+    if device.curve is None:
+        zs = jax.vmap(device.chart_rest)(jnp.asarray(places))
+    else:
+        zs = jax.vmap(device.chart)(xs)
+    I = jax.vmap(device.current)(us, xs)
+    us, zs, I = map(np.asarray, (us, zs, I))
+    there = np.isfinite(us) & np.isfinite(I) & np.all(np.isfinite(zs), axis=1)
+    if not there.any():
+        raise ValueError("netlist: the device rests nowhere between -1 V and 1 V; give a window")
+    us, zs, I = us[there], zs[there], I[there]
+    most = np.max(np.abs(zs), axis=0, initial=0.0)
+    span = np.ptp(zs, axis=0) if len(zs) else most
+    size = np.maximum(most, span)
+    unit = np.where((size >= FINE[0]) & (size <= FINE[1]) | (size == 0), 1.0, _decade(size))
+    middle = len(us) // 2
+    slopes = jax.jacfwd(device.chart_rates, argnums=1)(us[middle], zs[middle])
+    rates = np.abs(np.diagonal(np.asarray(slopes).reshape(device.size, device.size)))
+    with np.errstate(divide="ignore"):
+        time = np.where((rates > 0) & np.isfinite(rates), _decade(1 / rates), 1.0)
+    span = np.maximum(span, 1e-3 * np.maximum(most, 1e-30))
+    rests = list(zip(us.tolist(), zs, strict=True))[:: max(len(us) // 8, 1)]
+    volt, ampere = float(np.max(np.abs(us))), float(np.max(np.abs(I)))
+    return Scales(volt, ampere, unit, span, time, rests)
+
+
+def _places(device: AbstractDevice) -> np.ndarray:
+    if device.curve is not None:
+        low, high = (float(end) for end in device.branches[device.curve].rest_range())
+        return np.linspace(low, high, 33)
+    ends = [float(c) + s * WIDTHS * float(w) for c, w in device.windows() for s in (-1, 1)]
+    low, high = (min(*ends, 0.0), max(ends)) if ends else (-1.0, 1.0)
+    return np.linspace(low, high, 33)
+
+
+def _decade(x):
+    x = np.asarray(x, dtype=float)
+    with np.errstate(divide="ignore"):
+        exponent = np.round(np.log10(np.where((x > 0) & np.isfinite(x), x, 1.0)))
+    return np.array([float(f"1e{int(e)}") for e in np.atleast_1d(exponent)])
