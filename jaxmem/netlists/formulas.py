@@ -142,10 +142,12 @@ def evaluate(formula: Formula, values: dict[str, float]) -> float:
     return float(known[id(formula)])
 
 
-def shared(formulas: Iterable[Formula]) -> list[Formula]:
+def shared(
+    formulas: Iterable[Formula], always: Callable[[Formula], bool] = lambda _: False
+) -> list[Formula]:
     """What is used more than once in these formulas, and is more than a number or a sign of one.
 
-    Parts come before what is made of them.
+    Parts come before what is made of them. What is `always` to have a name is among them.
     """
     uses: Counter[int] = Counter()
     order: dict[int, Formula] = {}
@@ -156,4 +158,5 @@ def shared(formulas: Iterable[Formula]) -> list[Formula]:
                 uses.update(id(part) for part in one.parts)
         uses[id(formula)] += 1
     worth = lambda one: len(one.below()) > 3 or one.name in ("exp", "logistic", "ln", "pow")
-    return [one for one in order.values() if one.parts and uses[id(one)] > 1 and worth(one)]
+    named = lambda one: always(one) or (uses[id(one)] > 1 and worth(one))
+    return [one for one in order.values() if one.parts and named(one)]

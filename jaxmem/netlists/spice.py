@@ -99,7 +99,7 @@ class _Body:
         self.lines += ["*", *_comment(f"{branch.name}: {branch.says}")]
         called, inside = {}, {}
         for k, one in enumerate(shared(formulas), 1):
-            own = f"{_word(branch.name)}_e{k}"
+            own = f"{_word(branch.name)}__{k}"
             arguments = [s for s in states if s in one.symbols]
             body = written(one, self.words, {}, {i: t for i, t in inside.items() if i != id(one)})
             if arguments:

@@ -64,9 +64,14 @@ def _written(formula, words, symbols, known, top=False) -> tuple[str, int]:
         return f"-{texts[0] if parts[0][1] > UNARY else f'({texts[0]})'}", UNARY - 1
     if name == "select":
         return words.choice(*texts), ATOM
-    if name == "exp" and not interval(formula.parts[0])[1] <= LARGEST:
+    if is_unbounded(formula):
         return f"{words.bounded_exp}({texts[0]})", ATOM
     return f"{words.functions.get(name, name)}({', '.join(texts)})", ATOM
+
+
+def is_unbounded(formula: Formula) -> bool:
+    """Whether it is an exponential that nothing keeps from overflowing."""
+    return formula.name == "exp" and not interval(formula.parts[0])[1] <= LARGEST
 
 
 def interval(formula: Formula) -> tuple[float, float]:
