@@ -6,7 +6,7 @@ from jaxmem.netlists.equations import Equations
 
 # The relative tolerances that were measured to do (docs/decisions), and steps in a run.
 RELTOL = {"ngspice": 1e-6, "ltspice": 1e-6, "vacask": 1e-6}
-STEPS = 20_000
+STEPS = 40_000
 
 
 class Accuracy(NamedTuple):

@@ -10,8 +10,7 @@ from jaxmem.netlists.accuracy import Accuracy, accuracy_for
 from jaxmem.netlists.equations import Equations, equations_of
 from jaxmem.netlists.stimulus import Stimulus, stimulus_of
 from jaxmem.netlists.text import shortest
-from jaxmem.responses.linear import linearize
-from jaxmem.responses.steady import operating_points
+from jaxmem.responses.linear import matrix_at
 
 Simulator = Literal["ngspice", "ltspice", "vacask"]
 # What a netlist of a device is called where no other name is said.
@@ -49,7 +48,7 @@ def testbench(
 ) -> str:
     """A file that a simulator runs: a device under its drive, at rest, for small signals, in time.
 
-    Operating point and impedance are those at the drive's value at the end of the run; the
+    Operating point and impedance are those at the largest value of the drive's straight lines; the
     transient begins at rest, as `solve` does. The options keep the transient to 1e-4 of its range
     (docs/decisions/0044).
 
@@ -58,7 +57,7 @@ def testbench(
     - `circuit`: one device and its drive: straight lines and sines.
     - `until`: end time [s].
     - `simulator`: `"ngspice"`, `"ltspice"` (not tested) or `"vacask"`.
-    - `max_step`: the largest step [s]; a 20,000th of the run if it is left out. A run of many
+    - `max_step`: the largest step [s]; a 40,000th of the run if it is left out. A run of many
       spikes wants a 6,000th of their period.
     - `name`: of the subcircuit or module; `file`: in which it stands.
 
@@ -77,12 +76,16 @@ def testbench(
 def bench_of(made, circuit, until, simulator, max_step=None, name="memristor", file=None) -> Bench:
     """What a test bench says, of equations that are made already (see `testbench`)."""
     wave = circuit.drive.wave
-    bias = float(wave(jnp.asarray(float(until))))
     voltage = bool(circuit.is_voltage)
     accuracy = accuracy_for(made, simulator, until, max_step)
-    band = _band(made, "V" if voltage else "I", bias)
+    band = _band(made)
     stimulus = stimulus_of(wave, until)
-    return Bench(made, voltage, stimulus, bias, band, until, accuracy, name, file or FILES[simulator])
+    # The largest that the straight lines reach, about the mean of the sines.
+    bias = max(stimulus.values, key=abs) + sum(sine.offset for sine in stimulus.sines)
+    return Bench(
+        made, voltage, stimulus, bias, band, until, accuracy, name,
+        file or FILES[simulator],
+    )  # fmt: skip
 
 
 def bench_text(bench: Bench, simulator: Simulator) -> str:
@@ -91,12 +94,15 @@ def bench_text(bench: Bench, simulator: Simulator) -> str:
     return "\n".join([*write(bench), ""])
 
 
-def _band(made: Equations, letter: str, bias: float) -> tuple[float, float]:
-    """Frequencies [Hz] about the eigenvalues at the bias."""
-    found = operating_points(made.device, **{letter: bias})
-    if int(found.count) < 1:
-        raise ValueError(f"testbench: the device rests nowhere at {letter} = {bias:g}")
-    rates = np.abs(np.asarray(linearize(made.device, found.point(0)).eigenvalues()))
+def _band(made: Equations) -> tuple[float, float]:
+    """Frequencies [Hz] about the eigenvalues over the voltages where the device is steep."""
+    rates = []
+    for u, z in made.scales.rests:
+        x = made.device.unchart(jnp.asarray(z))
+        J = np.asarray(matrix_at(made.device, jnp.asarray(u), x, "current"))
+        if np.isfinite(J).all():
+            rates.append(np.abs(np.linalg.eigvals(J)))
+    rates = np.concatenate(rates)
     rates = rates[(rates > 0) & np.isfinite(rates)] / (2 * np.pi)
     low, high = np.log10(rates.min()) - BESIDE, np.log10(rates.max()) + BESIDE
     return 10.0 ** np.floor(low), 10.0 ** np.ceil(min(high, low + MOST_DECADES))
@@ -160,7 +166,7 @@ def _ngspice(b: Bench) -> list[str]:
     shown = " ".join(["v(a)", *(["i(v1)"] if b.voltage else []),
                       *(f"v(x1.{node.name})" for node in b.made.nodes)])  # fmt: skip
     Z = "-1/i(v1)" if b.voltage else "v(a)"
-    lead = f" + 2*pi*frequency*{shortest(L_s)}" if L_s else ""
+    lead = f" + 2*pi*abs(frequency)*{shortest(L_s)}" if L_s else ""
     return [
         "* Run: ngspice -b bench.cir", *(f"* {line}" for line in _about(b)),
         "* It writes op.txt, impedance.txt (Hz, Re Z, Im Z) and transient.txt, names in line 1.",
@@ -198,20 +204,20 @@ def _vacask(b: Bench) -> list[str]:
     wave = []
     if len(s.times) > 1 or not s.sines or s.values[0] != 0:
         numbers = [shortest(x) for pair in zip(s.times, s.values, strict=True) for x in pair]
-        wave.append(f' type="pwl" wave=[{", ".join(numbers)}]' if len(numbers) > 2 else "")
+        wave.append(("pwl", f' wave=[{", ".join(numbers)}]') if len(numbers) > 2 else ("dc", ""))
     wave += [
-        f' type="sine" sinedc={shortest(x.offset)} ampl={shortest(x.amplitude)} '
-        f"freq={shortest(x.freq)} delay={shortest(x.start)}"
+        ("sine", f' sinedc={shortest(x.offset)} ampl={shortest(x.amplitude)} '
+        f"freq={shortest(x.freq)} delay={shortest(x.start)}")
         for x in s.sines
     ]
-    for k, shape in enumerate(wave, 1):
-        own = f"dc={shortest(b.bias) if k == 1 else 0} mag={1 if k == 1 else 0}{shape}"
+    for k, (_, shape) in enumerate(wave, 1):
+        own = f'dc={shortest(b.bias) if k == 1 else 0} mag={1 if k == 1 else 0} type="dc"{shape}'
         if b.voltage:
             plus, minus = ("a" if k == 1 else f"a{k}"), ("0" if k == len(wave) else f"a{k + 1}")
             sources.append(f"v{k} ({plus} {minus}) source {own}")
         else:
             sources.append(f"i{k} (0 a) source {own}")
-    a = b.accuracy
+    a, letter = b.accuracy, "v" if b.voltage else "i"
     return [
         "Test bench for VACASK. Run: vacask bench.sim",
         *(f"// {line}" for line in _about(b)),
@@ -221,9 +227,13 @@ def _vacask(b: Bench) -> list[str]:
         f'load "{b.file}"', "ground 0", f"model device {b.name}", f"model source {kind}",
         "x1 (a 0) device", *sources,
         "control",
-        f"  options {_options(a)}",
+        "  // Small signals are as right as the operating point, which is computed closely.",
+        f"  options {_options(a._replace(reltol=1e-10))}",
         "  analysis op op",
         f'  analysis small ac from={b.band[0]:g} to={b.band[1]:g} mode="dec" points={EACH}',
+        f"  options {_options(a)}",
+        *(f'  alter instance("{letter}{k}") type="{shape}"'
+          for k, (shape, _) in enumerate(wave, 1)),
         f"  analysis transient tran step={shortest(a.max_step)} stop={shortest(b.until)} "
         f"maxstep={shortest(a.max_step)}",
         "endc",

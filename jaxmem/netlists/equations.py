@@ -36,7 +36,7 @@ class Parameter(NamedTuple):
 
 
 class Node(NamedTuple):
-    """A state z of a branch as a node: z = `unit` times the node's voltage in V.
+    """A state z of a branch as a node at the voltage V: z = offset + unit V.
 
     C dV/dt = C dz/dt/unit with C = `farad`, so that voltages and currents are of order one.
     `rate` is dz/dt/unit [1/s]; `state` is the physical state by z, in `state_unit`.
@@ -45,6 +45,7 @@ class Node(NamedTuple):
     name: str
     label: str
     state_unit: str
+    offset: float
     unit: float
     farad: float
     rate: Formula
@@ -96,19 +97,21 @@ def equations_of(device: AbstractDevice) -> Equations:
     names, parameters = _named(plain)
     scales = scales_of(plain)
     many, branches, start = Formulas(), [], 0
+    taken = {p.name.casefold() for p in parameters} | {"u", "m", "p", "n"}
     for name, branch in plain.branches.items():
-        labels = [_label(plain, name, state) for state in branch.states]
-        nodes = [f"z_{label}" for label in labels]
-        taken = slice(start, start + branch.size)
-        unit, farad = scales.unit[taken], scales.time[taken]
+        labels = [_free(_label(plain, name, state), taken) for state in branch.states]
+        # Small letters, which is how simulators write nodes in their results.
+        nodes = [_free(f"z_{label}".lower(), taken) for label in labels]
+        own = slice(start, start + branch.size)
+        offset, unit, farad = (part[own] for part in (scales.offset, scales.unit, scales.time))
         start += branch.size
-        said = _formulas(plain, names, name, nodes, unit, many)
-        _compare(plain, name, nodes, unit, scales, parameters, taken, said)
+        said = _formulas(plain, names, name, nodes, (offset, unit), many)
+        _compare(plain, name, nodes, (offset, unit), scales, parameters, own, said)
         current, rates, states = said
         branches.append(
             BranchEquations(
                 name, type(branch).__name__, _first_line(branch), current,
-                [Node(*row) for row in zip(nodes, labels, branch.units, unit, farad, rates,
+                [Node(*row) for row in zip(nodes, labels, branch.units, offset, unit, farad, rates,
                                            states, strict=True)],
             )
         )  # fmt: skip
@@ -162,7 +165,8 @@ def plain_word(text: str) -> str:
 def _named(device: AbstractDevice) -> tuple[Any, list[Parameter]]:
     """A name for each floating-point number of a device, as a pytree and as a list."""
     parameters: list[Parameter] = []
-    taken: set[str] = set()
+    # A device's own letters come first, wherever they stand.
+    taken = {f.name.casefold() for f in fields(device)}
 
     def name_of(path, leaf):
         word, module, keys = "", device, [_key(k) for k in path]
@@ -175,11 +179,7 @@ def _named(device: AbstractDevice) -> tuple[Any, list[Parameter]]:
         found = np.empty(np.shape(leaf), dtype=object)
         for place in np.ndindex(found.shape):
             name = "_".join([word, *map(str, place)])
-            base, k = name, 2
-            while name.casefold() in taken:  # SPICE does not tell capital letters from small ones
-                name, k = f"{base}_{k}", k + 1
-            taken.add(name.casefold())
-            found[place] = name
+            found[place] = name = _free(name, taken) if homes else name
             value = float(np.asarray(leaf)[place])
             parameters.append(
                 Parameter(name, value, about.get("unit", ""), about.get("meaning", ""),
@@ -191,6 +191,15 @@ def _named(device: AbstractDevice) -> tuple[Any, list[Parameter]]:
     return jax.tree_util.tree_map_with_path(name_of, arrays), parameters
 
 
+def _free(name: str, taken: set[str]) -> str:
+    """The name, with a number where it is taken: SPICE does not tell C_m from c_M."""
+    base, k = name, 2
+    while name.casefold() in taken:
+        name, k = f"{base}_{k}", k + 1
+    taken.add(name.casefold())
+    return name
+
+
 def _key(entry: Any) -> Any:
     for attribute in ("name", "key", "idx"):
         if hasattr(entry, attribute):
@@ -198,13 +207,13 @@ def _key(entry: Any) -> Any:
     return str(entry)
 
 
-def _formulas(device, names, name, nodes, unit, many):
+def _formulas(device, names, name, nodes, read, many):
     """The current, the rates of the nodes, and the states of a branch."""
-    size = len(nodes)
+    size, (offset, unit) = len(nodes), read
 
     def program(device, u, *z):
         branch = device.branches[name]
-        z = jnp.stack(z) * unit if z else jnp.zeros((0,), jnp.result_type(float))
+        z = offset + jnp.stack(z) * unit if z else jnp.zeros((0,), jnp.result_type(float))
         x = branch.unchart(z)
         return branch.current(u, x), branch.chart_rates(u, z) / unit, x
 
@@ -228,8 +237,9 @@ def _points(scales: Scales, taken: slice) -> Iterator[tuple[float, np.ndarray]]:
             yield u, (own + off * scales.span[taken] * (-1.0) ** np.arange(own.size))
 
 
-def _compare(device, name, nodes, unit, scales, parameters, taken, said):
+def _compare(device, name, nodes, read, scales, parameters, taken, said):
     """What is translated and what it was translated from, at some voltages and states."""
+    offset, unit = read
     branch: AbstractBranch = device.branches[name]
     values = {p.name: p.value for p in parameters}
     current, rates, _ = said
@@ -237,7 +247,7 @@ def _compare(device, name, nodes, unit, scales, parameters, taken, said):
         z_there = jnp.asarray(z)
         theirs = [branch.current(jnp.asarray(u), branch.unchart(z_there))]
         theirs = [float(v) for v in (*theirs, *(branch.chart_rates(jnp.asarray(u), z_there) / unit))]
-        known = values | {U: u} | dict(zip(nodes, (z / unit).tolist(), strict=True))
+        known = values | {U: u} | dict(zip(nodes, ((z - offset) / unit).tolist(), strict=True))
         ours = [evaluate(f, known) for f in (current, *rates)]
         for a, b in zip(theirs, ours, strict=True):
             if np.isfinite(a) and not abs(a - b) <= CLOSE * max(abs(a), abs(b)):

@@ -16,14 +16,16 @@ WIDTHS = 6.0
 
 
 class Scales(NamedTuple):
-    """`volt` [V] and `ampere` [A] that the device reaches; of each state the `unit` of its chart
-    for a node, how far it moves (`span`) and a `time` [s] in which it does, powers of ten.
+    """`volt` [V] and `ampere` [A] that the device reaches; of each state, in its chart, where it
+    rests at no voltage (`offset`), a power of ten as the `unit` of a node, how far it moves (`span`)
+    and a power of ten of the `time` [s] in which it does.
 
     `rests` are voltages with the states at rest there, in the chart.
     """
 
     volt: float
     ampere: float
+    offset: Float[np.ndarray, "n"]
     unit: Float[np.ndarray, "n"]
     span: Float[np.ndarray, "n"]
     time: Float[np.ndarray, "n"]
@@ -48,9 +50,11 @@ def scales_of(device: AbstractDevice) -> Scales:
     if not there.any():
         raise ValueError("netlist: the device rests nowhere between -1 V and 1 V; give a window")
     us, zs, I = us[there], zs[there], I[there]
-    most = np.max(np.abs(zs), axis=0, initial=0.0)
-    span = np.ptp(zs, axis=0) if len(zs) else most
-    size = np.maximum(most, span)
+    # A simulator's iterations begin at 0 V: with an offset that is where the device rests.
+    offset = np.array([float(f"{z:.3g}") for z in zs[np.argmin(np.abs(us))]])
+    most, size = (np.max(np.abs(z), axis=0, initial=0.0) for z in (zs, zs - offset))
+    offset = np.where(np.abs(offset) < 1e-3 * size, 0.0, offset)
+    span = np.ptp(zs, axis=0)
     unit = np.where((size >= FINE[0]) & (size <= FINE[1]) | (size == 0), 1.0, _decade(size))
     middle = len(us) // 2
     slopes = jax.jacfwd(device.chart_rates, argnums=1)(us[middle], zs[middle])
@@ -60,7 +64,7 @@ def scales_of(device: AbstractDevice) -> Scales:
     span = np.maximum(span, 1e-3 * np.maximum(most, 1e-30))
     rests = list(zip(us.tolist(), zs, strict=True))[:: max(len(us) // 8, 1)]
     volt, ampere = float(np.max(np.abs(us))), float(np.max(np.abs(I)))
-    return Scales(volt, ampere, unit, span, time, rests)
+    return Scales(volt, ampere, offset, unit, span, time, rests)
 
 
 def _places(device: AbstractDevice) -> np.ndarray:

@@ -119,18 +119,6 @@ class _Body:
             self.lines += [f"C{node.name} {node.name} 0 {time}"]
             rate = text(node.rate)
             self.lines += _wrapped(f"B{node.name} 0 {node.name} I = {time}*({rate})")
-        self.lines += self._guesses(branch)
-
-    def _guesses(self, branch: BranchEquations) -> list[str]:
-        """Where Newton's iterations begin: at rest at no voltage, or nearest to it."""
-        if not branch.nodes:
-            return []
-        index = [node.name for node in self.made.nodes].index(branch.nodes[0].name)
-        _, z = min(self.made.scales.rests, key=lambda rest: abs(rest[0]))
-        values = [
-            f"V({n.name})={float(z[index + k] / n.unit):.6g}" for k, n in enumerate(branch.nodes)
-        ]
-        return _wrapped(f".nodeset {' '.join(values)}")
 
     def _symbol(self, symbol: str) -> str:
         return self.voltage if symbol == U else f"V({symbol})"
