@@ -4,7 +4,7 @@ Draws devices of every kind with a drive (`problems/drawn_netlists.py`), writes 
 and runs both simulators with the settings of the bench: operating point and states against
 `operating_points`, impedance against `linearize` at the simulator's own u, the transient against
 `solve` at the simulator's own times, as shares of each signal's range. Spike rates are those of runs
-of fifteen periods against `limit_cycle`. Then the same decks at the simulators' default options.
+that have settled, against `limit_cycle`. Then the same decks at the simulators' default options.
 """
 
 import tempfile
@@ -27,8 +27,10 @@ from jaxmem.netlists.verilog import module_text
 
 COUNTS = {"cases": (50, "devices")}
 LIMITS = {"operating_point": 1e-6, "impedance": 1e-6, "transient": 1e-4, "rate": 1e-4}
-# Times at which a transient is compared, and periods of a run for its rate.
-SAMPLES, PERIODS = 1500, 15
+# Times at which a transient is compared.
+SAMPLES = 1500
+# A run for a rate lasts until what its start has left is this share, in periods at most so many.
+SETTLED, LEAST, MOST = 1e-6, 10, 100
 ROW = Row(
     counted=lambda r: "; ".join(
         f"{tool}: {sum(all(c[k] < LIMITS[k] for k in LIMITS if c.get(k) is not None) for c in cases)}"
@@ -176,7 +178,7 @@ class Answer:
     def period(self) -> float:
         """The time from spike to spike at the end of the run [s]: rising middles of the range."""
         t, a = self.transient["time"], np.real(self.transient[self._node.format("a")])
-        late = t > 0.5 * t[-1]
+        late = t > 0.7 * t[-1]
         middle = (a[late].max() + a[late].min()) / 2
         up = np.flatnonzero(late[:-1] & (a[:-1] < middle) & (a[1:] >= middle))
         at = t[up] + (middle - a[up]) / (a[up + 1] - a[up]) * (t[up + 1] - t[up])
@@ -202,7 +204,8 @@ def compare(case) -> list[dict]:
 
 
 def rate_deviation(case, tool) -> float | None:
-    """The relative deviation of the spike rate from that of `limit_cycle`; None without a cycle."""
+    """The relative deviation of the spike rate from that of `limit_cycle`; None without a cycle,
+    or with one that is reached too slowly."""
     I = float(case.circuit.drive.wave.high)
     cycle = jm.limit_cycle(
         jm.Circuit(case.circuit.device, jm.CurrentDrive(jm.Constant(I))), throw=False
@@ -210,7 +213,11 @@ def rate_deviation(case, tool) -> float | None:
     period = float(cycle.period)
     if not np.isfinite(period):
         return None
-    longer = case._replace(until=PERIODS * period)
+    left = float(np.sort(np.abs(np.asarray(cycle.multipliers)))[-2])
+    periods = LEAST + np.log(SETTLED) / np.log(min(max(left, 1e-12), 1 - 1e-12))
+    if periods > MOST:
+        return None
+    longer = case._replace(until=periods * period)
     answer = Exported(longer, max_step=period / 6000).run(tool)
     return abs(answer.period() / period - 1)
 

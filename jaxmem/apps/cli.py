@@ -1,4 +1,4 @@
-"""The command line: `jaxmem simulate`, `fit`, `spike`, `sweep`, `reproduce`, `device`.
+"""The command line: `jaxmem simulate`, `fit`, `spike`, `sweep`, `reproduce`, `device`, `export`.
 
 What is slow to import is imported by the command that needs it.
 """
@@ -13,16 +13,8 @@ from typing import Annotated, Any
 import typer
 
 from fitting.study.kept import what_is_kept
-from fitting.study.spec import KINDS, SETTINGS, Entry, Spec, options
-from jaxmem.apps.arguments import (
-    dealt,
-    ends_of,
-    file_and_own,
-    listed,
-    require_use,
-    value_of,
-    with_own,
-)
+from fitting.study.spec import options
+from jaxmem.apps.arguments import ends_of, file_and_own, listed, specification, value_of
 from jaxmem.apps.cores import spread_over_cores
 from jaxmem.apps.oscillations.kept import what_a_sweep_keeps
 from jaxmem.apps.stopping import stoppable
@@ -233,6 +225,48 @@ def reproduce_command(
             raise typer.Exit(FAILED)
 
 
+class Format(StrEnum):
+    """What a device is exported as."""
+
+    spice = "spice"
+    verilog_a = "verilog-a"
+    csv = "csv"
+
+
+@app.command("export")
+def export_command(
+    source: Annotated[Path, typer.Argument(metavar="DEVICE.toml|FIT-FOLDER")],
+    format: Annotated[
+        Format, typer.Option(help="A subcircuit, a module, or elements against bias.")
+    ] = Format.spice,
+    drive: Annotated[
+        str | None,
+        typer.Option(help='Of the test bench, "I = Step(3.3e-4)"; a step to where it is steep.'),
+    ] = None,
+    until: Annotated[float | None, typer.Option(help="End time of the test bench [s].")] = None,
+    name: Annotated[str, typer.Option(help="Of the subcircuit or module.")] = "memristor",
+    out: Out = Path("export"),
+    force: Force = False,
+    allow_import: AllowImport = False,
+) -> None:
+    """Write a device for circuit simulators: SPICE (ngspice, LTspice), Verilog-A, or a CSV.
+
+    The folder holds the netlist, a test bench that runs as it is, and what jaxmem computes for it.
+    """
+    with guard(out, what_is_kept):
+        _check_cheaply(out, force, source)
+        from jaxmem.apps.export import export
+        from jaxmem.output.provenance import command_line
+
+        made = export(
+            source, out, format.value, drive=drive, until=until, name=name, force=force,
+            allow_import=allow_import, command=command_line(),
+        )  # fmt: skip
+        for line in made.lines:
+            say(line)
+        print(made.main)
+
+
 def _check_cheaply(out: Path, force: bool, *files: Path) -> None:
     """What costs nothing to find out, before anything slow is imported."""
     check_folder(out, force=force)
@@ -327,7 +361,7 @@ def fit_command(
         from fitting.study.run import run_study
         from jaxmem.output.provenance import command_line
 
-        spec = _specification(files or [], curve or [], said)
+        spec = specification(files or [], curve or [], said)
         with bars() as shown:
             outcome = run_study(
                 spec, out, force=force, resume=resume, allow_import=allow_import,
@@ -344,34 +378,6 @@ def fit_command(
 fit_command.__signature__ = _fit_signature()  # pyright: ignore[reportFunctionMemberAccess]
 fit_command.__annotations__ = {}
 app.command("fit")(fit_command)
-
-
-def _specification(files: list[Path], curves: list[Path], said: dict[str, Any]) -> Spec:
-    """What the command line says: one specification, or files and options (by their names)."""
-    from fitting.study.loading import entry_of
-    from fitting.study.spec_file import read_spec
-
-    if any(f.suffix.lower() == ".toml" for f in files):
-        if len(files) > 1 or curves:
-            raise ValueError("give one specification (.toml) and nothing else, or data files")
-        if said:
-            raise ValueError(
-                f"{files[0]} is the whole specification: write options there; beside it only "
-                "--out, --force and --resume"
-            )
-        return read_spec(files[0])
-    if not files and not curves:
-        raise ValueError("nothing to fit; give files of spectra or traces, or FIT.toml")
-    pick = lambda settings: {s.name: said[s.option] for s in settings.values() if s.option in said}
-    of = {kind: pick(KINDS[kind].settings) for kind in ("spectra", "trace", "curve")}
-    spec = Spec.of(pick(SETTINGS))
-    entries = []
-    for f, own in map(file_and_own, files):
-        options = {kind: with_own(kind, of[kind], own) for kind in ("spectra", "trace")}
-        entries.append(entry_of(f, options["spectra"], options["trace"], spec.area_m2))
-    entries += [Entry("curve", f, of["curve"]) for f in curves]
-    require_use(said, entries)
-    return replace(spec, entries=tuple(dealt(entries)))
 
 
 def main() -> None:

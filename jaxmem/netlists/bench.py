@@ -17,6 +17,8 @@ Simulator = Literal["ngspice", "ltspice", "vacask"]
 FILES = {"ngspice": "memristor.lib", "ltspice": "memristor_ltspice.lib", "vacask": "memristor.va"}
 # Decades beside the eigenvalues, and the most that are looked at.
 BESIDE, MOST_DECADES, EACH = 1, 12, 10
+# The relative tolerance of operating points.
+CLOSELY = 1e-10
 DEFAULTS = (
     "At a simulator's default options expect errors of a tenth of the range where it switches fast; "
     "the options below keep 1e-4."
@@ -175,9 +177,11 @@ def _ngspice(b: Bench) -> list[str]:
         f"X1 a 0 {b.name}",
         f".options {_options(b.accuracy)}", "+ trtol=1 itl1=500 itl4=50",
         ".control", "set numdgt=15", "set wr_singlescale", "set wr_vecnames",
-        "op", f"wrdata op.txt {shown}",
+        "* Small signals are as right as the operating point, which is computed closely.",
+        f"option reltol={CLOSELY:g}", "op", f"wrdata op.txt {shown}",
         f"ac dec {EACH} {b.band[0]:g} {b.band[1]:g}",
         f"let re_z = real({Z})", f"let im_z = imag({Z}){lead}", "wrdata impedance.txt re_z im_z",
+        f"option reltol={b.accuracy.reltol:g}",
         f"tran {shortest(b.until / 2000)} {shortest(b.until)} 0 {shortest(b.accuracy.max_step)}",
         f"wrdata transient.txt {shown}",
         ".endc", ".end",
@@ -228,7 +232,7 @@ def _vacask(b: Bench) -> list[str]:
         "x1 (a 0) device", *sources,
         "control",
         "  // Small signals are as right as the operating point, which is computed closely.",
-        f"  options {_options(a._replace(reltol=1e-10))}",
+        f"  options {_options(a._replace(reltol=CLOSELY))}",
         "  analysis op op",
         f'  analysis small ac from={b.band[0]:g} to={b.band[1]:g} mode="dec" points={EACH}',
         f"  options {_options(a)}",

@@ -38,7 +38,7 @@ def scales_of(device: AbstractDevice) -> Scales:
     From its curve of equilibria where it has one; without a window from -1 V to 1 V.
     """
     device = device.walked()
-    places = _places(device)
+    places = places_of(device, 33)
     us, xs = jax.vmap(device.equilibrium)(jnp.asarray(places))
     if device.curve is None:
         zs = jax.vmap(device.chart_rest)(jnp.asarray(places))
@@ -67,13 +67,15 @@ def scales_of(device: AbstractDevice) -> Scales:
     return Scales(volt, ampere, offset, unit, span, time, rests)
 
 
-def _places(device: AbstractDevice) -> np.ndarray:
+def places_of(device: AbstractDevice, count: int) -> Float[np.ndarray, "count"]:
+    """Voltages [V] over which a device is steep, 0 among those about them; without a window from
+    -1 V to 1 V; of a device with a curve of equilibria places on it."""
     if device.curve is not None:
         low, high = (float(end) for end in device.branches[device.curve].rest_range())
-        return np.linspace(low, high, 33)
+        return np.linspace(low, high, count)
     ends = [float(c) + s * WIDTHS * float(w) for c, w in device.windows() for s in (-1, 1)]
-    low, high = (min(*ends, 0.0), max(ends)) if ends else (-1.0, 1.0)
-    return np.linspace(low, high, 33)
+    low, high = (min(*ends, 0.0), max(*ends, 0.0)) if ends else (-1.0, 1.0)
+    return np.linspace(low, high, count)
 
 
 def _decade(x):
