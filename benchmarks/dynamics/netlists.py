@@ -18,6 +18,7 @@ import jaxmem as jm
 from benchmarks.harness import Absent
 from benchmarks.oracles import simulators
 from benchmarks.oracles.simulators import DidNotFinish
+from benchmarks.problems import coupled_netlists
 from benchmarks.problems.drawn_netlists import draw_cases
 from benchmarks.table import Row
 from jaxmem.netlists.bench import bench_of, bench_text
@@ -246,11 +247,43 @@ def each(cases, function):
     return rows
 
 
+def network(kind, tool, folder) -> float:
+    """Two exported devices in one circuit against the same by hand: the largest deviation of u."""
+    for name, text in coupled_netlists.netlists(tool).items():
+        Path(folder, name).write_text(text)
+    file, start, table, read, node = (
+        ("bench.cir", simulators.run_ngspice, "transient.txt", simulators.table, "v({})")
+        if tool == "ngspice" else
+        ("bench.sim", simulators.run_vacask, "transient.raw", simulators.raw, "{}")
+    )  # fmt: skip
+    Path(folder, file).write_text(coupled_netlists.circuit_file(kind, tool))
+    start(folder)
+    found = read(Path(folder, table))
+    rows = np.unique(np.linspace(1, len(found["time"]) - 1, SAMPLES).astype(int))
+    theirs = coupled_netlists.by_hand(kind, np.append(0.0, found["time"][rows]))[1:]
+    ours = np.column_stack([np.real(found[node.format(a)])[rows] for a in ("a1", "a2")])
+    return float(np.max(np.abs(ours - theirs) / np.ptp(theirs, axis=0)))
+
+
+def networks() -> dict:
+    """Both circuits of two devices in both simulators."""
+    found = {}
+    for kind in coupled_netlists.KINDS:
+        for tool in tools():
+            with tempfile.TemporaryDirectory() as folder:
+                found[f"{kind}, {tool}"] = network(kind, tool, folder)
+    return found
+
+
 def run(options):
     if not tools():
         raise Absent("neither ngspice nor VACASK is here")
     cases = draw_cases(options.seed, options.cases)
-    return {"settings": lambda: each(cases, compare), "defaults": lambda: each(cases, at_defaults)}
+    return {
+        "settings": lambda: each(cases, compare),
+        "defaults": lambda: each(cases, at_defaults),
+        "networks": networks,
+    }
 
 
 def good(result) -> bool:

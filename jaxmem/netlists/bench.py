@@ -2,6 +2,8 @@
 
 from typing import Literal, NamedTuple
 
+import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -98,16 +100,18 @@ def bench_text(bench: Bench, simulator: Simulator) -> str:
 
 def _band(made: Equations) -> tuple[float, float]:
     """Frequencies [Hz] about the eigenvalues over the voltages where the device is steep."""
-    rates = []
-    for u, z in made.scales.rests:
-        x = made.device.unchart(jnp.asarray(z))
-        J = np.asarray(matrix_at(made.device, jnp.asarray(u), x, "current"))
-        if np.isfinite(J).all():
-            rates.append(np.abs(np.linalg.eigvals(J)))
-    rates = np.concatenate(rates)
+    u, z = (np.array(part) for part in zip(*made.scales.rests, strict=True))
+    J = np.asarray(_matrices(made.device, u, z))
+    rates = np.abs(np.linalg.eigvals(J[np.isfinite(J).all(axis=(1, 2))])).ravel()
     rates = rates[(rates > 0) & np.isfinite(rates)] / (2 * np.pi)
     low, high = np.log10(rates.min()) - BESIDE, np.log10(rates.max()) + BESIDE
     return 10.0 ** np.floor(low), 10.0 ** np.ceil(min(high, low + MOST_DECADES))
+
+
+@eqx.filter_jit
+def _matrices(device, u, z):
+    one = lambda u, z: matrix_at(device, u, device.unchart(z), "current")
+    return jax.vmap(one)(jnp.asarray(u), jnp.asarray(z))
 
 
 def _spice_source(bench: Bench, ac: bool) -> list[str]:

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -45,6 +46,14 @@ def element_table(
     device = device.walked()
     places = places_of(device, points) if u is None else np.asarray(u, dtype=float)
 
+    states = zip(device.state_names, device.state_units, strict=True)
+    named = [("u", "V"), ("I", "A"), ("V", "V"), *states, *UNITS.items()]
+    rows = np.asarray(_rows(device, jnp.asarray(places)))
+    return ElementTable([f"{name} [{unit}]" for name, unit in named], rows)
+
+
+@eqx.filter_jit
+def _rows(device, places):
     def row(place):
         voltage, x = device.equilibrium(place)
         I = device.current(voltage, x)
@@ -54,7 +63,4 @@ def element_table(
             [jnp.stack([voltage, I, V]), x, jnp.stack(list(equivalent_circuit(device, point)))]
         )
 
-    states = zip(device.state_names, device.state_units, strict=True)
-    named = [("u", "V"), ("I", "A"), ("V", "V"), *states, *UNITS.items()]
-    rows = np.asarray(jax.vmap(row)(jnp.asarray(places)))
-    return ElementTable([f"{name} [{unit}]" for name, unit in named], rows)
+    return jax.vmap(row)(places)

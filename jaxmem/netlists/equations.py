@@ -1,7 +1,6 @@
 """A device as a simulator sees it: parameters, nodes, and the formulas between them."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any, NamedTuple
 
@@ -106,7 +105,9 @@ def equations_of(device: AbstractDevice) -> Equations:
         offset, unit, farad = (part[own] for part in (scales.offset, scales.unit, scales.time))
         start += branch.size
         said = _formulas(plain, names, name, nodes, (offset, unit), many)
-        _compare(plain, name, nodes, (offset, unit), scales, parameters, own, said)
+        # What stands for a branch by its own word is compared with the branch.
+        original = branch if is_constant_phase(device.branches[name]) else device.branches[name]
+        _compare(original, name, nodes, (offset, unit), scales, parameters, own, said)
         current, rates, states = said
         branches.append(
             BranchEquations(
@@ -213,7 +214,7 @@ def _formulas(device, names, name, nodes, read, many):
 
     def program(device, u, *z):
         branch = device.branches[name]
-        z = offset + jnp.stack(z) * unit if z else jnp.zeros((0,), jnp.result_type(float))
+        z = jnp.stack(z) * unit + offset if z else jnp.zeros((0,), jnp.result_type(float))
         x = branch.unchart(z)
         return branch.current(u, x), branch.chart_rates(u, z) / unit, x
 
@@ -229,33 +230,33 @@ def _formulas(device, names, name, nodes, read, many):
     return found[0], found[1 : 1 + size], found[1 + size :]
 
 
-def _points(scales: Scales, taken: slice) -> Iterator[tuple[float, np.ndarray]]:
-    """Voltages, and states at rest there and off it, in units of the nodes."""
-    for u, z in scales.rests:
-        own = np.asarray(z)[taken]
-        for off in OFF:
-            yield u, (own + off * scales.span[taken] * (-1.0) ** np.arange(own.size))
-
-
-def _compare(device, name, nodes, read, scales, parameters, taken, said):
+def _compare(branch, name, nodes, read, scales, parameters, own, said):
     """What is translated and what it was translated from, at some voltages and states."""
     offset, unit = read
-    branch: AbstractBranch = device.branches[name]
+    rests = np.array([z for _, z in scales.rests])[:, own]
+    turn = (-1.0) ** np.arange(len(nodes))
+    z = np.concatenate([rests + off * scales.span[own] * turn for off in OFF])
+    u = np.array([u for u, _ in scales.rests] * len(OFF))
+    theirs = np.column_stack([np.asarray(part) for part in _said_by(branch, u, z, unit)])
     values = {p.name: p.value for p in parameters}
     current, rates, _ = said
-    for u, z in _points(scales, taken):
-        z_there = jnp.asarray(z)
-        theirs = [branch.current(jnp.asarray(u), branch.unchart(z_there))]
-        theirs = [float(v) for v in (*theirs, *(branch.chart_rates(jnp.asarray(u), z_there) / unit))]
-        known = values | {U: u} | dict(zip(nodes, ((z - offset) / unit).tolist(), strict=True))
-        ours = [evaluate(f, known) for f in (current, *rates)]
-        for a, b in zip(theirs, ours, strict=True):
+    for k, row in enumerate(theirs):
+        known = values | {U: u[k]} | dict(zip(nodes, (z[k] - offset) / unit, strict=True))
+        for a, formula in zip(row, (current, *rates), strict=True):
+            b = evaluate(formula, known)
             if np.isfinite(a) and not abs(a - b) <= CLOSE * max(abs(a), abs(b)):
                 raise ValueError(
-                    f"branch {name!r} ({type(branch).__name__}): at u = {u:g} V a circuit simulator "
-                    f"would compute {b:.9g} where the branch says {a:.9g}; give the class a method "
-                    "in_netlist(self) that returns it in other words"
+                    f"branch {name!r} ({type(branch).__name__}): at u = {u[k]:g} V a circuit "
+                    f"simulator would compute {b:.9g} where the branch says {a:.9g}; give the class "
+                    "a method in_netlist(self) that returns it in other words"
                 )
+
+
+@eqx.filter_jit
+def _said_by(branch, u, z, unit):
+    """The current and the rates of the nodes, at each u and z."""
+    one = lambda u, z: (branch.current(u, branch.unchart(z)), branch.chart_rates(u, z) / unit)
+    return jax.vmap(one)(jnp.asarray(u), jnp.asarray(z))
 
 
 def _first_line(branch: AbstractBranch) -> str:

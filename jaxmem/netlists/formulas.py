@@ -117,8 +117,6 @@ class Formulas:
         if name == "add" and any(v is not None and v < 0 for v in known):
             first, second = parts if known[0] is None else parts[::-1]
             return self("sub", first, self.constant(-second.value))
-        if name == "add" and known[0] is not None:
-            return self("add", parts[1], parts[0])
         # a + (-b) and a - (-b) read better with one sign.
         if name in ("add", "sub") and parts[1].name == "neg":
             return self("sub" if name == "add" else "add", parts[0], parts[1].parts[0])

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -39,13 +40,8 @@ def scales_of(device: AbstractDevice) -> Scales:
     """
     device = device.walked()
     places = places_of(device, 33)
-    us, xs = jax.vmap(device.equilibrium)(jnp.asarray(places))
-    if device.curve is None:
-        zs = jax.vmap(device.chart_rest)(jnp.asarray(places))
-    else:
-        zs = jax.vmap(device.chart)(xs)
-    I = jax.vmap(device.current)(us, xs)
-    us, zs, I = map(np.asarray, (us, zs, I))
+    us, zs, I, slopes = _at_rest(device, jnp.asarray(places))
+    us, zs, I, slopes = map(np.asarray, (us, zs, I, slopes))
     there = np.isfinite(us) & np.isfinite(I) & np.all(np.isfinite(zs), axis=1)
     if not there.any():
         raise ValueError("netlist: the device rests nowhere between -1 V and 1 V; give a window")
@@ -57,14 +53,28 @@ def scales_of(device: AbstractDevice) -> Scales:
     span = np.ptp(zs, axis=0)
     unit = np.where((size >= FINE[0]) & (size <= FINE[1]) | (size == 0), 1.0, _decade(size))
     middle = len(us) // 2
-    slopes = jax.jacfwd(device.chart_rates, argnums=1)(us[middle], zs[middle])
-    rates = np.abs(np.diagonal(np.asarray(slopes).reshape(device.size, device.size)))
+    rates = np.abs(slopes[there][middle])
     with np.errstate(divide="ignore"):
         time = np.where((rates > 0) & np.isfinite(rates), _decade(1 / rates), 1.0)
     span = np.maximum(span, 1e-3 * np.maximum(most, 1e-30))
     rests = list(zip(us.tolist(), zs, strict=True))[:: max(len(us) // 8, 1)]
     volt, ampere = float(np.max(np.abs(us))), float(np.max(np.abs(I)))
     return Scales(volt, ampere, offset, unit, span, time, rests)
+
+
+@eqx.filter_jit
+def _at_rest(device, places):
+    """u, the states in their chart, the current, and d(dz_k/dt)/dz_k, at each place."""
+
+    def one(place):
+        u, x = device.equilibrium(place)
+        z = device.chart_rest(u) if device.curve is None else device.chart(x)
+        if not device.size:
+            return u, z, device.current(u, x), z
+        slopes = jax.jacfwd(device.chart_rates, argnums=1)(u, z)
+        return u, z, device.current(u, x), jnp.diagonal(slopes)
+
+    return jax.vmap(one)(places)
 
 
 def places_of(device: AbstractDevice, count: int) -> Float[np.ndarray, "count"]:
@@ -82,4 +92,4 @@ def _decade(x):
     x = np.asarray(x, dtype=float)
     with np.errstate(divide="ignore"):
         exponent = np.round(np.log10(np.where((x > 0) & np.isfinite(x), x, 1.0)))
-    return np.array([float(f"1e{int(e)}") for e in np.atleast_1d(exponent)])
+    return np.array([float(f"1e{int(e)}") for e in exponent], dtype=float)
