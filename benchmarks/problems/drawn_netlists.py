@@ -100,9 +100,8 @@ def _switching(kind, rng):
     g_on, tau = decades(rng, 1e-6, 1e-2), decades(rng, 1e-4, 1e2)
     V = rng.uniform(0.03, 0.15, 2)
     top = float(6 * V.max())
-    branch = jm.SwitchingConductance(g_on, g_on * decades(rng, 1e-3, 0.3),
-                                     np.exp(-0.5 * top / V[0]) / tau, np.exp(-0.5 * top / V[1]) / tau,
-                                     V[0], V[1])  # fmt: skip
+    k_on, k_off = np.exp(-0.5 * top / V) / tau
+    branch = jm.SwitchingConductance(g_on, g_on * decades(rng, 1e-3, 0.3), k_on, k_off, *V)
     R_s = 0.1 / g_on
     device = jm.Device(1e-3 * tau * g_on, {"switch": branch, "leak": jm.Leak(10 / g_on)}, R_s)
     wave = jm.Triangle([0.0, top, -top], rate=4 * top / (20 * tau))

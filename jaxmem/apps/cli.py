@@ -236,23 +236,17 @@ class Format(StrEnum):
 @app.command("export")
 def export_command(
     source: Annotated[Path, typer.Argument(metavar="DEVICE.toml|FIT-FOLDER")],
-    format: Annotated[
-        Format, typer.Option(help="A subcircuit, a module, or elements against bias.")
-    ] = Format.spice,
+    format: Annotated[Format, typer.Option(help="csv: elements against bias.")] = Format.spice,
     drive: Annotated[
-        str | None,
-        typer.Option(help='Of the test bench, "I = Step(3.3e-4)"; a step to where it is steep.'),
+        str | None, typer.Option(help='Of the test bench, "I = Step(3.3e-4)".')
     ] = None,
     until: Annotated[float | None, typer.Option(help="End time of the test bench [s].")] = None,
-    name: Annotated[str, typer.Option(help="Of the subcircuit or module.")] = "memristor",
+    name: Annotated[str, typer.Option(help="Of what is written.")] = "memristor",
     out: Out = Path("export"),
     force: Force = False,
     allow_import: AllowImport = False,
 ) -> None:
-    """Write a device for circuit simulators: SPICE (ngspice, LTspice), Verilog-A, or a CSV.
-
-    The folder holds the netlist, a test bench that runs as it is, and what jaxmem computes for it.
-    """
+    """Write a device for ngspice and LTspice, as Verilog-A, or as CSV, with a test bench."""
     with guard(out, what_is_kept):
         _check_cheaply(out, force, source)
         from jaxmem.apps.export import export

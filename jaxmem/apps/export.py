@@ -87,7 +87,7 @@ def export(
             raise ValueError(f"the end time must be positive and finite, got {end:g}")
         first = float(min([0.0, *circuit.drive.wave.finite_edges()[:1]]))
         run = solve(circuit, jnp.linspace(first, end, SAMPLES))
-        benches = {
+        benches: dict[Simulator, Bench] = {
             tool: bench_of(made, circuit, end, tool, _largest_step(run), name,
                            netlist.format(name=name))
             for tool, (netlist, _, _) in FILES[format].items()
@@ -135,7 +135,9 @@ def fit_notes(fit: dict[str, Any]) -> list[str]:
         if not row.get("identifiable", True):
             reasons = row.get("reasons") or []
             why = reasons if isinstance(reasons, str) else "; ".join(map(str, reasons))
-            notes.append(f"Of the fit: {row['name']} is not determined{f' ({why})' if why else ''}.")
+            notes.append(
+                f"Of the fit: {row['name']} is not determined{f' ({why})' if why else ''}."
+            )
     return notes
 
 
@@ -145,10 +147,10 @@ def _default_drive(device: AbstractDevice):
     if inner.curve is not None:
         low, high = inner.branches[inner.curve].rest_range()
         u, x = inner.equilibrium(low + 0.75 * (high - low))
-        return VoltageDrive(Step(float(u + device.R_s * inner.current(u, x))))
+        return VoltageDrive(Step(u + device.R_s * inner.current(u, x)))
     windows = device.windows()
     u = float(windows[0][0]) if windows else 1.0
-    return CurrentDrive(Step(float(device.steady_current(u))))
+    return CurrentDrive(Step(device.steady_current(u)))
 
 
 def _largest_step(run: Transient) -> float | None:

@@ -7,6 +7,8 @@ from jaxmem.netlists.equations import Equations
 # The relative tolerances that were measured to do (docs/decisions), and steps in a run.
 RELTOL = {"ngspice": 1e-6, "ltspice": 1e-6, "vacask": 1e-6}
 STEPS = 40_000
+# An operating point costs nothing, and is computed with tolerances smaller by this.
+CLOSELY = 1e-4
 
 
 class Accuracy(NamedTuple):
@@ -17,6 +19,12 @@ class Accuracy(NamedTuple):
     vntol: float
     chgtol: float
     max_step: float
+
+    def closely(self) -> "Accuracy":
+        """Of an operating point: small signals are as right as it is."""
+        return self._replace(
+            reltol=CLOSELY * self.reltol, abstol=CLOSELY * self.abstol, vntol=CLOSELY * self.vntol
+        )
 
 
 def accuracy_for(made: Equations, simulator: str, until: float, max_step: float | None) -> Accuracy:

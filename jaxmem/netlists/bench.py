@@ -19,11 +19,9 @@ Simulator = Literal["ngspice", "ltspice", "vacask"]
 FILES = {"ngspice": "memristor.lib", "ltspice": "memristor_ltspice.lib", "vacask": "memristor.va"}
 # Decades beside the eigenvalues, and the most that are looked at.
 BESIDE, MOST_DECADES, EACH = 1, 12, 10
-# The relative tolerance of operating points.
-CLOSELY = 1e-10
 DEFAULTS = (
-    "At a simulator's default options expect errors of a tenth of the range where it switches fast; "
-    "the options below keep 1e-4."
+    "At a simulator's default options expect errors of a tenth of the range where it switches "
+    "fast; the options below keep 1e-4."
 )
 
 
@@ -67,7 +65,7 @@ def testbench(
 
     **Returns:** the text of the file.
 
-    **Raises:** `ValueError` for a drive that no source of a simulator gives, and as `spice_netlist`.
+    **Raises:** `ValueError` for a drive that no source gives, and as `spice_netlist`.
     """
     if simulator not in FILES:
         raise ValueError(f"simulator is one of {', '.join(FILES)}, got {simulator!r}")
@@ -182,10 +180,10 @@ def _ngspice(b: Bench) -> list[str]:
         f".options {_options(b.accuracy)}", "+ trtol=1 itl1=500 itl4=50",
         ".control", "set numdgt=15", "set wr_singlescale", "set wr_vecnames",
         "* Small signals are as right as the operating point, which is computed closely.",
-        f"option reltol={CLOSELY:g}", "op", f"wrdata op.txt {shown}",
+        f"option {_options(b.accuracy.closely())}", "op", f"wrdata op.txt {shown}",
         f"ac dec {EACH} {b.band[0]:g} {b.band[1]:g}",
         f"let re_z = real({Z})", f"let im_z = imag({Z}){lead}", "wrdata impedance.txt re_z im_z",
-        f"option reltol={b.accuracy.reltol:g}",
+        f"option {_options(b.accuracy)}",
         f"tran {shortest(b.until / 2000)} {shortest(b.until)} 0 {shortest(b.accuracy.max_step)}",
         f"wrdata transient.txt {shown}",
         ".endc", ".end",
@@ -212,10 +210,13 @@ def _vacask(b: Bench) -> list[str]:
     wave = []
     if len(s.times) > 1 or not s.sines or s.values[0] != 0:
         numbers = [shortest(x) for pair in zip(s.times, s.values, strict=True) for x in pair]
-        wave.append(("pwl", f' wave=[{", ".join(numbers)}]') if len(numbers) > 2 else ("dc", ""))
+        wave.append(("pwl", f" wave=[{', '.join(numbers)}]") if len(numbers) > 2 else ("dc", ""))
     wave += [
-        ("sine", f' sinedc={shortest(x.offset)} ampl={shortest(x.amplitude)} '
-        f"freq={shortest(x.freq)} delay={shortest(x.start)}")
+        (
+            "sine",
+            f" sinedc={shortest(x.offset)} ampl={shortest(x.amplitude)} "
+            f"freq={shortest(x.freq)} delay={shortest(x.start)}",
+        )
         for x in s.sines
     ]
     for k, (_, shape) in enumerate(wave, 1):
@@ -236,7 +237,7 @@ def _vacask(b: Bench) -> list[str]:
         "x1 (a 0) device", *sources,
         "control",
         "  // Small signals are as right as the operating point, which is computed closely.",
-        f"  options {_options(a._replace(reltol=CLOSELY))}",
+        f"  options {_options(a.closely())}",
         "  analysis op op",
         f'  analysis small ac from={b.band[0]:g} to={b.band[1]:g} mode="dec" points={EACH}',
         f"  options {_options(a)}",

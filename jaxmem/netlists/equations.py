@@ -13,7 +13,7 @@ from jaxmem.devices.branch import AbstractBranch
 from jaxmem.devices.constant_phase import CapacitiveLadder
 from jaxmem.devices.device import AbstractDevice, Memristor2D, Memristor3D, check_device
 from jaxmem.devices.device import isinstance_cpe as is_constant_phase
-from jaxmem.fields import quantities
+from jaxmem.fields import is_concrete, quantities
 from jaxmem.netlists.formulas import Formula, Formulas, evaluate
 from jaxmem.netlists.scales import Scales, scales_of
 from jaxmem.netlists.translation import Untranslatable, translate
@@ -90,7 +90,7 @@ def equations_of(device: AbstractDevice) -> Equations:
     contradicts itself.
     """
     check_device("netlist", device)
-    if isinstance(device.C_m, jax.core.Tracer):
+    if not is_concrete(device):
         raise ValueError("netlist: wants a device of known numbers, and no traced one")
     plain, notes = _in_time(device)
     names, parameters = _named(plain)
@@ -116,7 +116,9 @@ def equations_of(device: AbstractDevice) -> Equations:
                                            states, strict=True)],
             )
         )  # fmt: skip
-    formulas = [f for b in branches for f in (b.current, *(x for n in b.nodes for x in (n.rate, n.state)))]
+    formulas = [
+        f for b in branches for f in (b.current, *(x for n in b.nodes for x in (n.rate, n.state)))
+    ]
     used = frozenset().union(*(f.symbols for f in formulas)) | {"C_m", "R_s"}
     return Equations(plain, [p for p in parameters if p.name in used], branches, scales, notes)
 
@@ -136,9 +138,9 @@ def _in_time(device: AbstractDevice) -> tuple[AbstractDevice, list[str]]:
                 low, high = branch.band
                 notes.append(
                     f"{name} is a constant-phase element, Q = {float(branch.Q):.6g} S s^n, "
-                    f"n = {float(branch.n):.6g}; here it is a ladder of {ladder.size} R-C pairs and "
-                    f"{float(C_fast):.4g} F in C_m, right to {branch.accuracy:g} from {low:g} to "
-                    f"{high:g} Hz"
+                    f"n = {float(branch.n):.6g}; here it is a ladder of {ladder.size} R-C pairs "
+                    f"and {float(C_fast):.4g} F in C_m, right to {branch.accuracy:g} "
+                    f"from {low:g} to {high:g} Hz"
                 )
                 branch = ladder
             elif (other := branch.in_netlist()) is not branch:
@@ -147,8 +149,9 @@ def _in_time(device: AbstractDevice) -> tuple[AbstractDevice, list[str]]:
             changed[home][name] = branch
     if not notes:
         return device, notes
-    values = {f.name: getattr(device, f.name) for f in fields(device) if f.init}
-    return type(device)(**values | changed | {"C_m": C_m}), notes
+    values: dict[str, Any] = {f.name: getattr(device, f.name) for f in fields(device) if f.init}
+    made: Any = type(device)
+    return made(**values | changed | {"C_m": C_m}), notes
 
 
 def _label(device: AbstractDevice, branch: str, word: str) -> str:
@@ -247,8 +250,8 @@ def _compare(branch, name, nodes, read, scales, parameters, own, said):
             if np.isfinite(a) and not abs(a - b) <= CLOSE * max(abs(a), abs(b)):
                 raise ValueError(
                     f"branch {name!r} ({type(branch).__name__}): at u = {u[k]:g} V a circuit "
-                    f"simulator would compute {b:.9g} where the branch says {a:.9g}; give the class "
-                    "a method in_netlist(self) that returns it in other words"
+                    f"simulator would compute {b:.9g} where the branch says {a:.9g}; give the "
+                    "class a method in_netlist(self) that returns it in other words"
                 )
 
 

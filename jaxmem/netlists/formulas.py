@@ -56,7 +56,7 @@ class Formula:
     def below(self) -> list["Formula"]:
         """Itself and all that it is made of, each once, parts before what is made of them."""
         found: dict[int, Formula] = {}
-        waiting = [(self, False)]
+        waiting: list[tuple[Formula, bool]] = [(self, False)]
         while waiting:
             one, parts_done = waiting.pop()
             if id(one) in found:

@@ -12,7 +12,8 @@ def header_of(made: Equations, simulator: str, notes: tuple[str, ...] = ()) -> l
     """Lines that say what the netlist is of, its nodes and what was left out."""
     device = made.device
     lines = [
-        f"{type(device).__name__} by jaxmem {_version()}, for {simulator}. SI units: V, A, s, F, ohm.",
+        f"{type(device).__name__} by jaxmem {_version()}, for {simulator}. "
+        "Units: V, A, s, F, ohm, or the paper's throughout.",
         "Bisquert and Guerrero, J. Phys. Chem. Lett. 2022, 13, 3789, eqs 1, 10, and its branches.",
     ]
     if simulator == "ltspice":

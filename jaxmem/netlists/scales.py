@@ -18,8 +18,8 @@ WIDTHS = 6.0
 
 class Scales(NamedTuple):
     """`volt` [V] and `ampere` [A] that the device reaches; of each state, in its chart, where it
-    rests at no voltage (`offset`), a power of ten as the `unit` of a node, how far it moves (`span`)
-    and a power of ten of the `time` [s] in which it does.
+    rests at no voltage (`offset`), a power of ten as the `unit` of a node, how far it moves
+    (`span`) and a power of ten of the `time` [s] in which it does.
 
     `rests` are voltages with the states at rest there, in the chart.
     """
@@ -77,7 +77,7 @@ def _at_rest(device, places):
     return jax.vmap(one)(places)
 
 
-def places_of(device: AbstractDevice, count: int) -> Float[np.ndarray, "count"]:
+def places_of(device: AbstractDevice, count: int) -> Float[np.ndarray, "n"]:
     """Voltages [V] over which a device is steep, 0 among those about them; without a window from
     -1 V to 1 V; of a device with a curve of equilibria places on it."""
     if device.curve is not None:

@@ -4,14 +4,16 @@ import textwrap
 from typing import Literal
 
 from jaxmem.devices.device import AbstractDevice
-from jaxmem.netlists.equations import U, BranchEquations, Equations, equations_of
-from jaxmem.netlists.formulas import Formula, shared
+from jaxmem.netlists.equations import BranchEquations, Equations, U, equations_of
+from jaxmem.netlists.formulas import Formula, evaluate, shared
 from jaxmem.netlists.header import header_of, reading_of
 from jaxmem.netlists.text import LARGEST, Words, shortest, written
 
 Dialect = Literal["ngspice", "ltspice"]
 # ngspice keeps so many digits of a number within an expression; of a parameter it keeps all.
 DIGITS = 10
+# In derivatives ngspice adds 1e-32 to the square of a divisor, which costs one of 1e-13 its digits.
+SMALL = 1e-10
 # Functions that are written as our own, with what each is.
 OWN = {
     "jm_exp(x)": f"exp(min(x, {LARGEST:g}))",
@@ -66,7 +68,11 @@ def subcircuit(made: Equations, name: str, dialect: Dialect, notes: tuple[str, .
     for branch in made.branches:
         body.add_branch(branch)
     lines = [f"* {line}" if line else "*" for line in header_of(made, dialect, notes)]
-    lines += [*_wrapped(f".subckt {name} p n {body.values()}"), *body.parameters(), *body.functions(dialect)]
+    lines += [
+        *_wrapped(f".subckt {name} p n {body.values()}"),
+        *body.parameters(),
+        *body.functions(dialect),
+    ]
     return "\n".join([*lines, *body.lines, f".ends {name}", ""])
 
 
@@ -83,7 +89,7 @@ class _Body:
         self.lines += ["Rs p m {R_s}"] if behind else []
         self.lines += [f"Cm {self.inner} n {{C_m}}"]
         self.words = Words(
-            NAMES, "jm_exp", lambda c, a, b: f"jm_if({c}, {a}, {b})", self._number
+            NAMES, "jm_exp", lambda c, a, b: f"jm_if({c}, {a}, {b})", self._number, self._is_small
         )  # fmt: skip
 
     def _number(self, value: float) -> str:
@@ -91,6 +97,12 @@ class _Body:
         if len(text.split("e")[0].lstrip("-0.").replace(".", "")) <= DIGITS:
             return text
         return self.constants.setdefault(value, f"const_{len(self.constants) + 1}")
+
+    def _is_small(self, divisor: Formula) -> bool:
+        """Whether a divisor of parameters alone is so small that ngspice loses digits of it."""
+        values = {p.name: p.value for p in self.made.parameters}
+        known = divisor.symbols <= values.keys()
+        return known and abs(evaluate(divisor, values)) < SMALL
 
     def add_branch(self, branch: BranchEquations) -> None:
         """The sources of a branch, and its functions before them."""

@@ -20,13 +20,15 @@ LARGEST = 200.0
 class Words(NamedTuple):
     """A simulator's words: what a function is called, how a choice and a number are written.
 
-    `bounded_exp` is the exponential where nothing else bounds its argument.
+    `bounded_exp` is the exponential where nothing else bounds its argument. `inverted` says of
+    which divisors 1/b is written as a factor.
     """
 
     functions: Mapping[str, str]
     bounded_exp: str
     choice: Callable[[str, str, str], str]
     number: Callable[[float], str]
+    inverted: Callable[[Formula], bool] = lambda _: False
 
 
 def written(formula: Formula, words: Words, symbols: Mapping[str, str], known: Mapping[int, str]):
@@ -55,6 +57,8 @@ def _written(formula, words, symbols, known, top=False) -> tuple[str, int]:
     if name in OPERATORS:
         sign, binds = OPERATORS[name]
         (a, left), (b, right) = parts
+        if name == "div" and words.inverted(formula.parts[1]):
+            sign, b, right = "*", f"(1/{b if right > binds else f'({b})'})", ATOM
         a = a if left >= binds else f"({a})"
         # a - (b - c) and a/(b*c) keep their parentheses, and a sum keeps its order.
         b = b if right > binds else f"({b})"

@@ -52,14 +52,14 @@ def translate(
     """
     arrays, static = eqx.partition(model, eqx.is_inexact_array)
     leaves, form = jax.tree.flatten(arrays)
-    words = [np.asarray(word, dtype=object) for word in jax.tree.leaves(names)]
+    words: list[Numbers] = [np.asarray(word, dtype=object) for word in jax.tree.leaves(names)]
 
     def of_leaves(leaves, *numbers):
         return function(eqx.combine(jax.tree.unflatten(form, leaves), static), *numbers)
 
     number = jax.ShapeDtypeStruct((), np.result_type(float))
     program = jax.make_jaxpr(of_leaves)(leaves, *[number] * len(arguments))
-    given = [filled(w.shape, lambda at, w=w: many.symbol(w[at])) for w in words]
+    given = [filled(w.shape, lambda at, w=w: many.symbol(str(w[at]))) for w in words]
     given += [filled((), lambda _, a=a: many.symbol(a)) for a in arguments]
     algebra = Algebra(
         lambda value, _: many.constant(value),

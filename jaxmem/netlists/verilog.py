@@ -3,7 +3,7 @@
 import textwrap
 
 from jaxmem.devices.device import AbstractDevice
-from jaxmem.netlists.equations import U, BranchEquations, Equations, equations_of
+from jaxmem.netlists.equations import BranchEquations, Equations, U, equations_of
 from jaxmem.netlists.formulas import shared
 from jaxmem.netlists.header import header_of
 from jaxmem.netlists.text import Words, is_unbounded, shortest, written
@@ -94,14 +94,17 @@ def _lines_of_branch(branch: BranchEquations) -> tuple[list[str], list[str]]:
     lines += _wrapped(f"I(m, n) <+ {text(branch.current)};")
     for node in branch.nodes:
         time = _real(float(node.farad))
-        lines += _wrapped(f"I({node.name}) <+ {time}*ddt(V({node.name})) - {time}*({text(node.rate)});")
+        lines += _wrapped(
+            f"I({node.name}) <+ {time}*ddt(V({node.name})) - {time}*({text(node.rate)});"
+        )
     for node in branch.nodes:
         lines += _wrapped(f"{node.label} = {written(node.state, WORDS, symbols, {})};")
     return lines, variables
 
 
 def _declared(parameter) -> str:
-    about = _attributes(parameter.meaning, parameter.unit)
+    # Of an instance, as in SPICE: also where the device is called.
+    about = _attributes(parameter.meaning, parameter.unit, ', type="instance"')
     domain = " from (0:inf)" if parameter.positive else ""
     zero = " from [0:inf)" if parameter.name == "R_s" else domain
     return f"  {about}parameter real {parameter.name} = {_real(parameter.value)}{zero};"
@@ -111,8 +114,8 @@ def _output(node) -> str:
     return f"  {_attributes(f'state {node.label}', node.state_unit)}real {node.label};"
 
 
-def _attributes(meaning: str, unit: str) -> str:
-    return f'(* desc="{meaning}", units="{unit}" *) ' if meaning or unit else ""
+def _attributes(meaning: str, unit: str, more: str = "") -> str:
+    return f'(* desc="{meaning}", units="{unit}"{more} *) '
 
 
 def _functions(text: str) -> list[list[str]]:

@@ -96,7 +96,7 @@ def test_what_cannot_be_said_is_refused_and_may_be_said_by_hand():
         jm.spice_netlist(device(Interpolated(1e-5)))
     text = jm.spice_netlist(device(Said(1e-5)))
     assert "max(V(p,n), 0)" in text and "as its class says by in_netlist" in text
-    with pytest.raises(ValueError, match="'table'.*in_netlist"):
+    with pytest.raises(ValueError, match=r"'table'.*in_netlist"):
         jm.spice_netlist(device(SaidWrongly(1e-5)))
 
 
@@ -169,7 +169,10 @@ def test_a_test_bench_has_the_drive_and_refuses_what_no_source_gives():
     bench = lambda wave, tool="ngspice": jm.testbench(jm.Circuit(device, wave), 0.1, tool)
     both = jm.VoltageDrive(jm.Triangle([0.0, 1.0], rate=40.0) + jm.Sine(0.01, 1e3, offset=0.2))
     text = bench(both)
-    assert "V1 a a2 DC 1.2 AC 1 PWL(0 0  0.025 1  0.05 0)" in text and "V2 a2 0 DC 0 SIN(0.2 0.01 1000 0)" in text
+    assert (
+        "V1 a a2 DC 1.2 AC 1 PWL(0 0  0.025 1  0.05 0)" in text
+        and "V2 a2 0 DC 0 SIN(0.2 0.01 1000 0)" in text
+    )
     assert 'type="sine"' in bench(both, "vacask")
     assert ".tran 0 0.1 0" in bench(jm.CurrentDrive(jm.Pulse(1e-4, 0.01)), "ltspice")
     with pytest.raises(ValueError, match="phase"):
