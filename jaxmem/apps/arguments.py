@@ -143,7 +143,7 @@ def require_use(said: Iterable[str], entries: list[Entry]) -> None:
             raise SpecError(f"--{option} is for {of}, and there are only {are} ({files})")
 
 
-def specification(files: list[Path], curves: list[Path], said: dict[str, Any]) -> Spec:
+def specification_of(files: list[Path], curves: list[Path], said: dict[str, Any]) -> Spec:
     """What the command line says: one specification, or files and options (by their names).
 
     **Raises:** `ValueError` for what does not go together.

@@ -14,7 +14,7 @@ import typer
 
 from fitting.study.kept import what_is_kept
 from fitting.study.spec import options
-from jaxmem.apps.arguments import ends_of, file_and_own, listed, specification, value_of
+from jaxmem.apps.arguments import ends_of, file_and_own, listed, specification_of, value_of
 from jaxmem.apps.cores import spread_over_cores
 from jaxmem.apps.oscillations.kept import what_a_sweep_keeps
 from jaxmem.apps.stopping import stoppable
@@ -249,10 +249,10 @@ def export_command(
     """Write a device for ngspice and LTspice, as Verilog-A, or as CSV, with a test bench."""
     with guard(out, what_is_kept):
         _check_cheaply(out, force, source)
-        from jaxmem.apps.export import export
+        from jaxmem.apps.export import export_device
         from jaxmem.output.provenance import command_line
 
-        made = export(
+        made = export_device(
             source, out, format.value, drive=drive, until=until, name=name, force=force,
             allow_import=allow_import, command=command_line(),
         )  # fmt: skip
@@ -355,7 +355,7 @@ def fit_command(
         from fitting.study.run import run_study
         from jaxmem.output.provenance import command_line
 
-        spec = specification(files or [], curve or [], said)
+        spec = specification_of(files or [], curve or [], said)
         with bars() as shown:
             outcome = run_study(
                 spec, out, force=force, resume=resume, allow_import=allow_import,

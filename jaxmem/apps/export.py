@@ -43,7 +43,7 @@ class Exported(NamedTuple):
     lines: list[str]
 
 
-def export(
+def export_device(
     source: str | Path,
     out: str | Path,
     format: str = "spice",
@@ -99,7 +99,7 @@ def export(
         origin = {"format": format, "notes": notes, "provenance": provenance_of(command, [file])}
         (results.path / "export.json").write_text(json.dumps(origin, indent=1) + "\n")
         readme = "\n".join(textwrap.fill(line, 98) for line in [*lines, *notes])
-        (results.path / "README.txt").write_text(readme + "\n")
+        (results.path / "README.txt").write_text(readme + "\n", encoding="utf-8")
         results.publish()
     return Exported(results.place, results.place / MAIN[format], [*lines, *notes, *results.notes])
 
@@ -129,16 +129,21 @@ def fit_notes(fit: dict[str, Any]) -> list[str]:
                  "but_for": "describes but for a stretch"}  # fmt: skip
         notes.append(
             f"Of the fit: the model {words.get(str(fit.get('describes')), 'may not describe')} the "
-            f"data. {fit.get('verdict') or fit.get('description') or ''}".rstrip()
+            f"data. {_said(fit.get('description'))}".rstrip()
         )
     for row in fit.get("parameters", []):
         if not row.get("identifiable", True):
-            reasons = row.get("reasons") or []
-            why = reasons if isinstance(reasons, str) else "; ".join(map(str, reasons))
+            why = _said(row.get("reasons"), "; ")
             notes.append(
                 f"Of the fit: {row['name']} is not determined{f' ({why})' if why else ''}."
             )
     return notes
+
+
+def _said(words: Any, between: str = " ") -> str:
+    """A sentence, or several, on one line."""
+    parts = words if isinstance(words, list) else [words or ""]
+    return between.join(" ".join(str(part).split()) for part in parts)
 
 
 def _default_drive(device: AbstractDevice):
@@ -176,7 +181,7 @@ def _netlists(
             module_text(made, bench.name, tuple(notes)) if tool == "vacask"
             else subcircuit(made, bench.name, tool, tuple(notes))
         )  # fmt: skip
-        (results.path / bench.file).write_text(text)
+        (results.path / bench.file).write_text(text, encoding="utf-8")
         (results.path / bench_file).write_text(bench_text(bench, tool))
         tested = " (not tested)" if tool == "ltspice" else ""
         lines.append(f"{tool}{tested}: {bench.file} and its test bench {bench_file}; run: {how}")

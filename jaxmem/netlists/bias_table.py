@@ -10,7 +10,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Float, Real
 
 from jaxmem.devices.device import AbstractDevice, check_device
-from jaxmem.netlists.scales import places_of
+from jaxmem.netlists.node_scales import places_of
 from jaxmem.responses.equivalent import EquivalentCircuit, equivalent_circuit
 from jaxmem.responses.steady import OperatingPoint
 

@@ -14,8 +14,8 @@ from jaxmem.devices.constant_phase import CapacitiveLadder
 from jaxmem.devices.device import AbstractDevice, Memristor2D, Memristor3D, check_device
 from jaxmem.devices.device import isinstance_cpe as is_constant_phase
 from jaxmem.fields import is_concrete, quantities
-from jaxmem.netlists.formulas import Formula, Formulas, evaluate
-from jaxmem.netlists.scales import Scales, scales_of
+from jaxmem.netlists.formulas import Formula, Formulas, computed
+from jaxmem.netlists.node_scales import Scales, scales_of
 from jaxmem.netlists.translation import Untranslatable, translate
 
 # Where the formulas are compared with the program: how far from rest [spans], and how closely.
@@ -24,7 +24,7 @@ OFF, CLOSE = (-0.37, 0.61), 1e-6
 U = "u"
 
 
-class Parameter(NamedTuple):
+class NetlistParameter(NamedTuple):
     """A number of the device that may be changed in a netlist."""
 
     name: str
@@ -65,7 +65,7 @@ class Equations(NamedTuple):
     """Of a device: see `equations_of`. `notes` are what a user must know of the translation."""
 
     device: AbstractDevice
-    parameters: list[Parameter]
+    parameters: list[NetlistParameter]
     branches: list[BranchEquations]
     scales: Scales
     notes: list[str]
@@ -166,9 +166,9 @@ def plain_word(text: str) -> str:
     return word if word[:1].isalpha() else f"b_{word}"
 
 
-def _named(device: AbstractDevice) -> tuple[Any, list[Parameter]]:
+def _named(device: AbstractDevice) -> tuple[Any, list[NetlistParameter]]:
     """A name for each floating-point number of a device, as a pytree and as a list."""
-    parameters: list[Parameter] = []
+    parameters: list[NetlistParameter] = []
     # A device's own letters come first, wherever they stand.
     taken = {f.name.casefold() for f in fields(device)}
 
@@ -186,7 +186,7 @@ def _named(device: AbstractDevice) -> tuple[Any, list[Parameter]]:
             found[place] = name = _free(name, taken) if homes else name
             value = float(np.asarray(leaf)[place])
             parameters.append(
-                Parameter(name, value, about.get("unit", ""), about.get("meaning", ""),
+                NetlistParameter(name, value, about.get("unit", ""), about.get("meaning", ""),
                           bool(about.get("positive")) and value > 0)
             )  # fmt: skip
         return found
@@ -246,7 +246,7 @@ def _compare(branch, name, nodes, read, scales, parameters, own, said):
     for k, row in enumerate(theirs):
         known = values | {U: u[k]} | dict(zip(nodes, (z[k] - offset) / unit, strict=True))
         for a, formula in zip(row, (current, *rates), strict=True):
-            b = evaluate(formula, known)
+            b = computed(formula, known)
             if np.isfinite(a) and not abs(a - b) <= CLOSE * max(abs(a), abs(b)):
                 raise ValueError(
                     f"branch {name!r} ({type(branch).__name__}): at u = {u[k]:g} V a circuit "

@@ -129,7 +129,7 @@ def _is_bool(value: Any) -> bool:
     return getattr(getattr(value, "dtype", None), "kind", "") == "b"
 
 
-def evaluate(formula: Formula, values: dict[str, float]) -> float:
+def computed(formula: Formula, values: dict[str, float]) -> float:
     """What a formula is with these symbols, as a simulator computes it."""
     known: dict[int, Any] = {}
     for one in formula.below():

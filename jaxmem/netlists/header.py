@@ -1,5 +1,6 @@
 """What a reader of a netlist must know before its first line."""
 
+import textwrap
 from importlib.metadata import PackageNotFoundError, version
 
 from jaxmem.netlists.equations import Equations, Node
@@ -19,13 +20,15 @@ def header_of(made: Equations, simulator: str, notes: tuple[str, ...] = ()) -> l
     if simulator == "ltspice":
         lines.append("NOT TESTED: written from LTspice's syntax, and run in ngspice's form only.")
     lines.append("Nodes: p, n the terminals; V over C_m and the branches is u. The states:")
-    lines += [f"  {reading_of(node, lambda s: f'V({s})')}" for node in made.nodes]
+    lines += [reading_of(node, lambda s: f"V({s})") for node in made.nodes]
     if float(device.L_s) > 0:
         lines.append(
             f"L_s = {float(device.L_s):.6g} H of the leads is left out, as transients of jaxmem "
             "leave it out; the test bench puts it in series for small signals."
         )
-    return [*lines, *made.notes, *notes]
+    lines = [*lines, *(" ".join(note.split()) for note in (*made.notes, *notes))]
+    wrap = lambda line: textwrap.wrap(line, 94, subsequent_indent="  ", break_on_hyphens=False)
+    return [piece for line in lines for piece in wrap(line)]
 
 
 def reading_of(node: Node, voltage) -> str:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from jaxmem.devices.device import AbstractDevice
 from jaxmem.netlists.equations import BranchEquations, Equations, U, equations_of
-from jaxmem.netlists.formulas import Formula, evaluate, shared
+from jaxmem.netlists.formulas import Formula, computed, shared
 from jaxmem.netlists.header import header_of, reading_of
 from jaxmem.netlists.text import LARGEST, Words, shortest, written
 
@@ -67,7 +67,7 @@ def subcircuit(made: Equations, name: str, dialect: Dialect, notes: tuple[str, .
     body = _Body(made)
     for branch in made.branches:
         body.add_branch(branch)
-    lines = [f"* {line}" if line else "*" for line in header_of(made, dialect, notes)]
+    lines = [f"* {line}" for line in header_of(made, dialect, notes)]
     lines += [
         *_wrapped(f".subckt {name} p n {body.values()}"),
         *body.parameters(),
@@ -102,7 +102,7 @@ class _Body:
         """Whether a divisor of parameters alone is so small that ngspice loses digits of it."""
         values = {p.name: p.value for p in self.made.parameters}
         known = divisor.symbols <= values.keys()
-        return known and abs(evaluate(divisor, values)) < SMALL
+        return known and abs(computed(divisor, values)) < SMALL
 
     def add_branch(self, branch: BranchEquations) -> None:
         """The sources of a branch, and its functions before them."""

@@ -12,7 +12,7 @@ from benchmarks.problems import published
 from benchmarks.problems.drawn_netlists import Blocking
 from jaxmem.netlists import translation
 from jaxmem.netlists.equations import equations_of
-from jaxmem.netlists.formulas import Formulas, evaluate, shared
+from jaxmem.netlists.formulas import Formulas, computed, shared
 from jaxmem.netlists.text import interval
 
 pytestmark = pytest.mark.quick
@@ -55,7 +55,7 @@ def test_each_branch_is_what_its_program_computes(name):
         for k, node in enumerate(made.nodes):
             pairs += [(node.rate, rates[k] / node.unit), (node.state, x[k])]
         for formula, theirs in pairs:
-            assert evaluate(formula, known) == pytest.approx(float(theirs), rel=1e-9, abs=1e-30)
+            assert computed(formula, known) == pytest.approx(float(theirs), rel=1e-9, abs=1e-30)
 
 
 class Interpolated(jm.AbstractBranch):
