@@ -41,6 +41,11 @@ from .devices import si_device as si_device
 from .devices import write_device as write_device
 from .fields import quantity as quantity
 from .fields import stack as stack
+from .netlists import ElementTable as ElementTable
+from .netlists import element_table as element_table
+from .netlists import spice_netlist as spice_netlist
+from .netlists import testbench as testbench
+from .netlists import verilog_a as verilog_a
 from .networks import Network as Network
 from .networks import as_device as as_device
 from .networks import equal_circuits as equal_circuits

@@ -22,6 +22,7 @@ NOT_NUMERIC = {
     "fold_curve", "cycle_fold_curve", "entrainment_branch", "unstable_count", "parse_drive",
     "quantity", "read_device", "write_device", "device_from_toml", "device_to_toml",
     "read_network", "network_from_toml", "network_to_toml", "equal_circuits", "as_device", "stack",
+    "spice_netlist", "verilog_a", "testbench", "element_table",
 }  # fmt: skip
 
 

@@ -6,10 +6,10 @@ nothing follows for a goal that it allows.
 
 - Rest loses its stability only where the loop gain g = (R i_c0/V_m) f (1 - f) is 8 or more, because
   (T1 + T2 + T3)(1/T1 + 1/T2 + 1/T3) >= 9. As f (1 - f) <= 1/4, not where R i_c0/V_m < 32.
-- With G the largest R i_c0/V_m, f lies between (1 -+ sqrt(1 - 32/G))/2 there, u = V_T + V_m logit f,
-  I = u/R_b + i_c0 f, and V = u + R_s I.
-- i_c relaxes to i_c0 f, so that it lies between 0 and i_c0 on a cycle; u relaxes with C_m to a value
-  that moves by R i_c0 at most, so that it swings by less.
+- With G the largest R i_c0/V_m, f lies between (1 -+ sqrt(1 - 32/G))/2 there, and
+  u = V_T + V_m logit f, I = u/R_b + i_c0 f, V = u + R_s I.
+- i_c relaxes to i_c0 f, so that it lies between 0 and i_c0 on a cycle; u relaxes with C_m to a
+  value that moves by R i_c0 at most, so that it swings by less.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ LEAST_GAIN = 32.0
 def impossible(
     goals: Sequence[DesignGoal], device: AbstractDevice, knobs: Knobs, drive: str
 ) -> list[str]:
-    """A sentence for each goal that the ranges exclude, with the bound; none where none is known."""
+    """A sentence with the bound for each goal that the ranges exclude, as far as that is known."""
     if not isinstance(device, Memristor3D) or device.extra:
         return []
     p = knobs.ranges(device)

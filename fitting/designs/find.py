@@ -39,10 +39,10 @@ def design(
 
         minimise  1/2 sum c_k ln^2(p_k/p_k now)   where all goals hold and all knobs are in range
 
-    Devices are drawn from the ranges (Sobol) and looked at roughly, by their Hopf points; from those
-    that come nearest, and from the device itself, Gauss and Newton's steps go on with limit cycles
-    and all derivatives, never to where there is no oscillation. A local search from several starts:
-    of those that meet the goals the cheapest counts.
+    Devices are drawn from the ranges (Sobol) and looked at roughly, by their Hopf points; from
+    those that come nearest, and from the device itself, Gauss and Newton's steps go on with limit
+    cycles and all derivatives, never to where there is no oscillation. It is a local search from
+    several starts: of those that meet the goals the cheapest counts.
 
     **Arguments:**
 
@@ -85,9 +85,7 @@ def _search(task: Task, designs: int, seed: int) -> list[Found]:
     starts = _starts(task, low, high, seed)
     ended: list[Found] = []
     for z, values in starts[: max(SEARCHED, 2 * designs)]:
-        ended.append(
-            nearest(task.evaluate, z, box, task.knobs.cost, (low, high), first=values)
-        )
+        ended.append(nearest(task.evaluate, z, box, task.knobs.cost, (low, high), first=values))
     return sorted(ended, key=lambda found: found.merit)
 
 

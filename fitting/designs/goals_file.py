@@ -128,8 +128,8 @@ def _goal(where: str, entry: Any) -> DesignGoal:
     # The one target that is a word.
     word = entry.get("target") if isinstance(entry, dict) else None
     soft = isinstance(word, str) and entry.get("quantity") == "onset"
-    said = checked_table(where, {k: v for k, v in entry.items() if k != "target"} if soft else entry,
-                         GOAL_KEYS)  # fmt: skip
+    numbers = {k: v for k, v in entry.items() if k != "target"} if soft else entry
+    said = checked_table(where, numbers, GOAL_KEYS)
     try:
         return DesignGoal(**(said | ({"target": word} if soft else {})))
     except ValueError as error:

@@ -17,8 +17,8 @@ class Knob:
     **Arguments:**
 
     - `lens`: points at it; one that returns a tuple ties several, which then change by one factor.
-    - `low`, `high`: its range, in its unit (of several the first one's). Default: a factor of `within` to both sides of its
-      value now.
+    - `low`, `high`: its range, in its unit (of several the first one's). Default: a factor of
+      `within` to both sides of its value now.
     - `within`: see there.
     - `cost`: of a change, per ln^2 of its factor: a capacitor that is soldered on is cheap, a time
       constant is a new material.

@@ -19,8 +19,8 @@ class Design:
     - `device`: it; `met`: whether all goals hold; `values`, `wanted` of the goals by name, and
       `misses`: by how many tolerances.
     - `factors`: what each knob is multiplied by; `cost`: 1/2 sum c ln^2 of them.
-    - `slopes` (goals, knobs): d ln(value)/d ln(knob) at the design, of a signed quantity in units of
-      its target.
+    - `slopes` (goals, knobs): d ln(value)/d ln(knob) at the design; of a quantity that may be
+      negative d(value)/d ln(knob) over its target.
     - `at_limit`: names of knobs that stand at an end of their range.
     - `impossible`: a sentence for each goal that is proved to be out of reach.
     - `starts`: from how many places it was searched.

@@ -75,7 +75,9 @@ QUANTITIES = {
 }  # fmt: skip
 
 
-def behaviour(device: Any, drive: DriveKind, at: tuple[str, Any], needs: frozenset[str]) -> Behaviour:
+def behaviour(
+    device: Any, drive: DriveKind, at: tuple[str, Any], needs: frozenset[str]
+) -> Behaviour:
     """What the quantities are computed from; NaN where the device does not oscillate.
 
     **Arguments:**

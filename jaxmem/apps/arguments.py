@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fitting.study.spec import KINDS, Entry, near
+from fitting.study.spec import KINDS, SETTINGS, Entry, Spec, near
 from jaxmem.settings import Biases, Setting, SpecError
 
 # What may be said of a file by itself: text and numbers of spectra and traces.
@@ -141,6 +141,37 @@ def require_use(said: Iterable[str], entries: list[Entry]) -> None:
                 " and ".join(FILES_OF[k] for k in KINDS if k in there),
             )
             raise SpecError(f"--{option} is for {of}, and there are only {are} ({files})")
+
+
+def specification_of(files: list[Path], curves: list[Path], said: dict[str, Any]) -> Spec:
+    """What the command line says: one specification, or files and options (by their names).
+
+    **Raises:** `ValueError` for what does not go together.
+    """
+    from fitting.study.loading import entry_of
+    from fitting.study.spec_file import read_spec
+
+    if any(f.suffix.lower() == ".toml" for f in files):
+        if len(files) > 1 or curves:
+            raise ValueError("give one specification (.toml) and nothing else, or data files")
+        if said:
+            raise ValueError(
+                f"{files[0]} is the whole specification: write options there; beside it only "
+                "--out, --force and --resume"
+            )
+        return read_spec(files[0])
+    if not files and not curves:
+        raise ValueError("nothing to fit; give files of spectra or traces, or FIT.toml")
+    pick = lambda settings: {s.name: said[s.option] for s in settings.values() if s.option in said}
+    of = {kind: pick(KINDS[kind].settings) for kind in ("spectra", "trace", "curve")}
+    spec = Spec.of(pick(SETTINGS))
+    entries = []
+    for f, own in map(file_and_own, files):
+        options = {kind: with_own(kind, of[kind], own) for kind in ("spectra", "trace")}
+        entries.append(entry_of(f, options["spectra"], options["trace"], spec.area_m2))
+    entries += [Entry("curve", f, of["curve"]) for f in curves]
+    require_use(said, entries)
+    return replace(spec, entries=tuple(dealt(entries)))
 
 
 def _numbers(pairs: list[str] | None) -> dict[str, float]:

@@ -1,9 +1,9 @@
-"""The command line: `jaxmem simulate`, `fit`, `spike`, `sweep`, `reproduce`, `device`.
+"""The command line: `jaxmem simulate`, `fit`, `spike`, `sweep`, `reproduce`, `device`, `design`,
+`export`.
 
 What is slow to import is imported by the command that needs it.
 """
 
-import inspect
 import os
 from dataclasses import replace
 from enum import StrEnum
@@ -13,22 +13,13 @@ from typing import Annotated, Any
 import typer
 
 from fitting.study.kept import what_is_kept
-from fitting.study.spec import KINDS, SETTINGS, Entry, Spec, options
-from jaxmem.apps.arguments import (
-    dealt,
-    ends_of,
-    file_and_own,
-    listed,
-    require_use,
-    value_of,
-    with_own,
-)
+from fitting.study.spec import options
+from jaxmem.apps.arguments import ends_of, file_and_own, listed, specification_of, value_of
 from jaxmem.apps.cores import spread_over_cores
+from jaxmem.apps.options import AllowImport, Force, Out, check_cheaply, fit_signature, variable_of
 from jaxmem.apps.oscillations.kept import what_a_sweep_keeps
 from jaxmem.apps.stopping import stoppable
 from jaxmem.apps.terminal import FAILED, INTERRUPTED, bars, guard, say
-from jaxmem.output.results_folder import check_folder
-from jaxmem.settings import Biases, Setting, Units
 
 app = typer.Typer(
     add_completion=False,
@@ -38,16 +29,6 @@ app = typer.Typer(
     help="A differentiable model of the halide perovskite memristor: simulate it, and fit it to "
     "what was measured.",
 )
-
-Out = Annotated[Path, typer.Option(help="Folder for the results.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace the results of an earlier run.")]
-AllowImport = Annotated[
-    bool,
-    typer.Option(
-        "--allow-import",
-        help="Import the modules of the branch classes that a device file names: this runs them.",
-    ),
-]
 
 
 class Preset(StrEnum):
@@ -87,7 +68,7 @@ def simulate_command(
 ) -> None:
     """Solve a device under a drive from rest: transient.csv and figures."""
     with guard(out, what_is_kept):
-        _check_cheaply(out, force, device)
+        check_cheaply(out, force, device)
         from jaxmem.apps.simulation import simulate
         from jaxmem.output.numbers import engineering
         from jaxmem.output.provenance import command_line
@@ -122,7 +103,7 @@ def spike_command(
 ) -> None:
     """Will it spike? A report: windows, cycles, maps, and what would have to change."""
     with guard(out, what_is_kept):
-        _check_cheaply(out, force, file)
+        check_cheaply(out, force, file)
         from jaxmem.apps.spike import write_report
         from jaxmem.output.provenance import command_line
 
@@ -175,7 +156,7 @@ def sweep_command(
     """
     spread_over_cores()
     with guard(out, what_a_sweep_keeps):
-        _check_cheaply(out, force or resume or shard is not None, file)
+        check_cheaply(out, force or resume or shard is not None, file)
         from jaxmem.apps.oscillations import cluster, folder
         from jaxmem.output.provenance import command_line
 
@@ -233,50 +214,90 @@ def reproduce_command(
             raise typer.Exit(FAILED)
 
 
-def _check_cheaply(out: Path, force: bool, *files: Path) -> None:
-    """What costs nothing to find out, before anything slow is imported."""
-    check_folder(out, force=force)
-    for file in files:
-        if not file.exists():
-            raise ValueError(f"{file}: there is no such file; check the path")
+@app.command("design")
+def design_command(
+    file: Annotated[Path, typer.Argument(metavar="GOALS.toml")],
+    out: Out = Path("design"),
+    force: Force = False,
+    allow_import: AllowImport = False,
+) -> None:
+    """Find the nearest device that spikes as is asked: device.toml, design.json.
+
+    A complete GOALS.toml; device.toml lies beside it (`jaxmem device si > device.toml`):
+
+    \b
+    device = "device.toml"     # as it is today
+    drive = "current"          # or "voltage", through R_s
+    at = {window = 0.5}        # where cycles are meant; {threshold = 1.2}, {I = 1e-4}
+    designs = 1                # how many distinct ones
+
+    \b
+    [[goal]]
+    quantity = "frequency"     # amplitude, threshold, window, energy; in SI units
+    target = 100.0             # or at_least, at_most, or both
+    tolerance = 0.01           # a fraction of it
+
+    \b
+    [[goal]]
+    quantity = "onset"
+    target = "soft"
+
+    \b
+    [[knob]]                   # without any, all positive numbers of the device
+    parameter = "C_m"          # ["C_m", "tau_d"] changes both by one factor
+    low = 1e-8                 # by default within a factor of 5 to both sides
+    high = 1e-6
+    cost = 0.1                 # of a change, per ln^2 of its factor; by default 1
+    """
+    with guard(out, what_is_kept):
+        check_cheaply(out, force, file)
+        from jaxmem.apps.designing import write_design
+        from jaxmem.output.provenance import command_line
+
+        made = write_design(
+            file, out, force=force, allow_import=allow_import, command=command_line()
+        )
+        for line in (*made.notes, *made.design.statements()):
+            say(line)
+        print(made.folder / ("device.toml" if made.design.starts else "design.json"))
+        if not made.design.met:
+            raise typer.Exit(FAILED)
 
 
-FILES = typer.Argument(
-    metavar="FILE...",
-    help="Impedance spectra, loops, steps, pulses; or one specification, FIT.toml. What holds for "
-    "one file only follows a colon: eis.csv:bias=0.7, loop.csv:freq=10,start=periodic.",
-)
+class Format(StrEnum):
+    """What a device is exported as."""
+
+    spice = "spice"
+    verilog_a = "verilog-a"
+    csv = "csv"
 
 
-def _variable(declared: Setting) -> str:
-    return declared.option.replace("-", "_")
+@app.command("export")
+def export_command(
+    source: Annotated[Path, typer.Argument(metavar="DEVICE.toml|FIT-FOLDER")],
+    format: Annotated[Format, typer.Option(help="csv: elements against bias.")] = Format.spice,
+    drive: Annotated[
+        str | None, typer.Option(help='Of the test bench, "I = Step(3.3e-4)".')
+    ] = None,
+    until: Annotated[float | None, typer.Option(help="End time of the test bench [s].")] = None,
+    name: Annotated[str, typer.Option(help="Of what is written.")] = "memristor",
+    out: Out = Path("export"),
+    force: Force = False,
+    allow_import: AllowImport = False,
+) -> None:
+    """Write a device for ngspice and LTspice, as Verilog-A, or as CSV, with a test bench."""
+    with guard(out, what_is_kept):
+        check_cheaply(out, force, source)
+        from jaxmem.apps.export import export_device
+        from jaxmem.output.provenance import command_line
 
-
-def _fit_signature() -> inspect.Signature:
-    """The parameters of `jaxmem fit`: an option for each setting that declares one."""
-    curve = typer.Option(help="A steady current-voltage curve; may be repeated.")
-    again = typer.Option("--resume", help="Go on with a search that was interrupted.")
-    made: dict[str, tuple[Any, Any]] = {
-        "ctx": (typer.Context, inspect.Parameter.empty),
-        "files": (Annotated[list[Path] | None, FILES], None),
-    }
-    for s in options().values():
-        unit, many = f" [{s.unit}]" if s.unit else "", "; may be repeated" if s.repeated else ""
-        metavar = "|".join(s.choices) or None
-        option = typer.Option(f"--{s.option}", help=f"{s.help}{unit}{many}.", metavar=metavar)
-        if s.type is bool:
-            made[_variable(s)] = (Annotated[bool, option], s.default)
-            continue
-        kind = list[str] if s.repeated else str if s.type in (Units, Biases) else s.type
-        made[_variable(s)] = (Annotated[kind | None, option], s.default or None)
-    made["curve"] = (Annotated[list[Path] | None, curve], None)
-    made |= {"out": (Out, Path("fit")), "force": (Force, False)}
-    made["resume"] = (Annotated[bool, again], False)
-    made["allow_import"] = (AllowImport, False)
-    word = inspect.Parameter.KEYWORD_ONLY
-    return inspect.Signature(
-        [inspect.Parameter(n, word, default=d, annotation=a) for n, (a, d) in made.items()]
-    )
+        made = export_device(
+            source, out, format.value, drive=drive, until=until, name=name, force=force,
+            allow_import=allow_import, command=command_line(),
+        )  # fmt: skip
+        for line in made.lines:
+            say(line)
+        print(made.main)
 
 
 def fit_command(
@@ -318,16 +339,16 @@ def fit_command(
     with guard(out, what_is_kept):
         said = {
             # Checked here by the name of the option, which is what the user typed.
-            name: replace(s, name=f"--{name}").checked(value_of(s, given[_variable(s)]))
+            name: replace(s, name=f"--{name}").checked(value_of(s, given[variable_of(s)]))
             for name, s in options().items()
-            if getattr(ctx.get_parameter_source(_variable(s)), "name", "") == "COMMANDLINE"
+            if getattr(ctx.get_parameter_source(variable_of(s)), "name", "") == "COMMANDLINE"
         }
         given_files = [file_and_own(f)[0] for f in files or []]
-        _check_cheaply(out, force or resume, *given_files, *(curve or []))
+        check_cheaply(out, force or resume, *given_files, *(curve or []))
         from fitting.study.run import run_study
         from jaxmem.output.provenance import command_line
 
-        spec = _specification(files or [], curve or [], said)
+        spec = specification_of(files or [], curve or [], said)
         with bars() as shown:
             outcome = run_study(
                 spec, out, force=force, resume=resume, allow_import=allow_import,
@@ -341,37 +362,9 @@ def fit_command(
 
 
 # Typer makes the options from the signature, which is made from the declaration.
-fit_command.__signature__ = _fit_signature()  # pyright: ignore[reportFunctionMemberAccess]
+fit_command.__signature__ = fit_signature()  # pyright: ignore[reportFunctionMemberAccess]
 fit_command.__annotations__ = {}
 app.command("fit")(fit_command)
-
-
-def _specification(files: list[Path], curves: list[Path], said: dict[str, Any]) -> Spec:
-    """What the command line says: one specification, or files and options (by their names)."""
-    from fitting.study.loading import entry_of
-    from fitting.study.spec_file import read_spec
-
-    if any(f.suffix.lower() == ".toml" for f in files):
-        if len(files) > 1 or curves:
-            raise ValueError("give one specification (.toml) and nothing else, or data files")
-        if said:
-            raise ValueError(
-                f"{files[0]} is the whole specification: write options there; beside it only "
-                "--out, --force and --resume"
-            )
-        return read_spec(files[0])
-    if not files and not curves:
-        raise ValueError("nothing to fit; give files of spectra or traces, or FIT.toml")
-    pick = lambda settings: {s.name: said[s.option] for s in settings.values() if s.option in said}
-    of = {kind: pick(KINDS[kind].settings) for kind in ("spectra", "trace", "curve")}
-    spec = Spec.of(pick(SETTINGS))
-    entries = []
-    for f, own in map(file_and_own, files):
-        options = {kind: with_own(kind, of[kind], own) for kind in ("spectra", "trace")}
-        entries.append(entry_of(f, options["spectra"], options["trace"], spec.area_m2))
-    entries += [Entry("curve", f, of["curve"]) for f in curves]
-    require_use(said, entries)
-    return replace(spec, entries=tuple(dealt(entries)))
 
 
 def main() -> None:

@@ -155,6 +155,14 @@ class AbstractBranch(eqx.Module):
         """A current [A] that the branch can reach, if it has one of its own."""
         return None
 
+    def in_netlist(self) -> "AbstractBranch":
+        """The branch as circuit simulators are told it: a branch of the same states and chart.
+
+        Its program is translated, and what it uses that simulators have no word for (a table, a
+        loop) must be said otherwise here. The two are compared when a netlist is made.
+        """
+        return self
+
     def __check_init__(self):
         check_positive(self)
 

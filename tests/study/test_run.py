@@ -17,7 +17,8 @@ from fitting.study.loading import load_terms
 from fitting.study.run import run_study
 from fitting.study.spec import Entry, Spec, SpecError
 from fitting.study.spec_file import read_spec, spec_to_toml
-from jaxmem.apps.cli import _specification, app
+from jaxmem.apps.arguments import specification_of
+from jaxmem.apps.cli import app
 from jaxmem.output.provenance import provenance_of
 
 pytestmark = pytest.mark.usefixtures("not_rendered")
@@ -151,7 +152,7 @@ def test_bad_options_of_a_joint_fit_get_one_sentence(files, options, message):
 
 def test_each_file_is_opened_once_and_starts_are_those_of_a_hand_written_file(files, monkeypatch):
     opened = files_opened(monkeypatch)
-    spec = _specification([Path(p) for p in files.paths], [], {"device": "3d"})
+    spec = specification_of([Path(p) for p in files.paths], [], {"device": "3d"})
     loaded = load_terms(spec)
     origin = provenance_of("", loaded.hashes)
     assert [opened.count(path) for path in files.paths] == [1] * 6
