@@ -1,7 +1,7 @@
 # What `import fitting` offers; each name is imported when it is first used.
-from .designs.find import design as design
 from .designs.goal import DesignGoal as DesignGoal
 from .designs.knob import Knob as Knob
+from .designs.nearest_device import design as design
 from .designs.outcome import Design as Design
 from .diagnosis.derived import Derived as Derived
 from .diagnosis.description import Description as Description

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fitting.designs.quantities import QUANTITIES, Quantity
+from fitting.designs.named_quantities import QUANTITIES, Quantity
 
 # How far below zero the l1 of a soft onset is, in units of the device's own voltage.
 SOFT = 1e-3
@@ -23,8 +23,9 @@ class DesignGoal:
 
     **Arguments:**
 
-    - `quantity`: one of `fitting.designs.quantities.QUANTITIES`, or a function of the device that
-      returns a number, by pure JAX. One that is kept and given again does not compile again.
+    - `quantity`: one of "frequency", "amplitude", "energy" (of the limit cycle), "threshold",
+      "window", "onset" (of the Hopf points), or a function of the device that returns a number, by
+      pure JAX. One that is kept and given again does not compile again.
     - `target`: its value, in SI units. Or `at_least`, `at_most`, or both of them.
     - `tolerance`: by which fraction of the target, or of a limit, it may be missed.
     - `name`, `unit`: of a function.

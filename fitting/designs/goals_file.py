@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fitting.designs.find import design
 from fitting.designs.goal import DesignGoal
 from fitting.designs.knob import Knob
+from fitting.designs.named_quantities import QUANTITIES
+from fitting.designs.nearest_device import design
 from fitting.designs.outcome import Design
-from fitting.designs.quantities import QUANTITIES
 from jaxmem.circuits import DriveKind
 from jaxmem.circuits.drive import LETTER
 from jaxmem.devices import AbstractDevice, read_device
@@ -72,7 +72,7 @@ class GoalsFile:
         high = 1e-6
         cost = 0.1               # of a change, per ln^2 of its factor; by default 1
 
-    Without a knob all positive numbers of the device are knobs.
+    Without a knob all numbers of the device that a factor makes sense of are knobs.
     """
 
     device: AbstractDevice

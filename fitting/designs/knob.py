@@ -33,6 +33,8 @@ class Knob:
     def __post_init__(self):
         if not self.cost > 0 or not math.isfinite(self.cost):
             raise ValueError(f"knob: its cost must be positive, got {self.cost:g}")
+        if self.low is not None and self.high is not None and not 0 < self.low < self.high:
+            raise ValueError(f"knob: its range {self.low:g} to {self.high:g} is none")
         if not self.within > 1:
             raise ValueError(f"knob: within is a factor above 1, got {self.within:g}")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fitting.designs.programs import Task
-from fitting.designs.search import Found
+from fitting.designs.search import Ended
 from jaxmem.devices import AbstractDevice
 
 # Two designs are one if no knob differs by more than this in ln.
@@ -41,7 +41,7 @@ class Design:
     others: tuple["Design", ...] = ()
 
     @classmethod
-    def of(cls, task: Task, ended: list[Found], excluded: list[str], designs: int) -> "Design":
+    def of(cls, task: Task, ended: list[Ended], excluded: list[str], designs: int) -> "Design":
         """From where searches ended, the best first."""
         made = [cls._one(task, found, len(ended)) for found in _distinct(ended)]
         if not made:
@@ -53,7 +53,7 @@ class Design:
         return cls(**{**first.__dict__, "others": others})
 
     @classmethod
-    def _one(cls, task: Task, found: Found, starts: int) -> "Design":
+    def _one(cls, task: Task, found: Ended, starts: int) -> "Design":
         values, _ = task.values(found.z)
         by_name = dict(zip((g.called for g in task.goals), map(float, values), strict=True))
         misses = {g.called: g.misses(by_name[g.called]) for g in task.goals}
@@ -107,8 +107,8 @@ class Design:
         return lines
 
 
-def _distinct(ended: list[Found]) -> list[Found]:
-    kept: list[Found] = []
+def _distinct(ended: list[Ended]) -> list[Ended]:
+    kept: list[Ended] = []
     for found in ended:
         if all(np.max(np.abs(found.z - other.z)) > APART for other in kept):
             kept.append(found)

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 import jaxmem as jm
 from fitting.designs.goal import DesignGoal
 from fitting.designs.knob import Knobs
-from fitting.designs.quantities import Behaviour, Quantity, behaviour
+from fitting.designs.named_quantities import Behaviour, Quantity, behaviour
 from fitting.designs.search import Values
 from jaxmem.devices import AbstractDevice
 from jaxmem.lens import put_leaves

@@ -33,7 +33,7 @@ class Values(NamedTuple):
         return bool(np.all(np.isfinite(self.r)) and np.all(np.isfinite(self.J)))
 
 
-class Found(NamedTuple):
+class Ended(NamedTuple):
     """Where a search ended: z, the values there, what it minimised, and how many evaluations."""
 
     z: np.ndarray
@@ -55,7 +55,7 @@ def nearest(
     goals: tuple[np.ndarray, np.ndarray],
     most: int = 30,
     first: Values | None = None,
-) -> Found:
+) -> Ended:
     """Go from z, where the values are finite, to the nearest point that meets the goals.
 
     Steps are kept in a box round z that shrinks where the values do not follow their slopes, or
@@ -79,7 +79,7 @@ def nearest(
         if gained > 0.7 * predicted:
             reach = min(2 * reach, LONGEST)
         z, values, now = new, at, now - gained
-    return Found(z, values, now, count)
+    return Ended(z, values, now, count)
 
 
 def _step(z, values, box, cost, goals, reach):

@@ -16,8 +16,15 @@ from fitting.study.kept import what_is_kept
 from fitting.study.spec import options
 from jaxmem.apps.arguments import ends_of, file_and_own, listed, specification_of, value_of
 from jaxmem.apps.cores import spread_over_cores
-from jaxmem.apps.options import AllowImport, Force, Out, check_cheaply, fit_signature, variable_of
 from jaxmem.apps.oscillations.kept import what_a_sweep_keeps
+from jaxmem.apps.shared_options import (
+    AllowImport,
+    Force,
+    Out,
+    check_cheaply,
+    fit_signature,
+    variable_of,
+)
 from jaxmem.apps.stopping import stoppable
 from jaxmem.apps.terminal import FAILED, INTERRUPTED, bars, guard, say
 
@@ -243,7 +250,7 @@ def design_command(
     target = "soft"
 
     \b
-    [[knob]]                   # without any, all positive numbers of the device
+    [[knob]]                   # without any, all numbers of the device
     parameter = "C_m"          # ["C_m", "tau_d"] changes both by one factor
     low = 1e-8                 # by default within a factor of 5 to both sides
     high = 1e-6

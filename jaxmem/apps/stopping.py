@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxmem.output.results_folder import staging_prefix
-from jaxmem.output.saving import saving
+from jaxmem.output.waiting_signals import saving
 
 # How long the program may take to notice [s].
 PATIENCE = 4.0

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from jaxmem.output.saving import Held, held_signals
+from jaxmem.output.waiting_signals import Held, held_signals
 
 # Lists what was written, a hash and a path a line: what the next run may replace.
 MARK = ".jaxmem-files"

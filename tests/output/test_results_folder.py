@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jaxmem.output.results_folder import MARK, FolderError, check_folder, new_folder
-from jaxmem.output.saving import saving
+from jaxmem.output.waiting_signals import saving
 
 pytestmark = pytest.mark.quick
 

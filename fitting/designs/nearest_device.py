@@ -11,7 +11,7 @@ from fitting.designs.goal import DesignGoal
 from fitting.designs.knob import Knob, Knobs
 from fitting.designs.outcome import Design
 from fitting.designs.programs import Task
-from fitting.designs.search import Found, distances, nearest
+from fitting.designs.search import Ended, distances, nearest
 from jaxmem.circuits import DriveKind
 from jaxmem.circuits.drive import LETTER
 from jaxmem.devices import AbstractDevice
@@ -78,12 +78,12 @@ def design(
     return Design.of(task, found, excluded, designs)
 
 
-def _search(task: Task, designs: int, seed: int) -> list[Found]:
+def _search(task: Task, designs: int, seed: int) -> list[Ended]:
     """Where the searches ended, the best first."""
     low, high = (np.array(ends) for ends in zip(*(g.interval for g in task.goals), strict=True))
     box = task.knobs.low, task.knobs.high
     starts = _starts(task, low, high, seed)
-    ended: list[Found] = []
+    ended: list[Ended] = []
     for z, values in starts[: max(SEARCHED, 2 * designs)]:
         ended.append(nearest(task.evaluate, z, box, task.knobs.cost, (low, high), first=values))
     return sorted(ended, key=lambda found: found.merit)
