@@ -126,12 +126,13 @@ def read_goals(path: str | Path, *, allow_import: bool = False) -> GoalsFile:
 
 def _goal(where: str, entry: Any) -> DesignGoal:
     # The one target that is a word.
-    word = entry.get("target") if isinstance(entry, dict) else None
+    word: Any = entry.get("target") if isinstance(entry, dict) else None
     soft = isinstance(word, str) and entry.get("quantity") == "onset"
     numbers = {k: v for k, v in entry.items() if k != "target"} if soft else entry
     said = checked_table(where, numbers, GOAL_KEYS)
     try:
-        return DesignGoal(**(said | ({"target": word} if soft else {})))
+        more: dict[str, Any] = said | ({"target": word} if soft else {})
+        return DesignGoal(**more)
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
 

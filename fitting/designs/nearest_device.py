@@ -92,7 +92,7 @@ def _search(task: Task, designs: int, seed: int) -> list[Ended]:
 def _starts(task: Task, low, high, seed):
     """Points where there is a cycle, by how far they are from the goals and from today's device."""
     knobs = task.knobs
-    unit = qmc.Sobol(knobs.low.size, seed=seed).random(DRAWN)
+    unit = qmc.Sobol(knobs.low.size, rng=seed).random(DRAWN)
     z = knobs.low + unit * (knobs.high - knobs.low)
     z[0] = np.clip(0.0, knobs.low, knobs.high)  # today's device, if it is in the ranges
     rough = task.roughly(z)

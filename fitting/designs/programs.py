@@ -12,6 +12,7 @@ from fitting.designs.goal import DesignGoal
 from fitting.designs.knob import Knobs
 from fitting.designs.named_quantities import Behaviour, Quantity, behaviour
 from fitting.designs.search import Values
+from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
 from jaxmem.lens import put_leaves
 from jaxmem.programs import program
@@ -23,7 +24,7 @@ class Task(NamedTuple):
     goals: tuple[DesignGoal, ...]
     device: AbstractDevice
     knobs: Knobs
-    drive: str
+    drive: DriveKind
     at: tuple[str, float]
 
     @property

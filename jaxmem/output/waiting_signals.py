@@ -42,7 +42,7 @@ class Held:
             if callable(handler):
                 signal.signal(number, handler)
         for number, frame in self._received[:1]:
-            handler = before[number]
+            handler = before[signal.Signals(number)]
             if callable(handler):
                 handler(number, frame)
 
