@@ -22,7 +22,8 @@ from benchmarks.oracles.simulators import DidNotFinish
 from benchmarks.problems import coupled_netlists
 from benchmarks.problems.drawn_netlists import draw_cases
 from benchmarks.table import Row
-from jaxmem.netlists.bench import bench_of, bench_text
+from jaxmem.netlists.bench import bench_of
+from jaxmem.netlists.bench_files import bench_text
 from jaxmem.netlists.equations import equations_of
 from jaxmem.netlists.spice import subcircuit
 from jaxmem.netlists.verilog import module_text

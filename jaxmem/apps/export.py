@@ -12,7 +12,8 @@ import numpy as np
 from jaxmem.apps.simulation import duration, write_transient
 from jaxmem.circuits import Circuit, CurrentDrive, Step, VoltageDrive, parse_drive
 from jaxmem.devices import AbstractDevice, read_device, write_device
-from jaxmem.netlists.bench import Bench, Simulator, bench_of, bench_text
+from jaxmem.netlists.bench import Bench, Simulator, bench_of
+from jaxmem.netlists.bench_files import bench_text
 from jaxmem.netlists.bias_table import element_table
 from jaxmem.netlists.equations import Equations, equations_of
 from jaxmem.netlists.spice import subcircuit
