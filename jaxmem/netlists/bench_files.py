@@ -10,9 +10,10 @@ from jaxmem.netlists.text import shortest
 
 # Frequencies in a decade.
 EACH = 10
+# Measured by `python -m benchmarks netlists` (docs/decisions/0044).
 DEFAULTS = (
-    "At a simulator's default options expect errors of a tenth of the range where it switches "
-    "fast; the options below keep 1e-4."
+    "The options below keep u and the states to 1e-4 of their ranges. At a simulator's own expect "
+    "1e-2, a tenth of the devices worse than 0.1; where it spikes edges may be off by all of it."
 )
 
 
