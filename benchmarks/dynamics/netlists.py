@@ -22,7 +22,8 @@ from benchmarks.oracles.simulators import DidNotFinish
 from benchmarks.problems import coupled_netlists
 from benchmarks.problems.drawn_netlists import draw_cases
 from benchmarks.table import Row
-from jaxmem.netlists.bench import bench_of, bench_text
+from jaxmem.netlists.bench import bench_of
+from jaxmem.netlists.bench_files import bench_text
 from jaxmem.netlists.equations import equations_of
 from jaxmem.netlists.spice import subcircuit
 from jaxmem.netlists.verilog import module_text
@@ -36,6 +37,7 @@ SETTLED, LEAST, MOST = 1e-6, 10, 100
 ROW = Row(
     counted=lambda r: "; ".join(
         f"{tool}: {sum(map(within, cases))} of {len(cases)} within all limits"
+        f", {sum(c['converged'] for c in r['defaults'] if c['tool'] == tool)} converge at defaults"
         for tool, cases in _by_tool(r["settings"]).items()
     ),
     error=lambda r: "; ".join(
@@ -107,7 +109,8 @@ def without_options(text) -> str:
         if line.strip().startswith((".option", "option", "+ trtol")):
             continue
         if words[:1] == ["tran"]:
-            line = " ".join(words[:3])
+            # The largest step of ngspice follows the printed one, and is a 50th of the run at most.
+            line = f"tran {float(words[2]) / 50!r} {words[2]}"
         if words[:2] == ["analysis", "transient"]:
             stop = float(words[4].split("=")[1])
             line = f"  analysis transient tran step={stop / 2000!r} stop={stop!r}"

@@ -12,7 +12,8 @@ import numpy as np
 from jaxmem.apps.simulation import duration, write_transient
 from jaxmem.circuits import Circuit, CurrentDrive, Step, VoltageDrive, parse_drive
 from jaxmem.devices import AbstractDevice, read_device, write_device
-from jaxmem.netlists.bench import Bench, Simulator, bench_of, bench_text
+from jaxmem.netlists.bench import Bench, Simulator, bench_of
+from jaxmem.netlists.bench_files import bench_text
 from jaxmem.netlists.bias_table import element_table
 from jaxmem.netlists.equations import Equations, equations_of
 from jaxmem.netlists.spice import subcircuit
@@ -75,6 +76,9 @@ def export_device(
         raise ValueError(f"--name wants letters, digits and underscores, got {name!r}")
     file, notes = source_of(Path(source))
     device = read_device(file, allow_import=allow_import)
+    provenance = provenance_of(command, [file])
+    digest = provenance["data"][0]["sha256"]
+    origin_note = f"From {file.name}, sha256 {digest[:16]}; command and versions: export.json."
     if format == "csv":
         if drive is not None or until is not None:
             raise ValueError("--drive and --until are of a test bench, and csv has none")
@@ -92,11 +96,13 @@ def export_device(
                            netlist.format(name=name))
             for tool, (netlist, _, _) in FILES[format].items()
         }  # fmt: skip
-        write = lambda results: _netlists(results, made, benches, format, run, notes)
+        write = lambda results: _netlists(
+            results, made, benches, format, run, [origin_note, *notes]
+        )
     with new_folder(out, force=force) as results:
         lines = write(results)
         write_device(results.path / "device.toml", device)
-        origin = {"format": format, "notes": notes, "provenance": provenance_of(command, [file])}
+        origin = {"format": format, "notes": notes, "provenance": provenance}
         (results.path / "export.json").write_text(json.dumps(origin, indent=1) + "\n")
         readme = "\n".join(textwrap.fill(line, 98) for line in [*lines, *notes])
         (results.path / "README.txt").write_text(readme + "\n", encoding="utf-8")

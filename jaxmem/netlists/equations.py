@@ -1,6 +1,5 @@
 """A device as a simulator sees it: parameters, nodes, and the formulas between them."""
 
-import re
 from dataclasses import fields
 from typing import Any, NamedTuple
 
@@ -11,27 +10,18 @@ import numpy as np
 
 from jaxmem.devices.branch import AbstractBranch
 from jaxmem.devices.constant_phase import CapacitiveLadder
-from jaxmem.devices.device import AbstractDevice, Memristor2D, Memristor3D, check_device
+from jaxmem.devices.device import AbstractDevice, check_device
 from jaxmem.devices.device import isinstance_cpe as is_constant_phase
-from jaxmem.fields import is_concrete, quantities
+from jaxmem.fields import is_concrete
 from jaxmem.netlists.formulas import Formula, Formulas, computed
 from jaxmem.netlists.node_scales import Scales, scales_of
+from jaxmem.netlists.parameter_names import NetlistParameter, free_name, label_of, named_parameters
 from jaxmem.netlists.translation import Untranslatable, translate
 
 # Where the formulas are compared with the program: how far from rest [spans], and how closely.
 OFF, CLOSE = (-0.37, 0.61), 1e-6
 # The voltage over C_m and the branches, in formulas.
 U = "u"
-
-
-class NetlistParameter(NamedTuple):
-    """A number of the device that may be changed in a netlist."""
-
-    name: str
-    value: float
-    unit: str
-    meaning: str
-    positive: bool
 
 
 class Node(NamedTuple):
@@ -93,14 +83,14 @@ def equations_of(device: AbstractDevice) -> Equations:
     if not is_concrete(device):
         raise ValueError("netlist: wants a device of known numbers, and no traced one")
     plain, notes = _in_time(device)
-    names, parameters = _named(plain)
+    names, parameters = named_parameters(plain)
     scales = scales_of(plain)
     many, branches, start = Formulas(), [], 0
     taken = {p.name.casefold() for p in parameters} | {"u", "m", "p", "n"}
     for name, branch in plain.branches.items():
-        labels = [_free(_label(plain, name, state), taken) for state in branch.states]
+        labels = [free_name(label_of(plain, name, state), taken) for state in branch.states]
         # Small letters, which is how simulators write nodes in their results.
-        nodes = [_free(f"z_{label}".lower(), taken) for label in labels]
+        nodes = [free_name(f"z_{label}".lower(), taken) for label in labels]
         own = slice(start, start + branch.size)
         offset, unit, farad = (part[own] for part in (scales.offset, scales.unit, scales.time))
         start += branch.size
@@ -152,63 +142,6 @@ def _in_time(device: AbstractDevice) -> tuple[AbstractDevice, list[str]]:
     values: dict[str, Any] = {f.name: getattr(device, f.name) for f in fields(device) if f.init}
     made: Any = type(device)
     return made(**values | changed | {"C_m": C_m}), notes
-
-
-def _label(device: AbstractDevice, branch: str, word: str) -> str:
-    """What a field or a state of a branch is called: a memristor's own by the paper's letter."""
-    own = isinstance(device, Memristor2D | Memristor3D) and branch in ("leak", "conduction")
-    return word if own else f"{plain_word(branch)}_{plain_word(word)}"
-
-
-def plain_word(text: str) -> str:
-    """A name that every simulator takes."""
-    word = re.sub(r"\W", "_", text, flags=re.ASCII)
-    return word if word[:1].isalpha() else f"b_{word}"
-
-
-def _named(device: AbstractDevice) -> tuple[Any, list[NetlistParameter]]:
-    """A name for each floating-point number of a device, as a pytree and as a list."""
-    parameters: list[NetlistParameter] = []
-    # A device's own letters come first, wherever they stand.
-    taken = {f.name.casefold() for f in fields(device)}
-
-    def name_of(path, leaf):
-        word, module, keys = "", device, [_key(k) for k in path]
-        *homes, last = keys
-        for key in homes:
-            module = module[key] if isinstance(module, dict) else getattr(module, str(key), None)
-        # The home of extra branches is no part of a name.
-        word = "_".join(plain_word(str(k)) for k in (*homes[1:], last))
-        about = quantities(module).get(str(last), {}) if isinstance(module, eqx.Module) else {}
-        found = np.empty(np.shape(leaf), dtype=object)
-        for place in np.ndindex(found.shape):
-            name = "_".join([word, *map(str, place)])
-            found[place] = name = _free(name, taken) if homes else name
-            value = float(np.asarray(leaf)[place])
-            parameters.append(
-                NetlistParameter(name, value, about.get("unit", ""), about.get("meaning", ""),
-                          bool(about.get("positive")) and value > 0)
-            )  # fmt: skip
-        return found
-
-    arrays = eqx.filter(device, eqx.is_inexact_array)
-    return jax.tree_util.tree_map_with_path(name_of, arrays), parameters
-
-
-def _free(name: str, taken: set[str]) -> str:
-    """The name, with a number where it is taken: SPICE does not tell C_m from c_M."""
-    base, k = name, 2
-    while name.casefold() in taken:
-        name, k = f"{base}_{k}", k + 1
-    taken.add(name.casefold())
-    return name
-
-
-def _key(entry: Any) -> Any:
-    for attribute in ("name", "key", "idx"):
-        if hasattr(entry, attribute):
-            return getattr(entry, attribute)
-    return str(entry)
 
 
 def _formulas(device, names, name, nodes, read, many):

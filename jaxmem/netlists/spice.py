@@ -1,6 +1,7 @@
 """A device as a subcircuit for ngspice or LTspice."""
 
 import textwrap
+from itertools import groupby
 from typing import Literal
 
 from jaxmem.devices.device import AbstractDevice
@@ -139,9 +140,12 @@ class _Body:
         """The device's numbers, each with unit and meaning."""
         lines = ["* parameters: change them where the subcircuit is called, X1 p n name C_m=2e-8"]
         shown = [p for p in self.made.parameters if p.name != "R_s" or self.inner == "m"]
-        for p in shown:
-            about = "; ".join(t for t in (p.unit and f"[{p.unit}]", p.meaning) if t)
-            lines.append(f"* {p.name} {about}".rstrip())
+        # A ladder has many of one meaning, which stand one after the other.
+        for (unit, meaning), alike in groupby(shown, lambda p: (p.unit, p.meaning)):
+            names = [p.name for p in alike]
+            named = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+            about = "; ".join(t for t in (unit and f"[{unit}]", meaning) if t)
+            lines.append(f"* {named} {about}".rstrip())
         return lines
 
     def functions(self, dialect: Dialect) -> list[str]:

@@ -73,6 +73,7 @@ def test_a_fit_says_in_the_netlist_what_it_does_not_know(tmp_path):
     made = run("export", fit, "--until", "0.01", "--out", tmp_path / "out")
     assert made.exit_code == 0, made.output
     text = (tmp_path / "out" / "memristor.lib").read_text()
+    assert "* From device.toml, sha256 " in text
     assert "does not describe" in text and "Residuals have structure." in text
     assert "V_T is not determined (one bias)" in text and "R_b is not" not in text
     assert fit_notes({"describes": "yes", "parameters": []}) == []
