@@ -32,7 +32,9 @@ def impossible(
     p = knobs.ranges(device)
     R = p["R_b"]
     if drive == "voltage":
-        R = tuple(b * s / (b + s) for b, s in zip(p["R_b"], p["R_s"], strict=True))
+        both = zip(p["R_b"], p["R_s"], strict=True)
+        low, high = (b * s / (b + s) for b, s in both)
+        R = low, high
     G = R[1] * p["i_c0"][1] / p["V_m"][0]
     letter = "R_b" if drive == "current" else "R_b R_s/(R_b + R_s)"
     said = []

@@ -115,7 +115,8 @@ class DesignGoal:
         if self.quantity == "onset":
             return -np.inf, -SOFT
         if isinstance(self.target, float | int):
-            return (float(self.coordinate(self.target)),) * 2
+            at = float(self.coordinate(self.target))
+            return at, at
         low = -np.inf if self.at_least is None else float(self.coordinate(self.at_least))
         return low, np.inf if self.at_most is None else float(self.coordinate(self.at_most))
 
