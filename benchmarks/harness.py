@@ -27,7 +27,7 @@ HERE = Path(__file__).resolve().parent
 ROOT, RESULTS = HERE.parent, HERE / "results"
 ROOMS = ("dynamics", "fits")
 # What answers are compared with, beside the packages that the library's own provenance lists.
-PEERS = ("optimistix", "xarray", "lmfit", "impedance", "pyimpspec")
+PEERS = ("optimistix", "xarray", "lmfit", "impedance", "pyimpspec", "cma")
 
 
 class Absent(Exception):

@@ -37,11 +37,18 @@ class Task(NamedTuple):
 
     def values(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The goals' quantities at z, and their slopes by z; NaN where there is no oscillation."""
-        slopes, values = _one(
+        slopes, values = _one(*self._given(z))
+        return np.asarray(values), np.asarray(slopes)
+
+    def values_alone(self, z: np.ndarray) -> np.ndarray:
+        """The goals' quantities at z, for searches that use no slopes."""
+        return np.asarray(_alone(*self._given(z)))
+
+    def _given(self, z):
+        return (
             jnp.asarray(z), self.device, self.knobs.positions, self.kinds, self.drive, self.at[0],
             jnp.asarray(self.at[1], dtype=float),
         )  # fmt: skip
-        return np.asarray(values), np.asarray(slopes)
 
     def evaluate(self, z: np.ndarray) -> Values:
         """The goals' coordinates and their slopes by z."""
@@ -71,16 +78,22 @@ def _moved(device, positions, z):
     )
 
 
-@program
-def _one(z, device, positions, kinds, drive, how, where):
+def _numbers(z, device, positions, kinds, drive, how, where):
     needs = frozenset(kind.needs for kind in kinds)
+    found = behaviour(_moved(device, positions, z), drive, (how, where), needs)
+    return jnp.stack([jnp.asarray(kind.value(found), dtype=float) for kind in kinds])
 
-    def numbers(z):
-        found = behaviour(_moved(device, positions, z), drive, (how, where), needs)
-        values = jnp.stack([jnp.asarray(kind.value(found), dtype=float) for kind in kinds])
+
+@program
+def _one(z, *given):
+    def twice(z):
+        values = _numbers(z, *given)
         return values, values
 
-    return jax.jacfwd(numbers, has_aux=True)(z)
+    return jax.jacfwd(twice, has_aux=True)(z)
+
+
+_alone = program(_numbers)
 
 
 @program

@@ -6,7 +6,7 @@ from jaxmem.devices.device import AbstractDevice
 from jaxmem.netlists.equations import BranchEquations, Equations, U, equations_of
 from jaxmem.netlists.formulas import shared
 from jaxmem.netlists.header import header_of
-from jaxmem.netlists.text import Words, is_unbounded, shortest, written
+from jaxmem.netlists.text import Words, is_unbounded, shortest, word_of, written
 
 # `limexp` is exp, followed by its tangent where it would overflow.
 WORDS = Words(
@@ -14,6 +14,12 @@ WORDS = Words(
     "limexp",
     lambda c, a, b: f"({c} ? {a} : {b})",
     lambda value: _real(value),
+)
+DEVICE = (
+    "// series resistance, and the capacitance of the layer",
+    "V(p, m) <+ R_s*I(p, m);",
+    "u = V(m, n);",
+    "I(m, n) <+ C_m*ddt(u);",
 )
 OWN = {
     "logistic": ("x", "1.0/(1.0 + exp(min(-x, 100.0)))"),
@@ -49,7 +55,7 @@ def verilog_a(
 def module_text(made: Equations, name: str, notes: tuple[str, ...] = ()) -> str:
     """The text of a module of equations that are made already (see `verilog_a`)."""
     variables: list[str] = []
-    body = _lines_of_device(made)
+    body = list(DEVICE)
     for branch in made.branches:
         lines, own = _lines_of_branch(branch)
         body, variables = body + lines, variables + own
@@ -69,16 +75,6 @@ def module_text(made: Equations, name: str, notes: tuple[str, ...] = ()) -> str:
     return "\n".join(lines)
 
 
-def _lines_of_device(made: Equations) -> list[str]:
-    del made
-    return [
-        "// series resistance, and the capacitance of the layer",
-        "V(p, m) <+ R_s*I(p, m);",
-        "u = V(m, n);",
-        "I(m, n) <+ C_m*ddt(u);",
-    ]
-
-
 def _lines_of_branch(branch: BranchEquations) -> tuple[list[str], list[str]]:
     """The statements of a branch, and the variables that they set."""
     lines, variables, known = ["", *_comment(f"{branch.name}: {branch.says}")], [], {}
@@ -86,7 +82,7 @@ def _lines_of_branch(branch: BranchEquations) -> tuple[list[str], list[str]]:
     formulas = [branch.current, *(node.rate for node in branch.nodes)]
     # `limexp` may not stand in a choice, so each has a variable of its own.
     for k, one in enumerate(shared(formulas, is_unbounded), 1):
-        variable = f"{_word(branch.name)}__{k}"
+        variable = f"{word_of(branch.name)}__{k}"
         lines += _wrapped(f"{variable} = {written(one, WORDS, symbols, known)};")
         variables.append(variable)
         known[id(one)] = variable
@@ -129,10 +125,6 @@ def _functions(text: str) -> list[list[str]]:
 def _real(value: float) -> str:
     text = shortest(value)
     return text if any(c in text for c in ".e") else f"{text}.0"
-
-
-def _word(text: str) -> str:
-    return "".join(c if c.isalnum() and c.isascii() else "_" for c in text)
 
 
 def _comment(text: str) -> list[str]:
