@@ -28,7 +28,7 @@ from benchmarks.table import Row
 from fitting import design
 from fitting.designs.knob import Knobs
 from fitting.designs.programs import Task
-from fitting.designs.search import WEIGHT, distances
+from fitting.designs.search import WEIGHTS, distances
 
 COUNTS = {"targets": (100, "that can be met"), "impossible": (30, "that cannot")}
 PROVED, UNPROVED = ("amplitude", "threshold", "gain"), ("fast", "slow")
@@ -112,7 +112,7 @@ def rival(seed, count):
                 return NOTHING, False
             met = all(g.misses(v) <= 1 for g, v in zip(task.goals, values, strict=True))
             off = np.sum(distances(r, *ends) ** 2)
-            return 0.5 * float(task.knobs.cost @ np.square(z) + WEIGHT**2 * off), met
+            return 0.5 * float(task.knobs.cost @ np.square(z) + WEIGHTS[0] ** 2 * off), met
 
         loss(np.zeros(6))  # compiled before the clock begins
         begin = time.process_time()

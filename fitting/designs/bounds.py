@@ -17,6 +17,7 @@ from math import inf, log, sqrt
 
 from fitting.designs.goal import DesignGoal
 from fitting.designs.knob import Knobs
+from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice, Memristor3D
 
 Range = tuple[float, float]
@@ -24,7 +25,7 @@ LEAST_GAIN = 32.0
 
 
 def impossible(
-    goals: Sequence[DesignGoal], device: AbstractDevice, knobs: Knobs, drive: str
+    goals: Sequence[DesignGoal], device: AbstractDevice, knobs: Knobs, drive: DriveKind
 ) -> list[str]:
     """A sentence with the bound for each goal that the ranges exclude, as far as that is known."""
     if not isinstance(device, Memristor3D) or device.extra:
@@ -43,13 +44,14 @@ def impossible(
             continue
         if G < LEAST_GAIN:
             said.append(
-                f"{goal.called}: impossible. Rest loses its stability only where {letter} "
-                f"i_c0/V_m is at least 32, and within the ranges it is at most {G:.3g}."
+                f"{goal.called}: impossible. There is no window of oscillation from Hopf point to "
+                f"Hopf point: {letter} i_c0/V_m must be at least 32, and within the ranges it is "
+                f"at most {G:.3g}."
             )
             continue
         ends, why = bound(goal, p, R, G, drive)
-        low, high = _limits(goal)
-        unit = {"A or V": "A" if drive == "current" else "V"}.get(goal.kind.unit, goal.kind.unit)
+        low, high = goal.allowed
+        unit = goal.kind.unit_under(drive)
         if high < ends[0]:
             said.append(
                 f"{goal.called}: impossible. It is at least {ends[0]:.4g} {unit} within the "
@@ -64,7 +66,7 @@ def impossible(
 
 
 def bound(
-    goal: DesignGoal, p: dict[str, Range], R: Range, G: float, drive: str
+    goal: DesignGoal, p: dict[str, Range], R: Range, G: float, drive: DriveKind
 ) -> tuple[Range, str]:
     """The least and the largest value of a goal's quantity, and why."""
     if goal.quantity == "amplitude":
@@ -72,7 +74,7 @@ def bound(
         return (0.0, R[1] * p["i_c0"][1]), f"u swings by less than {name}"
     if goal.quantity == "threshold":
         root = sqrt(1 - LEAST_GAIN / G)
-        f = (1 - root) / 2, (1 + root) / 2
+        f = LEAST_GAIN / 2 / (G * (1 + root)), (1 + root) / 2
         reach = p["V_m"][1] * log(f[1] / f[0])
         u = p["V_T"][0] - reach, p["V_T"][1] + reach
         over = lambda u, R: u / R[1] if u > 0 else u / R[0]
@@ -84,12 +86,3 @@ def bound(
         drop = [min(I[0] * r for r in p["R_s"]), max(I[1] * r for r in p["R_s"])]
         return (u[0] + drop[0], u[1] + drop[1]), why
     return (-inf, inf), ""
-
-
-def _limits(goal: DesignGoal) -> Range:
-    """The values that would do, with the tolerance."""
-    share = goal.tolerance
-    if isinstance(goal.target, float | int):
-        return goal.target * (1 - share), goal.target * (1 + share)
-    low = -inf if goal.at_least is None else goal.at_least * (1 - share)
-    return low, inf if goal.at_most is None else goal.at_most * (1 + share)

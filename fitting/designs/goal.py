@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fitting.designs.named_quantities import QUANTITIES, Quantity
+from jaxmem.circuits import DriveKind
 
 # How far below zero the l1 of a soft onset is, in units of the device's own voltage.
 SOFT = 1e-3
@@ -93,46 +94,61 @@ class DesignGoal:
         """What the search measures by: ln of a positive quantity, else value over target."""
         if self.kind.positive:
             return np.log(value)
-        if self.quantity == "onset":
-            return value
-        return np.asarray(value) / abs(self.scale)
+        return np.asarray(value) / self.scale
 
     def slope(self, value: Any) -> Any:
         """d coordinate/d value."""
         if self.kind.positive:
             return 1 / np.asarray(value)
-        return 1.0 if self.quantity == "onset" else 1 / abs(self.scale)
+        return 1 / self.scale
 
     @property
     def scale(self) -> float:
-        """What a tolerance is a fraction of."""
-        chosen = next(v for v in (self.target, self.at_least, self.at_most) if v is not None)
-        return 1.0 if isinstance(chosen, str) else float(chosen)
+        """What its coordinate is a fraction of, where that is no logarithm."""
+        chosen = [abs(v) for v in (self.target, self.at_least, self.at_most)
+                  if isinstance(v, float | int)]  # fmt: skip
+        return max(chosen, default=1.0)
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The least and the largest value that are asked for; both are one for a target."""
+        if isinstance(self.target, float | int):
+            return float(self.target), float(self.target)
+        low = -np.inf if self.at_least is None else float(self.at_least)
+        return low, np.inf if self.at_most is None else float(self.at_most)
+
+    @property
+    def allowed(self) -> tuple[float, float]:
+        """The least and the largest value that will do, with the tolerance."""
+        if self.quantity == "onset":
+            return -np.inf, 0.0
+        low, high = self.ends
+        return low - self.tolerance * abs(low), high + self.tolerance * abs(high)
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Where its coordinate is to be; both ends are one for a target."""
+        """Where the search wants its coordinate; both ends are one for a target."""
         if self.quantity == "onset":
             return -np.inf, -SOFT
-        if isinstance(self.target, float | int):
-            at = float(self.coordinate(self.target))
-            return at, at
-        low = -np.inf if self.at_least is None else float(self.coordinate(self.at_least))
-        return low, np.inf if self.at_most is None else float(self.coordinate(self.at_most))
+        low, high = (float(self.coordinate(v)) if np.isfinite(v) else v for v in self.ends)
+        return low, high
 
     def misses(self, value: float) -> float:
-        """By how many tolerances a value misses it; 0 within the interval, infinite for NaN."""
-        at, (low, high) = self.coordinate(value), self.interval
-        if not np.isfinite(at):
+        """By how many tolerances a value misses what was asked; infinite for NaN."""
+        if not np.isfinite(value):
             return np.inf
-        size = self.tolerance * SOFT if self.quantity == "onset" else self.tolerance
-        return float(max(low - at, at - high, 0.0) / size)
+        if self.quantity == "onset":
+            return 0.0 if value < 0 else 1.0 + value / SOFT
+        low, high = self.ends
+        off = max((low - value) / abs(low) if np.isfinite(low) else 0.0,
+                  (value - high) / abs(high) if np.isfinite(high) else 0.0, 0.0)  # fmt: skip
+        return float(off / self.tolerance)
 
-    def wanted(self) -> str:
+    def wanted(self, drive: DriveKind = "current") -> str:
         """In words: `50 Hz`, `at least 0.2 V`."""
         if isinstance(self.target, str):
             return self.target
-        unit = f" {self.kind.unit}" if self.kind.unit not in ("", "1") else ""
+        unit = f" {self.kind.unit_under(drive)}".rstrip()
         if self.target is not None:
             return f"{self.target:.4g}{unit}"
         ends = [("at least", self.at_least), ("at most", self.at_most)]

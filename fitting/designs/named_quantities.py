@@ -8,18 +8,19 @@ import jax.numpy as jnp
 
 import jaxmem as jm
 from jaxmem.circuits import DriveKind
-from jaxmem.circuits.drive import LETTER
+from jaxmem.circuits.drive import LETTER, UNIT
 
 
 class Behaviour(NamedTuple):
     """A device, its window of drives from Hopf point to Hopf point, the l1 of the first one, the
-    voltage that is one for it, and its limit cycle at the drive that is asked for."""
+    voltage by which it is measured, the drive at which a cycle is meant, and the cycle there."""
 
     device: Any
     low: Any
     high: Any
     l1: Any
-    scale: Any
+    volt: Any
+    level: Any
     cycle: Any
 
 
@@ -39,11 +40,16 @@ class Quantity(NamedTuple):
     of_device: Callable[[Any], Any] | None = None
 
     def value(self, at: Behaviour) -> Any:
-        """The number."""
-        if self.of is not None:
-            return self.of(at)
-        assert self.of_device is not None
-        return self.of_device(at.device)
+        """The number; NaN where the cycle is not stable, which no device shows."""
+        if self.of is None:
+            assert self.of_device is not None
+            return self.of_device(at.device)
+        value = self.of(at)
+        return jnp.where(at.cycle.stable, value, jnp.nan) if self.needs == "cycle" else value
+
+    def unit_under(self, drive: DriveKind) -> str:
+        """Its unit, which for a drive is that of what is imposed; empty for a pure number."""
+        return {"A or V": UNIT[drive], "1": ""}.get(self.unit, self.unit)
 
 
 def _swing(at):
@@ -70,7 +76,7 @@ QUANTITIES = {
     ),
     "onset": Quantity(
         "1", "l1 of the first Hopf point in units of the device's own voltage: negative where soft",
-        positive=False, needs="hopf", of=lambda at: at.l1 * at.scale**2,
+        positive=False, needs="hopf", of=lambda at: at.l1 * at.volt**2,
     ),
 }  # fmt: skip
 
@@ -88,24 +94,25 @@ def behaviour(
     """
     nan = jnp.asarray(jnp.nan)
     if not needs & {"hopf", "cycle"}:
-        return Behaviour(device, nan, nan, nan, nan, None)
+        return Behaviour(device, nan, nan, nan, nan, nan, None)
     points = jm.hopf_points(device, drive=drive)
     imposed = points.imposed(drive)
     last = jnp.clip(points.found - 1, 0, imposed.shape[0] - 1)
     two = points.found >= 2
     low, high = jnp.where(two, imposed[0], jnp.nan), jnp.where(two, imposed[last], jnp.nan)
-    wave = jm.CurrentDrive if drive == "current" else jm.VoltageDrive
-    driven = lambda level: jm.Circuit(device, wave(jm.Constant(level)))
-    scale = jax.lax.stop_gradient(driven(low).scale(low))
+    how, value = at
+    level = {
+        "window": lambda: low + value * (high - low),
+        "threshold": lambda: value * low,
+        LETTER[drive]: lambda: jnp.asarray(value, dtype=float),
+    }[how]()
+    # l1 is in 1/V^2 whatever is imposed.
+    I = jnp.abs(points.I[0])
+    volt = jax.lax.stop_gradient(jm.Circuit(device, jm.CurrentDrive(I)).scale(I))
     cycle = None
     if "cycle" in needs:
-        how, value = at
-        level = {
-            "window": lambda: low + value * (high - low),
-            "threshold": lambda: value * low,
-            LETTER[drive]: lambda: jnp.asarray(value, dtype=float),
-        }[how]()
+        wave = jm.CurrentDrive if drive == "current" else jm.VoltageDrive
         # A device without a window has no cycle to look for.
-        level = jnp.where(two, level, jax.lax.stop_gradient(jnp.nan_to_num(level, nan=0.0)))
-        cycle = jm.limit_cycle(driven(level), throw=False)
-    return Behaviour(device, low, high, points.l1[0], scale, cycle)
+        there = jnp.where(two, level, jax.lax.stop_gradient(jnp.nan_to_num(level, nan=0.0)))
+        cycle = jm.limit_cycle(jm.Circuit(device, wave(jm.Constant(there))), throw=False)
+    return Behaviour(device, low, high, points.l1[0], volt, level, cycle)

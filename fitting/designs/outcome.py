@@ -1,6 +1,6 @@
 """What a design came to, in numbers and in words."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,7 +22,8 @@ class Design:
     - `slopes` (goals, knobs): d ln(value)/d ln(knob) at the design; of a quantity that may be
       negative d(value)/d ln(knob) over its target.
     - `at_limit`: names of knobs that stand at an end of their range.
-    - `impossible`: a sentence for each goal that is proved to be out of reach.
+    - `impossible`: whether goals are proved to be out of reach.
+    - `why`: where there is no device: a sentence for each such goal, or what was looked at.
     - `starts`: from how many places it was searched.
     - `others`: further designs that meet the goals, the cheapest first.
     """
@@ -36,21 +37,23 @@ class Design:
     cost: float
     slopes: np.ndarray
     at_limit: tuple[str, ...]
-    impossible: tuple[str, ...]
+    impossible: bool
+    why: tuple[str, ...]
     starts: int
+    units: dict[str, str]
     others: tuple["Design", ...] = ()
 
     @classmethod
-    def of(cls, task: Task, ended: list[Ended], excluded: list[str], designs: int) -> "Design":
-        """From where searches ended, the best first."""
-        made = [cls._one(task, found, len(ended)) for found in _distinct(ended)]
+    def of(cls, task: Task, ended: list[Ended], why: list[str], designs: int) -> "Design":
+        """From where searches ended; or from why there was none to begin."""
+        made = [cls._one(task, found, len(ended)) for found in ended]
         if not made:
-            return cls._none(task, excluded)
+            return cls._none(task, why)
         # What meets the goals comes before what is cheap.
         made.sort(key=lambda d: (not d.met, d.cost if d.met else max(d.misses.values())))
-        first, *rest = made
+        first, *rest = _distinct(made)
         others = tuple(d for d in rest if d.met)[: designs - 1]
-        return cls(**{**first.__dict__, "others": others})
+        return replace(first, others=others)
 
     @classmethod
     def _one(cls, task: Task, found: Ended, starts: int) -> "Design":
@@ -61,34 +64,30 @@ class Design:
         edge = np.minimum(found.z - knobs.low, knobs.high - found.z) < 1e-6
         return cls(
             device=task.moved(found.z), met=all(m <= 1 for m in misses.values()), values=by_name,
-            wanted={g.called: g.wanted() for g in task.goals}, misses=misses,
+            wanted={g.called: g.wanted(task.drive) for g in task.goals}, misses=misses,
             factors=dict(zip(knobs.names, map(float, np.exp(found.z)), strict=True)),
             cost=float(0.5 * knobs.cost @ found.z**2), slopes=found.values.J,
             at_limit=tuple(n for n, e in zip(knobs.names, edge, strict=True) if e),
-            impossible=(), starts=starts,
+            impossible=False, why=(), starts=starts, units=_units(task),
         )  # fmt: skip
 
     @classmethod
-    def _none(cls, task: Task, excluded: list[str]) -> "Design":
+    def _none(cls, task: Task, why: list[str]) -> "Design":
         nothing = {g.called: float("nan") for g in task.goals}
         return cls(
             device=task.device, met=False, values=nothing,
-            wanted={g.called: g.wanted() for g in task.goals},
+            wanted={g.called: g.wanted(task.drive) for g in task.goals},
             misses={name: float("inf") for name in nothing},
             factors=dict.fromkeys(task.knobs.names, 1.0), cost=0.0,
             slopes=np.full((len(task.goals), len(task.knobs.names)), np.nan), at_limit=(),
-            impossible=tuple(excluded), starts=0,
+            impossible=any(": impossible. " in line for line in why), why=tuple(why), starts=0,
+            units=_units(task),
         )  # fmt: skip
 
     def statements(self) -> list[str]:
         """What was asked, what it came to, and what limits it, in sentences."""
-        if self.impossible:
-            return list(self.impossible)
-        if not self.starts:
-            return [
-                "Not found: none of the devices that were drawn from the knobs' ranges oscillates, "
-                "nor does one beyond the nearest boundary of oscillation. Widen the ranges."
-            ]
+        if self.why:
+            return list(self.why)
         lines = []
         if not self.met:
             lines.append(
@@ -96,7 +95,8 @@ class Design:
             )
         for name, value in self.values.items():
             word = "met" if self.misses[name] <= 1 else f"off by {self.misses[name]:.3g} tolerances"
-            lines.append(f"{name}: {value:.4g}, wanted {self.wanted[name]}: {word}.")
+            reached = f"{value:.4g} {self.units[name]}".rstrip()
+            lines.append(f"{name}: {reached}, wanted {self.wanted[name]}: {word}.")
         changed = [
             f"{name} times {factor:.4g}"
             for name, factor in self.factors.items() if abs(np.log(factor)) > 1e-3
@@ -107,9 +107,15 @@ class Design:
         return lines
 
 
-def _distinct(ended: list[Ended]) -> list[Ended]:
-    kept: list[Ended] = []
-    for found in ended:
-        if all(np.max(np.abs(found.z - other.z)) > APART for other in kept):
-            kept.append(found)
+def _units(task: Task) -> dict[str, str]:
+    return {g.called: g.kind.unit_under(task.drive) for g in task.goals}
+
+
+def _distinct(made: list[Design]) -> list[Design]:
+    kept: list[Design] = []
+    for one in made:
+        z = np.log(list(one.factors.values()))
+        off = [np.max(np.abs(z - np.log(list(k.factors.values())))) for k in kept]
+        if min(off, default=np.inf) > APART:
+            kept.append(one)
     return kept

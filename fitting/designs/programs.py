@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 import jaxmem as jm
 from fitting.designs.goal import DesignGoal
@@ -16,6 +16,16 @@ from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
 from jaxmem.lens import put_leaves
 from jaxmem.programs import program
+
+
+class Rough(NamedTuple):
+    """Of n devices: coordinates of the goals, shape `(n, m)`, a frequency by those of the Hopf
+    points, 0 for what else needs a cycle; whether there is a window of oscillation, and whether the
+    drive at which a cycle is meant lies in it."""
+
+    r: np.ndarray
+    window: np.ndarray
+    inside: np.ndarray
 
 
 class Task(NamedTuple):
@@ -58,15 +68,13 @@ class Task(NamedTuple):
             by = np.array([float(g.slope(v)) for g, v in zip(self.goals, values, strict=True)])
         return Values(r, slopes * by[:, None])
 
-    def roughly(self, z: Float[np.ndarray, "n p"]) -> Float[np.ndarray, "n m"]:
-        """Coordinates of the goals at many z without their cycles: a frequency by those of the Hopf
-        points, what else needs a cycle NaN. All NaN where there is no window."""
-        rough = np.asarray(
-            _many(jnp.asarray(z), self.device, self.knobs.positions, self.kinds, self.drive)
-        )
+    def roughly(self, z: Float[np.ndarray, "n p"]) -> "Rough":
+        """The goals at many z without their cycles."""
+        rough, window, inside = map(np.asarray, _many(*self._given(z)))
         with np.errstate(all="ignore"):
             rows = [g.coordinate(rough[:, k]) for k, g in enumerate(self.goals)]
-        return np.stack([np.asarray(row, dtype=float) for row in rows], axis=1)
+        r = np.stack([np.asarray(row, dtype=float) for row in rows], axis=1)
+        return Rough(r, window, inside)
 
 
 def _moved(device, positions, z):
@@ -97,21 +105,28 @@ _alone = program(_numbers)
 
 
 @program
-def _many(z, device, positions, kinds, drive):
-    def one(z) -> Float[Array, "m"]:
+def _many(z, device, positions, kinds, drive, how, where):
+    needs = frozenset(kind.needs for kind in kinds)
+    # Without the cycle, which is what takes long.
+    roughly = frozenset({"hopf"}) if needs & {"hopf", "cycle"} else frozenset()
+
+    def one(z):
         changed = _moved(device, positions, z)
-        found = behaviour(changed, drive, ("window", 0.5), frozenset({"hopf"}))
-        points = jm.hopf_points(changed, drive=drive)
-        omega = jnp.sqrt(points.omega[0] * points.omega[jnp.maximum(points.found - 1, 0)])
-        return jnp.stack([_rough(kind, found, omega) for kind in kinds])
+        found = behaviour(changed, drive, (how, where), roughly)
+        if not roughly:
+            omega, window, inside = jnp.nan, jnp.asarray(True), jnp.asarray(True)
+        else:
+            points = jm.hopf_points(changed, drive=drive)
+            last = jnp.maximum(points.found - 1, 0)
+            omega = jnp.sqrt(points.omega[0] * points.omega[last])
+            window = jnp.isfinite(found.low)
+            inside = (found.level > found.low) & (found.level < found.high)
+        return jnp.stack([_rough(kind, found, omega) for kind in kinds]), window, inside
 
     return jax.vmap(one)(z)
 
 
 def _rough(kind: Quantity, at: Behaviour, omega: Any) -> Any:
     if kind.needs != "cycle":
-        value = jnp.asarray(kind.value(at), dtype=float)
-        return jnp.where(jnp.isfinite(at.low), value, jnp.nan)
-    if kind.unit == "Hz":
-        return jnp.where(jnp.isfinite(at.low), omega / (2 * jnp.pi), jnp.nan)
-    return jnp.where(jnp.isfinite(at.low), 0.0, jnp.nan)
+        return jnp.asarray(kind.value(at), dtype=float)
+    return omega / (2 * jnp.pi) if kind.unit == "Hz" else jnp.ones_like(at.low)

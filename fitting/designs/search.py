@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import lsq_linear
 
-# The weight of the goals: a cost whose slope is one per unit of ln p moves a goal by 1/W^2.
-WEIGHT = 100.0
+# Weights of the goals, one after the other: a cost whose slope is one per unit of ln p moves a goal
+# by 1/W^2. The first leaves room to turn, the last meets goals that no knob moves by much.
+WEIGHTS = (100.0, 1e4)
 # The longest step in ln p, the shortest, and how much of what was predicted it has to gain.
 LONGEST, SHORTEST, ENOUGH = 1.0, 1e-4, 0.05
 # A step that would gain less than this share is the last.
@@ -58,15 +59,24 @@ def nearest(
 ) -> Ended:
     """Go from z, where the values are finite, to the nearest point that meets the goals.
 
-    Steps are kept in a box round z that shrinks where the values do not follow their slopes, or
-    cannot be had, so that none ends where there is no oscillation.
+    Only ratios of costs matter. Steps are kept in a box round z that shrinks where the values do
+    not follow their slopes, or cannot be had, so that none ends where there is no oscillation.
     """
-    low, high = goals
-    merit = lambda z, r: 0.5 * (cost @ z**2 + WEIGHT**2 * np.sum(distances(r, low, high) ** 2))
+    cost = cost / np.max(cost)
     values, count = first or evaluate(z), 1
-    now, reach = merit(z, values.r), LONGEST
+    for weight in WEIGHTS:
+        z, values, now, used = _descend(evaluate, z, values, box, cost, goals, weight, most - count)
+        count += used
+    return Ended(z, values, now, count)
+
+
+def _descend(evaluate, z, values, box, cost, goals, weight, most):
+    """With one weight of the goals: where it ended, and how many evaluations it took."""
+    low, high = goals
+    merit = lambda z, r: 0.5 * (cost @ z**2 + weight**2 * np.sum(distances(r, low, high) ** 2))
+    now, reach, count = merit(z, values.r), LONGEST, 0
     while count < most and reach > SHORTEST:
-        new = _step(z, values, box, cost, goals, reach)
+        new = _step(z, values, box, cost, goals, weight, reach)
         predicted = now - merit(new, values.r + values.J @ (new - z))
         if predicted <= GAIN * now * min(1.0, reach):
             break
@@ -79,19 +89,19 @@ def nearest(
         if gained > 0.7 * predicted:
             reach = min(2 * reach, LONGEST)
         z, values, now = new, at, now - gained
-    return Ended(z, values, now, count)
+    return z, values, now, count
 
 
-def _step(z, values, box, cost, goals, reach):
+def _step(z, values, box, cost, goals, weight, reach):
     """The minimum with the goals linearised, within the box and within `reach` of z."""
     (low, high), p, m = goals, z.size, values.r.size
     slack = np.flatnonzero(low < high)
     A = np.zeros((p + m, p + slack.size))
     A[:p, :p] = np.diag(np.sqrt(cost))
-    A[p:, :p] = WEIGHT * values.J
-    A[p + slack, p + np.arange(slack.size)] = -WEIGHT
+    A[p:, :p] = weight * values.J
+    A[p + slack, p + np.arange(slack.size)] = -weight
     target = np.where(low < high, 0.0, low)
-    b = np.concatenate([np.zeros(p), WEIGHT * (values.J @ z - values.r + target)])
+    b = np.concatenate([np.zeros(p), weight * (values.J @ z - values.r + target)])
     ends = [
         np.concatenate([np.maximum(box[0], z - reach), low[slack]]),
         np.concatenate([np.minimum(box[1], z + reach), high[slack]]),

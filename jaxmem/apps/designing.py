@@ -72,6 +72,6 @@ def record_of(found: Design) -> dict[str, Any]:
         "factors": found.factors,
         "cost": found.cost,
         "at_limit": list(found.at_limit),
-        "impossible": list(found.impossible),
+        "impossible": found.impossible,
         "starts": found.starts,
     }  # fmt: skip

@@ -33,6 +33,12 @@ FILES: dict[str, dict[Simulator, tuple[str, str, str]]] = {
     },
     "verilog-a": {"vacask": ("{name}.va", "bench.sim", "vacask bench.sim")},
 }
+# What neither a module nor its terminals may be called.
+WORDS_OF_VERILOG = {
+    "analog", "begin", "branch", "else", "end", "endmodule", "for", "function", "ground", "if",
+    "inout", "input", "integer", "m", "module", "n", "output", "p", "parameter", "real", "string",
+    "u", "while",
+}  # fmt: skip
 MAIN = {"spice": "bench.cir", "verilog-a": "bench.sim", "csv": "elements.csv"}
 
 
@@ -72,8 +78,10 @@ def export_device(
     if our own solution fails.
     """
     check_folder(out, force=force)
-    if not (name.isascii() and name.isidentifier()):
-        raise ValueError(f"--name wants letters, digits and underscores, got {name!r}")
+    if not (name.isascii() and name.isidentifier() and name.casefold() not in WORDS_OF_VERILOG):
+        raise ValueError(
+            f"--name wants letters, digits and underscores, and no word of Verilog-A; got {name!r}"
+        )
     file, notes = source_of(Path(source))
     device = read_device(file, allow_import=allow_import)
     provenance = provenance_of(command, [file])

@@ -20,7 +20,7 @@ BESIDE, MOST_DECADES = 1, 12
 
 
 class Bench(NamedTuple):
-    """What a test bench of any simulator says."""
+    """What a test bench of any simulator says; `until` is the end in the simulator's time [s]."""
 
     made: Equations
     voltage: bool
@@ -37,9 +37,11 @@ def bench_of(made, circuit, until, simulator, max_step=None, name="memristor", f
     """What a test bench says, of equations that are made already (see `testbench`)."""
     wave = circuit.drive.wave
     voltage = bool(circuit.is_voltage)
-    accuracy = accuracy_for(made, simulator, until, max_step)
     band = _band(made)
     stimulus = stimulus_of(wave, until)
+    # A simulator's time begins with the drive, where that begins before 0.
+    until = until + stimulus.shift
+    accuracy = accuracy_for(made, simulator, until, max_step)
     # The largest that the straight lines reach, about the mean of the sines.
     bias = max(stimulus.values, key=abs) + sum(sine.offset for sine in stimulus.sines)
     return Bench(

@@ -15,11 +15,18 @@ from jaxmem.devices.device import isinstance_cpe as is_constant_phase
 from jaxmem.fields import is_concrete
 from jaxmem.netlists.formulas import Formula, Formulas, computed
 from jaxmem.netlists.node_scales import Scales, scales_of
-from jaxmem.netlists.parameter_names import NetlistParameter, free_name, label_of, named_parameters
+from jaxmem.netlists.parameter_names import (
+    NetlistParameter,
+    free_name,
+    label_of,
+    named_parameters,
+    plain_word,
+)
 from jaxmem.netlists.translation import Untranslatable, translate
 
-# Where the formulas are compared with the program: how far from rest [spans], and how closely.
-OFF, CLOSE = (-0.37, 0.61), 1e-6
+# Where the formulas are compared with the program: how far from rest [spans], and how closely, of
+# each value and, where it is small beside its largest, of that.
+OFF, CLOSE, BESIDE_LARGEST = (-0.37, 0.61), 1e-6, 1e-9
 # The voltage over C_m and the branches, in formulas.
 U = "u"
 
@@ -42,9 +49,11 @@ class Node(NamedTuple):
 
 
 class BranchEquations(NamedTuple):
-    """Of a branch: its name, its class, what this says of itself, its current [A], its nodes."""
+    """Of a branch: its name, and as a simulator may write it; its class, what this says of itself,
+    its current [A], its nodes."""
 
     name: str
+    label: str
     kind: str
     says: str
     current: Formula
@@ -101,7 +110,8 @@ def equations_of(device: AbstractDevice) -> Equations:
         current, rates, states = said
         branches.append(
             BranchEquations(
-                name, type(branch).__name__, _first_line(branch), current,
+                name, free_name(plain_word(name), taken), type(branch).__name__,
+                _first_line(branch), current,
                 [Node(*row) for row in zip(nodes, labels, branch.units, offset, unit, farad, rates,
                                            states, strict=True)],
             )
@@ -171,16 +181,20 @@ def _compare(branch, name, nodes, read, scales, parameters, own, said):
     offset, unit = read
     rests = np.array([z for _, z in scales.rests])[:, own]
     turn = (-1.0) ** np.arange(len(nodes))
-    z = np.concatenate([rests + off * scales.span[own] * turn for off in OFF])
-    u = np.array([u for u, _ in scales.rests] * len(OFF))
+    z = np.concatenate([rests + off * scales.span[own] * turn for off in (*OFF, 0.0)])
+    forward = np.array([u for u, _ in scales.rests])
+    # Reversed, too: a device may be steep at positive voltages only, and is used at negative ones.
+    u = np.concatenate([*[forward] * len(OFF), -forward])
     theirs = np.column_stack([np.asarray(part) for part in _said_by(branch, u, z, unit)])
     values = {p.name: p.value for p in parameters}
     current, rates, _ = said
+    sizes = np.abs(np.where(np.isfinite(theirs), theirs, 0.0)).max(axis=0)
     for k, row in enumerate(theirs):
         known = values | {U: u[k]} | dict(zip(nodes, (z[k] - offset) / unit, strict=True))
-        for a, formula in zip(row, (current, *rates), strict=True):
+        for a, size, formula in zip(row, sizes, (current, *rates), strict=True):
             b = computed(formula, known)
-            if np.isfinite(a) and not abs(a - b) <= CLOSE * max(abs(a), abs(b)):
+            near = max(CLOSE * max(abs(a), abs(b)), BESIDE_LARGEST * size)
+            if np.isfinite(a) and not abs(a - b) <= near:
                 raise ValueError(
                     f"branch {name!r} ({type(branch).__name__}): at u = {u[k]:g} V a circuit "
                     f"simulator would compute {b:.9g} where the branch says {a:.9g}; give the "

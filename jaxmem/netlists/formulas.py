@@ -36,7 +36,7 @@ MEANS: dict[str, Callable[..., Any]] = {
 } | {
     name: getattr(math, name)
     for name in (
-        "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh",
+        "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh",
         "acosh", "atanh",
     )
 }  # fmt: skip
@@ -140,7 +140,7 @@ def computed(formula: Formula, values: dict[str, float]) -> float:
         else:
             try:
                 known[id(one)] = MEANS[one.name](*(known[id(part)] for part in one.parts))
-            except (OverflowError, ValueError):
+            except (ArithmeticError, ValueError):
                 known[id(one)] = math.nan
     return float(known[id(formula)])
 

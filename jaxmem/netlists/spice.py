@@ -8,7 +8,7 @@ from jaxmem.devices.device import AbstractDevice
 from jaxmem.netlists.equations import BranchEquations, Equations, U, equations_of
 from jaxmem.netlists.formulas import Formula, computed, shared
 from jaxmem.netlists.header import header_of, reading_of
-from jaxmem.netlists.text import LARGEST, Words, shortest, word_of, written
+from jaxmem.netlists.text import LARGEST, Words, shortest, written
 
 Dialect = Literal["ngspice", "ltspice"]
 # ngspice keeps so many digits of a number within an expression; of a parameter it keeps all.
@@ -112,7 +112,7 @@ class _Body:
         self.lines += ["*", *_comment(f"{branch.name}: {branch.says}")]
         called, inside = {}, {}
         for k, one in enumerate(shared(formulas), 1):
-            own = f"{word_of(branch.name)}__{k}"
+            own = f"{branch.label}__{k}"
             arguments = [s for s in states if s in one.symbols]
             body = written(one, self.words, {}, {i: t for i, t in inside.items() if i != id(one)})
             if arguments:
@@ -124,7 +124,7 @@ class _Body:
                 inside[id(one)] = called[id(one)] = own
         symbols = {s: self._symbol(s) for s in states}
         text = lambda f: _expression(f, self.words, symbols, called)
-        label = word_of(branch.name)
+        label = branch.label
         self.lines += _wrapped(f"B{label} {self.inner} n I = {text(branch.current)}")
         for node in branch.nodes:
             self.lines += _comment(reading_of(node, lambda s: f"V({s})"))

@@ -107,8 +107,3 @@ def shortest(value: float) -> str:
     """A number by the fewest digits that say it."""
     text = repr(float(value))
     return text[:-2] if text.endswith(".0") else text
-
-
-def word_of(text: str) -> str:
-    """A name as simulators allow it."""
-    return "".join(c if c.isalnum() and c.isascii() else "_" for c in text)

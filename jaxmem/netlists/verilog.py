@@ -6,7 +6,7 @@ from jaxmem.devices.device import AbstractDevice
 from jaxmem.netlists.equations import BranchEquations, Equations, U, equations_of
 from jaxmem.netlists.formulas import shared
 from jaxmem.netlists.header import header_of
-from jaxmem.netlists.text import Words, is_unbounded, shortest, word_of, written
+from jaxmem.netlists.text import Words, is_unbounded, shortest, written
 
 # `limexp` is exp, followed by its tangent where it would overflow.
 WORDS = Words(
@@ -82,7 +82,7 @@ def _lines_of_branch(branch: BranchEquations) -> tuple[list[str], list[str]]:
     formulas = [branch.current, *(node.rate for node in branch.nodes)]
     # `limexp` may not stand in a choice, so each has a variable of its own.
     for k, one in enumerate(shared(formulas, is_unbounded), 1):
-        variable = f"{word_of(branch.name)}__{k}"
+        variable = f"{branch.label}__{k}"
         lines += _wrapped(f"{variable} = {written(one, WORDS, symbols, known)};")
         variables.append(variable)
         known[id(one)] = variable

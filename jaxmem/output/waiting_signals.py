@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_under_way = threading.Event()
+_under_way: list["Held"] = []
 
 
 def saving() -> bool:
     """Whether numbers are being written for which a signal waits."""
-    return _under_way.is_set()
+    return bool(_under_way)
 
 
 class Held:
@@ -23,11 +23,11 @@ class Held:
         # Only the main thread may say what a signal does, and only it is interrupted by one.
         own = threading.current_thread() is threading.main_thread()
         self._before = {number: signal.getsignal(number) for number in SIGNALS if own}
+        if own:
+            _under_way.append(self)
         for number, before in self._before.items():
             if callable(before):
                 signal.signal(number, self._note)
-        if own:
-            _under_way.set()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._received.append((number, frame))
@@ -36,15 +36,21 @@ class Held:
         """From now on signals do what they did before; the first that came meanwhile does now."""
         if not self._before:
             return
-        before, self._before = self._before, {}
-        _under_way.clear()
-        for number, handler in before.items():
+        # A handler may raise, so each is put back before any is called, and what comes in between
+        # is noted still.
+        for number, handler in reversed(self._before.items()):
             if callable(handler):
                 signal.signal(number, handler)
+        before, self._before = self._before, {}
+        _under_way.remove(self)
         for number, frame in self._received[:1]:
             handler = before[signal.Signals(number)]
             if callable(handler):
                 handler(number, frame)
+
+    def forget(self) -> None:
+        """Drop what was received: something else is to be told."""
+        self._received.clear()
 
 
 @contextmanager
@@ -57,5 +63,9 @@ def held_signals() -> Iterator[Held]:
     held = Held()
     try:
         yield held
+    except BaseException:
+        # What went wrong is the news, and ends the program as well.
+        held.forget()
+        raise
     finally:
         held.release()

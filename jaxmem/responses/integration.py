@@ -223,6 +223,8 @@ def _bounds(t, edges):
     off = jnp.where(edges - low < high - edges, low - edges, high - edges)
     # The edge moves with the drive's parameters as before.
     edges = edges + jax.lax.stop_gradient(jnp.where(jnp.abs(off) < near, off, 0))
+    # But for the ends: nothing is integrated beyond, which would take that back.
+    edges = jnp.where(edges >= t[-1], t[-1], jnp.where(edges <= t[0], t[0], edges))
     before = jnp.concatenate([t[:1], edges[:-1]])
     edges = jnp.where(edges - before < near, before, edges)
     return jnp.concatenate([t[:1], edges, t[-1:]])

@@ -186,7 +186,8 @@ def _window(t, wave):
     n, window, edges = t.shape[0], LEAST_WINDOW, wave.edges()
     if n <= window or edges.shape[0] == 0 or not is_concrete(t, edges):
         return n
-    most = wave.most_samples(t)
+    # One more, where a sample lies on an edge to rounding, and is taken for one behind it.
+    most = wave.most_samples(t) + 1
     while window < most:
         window *= 8
     return min(n, window)

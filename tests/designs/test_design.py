@@ -40,6 +40,30 @@ def test_a_change_is_shared_by_what_it_costs():
 
 
 @pytest.mark.quick
+@pytest.mark.parametrize("cost, tolerance", [(1.0, 0.01), (1e4, 0.01), (1e-4, 0.01), (1.0, 1e-5)])
+@pytest.mark.parametrize("make", [jm.si_device, jm.paper_device])
+def test_goals_are_met_at_any_cost_and_without_an_oscillation(make, cost, tolerance):
+    """Only ratios of costs count; a 2D device has no window, and none is asked of it."""
+    device = make()
+    goal = DesignGoal(lag, 3 * float(lag(device)), tolerance=tolerance)
+    found = design([goal], device, [Knob(KNOBS[0], cost=cost)])
+    assert found.met and found.factors["R_b"] == pytest.approx(3.0, rel=tolerance)
+
+
+@pytest.mark.quick
+def test_tolerances_are_fractions_of_what_is_asked():
+    goal = DesignGoal("frequency", 100.0, tolerance=0.5)
+    assert goal.misses(150.0) == pytest.approx(1) and goal.misses(50.0) == pytest.approx(1)
+    assert goal.allowed == (50.0, 150.0) and goal.misses(np.nan) == np.inf
+    both = DesignGoal(lag, at_least=-1000.0, at_most=0.001)
+    assert both.misses(9.9) > 1e5 and both.misses(0.0) == 0 and both.misses(-1020.0) == 2
+    soft = DesignGoal("onset", "soft")
+    assert soft.misses(-1e-9) == 0 and soft.misses(1e-9) > 1 and soft.interval[1] < 0
+    assert DesignGoal("threshold", 2.0).wanted("voltage") == "2 V"
+    assert DesignGoal("threshold", 2.0).wanted("current") == "2 A"
+
+
+@pytest.mark.quick
 def test_tied_knobs_change_by_one_factor():
     device = jm.si_device()
     tied = Knob(lambda d: (d.R_b, d.C_m))
@@ -65,6 +89,12 @@ def test_tied_knobs_change_by_one_factor():
         (
             lambda: design([DesignGoal("energy", 1.0)], jm.si_device(), [lambda d: d.R_s]),
             "knob R_s is 0",
+        ),
+        (
+            lambda: design(
+                [DesignGoal("energy", 1.0)], jm.si_device(), KNOBS, at=("threshold", 0.9)
+            ),
+            "beyond the first Hopf point",
         ),
         (
             lambda: design([DesignGoal("energy", 1.0)], jm.si_device(), KNOBS, at=("middle", 1.0)),
@@ -102,3 +132,18 @@ def test_frequency_amplitude_and_threshold_together():
         assert max(back.radau, back.scipy) < 1e-6
         assert 1 / float(cycle.period) == pytest.approx(wanted["frequency"], rel=0.01)
         assert float(np.ptp(cycle.u)) == pytest.approx(wanted["amplitude"], rel=0.01)
+
+
+@pytest.mark.slow
+def test_under_voltage_and_where_there_is_nothing():
+    """A soft onset is one under both drives; a drive beyond all windows is said to be that."""
+    device = jm.si_device(R_s=2e4)
+    soft = DesignGoal("onset", "soft")
+    for drive in ("current", "voltage"):
+        points = jm.hopf_points(device, drive=drive)
+        found = design([soft], device, KNOBS, drive=drive)
+        assert found.met and found.values["onset"] < 0
+        if float(points.l1[0]) < -1.0:
+            assert max(found.factors.values()) == pytest.approx(1.0, abs=1e-3)
+    none = design([DesignGoal("frequency", 1.0)], device, KNOBS, at=("I", 10.0))
+    assert not none.met and not none.impossible and "none of them at I = 10" in none.why[0]

@@ -56,3 +56,11 @@ def test_a_goal_out_of_reach_is_approached_as_far_as_the_box_goes():
         lambda z: Values(J @ z, J), np.zeros(2), box, np.ones(2), (np.full(1, 9.0),) * 2
     )
     np.testing.assert_allclose(found.z, [1, 1])
+
+
+def test_limits_that_no_knob_moves_by_much_are_met():
+    """A slope of 0.05: the cost pulls against it, and the goal holds all the same."""
+    evaluate = lambda z: Values(0.05 * (0.5 - z), np.full((1, 1), -0.05))
+    goals = np.full(1, -np.inf), np.full(1, -1e-3)
+    found = nearest(evaluate, np.zeros(1), (-np.ones(1), np.ones(1)), np.full(1, 50.0), goals)
+    assert found.z == pytest.approx([0.52], abs=1e-4)

@@ -112,12 +112,17 @@ class OddPower(jm.AbstractBranch):
 def test_a_number_that_a_simulator_would_compute_otherwise_is_refused():
     with pytest.raises(ValueError, match="would compute"):
         jm.verilog_a(jm.Device(1e-8, {"leak": jm.Leak(1e4), "odd": OddPower(3.0)}))
+    # Also beside a branch that is steep at positive voltages only.
+    with pytest.raises(ValueError, match="would compute"):
+        jm.verilog_a(jm.si_device(extra={"odd": OddPower(3.0)}))
 
 
 def test_names_that_spice_does_not_tell_apart_get_numbers():
     branches = {"a": jm.Leak(1e4), "A": jm.Leak(2e4), "1 x": jm.SlowConductance(1e-6, 1e-3)}
     names = [p.name for p in equations_of(jm.Device(1e-8, branches)).parameters]
     assert len({n.lower() for n in names}) == len(names) and "b_1_x_g" in names
+    labels = [branch.label for branch in equations_of(jm.Device(1e-8, branches)).branches]
+    assert len({n.lower() for n in labels}) == 3 and "b_1_x" in labels
 
 
 def test_formulas_are_shared_shortened_and_bounded():
