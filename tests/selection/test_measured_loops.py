@@ -45,7 +45,8 @@ def test_three_loops_together_and_the_series_resistance(folder):
     assert all(report.structured for report in found.terms)
     k = found.names.index("R_s")
     wide = np.sqrt(structured_covariance(found)[k, k])
-    assert wide > np.sqrt(found.covariance[k, k])
+    # The fit says that residuals have a structure, and has widened its intervals for it already.
+    assert wide == pytest.approx(np.sqrt(found.covariance[k, k]), rel=1e-6)
     assert abs(np.log(found["R_s"] / SERIES)) < 1.96 * wide
     # x stays far from 1, so that only g_on k_on is felt, and the fit says so.
     assert not found.identifiable[found.names.index("g_on")]
