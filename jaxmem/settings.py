@@ -226,16 +226,17 @@ def _listed(choices: tuple[str, ...]) -> str:
 def toml_table(path: Path) -> dict[str, Any]:
     """What stands in a TOML file.
 
-    **Raises:** `ValueError` that names the file and says why it cannot be read.
+    **Raises:** `SpecError` that names the file and says why it cannot be read.
     """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        raise ValueError(f"{path}: there is no such file; check the path") from None
+        raise SpecError(f"{path}: there is no such file; check the path") from None
     except OSError as error:
-        raise ValueError(f"{path}: the file cannot be read ({error.strerror})") from None
+        raise SpecError(f"{path}: the file cannot be read ({error.strerror})") from None
+    # Python's limits on the digits of a number and on nested lists are errors of other kinds.
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: this is not TOML: {error}") from None
+        raise SpecError(f"{path}: this is not TOML ({error})") from None
 
 
 def checked_table(where: str, entry: Any, declared: Mapping[str, Setting]) -> dict[str, Any]:

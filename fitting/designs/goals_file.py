@@ -14,6 +14,7 @@ from jaxmem.circuits.drive import LETTER
 from jaxmem.devices import AbstractDevice, read_device
 from jaxmem.lens import Lens, lenses
 from jaxmem.settings import Setting, checked_table, cycle_at, toml_table
+from jaxmem.stability.why.change import scalable
 from jaxmem.toml_kinds import belongs_elsewhere
 
 MOST_DESIGNS = 20
@@ -158,6 +159,4 @@ def _tied(several: tuple[Lens, ...]) -> Lens:
 
 
 def _every_knob(device: AbstractDevice) -> tuple[Knob, ...]:
-    from jaxmem.stability.why.change import scalable
-
     return tuple(Knob(lens) for lens in scalable(device).values())

@@ -80,7 +80,7 @@ def design(
     task = Task(tuple(goals), device, own, drive, (at[0], float(at[1])))
     excluded = impossible(task.goals, device, own, drive)
     if excluded:
-        return Design.of(task, [], excluded, designs)
+        return Design.of(task, [], excluded, designs, impossible=True)
     starts, why = _starts(task, seed)
     found = [_go(task, *start) for start in starts[: max(SEARCHED, 2 * designs)]]
     return Design.of(task, found, why, designs)

@@ -44,11 +44,19 @@ class Design:
     others: tuple["Design", ...] = ()
 
     @classmethod
-    def of(cls, task: Task, ended: list[Ended], why: list[str], designs: int) -> "Design":
+    def of(
+        cls,
+        task: Task,
+        ended: list[Ended],
+        why: list[str],
+        designs: int,
+        *,
+        impossible: bool = False,
+    ) -> "Design":
         """From where searches ended; or from why there was none to begin."""
         made = [cls._one(task, found, len(ended)) for found in ended]
         if not made:
-            return cls._none(task, why)
+            return cls._none(task, why, impossible)
         # What meets the goals comes before what is cheap.
         made.sort(key=lambda d: (not d.met, d.cost if d.met else max(d.misses.values())))
         first, *rest = _distinct(made)
@@ -72,7 +80,7 @@ class Design:
         )  # fmt: skip
 
     @classmethod
-    def _none(cls, task: Task, why: list[str]) -> "Design":
+    def _none(cls, task: Task, why: list[str], impossible: bool) -> "Design":
         nothing = {g.called: float("nan") for g in task.goals}
         return cls(
             device=task.device, met=False, values=nothing,
@@ -80,7 +88,7 @@ class Design:
             misses={name: float("inf") for name in nothing},
             factors=dict.fromkeys(task.knobs.names, 1.0), cost=0.0,
             slopes=np.full((len(task.goals), len(task.knobs.names)), np.nan), at_limit=(),
-            impossible=any(": impossible. " in line for line in why), why=tuple(why), starts=0,
+            impossible=impossible, why=tuple(why), starts=0,
             units=_units(task),
         )  # fmt: skip
 

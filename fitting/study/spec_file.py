@@ -1,13 +1,13 @@
 """A specification as a TOML file: read, and written beside the results so that it can be rerun."""
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fitting.study.spec import KINDS, SETTINGS, Entry, Spec, SpecError, near
+from jaxmem.settings import toml_table
 from jaxmem.toml_kinds import belongs_elsewhere
 
 
@@ -37,15 +37,7 @@ def read_spec(path: str | os.PathLike) -> Spec:
     **Raises:** `SpecError` (a `ValueError`) that says what was got and what to do.
     """
     path = Path(path)
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise SpecError(f"{path}: there is no such file; check the path") from None
-    except OSError as error:
-        raise SpecError(f"{path}: the file cannot be read ({error.strerror})") from None
-    # Python's limits on the digits of a number and on nested lists are errors of other kinds.
-    except (ValueError, RecursionError) as error:
-        raise SpecError(f"{path}: this is no TOML ({error})") from None
+    table = toml_table(path)
     if other := belongs_elsewhere(table, "fit"):
         raise SpecError(f"{path}: {other}")
     try:

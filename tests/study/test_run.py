@@ -123,7 +123,7 @@ def _changed(spec, folder):
         ("ranges = {V_T = [2, 1]}\n[[spectra]]\nfile = 'eis0.csv'", "low < high"),
         ("starts = 0\n[[spectra]]\nfile = 'eis0.csv'", "starts must be at least 1"),
         ("[[prior]]\nparameter = 'R_s'", "needs parameter, mean"),
-        ("device = ", "no TOML"),
+        ("device = ", "not TOML"),
     ],
 )
 def test_a_bad_specification_gets_one_sentence(files, text, message):

@@ -151,8 +151,8 @@ SAID = {
     "[[prior]]\nparameter = 'C_m'\nmean = 1\n[[spectra]]": "needs one of sd, factor",
     "[[spikes]]\nI = 1e-4\n[[spectra]]": "needs one of frequency, amplitude, threshold",
     "[[spikes]]\namplitude = 1\n[[spectra]]": "needs I, the current",
-    "seed = " + "1" * 5000 + "\n[[spectra]]": "this is no TOML",
-    "add = " + "[" * 5000: "this is no TOML",
+    "seed = " + "1" * 5000 + "\n[[spectra]]": "this is not TOML",
+    "add = " + "[" * 5000: "this is not TOML",
     "spectra = 1\n[[trace]]": "write [[spectra]] and its keys below",
     "[[spectra]]\nfile = 'data.csv'\n[[spectra]]": "data.csv is given twice",
 }  # fmt: skip
