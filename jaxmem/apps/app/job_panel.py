@@ -40,8 +40,10 @@ class JobPanel:
         self.found = ui.html("", sanitize=False).classes("verdict").props(
             f'aria-live="polite" data-found="{kind}"'
         )  # fmt: skip
+        # The first look is the timer's, when the page is whole.
+        self.stop.set_visibility(False)
+        self.bar.set_visibility(False)
         self.timer = ui.timer(0.4, self.follow)
-        self.follow()
 
     @property
     def job(self) -> Job | None:

@@ -5,6 +5,7 @@ from nicegui import ui
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
+from jaxmem.apps.app.designs.design_page import DesignPage
 from jaxmem.apps.app.explore.explore_page import ExplorePage
 from jaxmem.apps.app.fits.fit_page import FitPage
 from jaxmem.apps.app.gate import KEY
@@ -31,6 +32,14 @@ def register_pages(app: FastAPI) -> Workshops:
         ui.context.client.on_delete(page.close)
         await ui.context.client.connected(timeout=30)
         _keep_in_address("/fit", workshop)
+        await page.begin()
+
+    @ui.page("/design")
+    async def designs(request: Request) -> None:
+        workshop = _visit(workshops, request)
+        page = DesignPage(workshop)
+        await ui.context.client.connected(timeout=30)
+        _keep_in_address("/design", workshop)
         await page.begin()
 
     @app.get("/report/{name}/{kind}")

@@ -50,6 +50,9 @@ def as_plotly(panel: plots.Panel, *, dark: bool = False, select: bool = False) -
         "dragmode": "select" if select else "zoom",
         "xaxis": _axis_of(panel.x, grid), "yaxis": _axis_of(panel.y, grid),
     }  # fmt: skip
+    for axis, spec, which in (("xaxis", panel.x, "x"), ("yaxis", panel.y, "y")):
+        if spec.scale == "log":
+            layout[axis]["dtick"] = _ticks(panel, spec, which)
     if panel.equal:
         layout["yaxis"] |= {"scaleanchor": "x", "scaleratio": 1}
     drawn = _Drawn([], layout, dark, panel)
@@ -221,6 +224,19 @@ def _axis_of(axis: plots.PlotAxis, grid: str) -> dict[str, Any]:
     if axis.names:
         made |= {"tickvals": list(range(len(axis.names))), "ticktext": list(axis.names)}
     return made
+
+
+def _ticks(panel: plots.Panel, axis: plots.PlotAxis, which: str) -> str | int:
+    """The distance of ticks on a logarithmic axis: 1, 2, 5 where it is short, else decades."""
+    curves = [np.asarray(getattr(m, which), dtype=float) for m in panel.marks
+              if isinstance(m, plots.Curve | plots.Map)]  # fmt: skip
+    ends = [e for e in axis.limits if e is not None]
+    if len(ends) < 2:
+        ends += [x for c in curves for x in (c[(c > 0) & np.isfinite(c)])]
+    if not ends:
+        return 1
+    decades = float(np.log10(max(ends) / min(ends)))
+    return "D1" if decades < 0.5 else "D2" if decades < 2.5 else max(1, round(decades / 7))
 
 
 def _unit(axis: plots.PlotAxis) -> str:
