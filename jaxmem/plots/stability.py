@@ -27,6 +27,7 @@ from jaxmem.stability import (
 )
 from jaxmem.stability.equilibria.criticality import sizes
 from jaxmem.stability.equilibria.folds import drive_at
+from jaxmem.stability.equilibria.map import check_drive
 from jaxmem.stability.why.change import log_ratio
 
 REST, CYCLE, HARD = plots.BLACK, plots.COLOURS[0], plots.COLOURS[1]
@@ -156,6 +157,8 @@ def gain_panel(
     u_range: tuple[float, float] | None = None,
 ) -> plots.Panel:
     """Loop gain and its bound over u; for other devices the share b/a of the Hurwitz terms."""
+    # Inside a compiled program R_s is not known.
+    check_drive("the loop gain", device, drive)
     u = places_of_interest(device, drive, hopf, u_range)
     if isinstance(device, Memristor2D | Memristor3D) and not device.extra:
         g = jax.device_get(_gains(device, drive, u))

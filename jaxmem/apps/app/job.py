@@ -45,6 +45,7 @@ class Job:
                 self._process.stdin.close()
             self._process.kill()
         self._process.wait()
+        self.ended.wait(5)
 
     def line(self) -> str:
         """How far it has come, and how long the rest takes at this rate."""
@@ -63,10 +64,14 @@ class Job:
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            with contextlib.suppress(ValueError):
-                self._hear(json.loads(line))
+        with self._process.stdout as said:
+            for line in said:
+                with contextlib.suppress(ValueError):
+                    self._hear(json.loads(line))
         code = self._process.wait()
+        with contextlib.suppress(OSError):
+            if self._process.stdin:
+                self._process.stdin.close()
         if not self.lines and not self.problem:
             self.problem = (
                 "It was cancelled." if self.cancelled

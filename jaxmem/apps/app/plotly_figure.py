@@ -251,8 +251,8 @@ def _short(values: Any) -> list:
     with np.errstate(divide="ignore"):
         power = np.where(size != 0, np.floor(np.log10(np.abs(size))), 0)
     scale = 10.0 ** np.clip(6 - power, -300, 300)
-    rounded = np.round(array * scale) / scale
-    return np.where(np.isfinite(rounded), rounded, np.nan).tolist()
+    rounded = np.round(size * scale) / scale
+    return np.where(np.isfinite(array), rounded.astype(object), None).tolist()
 
 
 def _words(text: str) -> str:

@@ -86,7 +86,7 @@ def test_a_form_says_the_drive_that_it_was_made_of(wave, kind):
 
 
 def test_a_number_that_a_device_cannot_have_is_refused_by_name():
-    with pytest.raises(ValueError, match="V_m .*positive, got 0 V"):
+    with pytest.raises(ValueError, match=r"V_m .*positive, got 0 V"):
         Exploration().with_value("V_m", 0.0)
     assert Exploration().with_value("R_s", 0.0).values == ()
 

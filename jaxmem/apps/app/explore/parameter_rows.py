@@ -97,6 +97,7 @@ class ParameterRows:
                 f'dense outlined suffix="{unit}" aria-label="{words}" '
                 f'data-number="{p.name}" input-class="text-right"'
             )
+            number.mark(f"number-{p.name}")
             number.on("change", lambda _, n=p.name: self._typed(n))
             self.numbers[p.name] = number
 

@@ -17,7 +17,7 @@ def circuit_svg(text: str) -> str:
         return ""
     if text.lower().endswith(".toml"):
         raise ValueError("write the circuit itself, L-R-p(CPE,R)-p(R,C) or LR(QR)(RC)")
-    network = circuit_of(text)
+    network = circuit_of(text).network
     wide, high = room_of(network.layout)
     panel = plots.Panel([plots.NetworkDiagram(network.layout, {n: n for n in network.elements})])
     size = (min(12.0, 0.6 * wide + 1.2), min(9.0, 0.6 * high + 0.9))
