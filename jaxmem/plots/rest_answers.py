@@ -123,7 +123,8 @@ def impedance_panels(found: RestAnswers) -> list[plots.Panel]:
 
     **Arguments:** `found`: see `rest_answers`.
     """
-    freq, Z = np.asarray(found.freq), np.asarray(found.Z)
+    freq: Any = np.asarray(found.freq)
+    Z: Any = np.asarray(found.Z)
     marks: list[plots.AbstractMark] = [plots.Rule("y", 0.0), plots.Curve(Z.real, -Z.imag)]
     decades = np.arange(np.ceil(np.log10(freq[0])), np.floor(np.log10(freq[-1])) + 1)
     at = [int(np.argmin(np.abs(np.log10(freq) - d))) for d in decades]

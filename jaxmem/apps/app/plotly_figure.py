@@ -41,7 +41,7 @@ def as_plotly(panel: plots.Panel, *, dark: bool = False, select: bool = False) -
     grid = INK[1] if not dark else GRID[1]
     layout: dict[str, Any] = {
         "title": {"text": _words(panel.title), "font": {"size": 14}, "x": 0.02, "y": 0.97},
-        "margin": {"l": 62, "r": 12, "t": 34, "b": 42},
+        "margin": {"l": 66, "r": 14, "t": 34, "b": 44},
         "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"color": ink, "size": 12}, "showlegend": any(m.label for m in panel.marks),
         "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "xanchor": "left",
@@ -75,9 +75,10 @@ class _Drawn:
     def colour(self, mark: plots.AbstractMark) -> str:
         """Of a mark, or the panel's own."""
         asked = self.panel.colour if mark.colour is None else mark.colour
-        if isinstance(asked, float):
+        if asked is None:
+            asked = plots.COLOURS[0]
+        if not isinstance(asked, str):
             asked = _between(asked)
-        asked = plots.COLOURS[0] if asked is None else asked
         return ON_DARK.get(asked, asked) if self.dark else asked
 
     def named(self, mark: plots.AbstractMark) -> dict[str, Any]:
@@ -202,7 +203,7 @@ def _(mark: plots.Arrow, drawn: _Drawn) -> None:
 def _axis_of(axis: plots.PlotAxis, grid: str) -> dict[str, Any]:
     unit, (own, base) = SYMBOLS.get(axis.unit, axis.unit), without_prefix(axis.unit)
     made: dict[str, Any] = {
-        "type": axis.scale, "gridcolor": grid, "zeroline": False, "automargin": True,
+        "type": axis.scale, "gridcolor": grid, "zeroline": False,
         "showticklabels": axis.numbers, "linecolor": grid, "showline": True,
         "title": {"text": _words(axis.label), "standoff": 6},
     }  # fmt: skip
@@ -252,7 +253,9 @@ def _short(values: Any) -> list:
         power = np.where(size != 0, np.floor(np.log10(np.abs(size))), 0)
     scale = 10.0 ** np.clip(6 - power, -300, 300)
     rounded = np.round(size * scale) / scale
-    return np.where(np.isfinite(array), rounded.astype(object), None).tolist()
+    plain = rounded.astype(object)
+    plain[~np.isfinite(array)] = None
+    return plain.tolist()
 
 
 def _words(text: str) -> str:

@@ -1,10 +1,11 @@
 """The page Design: today's device, goals, knobs, and the device that has them."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
 
-from nicegui import run, ui
+from nicegui import ui
 
 import jaxmem as jm
 from jaxmem.apps.app.designs.beside_today import compared
@@ -210,7 +211,7 @@ class DesignPage:
             ui.html(f"<pre class='code'>{COMMANDS['design']}</pre>", sanitize=False)
 
     async def _download(self) -> None:
-        ui.download(await run.io_bound(archive_of, self.workshop.folder), "jaxmem-design.zip")
+        ui.download(await asyncio.to_thread(archive_of, self.workshop.folder), "jaxmem-design.zip")
 
     def _explore(self) -> None:
         folder = self.workshop.folder

@@ -1,10 +1,11 @@
 """The page Explore: its state, its forms, and what is drawn of it at once or when it rests."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import replace
 
-from nicegui import run, ui
+from nicegui import ui
 
 import jaxmem as jm
 from jaxmem.apps.app.explore.copies import copies_of, zip_of
@@ -342,5 +343,5 @@ class ExplorePage:
         tell(f"{name} is in the clipboard", "positive")
 
     async def _download(self) -> None:
-        data = await run.io_bound(zip_of, self.state, dict(self.figures.panels))
+        data = await asyncio.to_thread(zip_of, self.state, dict(self.figures.panels))
         ui.download(data, "jaxmem-explore.zip")

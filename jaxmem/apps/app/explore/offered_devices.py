@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import jaxmem as jm
 from jaxmem.apps.app.packed import pack, unpack
@@ -17,9 +18,8 @@ def _thermal() -> AbstractDevice:
 
 
 def _conductance() -> AbstractDevice:
-    switch = jm.SwitchingConductance(
-        g_on=9e-5, g_off=4e-6, k_on=1e-3, k_off=1e-1, V_on=0.022, V_off=0.026
-    )  # pyright: ignore
+    letters: Any = dict(g_on=9e-5, g_off=4e-6, k_on=1e-3, k_off=1e-1, V_on=0.022, V_off=0.026)
+    switch = jm.SwitchingConductance(**letters)
     return jm.Device(2e-9, {"switch": switch}, R_s=47e3)
 
 

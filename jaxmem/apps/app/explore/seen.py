@@ -163,7 +163,7 @@ def seen_cycle(asked: tuple[Exploration, jm.Transient]) -> Seen:
     if drive.kind == "voltage" and not float(device.R_s) > 0:
         lines = ["Under an ideal voltage, R_s = 0, u is imposed and cannot oscillate."]
     else:
-        circuit = jm.Circuit(device, drive_of_kind(drive.kind, jm.Constant(level)))
+        circuit = jm.Circuit(device, drive_of_kind(drive.kind, jm.Constant(jnp.asarray(level))))
         cycle = jax.device_get(jm.limit_cycle(circuit, throw=False))
         at = f"{'V' if drive.kind == 'voltage' else 'I'} = " + engineering(
             level, "V" if drive.kind == "voltage" else "A"

@@ -1,7 +1,7 @@
 """What takes seconds: the verdict in words, the bifurcation diagram, the map of stability."""
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jaxmem import plots
 from jaxmem.apps.app.explore.exploration import Exploration
@@ -45,6 +45,7 @@ def verdict_on(state: Exploration) -> Verdict:
             if p is not None
         }
     if found.hopf is not None and (axes := state.over or axes_of_map(found)) is not None:
-        data, here, target = map_around(device, found, axes, POINTS)
+        made: Any = map_around(device, found, axes, POINTS)
+        data, here, target = made
         panels["map"] = replace(map_panel(data, here=here, target=target), title=TITLES["map"])
     return Verdict(sentences(device, found), panels, found)

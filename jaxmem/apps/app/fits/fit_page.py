@@ -5,7 +5,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from nicegui import run, ui
+from nicegui import ui
 
 from fitting.study.spec_file import spec_to_toml
 from jaxmem.apps.app.explore.exploration import Exploration
@@ -112,8 +112,8 @@ class FitPage:
         folder = self.workshop.folder / "data"
         folder.mkdir(exist_ok=True)
         path = folder / name
-        await run.io_bound(path.write_bytes, data)
-        found = await run.io_bound(read_dropped, path)
+        await asyncio.to_thread(path.write_bytes, data)
+        found = await asyncio.to_thread(read_dropped, path)
         # A file of a name that is there takes its place.
         at = next((k for k, f in enumerate(self.files) if f.path == path), None)
         if at is None:
@@ -220,7 +220,7 @@ class FitPage:
             report_frame(self.workshop, "spike", "Report on spikes")
 
     async def _download(self) -> None:
-        ui.download(await run.io_bound(archive_of, self.workshop.folder), "jaxmem-fit.zip")
+        ui.download(await asyncio.to_thread(archive_of, self.workshop.folder), "jaxmem-fit.zip")
 
     async def _explore(self) -> None:
         text = (self.workshop.folder / "fit" / "fit.json").read_text(encoding="utf-8")

@@ -59,7 +59,8 @@ def _nyquist(spectra) -> tuple[plots.Panel, list[tuple[str, list[int]]]]:
         Z, used = m.whole.Z, np.asarray(m.used, dtype=bool)
         label = m.whole.name if len(spectra) <= NAMED else ""
         colour = _colour(k, len(spectra))
-        for chosen, role, name in ((used, "data", label), (~used, "excluded", "")):
+        parts: list[tuple[Any, plots.Role, str]] = [(used, "data", label), (~used, "excluded", "")]
+        for chosen, role, name in parts:
             marks.append(
                 plots.Curve(Z.real[chosen], -Z.imag[chosen], role, label=name, colour=colour)
             )
