@@ -1,5 +1,6 @@
 """The server of the app: on loopback alone, behind the gate, until Ctrl-C."""
 
+import os
 import secrets
 import socket
 import sys
@@ -48,13 +49,18 @@ def serve(port: int = 0, show: bool = True) -> None:
         pass
     finally:
         workshops.close()
-        sys.stdout.flush()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Threads that still compile for a page would be waited for, for minutes.
+    os._exit(0)
 
 
 def _listen(port: int) -> socket.socket:
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         listening.bind((HOST, port))
+        # Who comes before the server is up waits, and is not refused.
+        listening.listen(128)
     except OSError as error:
         listening.close()
         raise ValueError(

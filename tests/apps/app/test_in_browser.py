@@ -37,7 +37,8 @@ def address(tmp_path_factory):
         yield started.stdout.readline().strip()
     finally:
         started.terminate()
-        started.wait(30)
+        started.wait(60)
+        started.stdout.close()
 
 
 @pytest.fixture(scope="module")
