@@ -1,6 +1,6 @@
 # What `import fitting` offers; each name is imported when it is first used.
-from .designs.goal import DesignGoal as DesignGoal
-from .designs.knob import Knob as Knob
+from .designs.goals.goal import DesignGoal as DesignGoal
+from .designs.goals.knob import Knob as Knob
 from .designs.nearest_device import design as design
 from .designs.outcome import Design as Design
 from .diagnosis.derived import Derived as Derived

@@ -26,9 +26,9 @@ from benchmarks.problems.design_targets import (
 )
 from benchmarks.table import Row
 from fitting import design
-from fitting.designs.knob import Knobs
-from fitting.designs.programs import Task
-from fitting.designs.search import WEIGHTS, distances
+from fitting.designs.goals.knob import Knobs
+from fitting.designs.search.gauss_newton import WEIGHTS, distances
+from fitting.designs.search.programs import Task
 
 COUNTS = {"targets": (100, "that can be met"), "impossible": (30, "that cannot")}
 PROVED, UNPROVED = ("amplitude", "threshold", "gain"), ("fast", "slow")

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fitting.designs.goal import DesignGoal
-from fitting.designs.knob import Knob
-from fitting.designs.named_quantities import QUANTITIES
+from fitting.designs.goals.goal import DesignGoal
+from fitting.designs.goals.knob import Knob
+from fitting.designs.goals.named_quantities import QUANTITIES
 from fitting.designs.nearest_device import design
 from fitting.designs.outcome import Design
 from jaxmem.circuits import DriveKind

@@ -7,8 +7,8 @@ import pytest
 import jaxmem as jm
 from benchmarks.oracles.ring import hopf_points
 from fitting import DesignGoal, Knob, design
-from fitting.designs.bounds import bound, impossible
-from fitting.designs.knob import Knobs
+from fitting.designs.bounds.oscillation import bound, impossible
+from fitting.designs.goals.knob import Knobs
 
 pytestmark = pytest.mark.quick
 LETTERS = ("R_b", "C_m", "i_c0", "V_m", "tau_d", "tau_k")

@@ -8,10 +8,11 @@ import numpy as np
 from jaxtyping import Float
 
 import jaxmem as jm
-from fitting.designs.goal import DesignGoal
-from fitting.designs.knob import Knobs
-from fitting.designs.named_quantities import Behaviour, Quantity, behaviour
-from fitting.designs.search import Values
+from fitting.designs.goals.behaviour import Behaviour, behaviour
+from fitting.designs.goals.goal import DesignGoal
+from fitting.designs.goals.knob import Knobs
+from fitting.designs.goals.named_quantities import Quantity
+from fitting.designs.search.gauss_newton import Values
 from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
 from jaxmem.lens import put_leaves

@@ -15,8 +15,8 @@ nothing follows for a goal that it allows.
 from collections.abc import Sequence
 from math import inf, log, sqrt
 
-from fitting.designs.goal import DesignGoal
-from fitting.designs.knob import Knobs
+from fitting.designs.goals.goal import DesignGoal
+from fitting.designs.goals.knob import Knobs
 from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice, Memristor3D
 

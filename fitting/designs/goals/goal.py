@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fitting.designs.named_quantities import QUANTITIES, Quantity
+from fitting.designs.goals.named_quantities import QUANTITIES, Quantity
 from jaxmem.circuits import DriveKind
 
 # How far below zero the l1 of a soft onset is, in units of the device's own voltage.
