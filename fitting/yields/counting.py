@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import jax
 import numpy as np
 from scipy.stats import binomtest
 
@@ -126,7 +127,7 @@ def yield_of(
     question = Question(tuple(specification), device, spread.moved, drive, at)
     x = np.random.default_rng(seed).standard_normal((devices, len(spread.names)))
     rows, _ = spread.leaves(device, x)
-    known = start_of("yield_of", question, spread, rows)
+    known = start_of("yield_of", question, rows)
     found = counted(question, spread, x, numbers(question, rows, known))
     if not corners:
         return found
@@ -149,10 +150,11 @@ def check_asked(
         raise ValueError(f"{who}: goals about a response in time have no yield; leave them out")
 
 
-def start_of(who: str, question: Question, spread: Spread, rows: np.ndarray) -> KnownCycle:
+def start_of(who: str, question: Question, rows: np.ndarray) -> KnownCycle:
     """The cycle from which those of the others are found: the designed device's, if it has one."""
-    designed, _ = spread.leaves(question.device, np.zeros((1, len(spread.names))))
-    known = begin_at(question, [*designed, *rows[:TRIED]])
+    leaves = jax.tree.leaves(question.device)
+    designed = np.array([float(leaves[k]) for k in question.moved])
+    known = begin_at(question, [designed, *rows[:TRIED]])
     if known is None:
         raise ValueError(
             f"{who}: neither this device nor one of {min(TRIED, len(rows))} that were made after "
