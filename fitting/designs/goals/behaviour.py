@@ -9,6 +9,9 @@ import jaxmem as jm
 from jaxmem.circuits import DriveKind
 from jaxmem.circuits.drive import LETTER
 
+# What needs Hopf points: "transient" ones may be meant at a place in the window.
+WITH_HOPF = frozenset({"hopf", "cycle"})
+
 
 class Behaviour(NamedTuple):
     """A device, its window of drives from Hopf point to Hopf point, the l1 of the first one, the
@@ -34,27 +37,50 @@ def behaviour(
       1.2)` at so many times the first Hopf point's drive, `("I", 2e-4)` or `("V", 2.0)`.
     - `needs`: what the goals need: "hopf", "cycle".
     """
+    if not needs & WITH_HOPF:
+        return without_window(device, drive, at)
+    found = in_window(device, drive, at, jm.hopf_points(device, drive=drive))
+    if "cycle" not in needs:
+        return found
+    # A device without a window has no cycle to look for.
+    idle = jax.lax.stop_gradient(jnp.nan_to_num(found.level, nan=0.0))
+    there = jnp.where(jnp.isfinite(found.low), found.level, idle)
+    return found._replace(cycle=jm.limit_cycle(circuit_at(device, drive, there), throw=False))
+
+
+def without_window(device: Any, drive: DriveKind, at: tuple[str, Any]) -> Behaviour:
+    """A device of which no Hopf points are asked; the drive is known only where `at` gives it."""
     nan = jnp.asarray(jnp.nan)
-    if not needs & {"hopf", "cycle"}:
-        return Behaviour(device, nan, nan, nan, nan, nan, None)
-    points = jm.hopf_points(device, drive=drive)
+    how, value = at
+    level = jnp.asarray(value, dtype=float) if how == LETTER[drive] else nan
+    return Behaviour(device, nan, nan, nan, nan, level, None)
+
+
+def in_window(
+    device: Any, drive: DriveKind, at: tuple[str, Any], points: jm.HopfPoints
+) -> Behaviour:
+    """A device with its Hopf points, and no cycle yet."""
+    low, high, level = drives_of(points, drive, at)
+    # l1 is in 1/V^2 whatever is imposed.
+    I = jnp.abs(points.I[0])
+    volt = jax.lax.stop_gradient(jm.Circuit(device, jm.CurrentDrive(I)).scale(I))
+    return Behaviour(device, low, high, points.l1[0], volt, level, None)
+
+
+def drives_of(points: jm.HopfPoints, drive: DriveKind, at: tuple[str, Any]) -> tuple[Any, Any, Any]:
+    """The first and the last drive of the window, and the one where a cycle is meant; NaN where
+    there are not two Hopf points."""
     imposed = points.imposed(drive)
     last = jnp.clip(points.found - 1, 0, imposed.shape[0] - 1)
     two = points.found >= 2
     low, high = jnp.where(two, imposed[0], jnp.nan), jnp.where(two, imposed[last], jnp.nan)
     how, value = at
-    level = {
-        "window": lambda: low + value * (high - low),
-        "threshold": lambda: value * low,
-        LETTER[drive]: lambda: jnp.asarray(value, dtype=float),
-    }[how]()
-    # l1 is in 1/V^2 whatever is imposed.
-    I = jnp.abs(points.I[0])
-    volt = jax.lax.stop_gradient(jm.Circuit(device, jm.CurrentDrive(I)).scale(I))
-    cycle = None
-    if "cycle" in needs:
-        wave = jm.CurrentDrive if drive == "current" else jm.VoltageDrive
-        # A device without a window has no cycle to look for.
-        there = jnp.where(two, level, jax.lax.stop_gradient(jnp.nan_to_num(level, nan=0.0)))
-        cycle = jm.limit_cycle(jm.Circuit(device, wave(jm.Constant(there))), throw=False)
-    return Behaviour(device, low, high, points.l1[0], volt, level, cycle)
+    if how == LETTER[drive]:
+        return low, high, jnp.asarray(value, dtype=float)
+    return low, high, low + value * (high - low) if how == "window" else value * low
+
+
+def circuit_at(device: Any, drive: DriveKind, level: Any) -> jm.Circuit:
+    """The device under a constant drive."""
+    wave = jm.CurrentDrive if drive == "current" else jm.VoltageDrive
+    return jm.Circuit(device, wave(jm.Constant(level)))
