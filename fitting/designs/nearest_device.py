@@ -9,13 +9,14 @@ from fitting.designs.goals.goal import DesignGoal
 from fitting.designs.goals.knob import Knob, Knobs
 from fitting.designs.outcome import Design
 from fitting.designs.search.gauss_newton import Ended, Values, nearest
-from fitting.designs.search.programs import Task
 from fitting.designs.search.starts import intervals, starts
+from fitting.designs.search.task import Task
 from jaxmem.circuits import DriveKind
 from jaxmem.circuits.drive import LETTER
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.device import check_device
 from jaxmem.lens import Lens
+from jaxmem.output.reporter import Reporter, Silent
 
 # How many of the starts are searched from.
 SEARCHED = 4
@@ -30,6 +31,7 @@ def design(
     at: tuple[str, float] = ("window", 0.5),
     designs: int = 1,
     seed: int = 0,
+    progress: Reporter | None = None,
 ) -> Design:
     """The nearest device that meets all goals.
 
@@ -49,7 +51,7 @@ def design(
       point, `("threshold", 1.2)` at so many times the drive of the first one, `("I", 2e-4)` [A] or
       `("V", 2.0)` [V].
     - `designs`: how many distinct ones are wanted; there may be fewer.
-    - `seed`: of the draws.
+    - `seed`: of the draws. `progress`: hears of how far it is.
 
     **Returns:** a `Design`. Where no device meets the goals, `met` is False, and `impossible` says
     why where that is proved.
@@ -72,14 +74,19 @@ def design(
             f"design: a cycle is meant beyond the first Hopf point, at more than 1 time its drive; "
             f"got {at[1]:g}"
         )
-    own = Knobs(tuple(k if isinstance(k, Knob) else Knob(k) for k in knobs), device)
+    own = Knobs(tuple(k if isinstance(k, Knob) else Knob(k) for k in knobs), device, at)
     task = Task(tuple(goals), device, own, drive, (at[0], float(at[1])))
     excluded = impossible(task.goals, device, own, drive)
     if excluded:
         return Design.of(task, [], excluded, designs, impossible=True)
-    begun, why = starts(task, seed)
-    found = [_go(task, *start) for start in begun[: max(SEARCHED, 2 * designs)]]
-    return Design.of(task, found, why, designs)
+    progress = progress or Silent()
+    begun, found = starts(task, seed, progress), []
+    tried = begun.points[: max(SEARCHED, 2 * designs)]
+    for done, start in enumerate(tried):
+        progress.step("searches", done, len(tried))
+        found.append(_go(begun.task, *start))
+    progress.step("searches", len(tried), len(tried))
+    return Design.of(begun.task, found, [begun.why] if begun.why else [], designs)
 
 
 def _go(task: Task, z: np.ndarray, values: Values) -> Ended:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fitting.designs.search.gauss_newton import Ended
-from fitting.designs.search.programs import Task
+from fitting.designs.search.task import Task
 from jaxmem.devices import AbstractDevice
 
 # Two designs are one if no knob differs by more than this in ln.

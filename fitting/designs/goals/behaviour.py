@@ -60,20 +60,24 @@ def in_window(
     device: Any, drive: DriveKind, at: tuple[str, Any], points: jm.HopfPoints
 ) -> Behaviour:
     """A device with its Hopf points, and no cycle yet."""
+    low, high, level = drives_of(points, drive, at)
+    # l1 is in 1/V^2 whatever is imposed.
+    I = jnp.abs(points.I[0])
+    volt = jax.lax.stop_gradient(jm.Circuit(device, jm.CurrentDrive(I)).scale(I))
+    return Behaviour(device, low, high, points.l1[0], volt, level, None)
+
+
+def drives_of(points: jm.HopfPoints, drive: DriveKind, at: tuple[str, Any]) -> tuple[Any, Any, Any]:
+    """The first and the last drive of the window, and the one where a cycle is meant; NaN where
+    there are not two Hopf points."""
     imposed = points.imposed(drive)
     last = jnp.clip(points.found - 1, 0, imposed.shape[0] - 1)
     two = points.found >= 2
     low, high = jnp.where(two, imposed[0], jnp.nan), jnp.where(two, imposed[last], jnp.nan)
     how, value = at
-    level = {
-        "window": lambda: low + value * (high - low),
-        "threshold": lambda: value * low,
-        LETTER[drive]: lambda: jnp.asarray(value, dtype=float),
-    }[how]()
-    # l1 is in 1/V^2 whatever is imposed.
-    I = jnp.abs(points.I[0])
-    volt = jax.lax.stop_gradient(jm.Circuit(device, jm.CurrentDrive(I)).scale(I))
-    return Behaviour(device, low, high, points.l1[0], volt, level, None)
+    if how == LETTER[drive]:
+        return low, high, jnp.asarray(value, dtype=float)
+    return low, high, low + value * (high - low) if how == "window" else value * low
 
 
 def circuit_at(device: Any, drive: DriveKind, level: Any) -> jm.Circuit:

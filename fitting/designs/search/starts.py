@@ -1,14 +1,19 @@
 """From where a design is searched: devices of which all goals have values."""
 
+from dataclasses import replace
+from typing import NamedTuple
+
 import numpy as np
 from scipy.stats import qmc
 
 import jaxmem as jm
 from fitting.designs.search.gauss_newton import Values, distances
-from fitting.designs.search.programs import Rough, Task
+from fitting.designs.search.programs import compiled_aside
+from fitting.designs.search.task import Rough, Task
+from jaxmem.output.reporter import Reporter
 
 # Devices in the knobs' ranges that are looked at roughly, and those whose cycle is computed.
-DRAWN, LOOKED_AT = 256, 12
+DRAWN, LOOKED_AT = 128, 12
 # What a cost of one counts against a goal missed by a factor of e, when starts are ranked.
 SHARE = 0.1
 
@@ -18,30 +23,58 @@ def intervals(task: Task) -> tuple[np.ndarray, np.ndarray]:
     return low, high
 
 
-def starts(task: Task, seed: int) -> tuple[list[tuple[np.ndarray, Values]], list[str]]:
-    """Points where all goals have values, by how far they are from these and from today's device;
-    where there are none, why."""
+class Starts(NamedTuple):
+    """Points where all goals have values, by how far they are from these and from today's device.
+
+    `why`: where there are none, a sentence. `task`: the task, which finds cycles by transients if
+    the branches of cycles gave none.
+    """
+
+    points: list[tuple[np.ndarray, Values]]
+    why: str
+    task: Task
+
+
+def starts(task: Task, seed: int, progress: Reporter) -> Starts:
+    """From where to search: devices drawn from the ranges, the best of which are computed."""
     knobs, (low, high) = task.knobs, intervals(task)
+    aside = compiled_aside(task)
+    progress.step("devices drawn from the ranges", 0, DRAWN)
     unit = qmc.Sobol(knobs.low.size, rng=seed).random(DRAWN)
     z = knobs.low + unit * (knobs.high - knobs.low)
     z[0] = np.clip(0.0, knobs.low, knobs.high)  # today's device, if it is in the ranges
     rough = task.roughly(z)
-    unknown = [g.kind.needs == "cycle" and g.kind.unit != "Hz" for g in task.goals]
+    unknown = [
+        g.kind.needs == "transient" or (g.kind.needs == "cycle" and g.quantity != "frequency")
+        for g in task.goals
+    ]
     off = np.where(unknown, 0.0, distances(rough.r, low, high))
     spent = 0.5 * (knobs.cost @ (z**2).T) / np.max(knobs.cost)
     score = np.sum(off**2, axis=1) + SHARE * spent
-    cycles = any(g.kind.needs == "cycle" for g in task.goals)
+    cycles = "cycle" in task.needs
     score[~(rough.inside if cycles else rough.window)] = np.inf
     if np.isfinite(score[0]):
         score[0] = -1.0
     chosen = [k for k in np.argsort(score) if np.isfinite(score[k])][:LOOKED_AT]
-    seen = [(z[k], task.evaluate(z[k]), spent[k]) for k in chosen]
-    seen = [row for row in seen if row[1].finite]
+    if aside is not None:
+        aside.result()
+    progress.step("devices drawn from the ranges", DRAWN, DRAWN)
+    seen = []
+    for transients in (False, True) if cycles and chosen else (False,):
+        task = replace(task, transients=transients)
+        for done, k in enumerate(chosen):
+            progress.step("the nearest of them computed", done, len(chosen))
+            seen.append((z[k], task.evaluate(z[k]), spent[k]))
+        seen = [row for row in seen if row[1].finite]
+        if seen:
+            break
     if not seen and not rough.window.any():
         seen = _beyond_the_boundary(task)
+    progress.step("the nearest of them computed", len(chosen), len(chosen))
     rank = lambda row: np.sum(distances(row[1].r, low, high) ** 2) + SHARE * row[2]
-    why = [] if seen else [_why_none(task, rough, bool(chosen))]
-    return [(at, values) for at, values, _ in sorted(seen, key=rank)], why
+    why = "" if seen else _why_none(task, rough, bool(chosen))
+    found = [(at, values) for at, values, _ in sorted(seen, key=rank)]
+    return Starts(found, why, task)
 
 
 def _why_none(task: Task, rough: Rough, looked: bool) -> str:
@@ -67,10 +100,15 @@ def _why_none(task: Task, rough: Rough, looked: bool) -> str:
 def _beyond_the_boundary(task: Task):
     """Where none of those that were drawn oscillates: just beyond the nearest boundary."""
     knobs = task.knobs
-    change = jm.smallest_change(task.device, *knobs.lenses, drive=task.drive)
-    edge = np.log(np.asarray(change.factors))
-    if bool(change.spikes) or not np.all(np.isfinite(edge)):
+    if not knobs.lenses:
         return []
+    change = jm.smallest_change(task.device, *knobs.lenses, drive=task.drive)
+    if bool(change.spikes) or not np.all(np.isfinite(np.asarray(change.factors))):
+        return []
+    edge = np.zeros(len(knobs.names))
+    edge[[k for k, name in enumerate(knobs.names) if name not in ("I", "V")]] = np.log(
+        np.asarray(change.factors)
+    )
     found = []
     for beyond in (1.02, 1.1, 1.3, 1.6):
         z = np.clip(beyond * edge, knobs.low, knobs.high)
