@@ -66,3 +66,8 @@ from .terms.term import Goal as Goal
 from .terms.term import On as On
 from .terms.term import Prior as Prior
 from .terms.trace import Trace as Trace
+from .yields.centring import CentredDesign as CentredDesign
+from .yields.centring import maximise_yield as maximise_yield
+from .yields.counting import Yield as Yield
+from .yields.counting import yield_of as yield_of
+from .yields.scatter import Scatter as Scatter

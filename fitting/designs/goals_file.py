@@ -73,6 +73,9 @@ class GoalsFile:
         high = 1e-6
         cost = 0.1               # of a change, per ln^2 of its factor; by default 1
 
+        [scatter]                # of made devices, for the yield: see `fitting.yields.scatter_file`
+        relative = 0.1
+
     Without a knob all numbers of the device that a factor makes sense of are knobs.
     """
 
@@ -84,6 +87,9 @@ class GoalsFile:
     knobs: tuple[Knob, ...]
     designs: int
     seed: int
+    # What stands below [scatter] and [yield], which `fitting.yields` reads.
+    scatter: Any = None
+    counted: Any = None
 
     def design(self) -> Design:
         """The design that is asked for."""
@@ -108,6 +114,7 @@ def read_goals(path: str | Path, *, allow_import: bool = False) -> GoalsFile:
     if other := belongs_elsewhere(table, "design"):
         raise ValueError(f"{path}: {other}")
     goals, knobs, at = (table.pop(key, None) for key in ("goal", "knob", "at"))
+    scatter, counted = (table.pop(key, None) for key in ("scatter", "yield"))
     said = checked_table(f"{path}", table, KEYS)
     source = path.parent / said["device"]
     device = read_device(source, allow_import=allow_import)
@@ -121,7 +128,7 @@ def read_goals(path: str | Path, *, allow_import: bool = False) -> GoalsFile:
         tuple(_goal(f"{path}: [[goal]] {k}", entry) for k, entry in enumerate(goals, 1)),
         tuple(_knob(f"{path}: [[knob]] {k}", entry, device) for k, entry in enumerate(knobs, 1))
         if knobs else _every_knob(device),
-        said["designs"], said["seed"],
+        said["designs"], said["seed"], scatter, counted,
     )  # fmt: skip
 
 

@@ -1,1 +1,1 @@
-"""Which share of made devices is within specification, what loses the others, and how to gain them?"""
+"""Which share of made devices is within specification, and what loses the others?"""

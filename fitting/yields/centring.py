@@ -11,6 +11,7 @@ from scipy.stats import norm, qmc
 
 from fitting.designs.goals.goal import DesignGoal
 from fitting.designs.goals.knob import Knob, Knobs
+from fitting.designs.search.programs import drive_moved, moved
 from fitting.yields.counting import Yield, check_asked, start_of, yield_of
 from fitting.yields.limits import coordinates, limits_of, needs_spikes
 from fitting.yields.many_devices import Question, numbers
@@ -18,7 +19,7 @@ from fitting.yields.scatter import Scatter, Spread
 from fitting.yields.smoothed_count import Coordinates, smoothed_count
 from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
-from jaxmem.lens import Lens, put_leaves
+from jaxmem.lens import Lens
 
 # Devices of the ensemble. Widths of the smoothed count, one after the other, in half-widths of the
 # specification; steps with each of them at most.
@@ -34,13 +35,14 @@ SHARE = 1e-4
 class CentredDesign:
     """A device with the largest yield that was found, and the yield before.
 
-    - `device`, and its yield `after`, on devices drawn anew; `before`: that of the device from which
-      it was searched, by the same draws.
+    - `device`, driven `at`, and its yield `after`, on devices drawn anew; `before`: that of the
+      device from which it was searched, by the same draws.
     - `factors`: what each knob is multiplied by; `at_limit`: knobs at an end of their range.
     - `steps`: for each step that was taken the width and the smoothed share before and after.
     """
 
     device: AbstractDevice
+    at: tuple[str, float]
     before: Yield
     after: Yield
     factors: dict[str, float]
@@ -68,6 +70,7 @@ def maximise_yield(
     knobs: Sequence[Knob | Lens],
     scatter: Scatter | float,
     *,
+    today: AbstractDevice | None = None,
     drive: DriveKind = "current",
     at: tuple[str, float] = ("window", 0.5),
     devices: int = 10_000,
@@ -84,31 +87,33 @@ def maximise_yield(
 
     **Arguments:**
 
-    - `device`: where it starts, a device that spikes: `fitting.design(...).device`. Ranges of knobs
-      are round its values, unless they are given.
-    - `specification`, `scatter`, `drive`, `at`, `devices`, `seed`: as in `yield_of`. Absolute widths
-      stay as they are while the design moves.
+    - `device`: where it starts, a device that spikes: `fitting.design(...).device`. `knobs`: what
+      may change. `today`: the device from which ranges, factors and costs of knobs are counted, as
+      in `design`; by default `device`.
+    - `specification`, `scatter`, `drive`, `at`, `devices`, `seed`: as in `yield_of`. Absolute
+      widths stay as they are while the design moves.
     - `ensemble`: devices by which is searched.
 
     **Raises:** `ValueError` as `yield_of` and `design`.
     """
     check_asked("maximise_yield", device, specification, drive, at)
     scatter = scatter if isinstance(scatter, Scatter) else Scatter(scatter)
-    own = Knobs(tuple(k if isinstance(k, Knob) else Knob(k) for k in knobs), device)
+    own = Knobs(tuple(k if isinstance(k, Knob) else Knob(k) for k in knobs), today or device, at)
     search = _Search(device, tuple(specification), own, Spread(scatter, device), drive, at)
     p = len(search.spread.names)
     x = norm.ppf(np.clip(qmc.Sobol(p, rng=seed).random(ensemble), 1e-9, 1 - 1e-9))
-    z, steps = search.climb(x, np.clip(np.zeros(len(own.names)), own.low, own.high))
-    best = search.at(z)
-    count = lambda device: yield_of(
+    start = search.start
+    z, steps = search.climb(x, np.clip(start, own.low, own.high))
+    best, best_at = search.at(z)
+    count = lambda device, at: yield_of(
         device, specification, scatter, drive=drive, at=at, devices=devices, seed=seed + 1
     )
-    before, after = count(device), count(best)
+    before, after = count(device, at), count(best, best_at)
     if after.share < before.share:
-        best, z, after = device, np.zeros_like(z), before
+        best, best_at, z, after = device, at, start, before
     edge = np.minimum(z - own.low, own.high - z) < 1e-6
     return CentredDesign(
-        best, before, after, dict(zip(own.names, map(float, np.exp(z)), strict=True)),
+        best, best_at, before, after, dict(zip(own.names, map(float, np.exp(z)), strict=True)),
         tuple(n for n, e in zip(own.names, edge, strict=True) if e), tuple(steps),
     )  # fmt: skip
 
@@ -122,20 +127,20 @@ class _Search:
         # A knob moves leaves that scatter not, too: all that moves is computed with slopes.
         others = {k for where in knobs.positions for k in where}
         self.moved = tuple(sorted({*spread.moved, *others}))
+        leaves = [*(float(leaf) for leaf in jax.tree.leaves(device)), at[1]]
+        self.start = np.log([leaves[where[0]] for where in knobs.positions] / knobs.now)
 
-    def at(self, z):
-        leaves = jax.tree.leaves(self.device)
-        changes = [
-            ((k,), leaves[k] * jnp.exp(z[n]))
-            for n, where in enumerate(self.knobs.positions) for k in where
-        ]  # fmt: skip
-        return put_leaves(self.device, changes)
+    def at(self, z) -> tuple[AbstractDevice, tuple[str, float]]:
+        """The device at z, and where its cycle is meant, which a knob may move."""
+        positions, z = self.knobs.positions, jnp.asarray(z - self.start)
+        place = drive_moved(self.device, positions, z, self.place[1])
+        return moved(self.device, positions, z), (self.place[0], float(place))
 
     def coordinates(self, x, z) -> Coordinates:
         """Of the ensemble at z, with slopes by z."""
-        device = self.at(z)
-        question = Question(self.goals, device, self.moved, self.drive, self.place)
-        own = [float(leaf) for leaf in jax.tree.leaves(device)]
+        device, place = self.at(z)
+        question = Question(self.goals, device, self.moved, self.drive, place)
+        own = [*(float(leaf) for leaf in jax.tree.leaves(device)), place[1]]
         scattered, _ = self.spread.leaves(device, x)
         rows = np.tile([own[k] for k in self.moved], (len(x), 1))
         for j, k in enumerate(self.spread.moved):

@@ -102,8 +102,8 @@ def yield_of(
     Each device's Hopf points and its limit cycle are computed, and what is within is counted. A
     device spikes where it has a stable cycle at the drive: the one that continues the designed
     device's, or else what `limit_cycle` finds. One that rests stably beside a cycle counts as
-    spiking, since it can be made to; without a window of oscillation there is no drive in its middle,
-    and the device rests. Where the drive is given and lies outside of a window with a soft onset
+    spiking, since it can be made to; without a window of oscillation there is no drive in its
+    middle, and the device rests. Where the drive is given and lies outside of a window with a soft onset
     (l1 < 0) at both ends, and rest is stable there, the device rests.
 
     **Arguments:**
@@ -152,7 +152,7 @@ def check_asked(
 
 def start_of(who: str, question: Question, rows: np.ndarray) -> KnownCycle:
     """The cycle from which those of the others are found: the designed device's, if it has one."""
-    leaves = jax.tree.leaves(question.device)
+    leaves = [*jax.tree.leaves(question.device), question.at[1]]
     designed = np.array([float(leaves[k]) for k in question.moved])
     known = begin_at(question, [designed, *rows[:TRIED]])
     if known is None:

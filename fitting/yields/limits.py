@@ -11,7 +11,7 @@ from fitting.yields.many_devices import SPIKES, Numbers
 
 class Limits(NamedTuple):
     """The least and the largest coordinate of each goal that will do, with its tolerance: of a
-    positive quantity ln of it. Arrays `(m,)`; infinite on a side without a limit."""
+    quantity of one sign ln of it. Arrays `(m,)`; infinite on a side without a limit."""
 
     low: np.ndarray
     high: np.ndarray
@@ -30,8 +30,8 @@ def limits_of(goals: Sequence[DesignGoal]) -> Limits:
     def end(goal, value):
         if not np.isfinite(value):
             return value
-        if goal.kind.positive and value <= 0:
-            return -np.inf
+        if goal.sign and value * goal.sign <= 0:  # beyond what has a logarithm
+            return -np.inf if goal.sign > 0 else np.inf
         return float(goal.coordinate(value))
 
     ends = [[end(goal, float(v)) for v in goal.allowed] for goal in goals]

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxmem as jm
-from fitting.designs.goals.behaviour import Behaviour, circuit_at, in_window
+from fitting.designs.goals.behaviour import Behaviour, circuit_at, drives_of, in_window
 from fitting.designs.goals.goal import DesignGoal
-from fitting.designs.goals.named_quantities import Quantity
+from fitting.designs.goals.what_is_asked import Meant, Quantity
 from jaxmem.circuits import DriveKind
 from jaxmem.circuits.drive import LETTER
 from jaxmem.devices import AbstractDevice
@@ -33,7 +33,8 @@ class Question(NamedTuple):
     """What is asked of each device.
 
     - `goals`; `drive`: "current" or "voltage"; `at`: where the cycle is meant (see `design`).
-    - `device`: of which the others have the structure; `moved`: leaves in which they differ.
+    - `device`: of which the others have the structure; `moved`: leaves in which they differ; a
+      number beyond them is the drive, or the place in the window, that `at` gives.
     """
 
     goals: tuple[DesignGoal, ...]
@@ -46,10 +47,15 @@ class Question(NamedTuple):
     def kinds(self) -> tuple[Quantity, ...]:
         return tuple(goal.kind for goal in self.goals)
 
-    def at_rows(self, row: Any) -> AbstractDevice:
-        """The device with these numbers."""
-        changes = [((k,), value) for k, value in zip(self.moved, row, strict=True)]
-        return put_leaves(self.device, changes)
+    @property
+    def meant(self) -> tuple[Meant, ...]:
+        return tuple(goal.meant(self.drive) for goal in self.goals)
+
+    def at_row(self, row: Any) -> tuple[AbstractDevice, tuple[str, Any]]:
+        """The device with these numbers, and where its cycle is meant."""
+        place = jnp.asarray(self.at[1], dtype=float)
+        device, place = _made(self.device, self.moved, row, place)
+        return device, (self.at[0], place)
 
 
 class Numbers(NamedTuple):
@@ -79,23 +85,30 @@ class Numbers(NamedTuple):
 def begin_at(question: Question, rows: Sequence[Any]) -> KnownCycle | None:
     """The cycle of the first of these devices that is found to have one."""
     for row in rows:
-        device = question.at_rows([jnp.asarray(v) for v in row])
+        device, at = question.at_row([jnp.asarray(v) for v in row])
         points = jm.hopf_points(device, drive=question.drive)
         if int(points.found) < 2:
             continue
-        level = in_window(device, question.drive, _at(question), points).level
-        known = known_cycle(device, level, question.drive)
+        known = known_cycle(device, drives_of(points, question.drive, at)[2], question.drive)
         if known is not None:
             return known
     return None
 
 
-def _at(question: Question):
-    return question.at[0], jnp.asarray(question.at[1], dtype=float)
+def _made(device, moved, row, place):
+    beyond = len(jax.tree.leaves(device))
+    changes = dict(zip(moved, row, strict=True))
+    place = changes.pop(beyond, place)
+    return put_leaves(device, [((k,), value) for k, value in changes.items()]), place
 
 
 def numbers(
-    question: Question, rows: np.ndarray, known: KnownCycle, *, slopes: bool = False, alone: bool = True
+    question: Question,
+    rows: np.ndarray,
+    known: KnownCycle,
+    *,
+    slopes: bool = False,
+    alone: bool = True,
 ) -> Numbers:
     """The numbers of n devices with the given moved leaves, shape `(n, k)`.
 
@@ -108,10 +121,10 @@ def numbers(
     def run(start):
         part = rows[start : start + CHUNK]
         filled = np.concatenate([part, np.repeat(part[-1:], CHUNK - len(part), axis=0)])
-        where = _at(question)
         out = _chunk(
             jnp.asarray(filled), jnp.asarray(len(part)), question.device, known, question.moved,
-            question.kinds, question.drive, where[0], where[1], slopes,
+            question.kinds, question.meant, question.drive, question.at[0],
+            jnp.asarray(question.at[1], dtype=float), slopes,
         )  # fmt: skip
         return jax.tree.map(lambda a: np.asarray(a)[: len(part)], out)
 
@@ -145,12 +158,12 @@ def _cores() -> int:
 
 
 @program
-def _chunk(rows, count, device, known, moved, kinds, drive, how, where, slopes):
+def _chunk(rows, count, device, known, moved, kinds, meant, drive, how, place, slopes):
     """For each row its numbers, their slopes, and facts: window, drive, whether a stable cycle was
     found, whether it is known that there is none, and whether its values are allowed."""
 
     def asked(row):
-        one = put_leaves(device, [((k,), row[j]) for j, k in enumerate(moved)])
+        one, where = _made(device, moved, row, place)
         points = jm.hopf_points(one, drive=drive)
         found = in_window(one, drive, (how, where), points)
         cycle = neighbouring_cycle(known, one, found.level, drive)
@@ -164,7 +177,8 @@ def _chunk(rows, count, device, known, moved, kinds, drive, how, where, slopes):
         margin = jm.hopf_margin(one, rest, drive) if given else least()
         edge = 1 - 1e-12
         margin = 2 * jnp.arctanh(jnp.clip(margin, -edge, edge))
-        values = jnp.stack([*(jnp.asarray(kind.value(found), float) for kind in kinds), margin])
+        values = [kind.value(found, said) for kind, said in zip(kinds, meant, strict=True)]
+        values = jnp.stack([jnp.asarray(value, float) for value in (*values, margin)])
         # A branch that leaves the window softly at both ends has no cycle outside of it.
         soft = (points.found == 2) & (points.l1[0] < 0) & (points.l1[1] < 0)
         # Without a window there is no drive in its middle, and without a drive no cycle.
@@ -194,13 +208,16 @@ def _chunk(rows, count, device, known, moved, kinds, drive, how, where, slopes):
 def _by_limit_cycle(question: Question, row, level):
     """What `limit_cycle` says of one device: its state, and what its goals about cycles come to."""
     nothing = np.full(len(question.goals), np.nan)
-    device = question.at_rows([jnp.asarray(v) for v in row])
+    device, _ = question.at_row([jnp.asarray(v) for v in row])
     circuit = circuit_at(device, question.drive, jnp.asarray(level))
     cycle = jm.limit_cycle(circuit, throw=False)
     if bool(cycle.stable):
         nan = jnp.asarray(jnp.nan)
         at = Behaviour(device, nan, nan, nan, nan, jnp.asarray(level), cycle)
-        values = [float(k.value(at)) if k.needs == "cycle" else np.nan for k in question.kinds]
+        values = [
+            float(kind.value(at, said)) if kind.needs == "cycle" else np.nan
+            for kind, said in zip(question.kinds, question.meant, strict=True)
+        ]
         return SPIKES, np.array(values)
     known = any(bool(cycle.result == code) for code in KNOWN_TO_REST)
     return (RESTS if known or bool(cycle.result == RESULTS.successful) else UNKNOWN), nothing

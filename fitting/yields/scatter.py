@@ -70,7 +70,9 @@ class Spread:
         if not isinstance(relative, Mapping):
             taken = {k for key in scatter.absolute for k in locate(_lens(key, known), device)}
             width = float(relative)
-            relative = {n: width for n in _every(device) if locate(known[n], device)[0] not in taken}
+            relative = {
+                n: width for n in _every(device) if locate(known[n], device)[0] not in taken
+            }
         self.names, self.positions = (), ()
         widths, kinds, leaves = [], [], jax.tree.leaves(device)
         for table, kind in ((relative, True), (scatter.absolute, False)):
@@ -149,9 +151,7 @@ def _lens(key: Key, known: dict[str, Lens]) -> Lens:
     if not isinstance(key, str):
         return key
     if key not in known:
-        raise ValueError(
-            f"scatter: the device has no parameter {key!r}; it has {', '.join(known)}"
-        )
+        raise ValueError(f"scatter: the device has no parameter {key!r}; it has {', '.join(known)}")
     return known[key]
 
 

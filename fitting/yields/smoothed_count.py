@@ -15,28 +15,28 @@ MISSED, MARGIN = 2.0, 0.1
 
 class Coordinates(NamedTuple):
     """Of n devices with the same scatter at a design z: coordinates `r` (n, m) of the goals, NaN
-    without a cycle, their slopes `by` (n, m, q) by z; `margin` (n,), negative where rest is
-    unstable, and its slopes `margin_by` (n, q). `asked`: whether a device must spike."""
+    without a cycle, their slopes `by` (n, m, p) by z; `margin` (n,), negative where rest is
+    unstable, and its slopes `margin_by` (n, p). `asked`: whether a device must spike."""
 
     r: Float[np.ndarray, "n m"]
-    by: Float[np.ndarray, "n m q"]
+    by: Float[np.ndarray, "n m p"]
     margin: Float[np.ndarray, "n"]
-    margin_by: Float[np.ndarray, "n q"]
+    margin_by: Float[np.ndarray, "n p"]
     asked: bool
 
-    def moved(self, step: Float[np.ndarray, "q"]) -> "Coordinates":
+    def moved(self, step: Float[np.ndarray, "p"]) -> "Coordinates":
         """What the slopes say of the same devices at z + step."""
         return self._replace(r=self.r + self.by @ step, margin=self.margin + self.margin_by @ step)
 
 
 def smoothed_count(
     found: Coordinates, limits: Limits, width: float
-) -> tuple[float, Float[np.ndarray, "q"]]:
+) -> tuple[float, Float[np.ndarray, "p"]]:
     """The mean over devices of a product of logistic functions, and its gradient.
 
-        prod_j s((r_j - low_j)/(w h_j)) s((high_j - r_j)/(w h_j)) s(-margin/(w h)),   s = 1/(1 + e^-x)
+        prod_j s((r_j - low_j)/(w h_j)) s((high_j - r_j)/(w h_j)) s(-margin/(w h))
 
-    with h_j half of the distance of the limits. As the width w goes to 0 it goes to the share of
+    with s(x) = 1/(1 + e^-x) and h_j half of the distance of the limits. As the width w goes to 0 it goes to the share of
     devices that are within; a device for which nothing is known counts as 0.
     """
     n, half = len(found.r), width * limits.half

@@ -264,7 +264,7 @@ def design_command(
         made = write_design(
             file, out, force=force, allow_import=allow_import, command=command_line()
         )
-        for line in (*made.notes, *made.design.statements()):
+        for line in (*made.notes, *made.statements):
             say(line)
         print(made.folder / ("device.toml" if made.design.starts else "design.json"))
         if not made.design.met:

@@ -60,9 +60,9 @@ def neighbouring_cycle(
 
     Newton's method goes from the known cycle to the device's, by as many parts of the way (in the
     logarithms of the parameters) as it needs, each on a mesh adapted to the last cycle. The answer
-    has the fields and the error estimate of `limit_cycle`, from 40 intervals and their halves; where
-    the way is lost all is NaN and `result` is `cycle_not_converged`, which does not say that there
-    is none. For `jit` and `lax.map`; under `vmap` all wait for the longest way.
+    has the fields and the error estimate of `limit_cycle`, from 40 intervals and their halves;
+    where the way is lost all is NaN and `result` is `cycle_not_converged`, which does not say that
+    there is none. For `jit` and `lax.map`; under `vmap` all wait for the longest way.
 
     **Arguments:**
 
