@@ -14,7 +14,8 @@ from fitting.designs.goals.knob import Knob, Knobs
 from fitting.designs.search.programs import drive_moved, moved
 from fitting.yields.counting import Yield, check_asked, start_of, yield_of
 from fitting.yields.limits import coordinates, limits_of, needs_spikes
-from fitting.yields.many_devices import Question, numbers
+from fitting.yields.many_devices import numbers
+from fitting.yields.question import Question
 from fitting.yields.scatter import Scatter, Spread
 from fitting.yields.smoothed_count import Coordinates, smoothed_count
 from jaxmem.circuits import DriveKind
@@ -150,7 +151,8 @@ class _Search:
             for k in where:
                 column = self.moved.index(k)
                 by_z[:, column, n] = own[k] if self._shifted(k) else rows[:, column]
-        known = start_of("maximise_yield", question, rows)
+        asked = needs_spikes(self.goals)
+        known = start_of("maximise_yield", question, rows) if asked else None
         found = numbers(question, rows, known, slopes=True)
         assert found.slopes is not None and found.margin_slopes is not None
         slope = [g.slope(found.values[:, j]) for j, g in enumerate(self.goals)]
@@ -159,7 +161,7 @@ class _Search:
             coordinates(self.goals, found.values),
             slope[..., None] * np.einsum("nmk,nkq->nmq", found.slopes, by_z),
             found.margin, np.einsum("nk,nkq->nq", found.margin_slopes, by_z),
-            needs_spikes(self.goals),
+            asked,
         )  # fmt: skip
 
     def _shifted(self, k) -> bool:

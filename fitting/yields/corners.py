@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fitting.yields.limits import coordinates, limits_of, needs_spikes
-from fitting.yields.many_devices import Question, numbers
+from fitting.yields.many_devices import numbers
+from fitting.yields.question import Question
 from fitting.yields.scatter import Spread
 from jaxmem.stability.cycles.neighbours import KnownCycle
 
@@ -37,7 +38,7 @@ class Corner:
         )
 
 
-def corners_of(question: Question, spread: Spread, known: KnownCycle) -> tuple[Corner, ...]:
+def corners_of(question: Question, spread: Spread, known: KnownCycle | None) -> tuple[Corner, ...]:
     """For each limit the x of least |x| at which it is reached, the nearest corner first.
 
         minimise |x|   where   g(x) = 0

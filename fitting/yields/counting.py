@@ -9,9 +9,10 @@ from scipy.stats import binomtest
 
 from fitting.designs.goals.goal import DesignGoal
 from fitting.yields.corners import Corner, corners_of
-from fitting.yields.limits import judge
+from fitting.yields.limits import judge, needs_spikes
 from fitting.yields.losses import Loss, losses_of
-from fitting.yields.many_devices import RESTS, Numbers, Question, begin_at, numbers
+from fitting.yields.many_devices import RESTS, Numbers, begin_at, numbers
+from fitting.yields.question import Question
 from fitting.yields.scatter import Scatter, Spread
 from jaxmem.circuits import DriveKind
 from jaxmem.circuits.drive import LETTER
@@ -68,12 +69,12 @@ class Yield:
                 f"{self.unknown} of {n} devices could not be computed; the interval holds whatever "
                 "they are."
             )
-        lost = [(self.resting, "do not spike")] if self.resting else []
+        lost = [(self.resting, "no spikes")]
         for name, (below, above) in self.missed.items():
-            lost += [(below, f"have too low a value of {name}"), (above, f"too high a {name}")]
-        told = [f"{100 * c / n:.1f} % {words}" for c, words in sorted(lost, reverse=True) if c]
+            lost += [(below, f"{name} too low"), (above, f"{name} too high")]
+        told = [f"{words} {100 * c / n:.1f} %" for c, words in sorted(lost, reverse=True) if c]
         if told:
-            lines.append(f"Of all devices {'; '.join(told)}.")
+            lines.append(f"Share of all devices out of specification by: {', '.join(told)}.")
         gains = sorted(self.losses.items(), key=lambda item: -item[1].gain)
         shown = [
             f"{name} {100 * loss.share:.1f} %" for name, loss in gains if loss.gain > loss.error
@@ -103,8 +104,8 @@ def yield_of(
     device spikes where it has a stable cycle at the drive: the one that continues the designed
     device's, or else what `limit_cycle` finds. One that rests stably beside a cycle counts as
     spiking, since it can be made to; without a window of oscillation there is no drive in its
-    middle, and the device rests. Where the drive is given and lies outside of a window with a soft onset
-    (l1 < 0) at both ends, and rest is stable there, the device rests.
+    middle, and the device rests. Where the drive is given and lies outside of a window with a soft
+    onset (l1 < 0) at both ends, and rest is stable there, the device rests.
 
     **Arguments:**
 
@@ -127,7 +128,7 @@ def yield_of(
     question = Question(tuple(specification), device, spread.moved, drive, at)
     x = np.random.default_rng(seed).standard_normal((devices, len(spread.names)))
     rows, _ = spread.leaves(device, x)
-    known = start_of("yield_of", question, rows)
+    known = start_of("yield_of", question, rows) if needs_spikes(question.goals) else None
     found = counted(question, spread, x, numbers(question, rows, known))
     if not corners:
         return found

@@ -10,52 +10,18 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxmem as jm
-from fitting.designs.goals.behaviour import Behaviour, circuit_at, drives_of, in_window
-from fitting.designs.goals.goal import DesignGoal
-from fitting.designs.goals.what_is_asked import Meant, Quantity
-from jaxmem.circuits import DriveKind
-from jaxmem.circuits.drive import LETTER
-from jaxmem.devices import AbstractDevice
-from jaxmem.lens import put_leaves
-from jaxmem.programs import program
+from fitting.designs.goals.behaviour import Behaviour, circuit_at, drives_of
+from fitting.yields.one_chunk import one_chunk
+from fitting.yields.question import Question
 from jaxmem.results import RESULTS
-from jaxmem.stability.cycles.neighbours import KnownCycle, known_cycle, neighbouring_cycle
+from jaxmem.stability.cycles.neighbours import KnownCycle, known_cycle
 
-# Devices of one call of the program, and voltages at which the margin is looked for.
-CHUNK, VOLTAGES = 100, 96
+# Devices of one call of the program.
+CHUNK = 100
 # What became of a device.
 UNKNOWN, RESTS, SPIKES = -1, 0, 1
 # How `limit_cycle` ends where it is known that no stable cycle is there.
 KNOWN_TO_REST = (RESULTS.no_hopf_point, RESULTS.no_cycle, RESULTS.settles_elsewhere)
-
-
-class Question(NamedTuple):
-    """What is asked of each device.
-
-    - `goals`; `drive`: "current" or "voltage"; `at`: where the cycle is meant (see `design`).
-    - `device`: of which the others have the structure; `moved`: leaves in which they differ; a
-      number beyond them is the drive, or the place in the window, that `at` gives.
-    """
-
-    goals: tuple[DesignGoal, ...]
-    device: AbstractDevice
-    moved: tuple[int, ...]
-    drive: DriveKind
-    at: tuple[str, float]
-
-    @property
-    def kinds(self) -> tuple[Quantity, ...]:
-        return tuple(goal.kind for goal in self.goals)
-
-    @property
-    def meant(self) -> tuple[Meant, ...]:
-        return tuple(goal.meant(self.drive) for goal in self.goals)
-
-    def at_row(self, row: Any) -> tuple[AbstractDevice, tuple[str, Any]]:
-        """The device with these numbers, and where its cycle is meant."""
-        place = jnp.asarray(self.at[1], dtype=float)
-        device, place = _made(self.device, self.moved, row, place)
-        return device, (self.at[0], place)
 
 
 class Numbers(NamedTuple):
@@ -95,17 +61,10 @@ def begin_at(question: Question, rows: Sequence[Any]) -> KnownCycle | None:
     return None
 
 
-def _made(device, moved, row, place):
-    beyond = len(jax.tree.leaves(device))
-    changes = dict(zip(moved, row, strict=True))
-    place = changes.pop(beyond, place)
-    return put_leaves(device, [((k,), value) for k, value in changes.items()]), place
-
-
 def numbers(
     question: Question,
     rows: np.ndarray,
-    known: KnownCycle,
+    known: KnownCycle | None,
     *,
     slopes: bool = False,
     alone: bool = True,
@@ -113,19 +72,16 @@ def numbers(
     """The numbers of n devices with the given moved leaves, shape `(n, k)`.
 
     The cycles continue the known one; where that fails, `limit_cycle` says what there is, if
-    `alone`.
+    `alone`. Without a known one no goal is about an oscillation, and none is looked for.
     """
-    n = len(rows)
+    n, asked = len(rows), question.asked
     starts = range(0, n, CHUNK)
 
     def run(start):
         part = rows[start : start + CHUNK]
         filled = np.concatenate([part, np.repeat(part[-1:], CHUNK - len(part), axis=0)])
-        out = _chunk(
-            jnp.asarray(filled), jnp.asarray(len(part)), question.device, known, question.moved,
-            question.kinds, question.meant, question.drive, question.at[0],
-            jnp.asarray(question.at[1], dtype=float), slopes,
-        )  # fmt: skip
+        count = jnp.asarray(len(part))
+        out = one_chunk(jnp.asarray(filled), count, asked, known, slopes)
         return jax.tree.map(lambda a: np.asarray(a)[: len(part)], out)
 
     # The first call compiles the program for all.
@@ -137,7 +93,7 @@ def numbers(
         values, margin = flat[:, :m].copy(), flat[:, m]
         low, high, level, spikes, rests, allowed = facts.T
         state = np.select([spikes == 1, rests == 1], [SPIKES, RESTS], UNKNOWN)
-        left = np.flatnonzero((state == UNKNOWN) & (allowed == 1) & alone)
+        left = np.flatnonzero((state == UNKNOWN) & (allowed == 1) & alone & (known is not None))
         single = np.zeros(n, bool)
         single[left] = True
         for k, (one, row) in zip(
@@ -155,54 +111,6 @@ def numbers(
 def _cores() -> int:
     usable = getattr(os, "sched_getaffinity", None)
     return len(usable(0)) if usable else os.cpu_count() or 1
-
-
-@program
-def _chunk(rows, count, device, known, moved, kinds, meant, drive, how, place, slopes):
-    """For each row its numbers, their slopes, and facts: window, drive, whether a stable cycle was
-    found, whether it is known that there is none, and whether its values are allowed."""
-
-    def asked(row):
-        one, where = _made(device, moved, row, place)
-        points = jm.hopf_points(one, drive=drive)
-        found = in_window(one, drive, (how, where), points)
-        cycle = neighbouring_cycle(known, one, found.level, drive)
-        found = found._replace(cycle=cycle)
-        calm = jnp.asarray(False)
-        if how != "window":
-            rest = jm.operating_point(one, **{LETTER[drive]: found.level}).u
-            calm = jm.unstable_count(one, rest, drive) == 0
-        given = how == LETTER[drive]
-        least = lambda: jm.least_margin(one, drive, VOLTAGES).margin
-        margin = jm.hopf_margin(one, rest, drive) if given else least()
-        edge = 1 - 1e-12
-        margin = 2 * jnp.arctanh(jnp.clip(margin, -edge, edge))
-        values = [kind.value(found, said) for kind, said in zip(kinds, meant, strict=True)]
-        values = jnp.stack([jnp.asarray(value, float) for value in (*values, margin)])
-        # A branch that leaves the window softly at both ends has no cycle outside of it.
-        soft = (points.found == 2) & (points.l1[0] < 0) & (points.l1[1] < 0)
-        # Without a window there is no drive in its middle, and without a drive no cycle.
-        rests = calm & ((points.found == 0) | soft)
-        rests = rests if given else rests | (points.found < 2)
-        allowed = points.found >= 0
-        facts = (found.low, found.high, found.level, cycle.stable, rests & allowed, allowed)
-        return values, (values, jnp.stack([jnp.asarray(f, float) for f in facts]))
-
-    def one(given):
-        number, row = given
-
-        def look(row):
-            if slopes:
-                by, (values, facts) = jax.jacfwd(asked, has_aux=True)(row)
-            else:
-                _, (values, facts) = asked(row)
-                by = jnp.zeros((0,))
-            return values, by, facts
-
-        blank = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), jax.eval_shape(look, row))
-        return jax.lax.cond(number < count, look, lambda _: blank, row)
-
-    return jax.lax.map(one, (jnp.arange(rows.shape[0]), rows))
 
 
 def _by_limit_cycle(question: Question, row, level):

@@ -36,8 +36,8 @@ def smoothed_count(
 
         prod_j s((r_j - low_j)/(w h_j)) s((high_j - r_j)/(w h_j)) s(-margin/(w h))
 
-    with s(x) = 1/(1 + e^-x) and h_j half of the distance of the limits. As the width w goes to 0 it goes to the share of
-    devices that are within; a device for which nothing is known counts as 0.
+    with s(x) = 1/(1 + e^-x) and h_j half of the distance of the limits. As the width w goes to 0 it
+    goes to the share of devices that are within; one of which nothing is known counts as 0.
     """
     n, half = len(found.r), width * limits.half
     log_share, slope = np.zeros(n), np.zeros((n, found.by.shape[-1]))
