@@ -24,7 +24,7 @@ from jaxmem.lens import Lens
 
 # Devices of the ensemble. Widths of the smoothed count, one after the other, in half-widths of the
 # specification; steps with each of them at most.
-ENSEMBLE, WIDTHS, STEPS = 256, (0.6, 0.3, 0.15), 8
+ENSEMBLE, WIDTHS, STEPS = 256, (0.6, 0.3, 0.15), 12
 # The longest step in ln of a knob, the shortest, and what share of the predicted gain it has to
 # bring. A step that is predicted to bring less than this share of devices is the last.
 LONGEST, SHORTEST, ENOUGH, GAIN = 0.5, 0.02, 0.2, 1e-3
