@@ -8,9 +8,9 @@ First the nearest device that has the two goals (`design`), then the one with th
 (`maximise_yield`), both counted on devices that no search has seen.
 
 `best`: which yields there are at all: random devices at several places of their windows, by the
-slopes of the two goals. `speed`: window, frequency and amplitude of so many devices, in this process
-and in one that has nothing compiled. `checks`: a part of the devices, those above all for which no
-stable cycle was found, by `limit_cycle` one by one.
+slopes of the two goals. `speed`: window, frequency and amplitude of so many devices, with and
+without programs on disk. `checks`: devices at one current, of which many do not spike, by
+`limit_cycle` one by one.
 """
 
 import os
