@@ -13,8 +13,10 @@ from jaxmem.devices import AbstractDevice
 from jaxmem.output.reporter import Reporter, Silent
 
 # How far beyond what it has a goal is aimed at, as a logarithm, and how often at most; less than
-# this is no gain. A cost of 1 counts so much less than a goal that decides.
-AIM, ROUNDS, LEAST, FREE = 1.0, 12, 1e-3, 1e-6
+# this is no gain.
+AIM, ROUNDS, LEAST = 1.0, 12, 1e-3
+# The share with which what is aimed at counts against the goals that are held.
+GENTLY = 0.03
 # Points along the front between the best of the one and the best of the other.
 POINTS = 9
 
@@ -51,9 +53,13 @@ def pareto_front(
     walk = _Walk(task, (a, b), sign)
     total = POINTS + 2
     progress.step("points of the front", 0, total)
-    ends = [walk.best(z, 0, None), walk.best(z, 1, None)]
+    # The best of one, and of those that have it the best of the other.
+    ends = []
+    for k, own in enumerate((a, b)):
+        end = walk.best(z, k, None)
+        ends.append(walk.best(end.z, 1 - k, float(task.evaluate(end.z).r[own])))
     progress.step("points of the front", 2, total)
-    first, last = (float(end.values.r[a]) for end in ends)
+    first, last = (float(task.evaluate(end.z).r[a]) for end in ends)
     found, at = [*ends], ends[0]
     for done, level in enumerate(np.linspace(first, last, POINTS + 2)[1:-1]):
         at = walk.best(at.z, 1, float(level))
@@ -61,6 +67,8 @@ def pareto_front(
         progress.step("points of the front", 3 + done, total)
     rows = np.array([task.values(end.z)[0][[a, b]] for end in found])
     kept = _not_dominated(rows * sign)
+    _, once = np.unique(np.round(np.log(np.abs(rows[kept])), 6), axis=0, return_index=True)
+    kept = kept[once]
     kept = kept[np.argsort(rows[kept, 0])]
     units = tuple(task.goals[k].kind.unit_under(task.drive) for k in (a, b))
     devices = tuple(task.moved(found[k].z) for k in kept)
@@ -92,19 +100,27 @@ class _Walk:
     def best(self, z: np.ndarray, pushed: int, level: float | None) -> Ended:
         """The most of the pushed one; the other is held at least as good as `level`."""
         task, (low, high) = self.task, (ends.copy() for ends in intervals(self.task))
+        weights = np.ones(low.size)
+        weights[self.pair[pushed]] = GENTLY
+        low, high = low * weights, high * weights
+
+        def evaluate(z):
+            at = task.evaluate(z)
+            return Values(at.r * weights, at.J * weights[:, None])
+
         k, other = self.pair[pushed], self.pair[1 - pushed]
         low[other], high[other] = -np.inf, np.inf
         if level is not None:
             up = self.sign[1 - pushed] > 0
             low[other], high[other] = (level, np.inf) if up else (-np.inf, level)
-        box, cost = (task.knobs.low, task.knobs.high), FREE * np.ones(z.size)
-        at = Ended(z, task.evaluate(z), np.inf, 0)
+        box, cost = (task.knobs.low, task.knobs.high), np.ones(z.size)
+        at = Ended(z, evaluate(z), np.inf, 0)
         for _ in range(ROUNDS):
-            aim = float(at.values.r[k]) + AIM * self.sign[pushed]
+            aim = float(at.values.r[k]) + AIM * GENTLY * self.sign[pushed]
             low[k] = high[k] = aim
-            new = nearest(task.evaluate, at.z, box, cost, (low, high), first=at.values)
+            new = nearest(evaluate, at.z, box, cost, (low, high), first=at.values)
             gained = (new.values.r[k] - at.values.r[k]) * self.sign[pushed]
-            if not self._holds(new.values, low, high, k) or gained < LEAST:
+            if not self._holds(new.values, low, high, k) or gained < LEAST * GENTLY:
                 break
             at = new
         return at

@@ -137,8 +137,16 @@ def read_goals(path: str | Path, *, allow_import: bool = False) -> GoalsFile:
     if knobs is not None and not isinstance(knobs, list):
         raise ValueError(f"{path}: write each knob below a [[knob]] of its own")
     drive = said["drive"]
+    place = cycle_at(f"{path}", at, LETTER[drive])
+    for k, entry in enumerate(knobs or [], 1):
+        name = entry.get("parameter") if isinstance(entry, dict) else None
+        if name in ("I", "V") and name != place[0]:
+            raise ValueError(
+                f"{path}: [[knob]] {k}: the drive is a knob where at = {{{name} = ...}} says its "
+                "value today"
+            )
     return GoalsFile(
-        device, source, drive, cycle_at(f"{path}", at, LETTER[drive]),
+        device, source, drive, place,
         tuple(_goal(f"{path}: [[goal]] {k}", entry) for k, entry in enumerate(goals, 1)),
         tuple(_knob(f"{path}: [[knob]] {k}", entry, device) for k, entry in enumerate(knobs, 1))
         if knobs else _every_knob(device),

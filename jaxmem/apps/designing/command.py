@@ -36,7 +36,12 @@ def design_command(
     \b
     [[goal]]
     quantity = "energy"        # of one period of the cycle
-    at_most = 1e-6
+    at_most = 2e-6
+
+    \b
+    [[goal]]
+    quantity = "amplitude"
+    at_least = 0.4
 
     \b
     [[goal]]

@@ -92,7 +92,8 @@ def _goal_rows(asked: GoalsFile, found: Design) -> list[dict[str, object]]:
             "name": name, "meaning": goal.kind.meaning, "place": goal.place(),
             "wanted": found.wanted[name], "value": found.values[name],
             "unit": found.units[name], "misses": found.misses[name],
-            "slopes": [float(slope) for slope in slopes], "logarithm": bool(goal.sign),
+            # Adding 0 leaves no minus sign before a zero.
+            "slopes": [round(float(slope), 2) + 0.0 for slope in slopes],
         })  # fmt: skip
     return rows
 
