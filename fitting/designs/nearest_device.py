@@ -1,14 +1,17 @@
 """A device that has given properties: `design`."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from fitting.designs.bounds.oscillation import impossible
+from fitting.designs.bounds.proved import impossible
+from fitting.designs.front import check_front, pareto_front
 from fitting.designs.goals.goal import DesignGoal
 from fitting.designs.goals.knob import Knob, Knobs
 from fitting.designs.outcome import Design
-from fitting.designs.search.gauss_newton import Ended, Values, nearest
+from fitting.designs.search.bought import bought
+from fitting.designs.search.gauss_newton import Ended, Values, distances, nearest
 from fitting.designs.search.starts import intervals, starts
 from fitting.designs.search.task import Task
 from jaxmem.circuits import DriveKind
@@ -18,8 +21,13 @@ from jaxmem.devices.device import check_device
 from jaxmem.lens import Lens
 from jaxmem.output.reporter import Reporter, Silent
 
-# How many of the starts are searched from.
-SEARCHED = 4
+# How many of the starts are searched from, at most, and after how many designs that meet the goals
+# no further one is looked for, if only one was asked for.
+SEARCHED, ENOUGH = 4, 2
+NOTHING_TO_BUY = (
+    "Not found: with values of the series that are next to what was found, and in range, no device "
+    "has a value for every goal. Widen the ranges of parts that are bought, or take a finer series."
+)
 
 
 def design(
@@ -30,6 +38,7 @@ def design(
     drive: DriveKind = "current",
     at: tuple[str, float] = ("window", 0.5),
     designs: int = 1,
+    front: tuple[str, str] | None = None,
     seed: int = 0,
     progress: Reporter | None = None,
 ) -> Design:
@@ -51,6 +60,8 @@ def design(
       point, `("threshold", 1.2)` at so many times the drive of the first one, `("I", 2e-4)` [A] or
       `("V", 2.0)` [V].
     - `designs`: how many distinct ones are wanted; there may be fewer.
+    - `front`: names of two goals with one limit each, whose Pareto front is then found, too: what
+      is the best of one for each level of the other, the rest held (`Design.front`).
     - `seed`: of the draws. `progress`: hears of how far it is.
 
     **Returns:** a `Design`. Where no device meets the goals, `met` is False, and `impossible` says
@@ -76,6 +87,8 @@ def design(
         )
     own = Knobs(tuple(k if isinstance(k, Knob) else Knob(k) for k in knobs), device, at)
     task = Task(tuple(goals), device, own, drive, (at[0], float(at[1])))
+    if front is not None:
+        check_front(task.goals, front)
     excluded = impossible(task.goals, device, own, drive)
     if excluded:
         return Design.of(task, [], excluded, designs, impossible=True)
@@ -85,8 +98,31 @@ def design(
     for done, start in enumerate(tried):
         progress.step("searches", done, len(tried))
         found.append(_go(begun.task, *start))
+        if designs == 1 and sum(_meets(begun.task, end) for end in found) >= ENOUGH:
+            break
     progress.step("searches", len(tried), len(tried))
-    return Design.of(begun.task, found, [begun.why] if begun.why else [], designs)
+    why = [begun.why] if begun.why else []
+    if found and any(own.series):
+        found = [
+            end for one in _best(begun.task, found)[:designs] for end in bought(begun.task, one)
+        ]
+        why = [] if found else [NOTHING_TO_BUY]
+    made = Design.of(begun.task, found, why, designs)
+    if front is None or not found:
+        return made
+    z = _best(begun.task, found)[0].z
+    return replace(made, front=pareto_front(begun.task, z, front, progress=progress))
+
+
+def _meets(task: Task, end: Ended) -> bool:
+    """Whether all goals hold, with their tolerances, by the coordinates that are searched."""
+    off = distances(end.values.r, *intervals(task))
+    return all(abs(miss) < g.tolerance for miss, g in zip(off, task.goals, strict=True))
+
+
+def _best(task: Task, found: list[Ended]) -> list[Ended]:
+    """Those that meet the goals first, then what is least."""
+    return sorted(found, key=lambda end: (not _meets(task, end), end.merit))
 
 
 def _go(task: Task, z: np.ndarray, values: Values) -> Ended:

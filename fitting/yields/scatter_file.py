@@ -6,6 +6,7 @@ from typing import Any
 
 from fitting.designs.goals.goal import DesignGoal
 from fitting.designs.goals_file import GoalsFile
+from fitting.designs.outcome import Design
 from fitting.yields.centring import CentredDesign, maximise_yield
 from fitting.yields.counting import Yield, yield_of
 from fitting.yields.scatter import Scatter, Spread
@@ -51,18 +52,19 @@ class MadeDevices:
     devices: int
     maximise: bool
 
-    def count(self, device: AbstractDevice) -> Yield:
+    def count(self, found: Design) -> Yield:
         """The yield of a design."""
         return yield_of(
-            device, self.specification, self.scatter, drive=self.asked.drive, at=self.asked.at,
+            found.device, self.specification, self.scatter, drive=self.asked.drive, at=found.at,
             devices=self.devices, seed=self.asked.seed + 1,
         )  # fmt: skip
 
-    def centred(self, device: AbstractDevice) -> CentredDesign:
+    def centred(self, found: Design) -> CentredDesign:
         """The design with the largest yield, from one that spikes."""
         return maximise_yield(
-            device, self.specification, self.asked.knobs, self.scatter, today=self.asked.device,
-            drive=self.asked.drive, at=self.asked.at, devices=self.devices, seed=self.asked.seed,
+            found.device, self.specification, self.asked.knobs, self.scatter,
+            today=self.asked.device, drive=self.asked.drive, at=found.at, devices=self.devices,
+            seed=self.asked.seed,
         )  # fmt: skip
 
 

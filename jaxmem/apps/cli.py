@@ -16,6 +16,7 @@ from fitting.study.kept import what_is_kept
 from fitting.study.spec import options
 from jaxmem.apps.arguments import ends_of, file_and_own, listed, specification_of, value_of
 from jaxmem.apps.cores import spread_over_cores
+from jaxmem.apps.designing.command import design_command
 from jaxmem.apps.oscillations.kept import what_a_sweep_keeps
 from jaxmem.apps.shared_options import (
     AllowImport,
@@ -221,54 +222,7 @@ def reproduce_command(
             raise typer.Exit(FAILED)
 
 
-@app.command("design")
-def design_command(
-    file: Annotated[Path, typer.Argument(metavar="GOALS.toml")],
-    out: Out = Path("design"),
-    force: Force = False,
-    allow_import: AllowImport = False,
-) -> None:
-    """Find the nearest device that spikes as is asked: device.toml, design.json.
-
-    A complete GOALS.toml; device.toml lies beside it (`jaxmem device si > device.toml`):
-
-    \b
-    device = "device.toml"     # as it is today
-    drive = "current"          # or "voltage", through R_s
-    at = {window = 0.5}        # where cycles are meant; {threshold = 1.2}, {I = 1e-4}
-    designs = 1                # how many distinct ones
-
-    \b
-    [[goal]]
-    quantity = "frequency"     # amplitude, threshold, window, energy; in SI units
-    target = 100.0             # or at_least, at_most, or both
-    tolerance = 0.01           # a fraction of it
-
-    \b
-    [[goal]]
-    quantity = "onset"
-    target = "soft"
-
-    \b
-    [[knob]]                   # without any, all numbers of the device
-    parameter = "C_m"          # ["C_m", "tau_d"] changes both by one factor
-    low = 1e-8                 # by default within a factor of 5 to both sides
-    high = 1e-6
-    cost = 0.1                 # of a change, per ln^2 of its factor; by default 1
-    """
-    with guard(out, what_is_kept):
-        check_cheaply(out, force, file)
-        from jaxmem.apps.designing import write_design
-        from jaxmem.output.provenance import command_line
-
-        made = write_design(
-            file, out, force=force, allow_import=allow_import, command=command_line()
-        )
-        for line in (*made.notes, *made.statements):
-            say(line)
-        print(made.folder / ("device.toml" if made.design.starts else "design.json"))
-        if not made.design.met:
-            raise typer.Exit(FAILED)
+app.command("design")(design_command)
 
 
 class Format(StrEnum):

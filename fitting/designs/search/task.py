@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from fitting.designs.goals.behaviour import circuit_at, drives_of
+from fitting.designs.goals.behaviour import circuit_at
 from fitting.designs.goals.goal import DesignGoal
 from fitting.designs.goals.knob import Knobs
 from fitting.designs.search import programs
@@ -69,7 +69,7 @@ class Task:
 
     def moved(self, z: np.ndarray) -> AbstractDevice:
         """The device at z."""
-        return programs.moved(self.device, self.knobs.positions, jnp.asarray(z, dtype=float))
+        return programs.moved(self.device, self.knobs.positions, np.asarray(z, dtype=float))
 
     def imposed(self, z: np.ndarray) -> float:
         """What `at` says, times the factor of the knob that is the drive."""
@@ -108,7 +108,8 @@ class Task:
         if "cycle" in self.needs:
             assert points is not None
             device = self.moved(z)
-            *_, level = drives_of(points, self.drive, (self.at[0], self.imposed(z)))
+            at = self.at[0], jnp.asarray(self.imposed(z), dtype=float)
+            *_, level = programs.drive_at(points, self.drive, at)
             if not np.isfinite(level):
                 return nothing
             circuit = circuit_at(device, self.drive, level)

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from fitting.designs.outcome import Design
 from fitting.yields.centring import CentredDesign
 from fitting.yields.counting import Yield
 from fitting.yields.pictures import yield_figure
 from fitting.yields.scatter_file import MadeDevices
 from jaxmem import plots
-from jaxmem.devices import AbstractDevice
+from jaxmem.devices import write_device
+from jaxmem.output.reporter import Reporter
 
 
 class Counted(NamedTuple):
@@ -27,12 +29,13 @@ class Counted(NamedTuple):
         return (self.centred or self.nominal).statements()
 
 
-def counted(asked: MadeDevices, device: AbstractDevice) -> Counted:
+def counted(asked: MadeDevices, found: Design, progress: Reporter) -> Counted:
     """Count what is made after a design, and move it to where most is good, if that is asked."""
-    if not asked.maximise:
-        return Counted(asked, asked.count(device), None)
-    centred = asked.centred(device)
-    return Counted(asked, centred.before, centred)
+    progress.step("made devices", 0, 1)
+    centred = asked.centred(found) if asked.maximise else None
+    nominal = asked.count(found) if centred is None else centred.before
+    progress.step("made devices", 1, 1)
+    return Counted(asked, nominal, centred)
 
 
 def yield_record(made: Counted) -> dict[str, Any]:
@@ -64,9 +67,13 @@ def _numbers(found: Yield) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def write_devices(folder: Path, made: Counted) -> None:
-    """devices.csv: parameters, goals and verdict of each device that was counted."""
+def write_made(folder: Path, made: Counted, design: Design) -> None:
+    """devices.csv: parameters, goals and verdict of each device that was counted; and the device
+    with the largest yield in the place of the design, which becomes nearest.toml."""
     found = made.nominal if made.centred is None else made.centred.after
+    if made.centred is not None:
+        write_device(folder / "nearest.toml", design.device)
+        write_device(folder / "device.toml", made.centred.device)
     with (folder / "devices.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow([*found.names, *(g.called for g in made.asked.specification), "within"])
@@ -74,10 +81,10 @@ def write_devices(folder: Path, made: Counted) -> None:
             writer.writerow([*(f"{v:.9g}" for v in (*p, *q)), int(ok)])
 
 
-def figure_of(made: Counted) -> Callable[[], plots.Figure] | None:
-    """What draws the yield, if there is a goal to draw it over."""
+def figure_of(made: Counted) -> Callable[[], plots.Figure]:
+    """What draws the yield."""
     goals, drive = made.asked.specification, made.asked.asked.drive
     found = {"design": made.nominal}
     if made.centred is not None:
         found = {"nearest": made.nominal, "largest yield": made.centred.after}
-    return (lambda: yield_figure(goals, drive, found)) if goals else None
+    return lambda: yield_figure(goals, drive, found)
