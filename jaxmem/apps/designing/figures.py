@@ -53,7 +53,7 @@ def figures_of(asked: GoalsFile, found: Design) -> dict[str, Callable[[], Figure
     z = np.log(np.array([np.ones(len(found.factors)), list(found.factors.values())]))
     points, _ = task.hopf(z)
     pair = [
-        _shown(asked, title, device, jax.tree.map(lambda a, k=k: a[k], points), place)
+        _shown(asked, title, device, jax.tree.map(lambda a, k=k: jnp.asarray(a[k]), points), place)
         for k, (title, device, place) in enumerate(
             (("before", asked.device, asked.at), ("after", found.device, found.at))
         )
