@@ -125,6 +125,9 @@ class Design:
             lines.append(f"At an end of its range: {', '.join(self.at_limit)}.")
         for name, knobs in self.outwards.items():
             lines.append(f"{name} would come nearer with a wider range of {', '.join(knobs)}.")
+        if self.front is not None and len(self.front.devices) == 1:
+            a, b = self.front.goals
+            lines.append(f"{a} and {b} do not compete: one device has the best found of both.")
         return lines
 
 

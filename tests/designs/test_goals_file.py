@@ -76,7 +76,7 @@ def test_the_examples_of_readme_and_help_are_files_of_goals(write):
         names = [goal.called for goal in asked.goals]
         assert names == ["frequency", "energy", "amplitude", "onset", "impedance"]
         assert asked.goals[-1].where == {"freq": 10.0, "u": 0.3}
-        assert asked.front == ("frequency", "energy") and asked.knobs[0].series == "E12"
+        assert asked.front == ("frequency", "amplitude") and asked.knobs[0].series == "E12"
         assert len(asked.knobs) == 3 and asked.at == ("window", 0.5) and asked.designs == 1
 
 

@@ -25,7 +25,7 @@ def design_command(
     drive = "current"          # or "voltage", through R_s
     at = {window = 0.5}        # where cycles are meant; {threshold = 1.2}, {I = 1e-4}
     designs = 1                # how many distinct ones
-    front = ["frequency", "energy"]  # two goals with one limit each: their Pareto front
+    front = ["frequency", "amplitude"]  # two goals with one limit each: their Pareto front
 
     \b
     [[goal]]

@@ -63,7 +63,8 @@ def figures_of(asked: GoalsFile, found: Design) -> dict[str, Callable[[], Figure
     }
     if any(one.oscillates for one in pair):
         makes["bifurcation"] = lambda: bifurcation(pair, asked.drive)
-    if (front := found.front) is not None:
+    front = found.front
+    if front is not None and len(front.devices) > 1:
         makes["front"] = lambda: front_figure(front, found)
     return makes
 
@@ -108,7 +109,7 @@ def bifurcation(pair: list[Shown], drive: DriveKind) -> Figure:
     top = 1.25 * max(ends)
     panels = [[], []]
     for one, colour in zip(pair, (GREY, COLOURS[0]), strict=True):
-        u = np.linspace(min(0.0, min(ends)), float(_voltage_at(one.device, top, drive)), REST)
+        u = np.linspace(0.0, _voltage_at(one.device, top, drive), REST)
         rest = steady_curve(one.device, jnp.asarray(u))
         imposed, u = np.asarray(getattr(rest, LETTER[drive])), np.asarray(rest.u)
         if not one.oscillates:
