@@ -95,8 +95,8 @@ assert never.impossible
 # %% [markdown]
 # ## Made devices
 #
-# The nearest device that spikes as is wanted may lie at the edge of what spikes, where a little that
-# goes wrong in the making is a lot. This one is to spike at 200 Hz with 0.25 V, driven where its
+# The nearest device that spikes as is wanted may lie at the edge of what spikes, where a little
+# that goes wrong in the making is a lot. This one is to spike at 200 Hz with 0.25 V, driven where its
 # window begins, and today it does not oscillate.
 
 # %%
