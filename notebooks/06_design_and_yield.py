@@ -96,8 +96,8 @@ assert never.impossible
 # ## Made devices
 #
 # The nearest device that spikes as is wanted may lie at the edge of what spikes, where a little
-# that goes wrong in the making is a lot. This one is to spike at 200 Hz with 0.25 V, driven where its
-# window begins, and today it does not oscillate.
+# that goes wrong in the making is a lot. This one is to spike at 200 Hz with 0.25 V, driven where
+# its window begins, and today it does not oscillate.
 
 # %%
 quiet, at = jm.si_device(C_m=2e-8), ("window", 0.15)

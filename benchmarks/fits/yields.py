@@ -23,7 +23,7 @@ import jaxmem as jm
 from benchmarks.harness import Clock, in_new_process
 from benchmarks.table import Row
 from fitting import DesignGoal, Knob, Scatter, design, maximise_yield, yield_of
-from fitting.yields.many_devices import RESTS, SPIKES, begin_at, numbers
+from fitting.yields.many_devices import RESTS, SPIKES, begin_at, numbers_of
 from fitting.yields.question import Question
 from fitting.yields.scatter import Spread
 
@@ -99,7 +99,7 @@ def best(seed, drawn):
     result = {}
     for place in PLACES:
         question = Question(goals, unit, spread.moved, "current", ("window", place))
-        found = numbers(question, rows, begin_at(question, [base]), slopes=True, alone=False)
+        found = numbers_of(question, rows, begin_at(question, [base]), slopes=True, alone=False)
         spikes = found.state == SPIKES
         by = (found.slopes / found.values[..., None] * rows[:, None])[spikes]
         sizes = 0.1 * np.linalg.norm(by, axis=2)
@@ -148,7 +148,7 @@ def checks(seed, checked):
     question = Question(tuple(wanted(0.15, 0.2)), device, spread.moved, "current", ("I", 2.2))
     x = np.random.default_rng([seed, 4]).standard_normal((checked, 7))
     rows, _ = spread.leaves(device, x)
-    found = numbers(question, rows, begin_at(question, [[1.0, 1.0, 10.0, 1.0, 0.05, 1.0, 1.0]]))
+    found = numbers_of(question, rows, begin_at(question, [[1.0, 1.0, 10.0, 1.0, 0.05, 1.0, 1.0]]))
     wrong, largest = 0, 0.0
     for row, state, values in zip(rows, found.state, found.values, strict=True):
         circuit = jm.Circuit(jm.Memristor3D(*row), jm.CurrentDrive(jm.Constant(2.2)))

@@ -12,12 +12,12 @@ from scipy.stats import norm, qmc
 from fitting.designs.goals.goal import DesignGoal
 from fitting.designs.goals.knob import Knob, Knobs
 from fitting.designs.search.programs import drive_moved, moved
-from fitting.yields.counting import Yield, check_asked, start_of, yield_of
+from fitting.yields.counting import Yield, check_made, start_of, yield_of
 from fitting.yields.limits import coordinates, limits_of, needs_spikes
-from fitting.yields.many_devices import numbers
+from fitting.yields.many_devices import numbers_of
 from fitting.yields.question import Question
 from fitting.yields.scatter import Scatter, Spread
-from fitting.yields.smoothed_count import Coordinates, smoothed_count
+from fitting.yields.smoothing import EnsembleCoordinates, smoothed_count
 from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
 from jaxmem.lens import Lens
@@ -97,7 +97,7 @@ def maximise_yield(
 
     **Raises:** `ValueError` as `yield_of` and `design`.
     """
-    check_asked("maximise_yield", device, specification, drive, at)
+    check_made("maximise_yield", device, specification, drive, at)
     scatter = scatter if isinstance(scatter, Scatter) else Scatter(scatter)
     own = Knobs(tuple(k if isinstance(k, Knob) else Knob(k) for k in knobs), today or device, at)
     search = _Search(device, tuple(specification), own, Spread(scatter, device), drive, at)
@@ -137,7 +137,7 @@ class _Search:
         place = drive_moved(self.device, positions, z, self.place[1])
         return moved(self.device, positions, z), (self.place[0], float(place))
 
-    def coordinates(self, x, z) -> Coordinates:
+    def coordinates(self, x, z) -> EnsembleCoordinates:
         """Of the ensemble at z, with slopes by z."""
         device, place = self.at(z)
         question = Question(self.goals, device, self.moved, self.drive, place)
@@ -153,11 +153,11 @@ class _Search:
                 by_z[:, column, n] = own[k] if self._shifted(k) else rows[:, column]
         asked = needs_spikes(self.goals)
         known = start_of("maximise_yield", question, rows) if asked else None
-        found = numbers(question, rows, known, slopes=True)
+        found = numbers_of(question, rows, known, slopes=True)
         assert found.slopes is not None and found.margin_slopes is not None
         slope = [g.slope(found.values[:, j]) for j, g in enumerate(self.goals)]
         slope = np.stack([np.broadcast_to(s, len(x)) for s in slope], axis=1)
-        return Coordinates(
+        return EnsembleCoordinates(
             coordinates(self.goals, found.values),
             slope[..., None] * np.einsum("nmk,nkq->nmq", found.slopes, by_z),
             found.margin, np.einsum("nk,nkq->nq", found.margin_slopes, by_z),
@@ -192,7 +192,7 @@ class _Search:
                     steps.append((width, now, now + gained))
         return z, steps
 
-    def _worth(self, here: Coordinates, z, step, width):
+    def _worth(self, here: EnsembleCoordinates, z, step, width):
         """The smoothed count of the linearised ensemble after a step, less its cost; the slope."""
         share, slope = smoothed_count(here.moved(step), self.limits, width)
         cost = self.knobs.cost / np.max(self.knobs.cost)

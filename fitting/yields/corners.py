@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from fitting.yields.limits import coordinates, limits_of, needs_spikes
-from fitting.yields.many_devices import numbers
+from fitting.yields.many_devices import numbers_of
 from fitting.yields.question import Question
 from fitting.yields.scatter import Spread
-from jaxmem.stability.cycles.neighbours import KnownCycle
+from jaxmem.stability.cycles.neighbouring import KnownCycle
 
 # Iterations, the longest step in standard deviations, how close to its limit a corner is, and how
 # far from the design it may be to count.
@@ -94,7 +94,7 @@ def corners_of(question: Question, spread: Spread, known: KnownCycle | None) -> 
 def _gaps(question, spread, known, x, sides):
     """g of each side at its x, zero at the limit, and its slopes by x."""
     rows, by_x = spread.leaves(question.device, x)
-    found = numbers(question, rows, known, slopes=True, alone=False)
+    found = numbers_of(question, rows, known, slopes=True, alone=False)
     assert found.slopes is not None and found.margin_slopes is not None
     r = coordinates(question.goals, found.values)
     g, G = np.empty(len(sides)), np.empty(x.shape)

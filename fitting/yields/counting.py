@@ -11,14 +11,14 @@ from fitting.designs.goals.goal import DesignGoal
 from fitting.yields.corners import Corner, corners_of
 from fitting.yields.limits import judge, needs_spikes
 from fitting.yields.losses import Loss, losses_of
-from fitting.yields.many_devices import RESTS, Numbers, begin_at, numbers
+from fitting.yields.many_devices import RESTS, Numbers, begin_at, numbers_of
 from fitting.yields.question import Question
 from fitting.yields.scatter import Scatter, Spread
 from jaxmem.circuits import DriveKind
 from jaxmem.circuits.drive import LETTER
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.device import check_device
-from jaxmem.stability.cycles.neighbours import KnownCycle
+from jaxmem.stability.cycles.neighbouring import KnownCycle
 
 # Of so many made devices the first that spikes begins, where the designed one does not.
 TRIED = 50
@@ -120,7 +120,7 @@ def yield_of(
     **Raises:** `ValueError` for what cannot be asked, and if neither the device nor one of the
     first 50 that are drawn spikes.
     """
-    check_asked("yield_of", device, specification, drive, at)
+    check_made("yield_of", device, specification, drive, at)
     if devices < 1:
         raise ValueError(f"yield_of: devices is a whole number from 1, got {devices}")
     scatter = scatter if isinstance(scatter, Scatter) else Scatter(scatter)
@@ -129,13 +129,13 @@ def yield_of(
     x = np.random.default_rng(seed).standard_normal((devices, len(spread.names)))
     rows, _ = spread.leaves(device, x)
     known = start_of("yield_of", question, rows) if needs_spikes(question.goals) else None
-    found = counted(question, spread, x, numbers(question, rows, known))
+    found = counted(question, spread, x, numbers_of(question, rows, known))
     if not corners:
         return found
     return replace(found, corners=corners_of(question, spread, known))
 
 
-def check_asked(
+def check_made(
     who: str, device: AbstractDevice, goals: Sequence[DesignGoal], drive: DriveKind,
     at: tuple[str, float],
 ) -> None:  # fmt: skip

@@ -11,10 +11,10 @@ import numpy as np
 
 import jaxmem as jm
 from fitting.designs.goals.behaviour import Behaviour, circuit_at, drives_of
-from fitting.yields.one_chunk import one_chunk
+from fitting.yields.chunk_program import one_chunk
 from fitting.yields.question import Question
 from jaxmem.results import RESULTS
-from jaxmem.stability.cycles.neighbours import KnownCycle, known_cycle
+from jaxmem.stability.cycles.neighbouring import KnownCycle, known_cycle
 
 # Devices of one call of the program.
 CHUNK = 100
@@ -61,7 +61,7 @@ def begin_at(question: Question, rows: Sequence[Any]) -> KnownCycle | None:
     return None
 
 
-def numbers(
+def numbers_of(
     question: Question,
     rows: np.ndarray,
     known: KnownCycle | None,

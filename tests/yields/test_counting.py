@@ -10,7 +10,7 @@ from benchmarks.oracles.ring import hopf_points
 from fitting import DesignGoal, Scatter, maximise_yield, yield_of
 from fitting.yields.counting import start_of
 from fitting.yields.limits import coordinates
-from fitting.yields.many_devices import RESTS, SPIKES, numbers
+from fitting.yields.many_devices import RESTS, SPIKES, numbers_of
 from fitting.yields.question import Question
 from fitting.yields.scatter import Spread
 
@@ -90,11 +90,11 @@ def test_slopes_are_those_of_differences():
     x = np.random.default_rng(7).standard_normal((3, 7)) * 0.5
     rows, by_x = spread.leaves(NOMINAL, x)
     known = start_of("test", question, rows)
-    at = numbers(question, rows, known, slopes=True)
+    at = numbers_of(question, rows, known, slopes=True)
     assert np.all(at.state == SPIKES) and not at.single.any()
     step = 1e-4
     sides = np.concatenate([x[0] + s * step * np.eye(7) for s in (1, -1)])
-    moved = numbers(question, spread.leaves(NOMINAL, sides)[0], known)
+    moved = numbers_of(question, spread.leaves(NOMINAL, sides)[0], known)
     r = coordinates(GOALS, moved.values)
     slopes = at.slopes[0] / at.values[0][:, None] @ by_x[0]
     assert slopes == pytest.approx(((r[:7] - r[7:]) / (2 * step)).T, rel=1e-5, abs=1e-7)

@@ -11,7 +11,7 @@ from fitting.designs.goals.behaviour import in_window, without_window
 from fitting.yields.question import Asked, made_at
 from jaxmem.circuits.drive import LETTER
 from jaxmem.programs import program
-from jaxmem.stability.cycles.neighbours import KnownCycle, neighbouring_cycle
+from jaxmem.stability.cycles.neighbouring import KnownCycle, neighbouring_cycle
 
 # Voltages at which the least margin is looked for.
 VOLTAGES = 96

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fitting.yields.limits import Limits
-from fitting.yields.smoothed_count import Coordinates, smoothed_count
+from fitting.yields.smoothing import EnsembleCoordinates, smoothed_count
 
 pytestmark = pytest.mark.quick
 
@@ -17,7 +17,7 @@ def found():
     margin = np.where(np.isnan(r[:, 0]), 1.0, -1.0) * rng.uniform(0.05, 0.3, 400)
     margin[:10] = np.nan  # and nothing else is known of these
     by, margin_by = rng.normal(size=(400, 2, 3)), rng.normal(size=(400, 3))
-    return Coordinates(r, by, margin, margin_by, True)
+    return EnsembleCoordinates(r, by, margin, margin_by, True)
 
 
 LIMITS = Limits(np.array([-0.15, -np.inf]), np.array([0.12, 0.2]))

@@ -13,7 +13,7 @@ from fitting.yields.limits import Limits
 MISSED, MARGIN = 2.0, 0.1
 
 
-class Coordinates(NamedTuple):
+class EnsembleCoordinates(NamedTuple):
     """Of n devices with the same scatter at a design z: coordinates `r` (n, m) of the goals, NaN
     without a cycle, their slopes `by` (n, m, p) by z; `margin` (n,), negative where rest is
     unstable, and its slopes `margin_by` (n, p). `asked`: whether a device must spike."""
@@ -24,13 +24,13 @@ class Coordinates(NamedTuple):
     margin_by: Float[np.ndarray, "n p"]
     asked: bool
 
-    def moved(self, step: Float[np.ndarray, "p"]) -> "Coordinates":
+    def moved(self, step: Float[np.ndarray, "p"]) -> "EnsembleCoordinates":
         """What the slopes say of the same devices at z + step."""
         return self._replace(r=self.r + self.by @ step, margin=self.margin + self.margin_by @ step)
 
 
 def smoothed_count(
-    found: Coordinates, limits: Limits, width: float
+    found: EnsembleCoordinates, limits: Limits, width: float
 ) -> tuple[float, Float[np.ndarray, "p"]]:
     """The mean over devices of a product of logistic functions, and its gradient.
 

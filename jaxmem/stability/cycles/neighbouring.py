@@ -36,7 +36,7 @@ class KnownCycle(NamedTuple):
     orbit: Orbit
 
 
-def driven(device: AbstractDevice, level: Scalar, kind: DriveKind) -> Circuit:
+def under_drive(device: AbstractDevice, level: Scalar, kind: DriveKind) -> Circuit:
     """The circuit of a device under a constant current [A] or voltage [V]."""
     wave = CurrentDrive if kind == "current" else VoltageDrive
     return Circuit(device, wave(Constant(level)))
@@ -45,7 +45,7 @@ def driven(device: AbstractDevice, level: Scalar, kind: DriveKind) -> Circuit:
 def known_cycle(device: AbstractDevice, level: Scalar, kind: DriveKind) -> KnownCycle | None:
     """The stable cycle of a device by `limit_cycle`, None where it finds none."""
     device, level = jax.lax.stop_gradient((device, jnp.asarray(level)))
-    found, search = with_search(driven(device, level, kind), None, None, RTOL, False)
+    found, search = with_search(under_drive(device, level, kind), None, None, RTOL, False)
     if search is None or not bool(found.stable):
         return None
     mesh, orbit = search.cycle.fine()
@@ -68,7 +68,7 @@ def neighbouring_cycle(
 
     - `known`: of a device of the same structure. `level`: the drive, I [A] or V [V].
     """
-    circuit = driven(device, level, kind).in_time()
+    circuit = under_drive(device, level, kind).in_time()
     device = circuit.device
     cycle = _followed(known, *jax.lax.stop_gradient((device, jnp.asarray(level))), kind)
     orbit, near = cycle.orbit, jnp.zeros(())
