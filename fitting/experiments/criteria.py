@@ -39,8 +39,8 @@ class Objective(NamedTuple):
         """The criterion, `(...)`."""
         C = self.covariances(M)
         if self.criterion == "D":
-            return np.mean(np.linalg.slogdet(C)[1], axis=0)
-        return np.mean(np.log(np.trace(C, axis1=-2, axis2=-1)), axis=0)
+            return np.asarray(np.mean(np.linalg.slogdet(C)[1], axis=0))
+        return np.asarray(np.mean(np.log(np.trace(C, axis1=-2, axis2=-1)), axis=0))
 
     def gains(
         self, M: Float[np.ndarray, "k p p"], each: Float[np.ndarray, "k m p p"]

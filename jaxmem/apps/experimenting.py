@@ -203,28 +203,30 @@ def record_of(plan: Plan, apart: Sequence[Separation]) -> dict[str, Any]:
 
 def plan_figure(plan: Plan) -> Figure:
     """Uncertainties before and after; what is offered and what is chosen over voltage and band."""
-    names, places = plan.names, np.arange(len(plan.names))
+    names = plan.names[::-1]
+    places = np.arange(len(names))[::-1]
     percent = lambda x: 100 * np.asarray(x)
     marks: list[Any] = [
         Curve(percent([a, b]), [k, k], role="thin", colour=GREY)
-        for k, (a, b) in enumerate(zip(plan.after, plan.before, strict=True))
+        for k, a, b in zip(places, plan.after, plan.before, strict=True)
     ]
     marks += [Curve(percent(plan.before), places, role="ring", colour=GREY, label="before"),
               Curve(percent(plan.after), places, role="mark", label="after")]  # fmt: skip
     sizes = Panel(
         marks, PlotAxis("standard deviation  (%)", scale="log"),
-        PlotAxis(names=names, limits=(-0.6, len(names) - 0.4)), "what is known",
+        PlotAxis(names=names, limits=(-0.6, len(names) + 0.3)), "what is known",
     )  # fmt: skip
     line = lambda e, **more: Curve([e.V, e.V], list(e.band), **more)
     kinds = list(dict.fromkeys(m.experiment.kind for m in plan.measures))
     seen = {(e.V, e.band): e for e in plan.offered}
     shown: list[Any] = [line(e, role="line", size=5, colour=PALE) for e in seen.values()]
+    top = max(e.band[1] for e in plan.offered)
     for m in plan.measures:
         k = kinds.index(m.experiment.kind)
         shown.append(line(m.experiment, role="line", size=2.5, colour=COLOURS[k],
                           label=m.experiment.kind))  # fmt: skip
         shown.append(line(m.experiment, role="mark", colour=COLOURS[k]))
-    where = Panel(shown, PlotAxis("applied V", "V"), PlotAxis("frequency", "Hz", "log"),
+    where = Panel(shown, PlotAxis("applied V", "V"), PlotAxis("frequency", "Hz", "log", (None, 20 * top)),
                   "what to measure", legend="upper left")  # fmt: skip
     return Figure([[sizes, where]], (11, 4.2))
 
