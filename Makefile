@@ -22,7 +22,7 @@ notebooks: $(VENV)/installed
 	cd out/notebooks && for n in ../../notebooks/0*.py; do ../../$(BIN)/python $$n || exit 1; done
 
 quick: $(VENV)/installed
-	$(PROGRAMS) $(BIN)/python $(PYTEST) -m quick tests
+	$(PROGRAMS) $(BIN)/python $(PYTEST) -m "quick and not slow" tests
 
 # The quick tests with the newest releases of everything, on the newest interpreter that is here.
 ON_NEWEST = newest=$$(tests/newest_python) && [ -n "$$newest" ] || \

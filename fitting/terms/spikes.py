@@ -44,6 +44,9 @@ class Spikes(AbstractMeasurement):
     sigma: np.ndarray
     features: tuple[str, ...] = eqx.field(static=True)
     label: str = eqx.field(static=True)
+    # How exact a cycle must be: no more than the measurement asks for, or a step to a device whose
+    # cycle is known well enough would be refused. Static, because it is worked out by NumPy.
+    cycle_rtol: float = eqx.field(static=True)
 
     def __init__(
         self, I=None, *, frequency=None, amplitude=None, threshold=None, sigma=None, label=""
@@ -66,6 +69,8 @@ class Spikes(AbstractMeasurement):
         self.sigma = np.broadcast_to(np.asarray(sigma, dtype=float), self.observed.shape)
         if not (np.isfinite(self.sigma) & (self.sigma > 0)).all():
             raise ValueError("Spikes: sigma must be positive and finite")
+        exact = EXACT * np.min(self.sigma / self.observed)
+        self.cycle_rtol = float(np.clip(exact, *EXACT_ENOUGH))
 
     noun = ("measurement of spikes", "measurements of spikes")
     # A limit cycle is searched after the terms that every device has an answer to.
@@ -102,18 +107,12 @@ class Spikes(AbstractMeasurement):
         """Whether a limit cycle must be found."""
         return bool({"frequency", "amplitude"} & set(self.features))
 
-    @property
-    def _rtol(self) -> float:
-        """How exact a cycle must be: no more than the measurement asks for, or a step to a device
-        whose cycle is known well enough would be refused."""
-        return float(np.clip(EXACT * np.min(self.sigma / self.observed), *EXACT_ENOUGH))
-
     def signal(self, model: Any) -> Float[Array, "n"]:
         """The features of a device, in the order of `features`; NaN where there is none."""
         found: dict[str, Any] = {}
         if self.cycle:
             drive = jm.CurrentDrive(jm.Constant(jnp.asarray(self.I, dtype=float)))
-            cycle = jm.limit_cycle(jm.Circuit(model, drive), rtol=self._rtol, throw=False)
+            cycle = jm.limit_cycle(jm.Circuit(model, drive), rtol=self.cycle_rtol, throw=False)
             found = {"frequency": 1 / cycle.period, "amplitude": cycle.u_max - cycle.u_min}
         if "threshold" in self.features:
             hopf = jm.hopf_points(model, drive="current")

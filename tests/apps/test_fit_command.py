@@ -132,6 +132,7 @@ def test_a_fit_is_asked_whether_it_spikes(together, tmp_path, single):
     assert ran.exit_code == 2 and "--together" in ran.output
 
 
+@pytest.mark.slow
 def test_several_spectra_and_force(tmp_path):
     rng = np.random.default_rng(4)
     spectra = []

@@ -65,6 +65,7 @@ def test_each_point_is_what_the_cubic_says(tmp_path):
     assert again.exit_code == 2 and "--force" in again.output
 
 
+@pytest.mark.slow
 def test_one_axis_and_a_voltage(tmp_path):
     start = 'device = "device.toml"\ndrive = "voltage"\n[[axis]]\nparameter = '
     ran = run(tmp_path, start + '"C_m"\nvalues = [1e-9, 1e-8]\n')

@@ -55,6 +55,7 @@ def small_tiles(monkeypatch):
     monkeypatch.setattr(folder.SweepFile, "functions", property(lambda s: of(s)._replace(batch=9)))
 
 
+@pytest.mark.slow
 def test_parts_and_what_writes_the_folder(small_tiles, tmp_path):
     spec = SPEC.format(n=9)
     whole = run(tmp_path, spec)

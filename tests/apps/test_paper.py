@@ -26,10 +26,19 @@ def built(name):
 
 # Those with a branch of cycles take half a minute each, these of transients a third of it.
 LONG = ("5b", "5c", "b2", "b3", "c1", "c2", "c5", "e5")
+# Of the pulses, those that every run looks at: a spike, an RC rise, ringing, the action potential.
+SAMPLE = ("2c", "2e", "2h", "2j")
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in BUILDERS]
+    "name",
+    [
+        pytest.param(
+            n,
+            marks=[pytest.mark.slow] * (n in LONG or (n in transients.PULSES and n not in SAMPLE)),
+        )
+        for n in BUILDERS
+    ],
 )
 def test_what_the_text_describes_is_there(name):
     panel = built(name)
@@ -96,7 +105,10 @@ def by_scipy(tau_m, tau_d, dt):
     return on.sol(dt * t)[0], off.sol(5 * dt * t)[0]
 
 
-@pytest.mark.parametrize("name", transients.PULSES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[pytest.mark.slow] * (n not in SAMPLE)) for n in transients.PULSES],
+)
 def test_expected_numbers_are_those_of_scipy(name):
     """The table of expectations against a program that shares nothing with ours."""
     during, after = by_scipy(*transients.PULSES[name])

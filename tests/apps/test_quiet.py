@@ -5,6 +5,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 COMPILER = re.compile(r"likely stuck|Very slow compile|slow_operation_alarm|file a bug|\.cc:\d+\]")
 
 
@@ -27,6 +29,7 @@ def test_the_command_line_silences_the_compiler_before_jax_is_imported():
     assert quiet(code).stdout.split() == ["3", "False"]
 
 
+@pytest.mark.slow
 def test_a_command_writes_its_own_lines_only(tmp_path):
     code = (
         "import sys; from jaxmem.apps import cli; "

@@ -132,6 +132,7 @@ def test_its_cycle_is_that_of_scipy():
     np.testing.assert_allclose(period, float(cycle.period), rtol=1e-7)
 
 
+@pytest.mark.slow
 def test_it_starts_from_rest_and_oscillates():
     T = 2 * np.pi / float(jm.hopf_points(DEVICE, drive="voltage").omega[2])
     run = jm.solve(jm.Circuit(DEVICE, jm.VoltageDrive(jm.Step(30.0))), jnp.linspace(0, 20 * T, 801))

@@ -26,6 +26,7 @@ from tests.charge_curve import ChargeCurve
 SEED = 170
 
 
+@pytest.mark.slow
 def test_right_models_describe_and_wrong_ones_do_not():
     right = {"two arcs": counted(described.right_spectra("two arcs", 4, SEED))}
     assert share(right, "yes") == 1.0

@@ -175,7 +175,9 @@ def test_single_starts_within_two_decades_reach_the_optimum(truth, needed):
     assert ends.chi2.min() > least * (1 - 1e-6)
 
 
-@pytest.mark.parametrize("truth", TRUTHS)
+@pytest.mark.parametrize(
+    "truth", [TRUTHS[0], *(pytest.param(t, marks=pytest.mark.slow) for t in TRUTHS[1:])]
+)
 def test_the_default_multi_start_always_reaches_it_and_intervals_cover(truth):
     C, R_b, R_a, L = truth
     want = dict(C_m=C, R_b=R_b, g=1 / R_a, tau_d=L / R_a)
@@ -209,6 +211,7 @@ def test_a_known_sigma_gives_chi2_in_standard_deviations():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "optimiser",
     [

@@ -192,7 +192,10 @@ def test_a_nearly_free_direction_does_not_end_a_descent():
     assert end.result == RESULTS.successful and end.chi2 < 1.01
 
 
-@pytest.mark.parametrize("after", range(1, 12))
+@pytest.mark.parametrize(
+    "after",
+    [pytest.param(k, marks=[pytest.mark.slow] * (k not in (1, 5, 9))) for k in range(1, 12)],
+)
 def test_an_interruption_at_any_time_is_said(after, monkeypatch):
     rng = np.random.default_rng([SEED, 3])
     terms, device = draw_study(rng)

@@ -59,6 +59,7 @@ def test_linear_gaussian_of_known_noise_is_the_closed_form():
     np.testing.assert_allclose(drawn.correlation, covariance / np.outer(error, error), atol=0.06)
 
 
+@pytest.mark.slow
 def test_unknown_noise_gives_students_distribution():
     X, y, _ = curves(n=9)
     best, unit = least_squares(X, y, 1.0)
@@ -71,6 +72,7 @@ def test_unknown_noise_gives_students_distribution():
         assert kstest(thinned(drawn, k), law.cdf).pvalue > 1e-3
 
 
+@pytest.mark.slow
 def test_bounds_are_kept_and_the_prior_within_them_is_flat():
     X, y, sigma = curves()
     best, covariance = least_squares(X, y, sigma)
@@ -139,6 +141,7 @@ def test_a_sample_of_the_calibration(said, honest):
         assert min(kstest(row, "uniform").pvalue for row in shares.T) > 0.01 / 4
 
 
+@pytest.mark.slow
 def test_what_the_data_do_not_decide_is_wide_and_said():
     X, y, sigma = curves()
     X[:, 2] = X[:, 1]

@@ -90,6 +90,7 @@ def test_a_first_step_as_long_as_the_run_is_shortened():
     np.testing.assert_allclose(run.u, want.y[0], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_slow_ramp_through_a_window_of_oscillation_is_not_taken_for_rest():
     # Between its Hopf points the device oscillates at 100 Hz; the ramp is there for 35 s, and a
     # stiff method goes along the unstable equilibrium in steps that see nothing of it.

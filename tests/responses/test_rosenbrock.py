@@ -124,6 +124,7 @@ def test_the_end_check_sees_what_the_embedded_error_does_not():
     assert seeing > 1e-3
 
 
+@pytest.mark.slow
 def test_the_step_is_differentiable():
     f = lambda h: steps(turn, START, h, 8)[0]
     slope = jax.jacfwd(f)(2.0)

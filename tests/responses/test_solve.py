@@ -20,6 +20,7 @@ CIRCUIT = jm.Circuit(
 TIMES = jnp.linspace(0.0, 6.0, 61)
 
 
+@pytest.mark.slow
 def test_solve_works_under_jit_and_vmap():
     """In a batch a run that fails is NaN with a code, and harms no other."""
     plain = jm.solve(CIRCUIT, TIMES)
@@ -39,13 +40,10 @@ def test_solve_works_under_jit_and_vmap():
     assert jnp.all(jnp.isfinite(batch.u[:2])) and jnp.all(jnp.isnan(batch.u[2, 1:]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("solver", "voltage"),
-    [
-        (diffrax.Tsit5(), True),
-        pytest.param(diffrax.Kvaerno5(), False, marks=pytest.mark.slow),
-        pytest.param(diffrax.Dopri8(), False, marks=pytest.mark.slow),
-    ],
+    [(diffrax.Tsit5(), True), (diffrax.Kvaerno5(), False), (diffrax.Dopri8(), False)],
     ids=lambda v: type(v).__name__,
 )
 def test_any_solver_of_diffrax_may_be_given(solver, voltage):
@@ -95,6 +93,7 @@ def test_samples_at_jumps_are_right_limits_and_may_repeat():
     np.testing.assert_allclose(ends.u[60], out.u[4], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_single_precision(tmp_path):
     """At its default rtol of 1e-4 the answer is that of double precision to a thousandth."""
     code = (

@@ -70,7 +70,9 @@ def test_small_signals(tmp_path, name):
     assert np.max(np.abs(Z - own) / np.abs(own)) < 1e-9
 
 
-@pytest.mark.parametrize(("name", "top"), [("2D", 5.0), ("3D", 5.0)])
+@pytest.mark.parametrize(
+    ("name", "top"), [("2D", 5.0), pytest.param("3D", 5.0, marks=pytest.mark.slow)]
+)
 def test_current_steps(tmp_path, name, top):
     """From rest; compared at the simulator's own times, in units of the range."""
     device, T = DEVICES[name], 3.0

@@ -136,6 +136,7 @@ def test_a_saddle_is_no_oscillation():
     assert found.result == jm.RESULTS.saddle and np.isnan(found.factors).all()
 
 
+@pytest.mark.slow
 def test_two_dimensions_never_and_the_second_lag_in_closed_form():
     # tau_m equal to tau_d, a decade apart, and too far apart for the gain of 50 at f = 1/2.
     for tau_m in (1.0, 0.1, 0.01):

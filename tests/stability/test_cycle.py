@@ -312,6 +312,7 @@ def test_a_cycle_returns_after_its_period(branches):
         assert end[1] == pytest.approx(start[1], abs=2e-5)
 
 
+@pytest.mark.slow
 def test_a_subcritical_onset_shows_its_fold_and_its_window():
     """l1 > 0 at the lower Hopf point; a stable and an unstable cycle beside rest."""
     device = jm.Memristor3D(**HARD)

@@ -81,6 +81,7 @@ def test_what_is_not_known_is_not_said(onset):
     assert at_current(plain, 1e-3).result == jm.RESULTS.no_states
 
 
+@pytest.mark.slow
 def test_beside_a_fold_the_stable_cycle_is_returned():
     """Its multiplier leaves 1 like the root of the distance to the fold."""
     device = jm.Memristor3D(**HARD)

@@ -207,6 +207,7 @@ def test_random_devices_against_eigenvalues_on_a_fine_grid(states):
     assert total > 4
 
 
+@pytest.mark.slow
 def test_criticality_is_what_a_simulation_shows():
     """Just above a soft onset the squared amplitude grows as its slope says."""
     d = jm.paper_device(tau_m=1.0, tau_d=1.0, tau_k=1.0)
@@ -225,6 +226,7 @@ def test_criticality_is_what_a_simulation_shows():
     assert np.ptp(u) / 2 == pytest.approx(swing, rel=0.02)
 
 
+@pytest.mark.slow
 def test_jit_and_grad_agree_with_plain_calls():
     d = jm.si_device()
     plain = jm.hopf_points(d)

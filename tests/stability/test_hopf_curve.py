@@ -57,6 +57,7 @@ def test_random_curves_lie_on_the_cubic_and_end_where_the_window_closes():
     assert merges > 20
 
 
+@pytest.mark.slow
 def test_points_and_criticality_are_those_of_hopf_points():
     d = jm.paper_device(tau_m=1.0, tau_d=1.0, tau_k=1.0)
     for start in (0, 1):

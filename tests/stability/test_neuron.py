@@ -143,6 +143,7 @@ def test_shape_of_a_known_curve():
     np.testing.assert_allclose(both, [1.9, 3.8], atol=1e-3)
 
 
+@pytest.mark.slow
 def test_refractory_time_is_that_of_a_simulation():
     # Wide enough a threshold that the gate is not stiff and an explicit method can be trusted.
     p = dict(LETTERS, V_m=0.4, C_m=0.2, tau_d=5.0)

@@ -26,7 +26,8 @@ def make(row):
     return jm.Memristor3D(**dict(zip(NAMES, row, strict=True)))
 
 
-@pytest.mark.parametrize("drive", ["current", pytest.param("voltage", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("drive", ["current", "voltage"])
 def test_it_finds_what_the_search_finds(drive):
     rows = devices(64, 11)
     ring = jax.vmap(lambda row: ring_window(make(row), drive))(rows)

@@ -104,9 +104,9 @@ def test_the_closed_form_is_the_criterion():
 
 @pytest.mark.parametrize(
     ("name", "drive"),
-    [("all", "current"), ("all", "voltage"), ("bare", "current"), ("2d", "voltage")]
+    [("all", "voltage"), ("bare", "current")]
     + [pytest.param(*case, marks=pytest.mark.slow)
-       for case in (("2d", "current"), ("bare", "voltage"),
+       for case in (("all", "current"), ("2d", "current"), ("2d", "voltage"), ("bare", "voltage"),
                     ("surface", "current"), ("surface", "voltage"))],
 )  # fmt: skip
 def test_any_device_against_the_matrix(name, drive):
@@ -131,7 +131,8 @@ MANY = {
 }
 
 
-@pytest.mark.parametrize("name", ["seven states", pytest.param("ladder", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["seven states", "ladder"])
 def test_many_states_against_eigenvalues(name):
     """Where the coefficients of the whole matrix have no digits left."""
     d = jm.si_device(extra=MANY[name])
@@ -149,7 +150,9 @@ def test_many_states_against_eigenvalues(name):
     assert wrong == 0 and judged >= 40 and 5 < unstable < judged - 5
 
 
-@pytest.mark.parametrize("n", range(7, 13))
+@pytest.mark.parametrize(
+    "n", [pytest.param(n, marks=[pytest.mark.slow] * (n not in (7, 12))) for n in range(7, 13)]
+)
 def test_the_loop_of_the_routh_array_is_the_array(n):
     """The margin of n roots, stable or not: unrolled, as a loop, and Orlando's product."""
     rng, signs = np.random.default_rng(n), []

@@ -56,6 +56,7 @@ def done(files, tmp_path_factory):
     return out, done
 
 
+@pytest.mark.slow
 def test_a_series_over_the_bias_gives_the_device(files, done):
     out, done = done
     assert done.exit_code == 0, done.output

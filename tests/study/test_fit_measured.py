@@ -135,7 +135,9 @@ def drifting(rate, n=14, bend=0.0):
         yield s, fit(s, device(*truth), SPACE, starts=MultiStart(0))
 
 
-@pytest.mark.parametrize("rate", [0.0, 0.02, -0.05])
+@pytest.mark.parametrize(
+    "rate", [-0.05, *(pytest.param(r, marks=pytest.mark.slow) for r in (0.0, 0.02))]
+)
 def test_a_drift_is_said_with_its_interval(rate):
     spectra, fits = zip(*drifting(rate), strict=True)
     found = {t.name: t for t in trends(spectra, fits, [False] * len(fits))}

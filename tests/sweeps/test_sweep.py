@@ -25,7 +25,11 @@ def admittances(d):
 
 
 @pytest.mark.quick
-@pytest.mark.parametrize("batch, lanes", [(None, None), (3, None), (4, 2), (None, 1), (35, 4)])
+@pytest.mark.parametrize(
+    "batch, lanes",
+    [(None, None), (4, 2),
+     *(pytest.param(*one, marks=pytest.mark.slow) for one in ((3, None), (None, 1), (35, 4)))],
+)  # fmt: skip
 def test_every_point_is_that_of_a_loop(batch, lanes):
     axes = Axis(TAU_D, TAUS), Axis(I_C0, CURRENTS)
     found = sweep(admittances, jm.si_device(), *axes, batch=batch, lanes=lanes)

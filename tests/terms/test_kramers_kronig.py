@@ -24,7 +24,13 @@ def device(kind="inductor", seed=0, level=0.005):
     return next(iter(valid_spectra.cases(kind, 1, seed, level)))
 
 
-@pytest.mark.parametrize("level, each", [(0.005, 3), (0.001, 2), (0.02, 2)])
+@pytest.mark.parametrize(
+    "level, each",
+    [
+        (0.005, 3),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in ((0.001, 2), (0.02, 2))),
+    ],
+)
 def test_valid_spectra_of_every_kind_pass_and_their_noise_is_read(level, each):
     found = results(each, SEED, level)
     assert sum(r.passed is not True for r in found) <= 0.05 * len(found)
@@ -34,7 +40,10 @@ def test_valid_spectra_of_every_kind_pass_and_their_noise_is_read(level, each):
     assert np.mean(abs(noise / level - 1) < 0.2) > 0.85
 
 
-@pytest.mark.parametrize("name", ["sign_flip", "outlier", "gain_drift"])
+@pytest.mark.parametrize(
+    "name",
+    ["outlier", *(pytest.param(n, marks=pytest.mark.slow) for n in ("sign_flip", "gain_drift"))],
+)
 def test_violations_are_flagged(name):
     found = results(3, SEED + 1, spoil=getattr(valid_spectra, name))
     assert sum(r.passed is False for r in found) >= 0.95 * len(found)

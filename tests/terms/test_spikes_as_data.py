@@ -1,5 +1,6 @@
 """Measured features of spikes as a term: against scipy's integration, and in a specification."""
 
+import equinox as eqx
 import numpy as np
 import pytest
 from oracles.spiking import LETTERS, integrate
@@ -36,6 +37,13 @@ def test_the_threshold_is_where_an_eigenvalue_crosses():
     # A device without feedback does not spike, and says so by NaN.
     mild = jm.Memristor3D(**(LETTERS | {"i_c0": 1e-3}))
     assert np.isnan(np.asarray(term.residual(mild))).all()
+
+
+def test_a_program_may_take_the_measurement_as_an_argument():
+    """A fit's does: nothing of a measurement is a number for NumPy any more, there."""
+    term = Spikes(6.0, frequency=0.4, amplitude=1.0, threshold=2.1)
+    shape = eqx.filter_eval_shape(lambda term, device: term.signal(device), term, DEVICE)
+    assert shape.shape == (3,)
 
 
 @pytest.mark.slow
