@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-Criterion = Literal["D", "A", "m"]
+Criterion = Literal["D", "A", "c"]
 CRITERIA = ("D", "A", "c")
 
 

@@ -97,7 +97,8 @@ class Plan:
         order = np.argsort(-gain, kind="stable")
         told = [k for k in order[:3] if gain[k] > 1.05 and gain[k] > gain[order[0]] ** 0.5]
         parts = [
-            f"{self.names[k]} from {self.spread(k, before[k])} to {self.spread(k, after[k])}"
+            f"{self.names[k]} from {self.spread(int(k), float(before[k]))} to "
+            f"{self.spread(int(k), float(after[k]))}"
             for k in told
         ]
         return ", ".join(parts) or "a little of everything"
@@ -108,4 +109,4 @@ def duration(seconds: float) -> str:
     for size, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
         if seconds >= 2 * size:
             return f"{seconds / size:.2g} {unit}"
-    return engineering(seconds, "s", 2) if seconds < 1 else f"{seconds:.3g} s"
+    return engineering(seconds, "s", 3) if seconds < 1 else f"{seconds:.3g} s"

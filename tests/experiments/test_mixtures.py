@@ -17,7 +17,9 @@ pytestmark = pytest.mark.quick
 def drawn(seed, points=1, candidates=8, p=3, rows=2):
     """Information matrices of rank `rows`, times, and the slopes of all parameters."""
     rng = np.random.default_rng(seed)
-    J = rng.normal(size=(points, candidates, rows, p)) * 10 ** rng.uniform(-1, 1, (candidates, 1, 1))
+    J = rng.normal(size=(points, candidates, rows, p)) * 10 ** rng.uniform(
+        -1, 1, (candidates, 1, 1)
+    )
     slopes = np.broadcast_to(np.eye(p), (points, p, p))
     return np.swapaxes(J, 2, 3) @ J, rng.uniform(1, 5, candidates), slopes
 
