@@ -226,8 +226,9 @@ def plan_figure(plan: Plan) -> Figure:
         shown.append(line(m.experiment, role="line", size=2.5, colour=COLOURS[k],
                           label=m.experiment.kind))  # fmt: skip
         shown.append(line(m.experiment, role="mark", colour=COLOURS[k]))
-    where = Panel(shown, PlotAxis("applied V", "V"), PlotAxis("frequency", "Hz", "log", (None, 20 * top)),
-                  "what to measure", legend="upper left")  # fmt: skip
+    over = PlotAxis("frequency", "Hz", "log", (None, 20 * top))
+    title = "what to measure"
+    where = Panel(shown, PlotAxis("applied V", "V"), over, title, legend="upper left")
     return Figure([[sizes, where]], (11, 4.2))
 
 

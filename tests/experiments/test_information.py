@@ -73,15 +73,15 @@ def test_of_traces_it_is_that_of_differences_of_transients():
         trace = e.measurement
         assert isinstance(trace, Trace)
 
-        def I(d, j, trace=trace):
+        def current(d, j, trace=trace):
             device = known.space.unpack(jnp.asarray(known.z + d * np.eye(3)[j]), DEVICE)
             # From before the edge, at rest.
             t = np.append(0.0, trace.t)
             run = jm.solve(jm.Circuit(device, trace.drive), t, rtol=1e-9, atol=1e-9)
             return np.asarray(run.I)[1:]
 
-        slope = np.array([(I(1e-3, j) - I(-1e-3, j)) / 2e-3 for j in range(3)])
-        J = slope / (0.01 * np.sqrt(np.mean(I(0, 0) ** 2)))
+        slope = np.array([(current(1e-3, j) - current(-1e-3, j)) / 2e-3 for j in range(3)])
+        J = slope / (0.01 * np.sqrt(np.mean(current(0, 0) ** 2)))
         np.testing.assert_allclose(M, J @ J.T, rtol=2e-2, atol=2e-3 * np.abs(M).max())
 
 
