@@ -1,5 +1,5 @@
 """The command line: `jaxmem simulate`, `fit`, `spike`, `sweep`, `reproduce`, `device`, `design`,
-`export`.
+`next`, `export`.
 
 What is slow to import is imported by the command that needs it.
 """
@@ -17,7 +17,9 @@ from fitting.study.spec import options
 from jaxmem.apps.arguments import ends_of, file_and_own, listed, specification_of, value_of
 from jaxmem.apps.cores import spread_over_cores
 from jaxmem.apps.designing.command import design_command
+from jaxmem.apps.next_command import next_command
 from jaxmem.apps.oscillations.kept import what_a_sweep_keeps
+from jaxmem.apps.preset_command import device_command
 from jaxmem.apps.shared_options import (
     AllowImport,
     Force,
@@ -37,30 +39,6 @@ app = typer.Typer(
     help="A differentiable model of the halide perovskite memristor: simulate it, and fit it to "
     "what was measured.",
 )
-
-
-class Preset(StrEnum):
-    """A device to start from."""
-
-    si = "si"
-    paper_2d = "paper-2d"
-    paper_3d = "paper-3d"
-
-
-@app.command("device")
-def device_command(
-    preset: Annotated[Preset, typer.Argument(help="si spikes; paper-* are in the paper's units.")],
-) -> None:
-    """Print the TOML form of a device to start from: `jaxmem device si > device.toml`."""
-    with guard():
-        from jaxmem.devices import device_to_toml, paper_device, si_device
-
-        made = {
-            Preset.si: si_device,
-            Preset.paper_2d: paper_device,
-            Preset.paper_3d: lambda: paper_device(tau_k=1.0),
-        }[preset]()
-        print(device_to_toml(made), end="")
 
 
 @app.command("simulate")
@@ -326,6 +304,8 @@ def fit_command(
 fit_command.__signature__ = fit_signature()  # pyright: ignore[reportFunctionMemberAccess]
 fit_command.__annotations__ = {}
 app.command("fit")(fit_command)
+app.command("device")(device_command)
+app.command("next")(next_command)
 
 
 def main() -> None:
