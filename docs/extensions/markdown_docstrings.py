@@ -8,11 +8,15 @@ ITEM = re.compile(r"\s*([-*]|\d+\.) ")
 
 
 def in_rst(text):
-    """A text in Markdown, as docstrings here use it: lists, code, bold words, indented equations."""
+    """A text in Markdown as docstrings here use it: lists, code, bold words, equations."""
     lines, out, k = text.split("\n"), [], 0
     in_list = False
     while k < len(lines):
         line = lines[k]
+        if not line.strip():
+            out.append("")
+            k += 1
+            continue
         if line.startswith("```"):
             end = next((n for n in range(k + 1, len(lines)) if lines[n].startswith("```")), k)
             out += ["", ".. code-block:: python", "", *(f"    {x}" for x in lines[k + 1 : end]), ""]
@@ -20,7 +24,12 @@ def in_rst(text):
             continue
         if ITEM.match(line):
             in_list = True
-            if out and out[-1].strip() and not ITEM.match(out[-1]) and not lines[k - 1][:1].isspace():
+            if (
+                out
+                and out[-1].strip()
+                and not ITEM.match(out[-1])
+                and not lines[k - 1][:1].isspace()
+            ):
                 out.append("")
         elif line.strip() and not line.startswith(" "):
             in_list = False
