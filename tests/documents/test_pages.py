@@ -111,7 +111,7 @@ def test_docstrings_become_restructured_text(monkeypatch):
     made = in_rst("Says `x_` and *y*.\n\n    a = b\n\n**Arguments:**\n- `u`: a `span\n  of` two\n")
     assert made == [
         "Says ``x_`` and \\*y\\*.", "", "::", "", "    a = b", "", "", "**Arguments:**", "",
-        "- ``u``: a ``span", "  of`` two", "",
+        "- ``u``\\ : a ``span", "  of`` two", "",
     ]  # fmt: skip
     lines = quantity_list(jm.Leak)
     assert any(line.startswith("- ``R_b`` [ohm]: ") for line in lines)
