@@ -19,7 +19,8 @@ SETS = ((0.01, 5.0, 20), (1.0, 1.0, 10), (10.0, 0.1, 10))
 panels = []
 for (tau_m, tau_d, end), colour in zip(SETS, SHADES, strict=True):
     device = jm.paper_device(tau_m, tau_d, R_s=0.1)
-    run = jm.solve(jm.Circuit(device, jm.VoltageDrive(jm.Step(1.5))), jnp.linspace(-1, end, 2201))
+    t = jnp.concatenate([jnp.array([-0.05 * end, 0.0]), jnp.geomspace(1e-5, end, 2000)])
+    run = jm.solve(jm.Circuit(device, jm.VoltageDrive(jm.Step(1.5))), t)
     rest = jm.operating_point(device, V=1.5).I
     marks = [Curve(run.t, run.I, colour=colour), Rule("y", float(rest), role="dotted")]
     panels.append(Panel(marks, PlotAxis("t"), PlotAxis("I"), f"[{tau_m:g}, {tau_d:g}]"))

@@ -46,4 +46,4 @@ for name, lag in (("1c", {}), ("1e", {"tau_k": 0.5})):
     values = {"R_b": 1.0, "C_m": 0.01, "R_a": float(e.R_a), "L_d": float(e.L_d)}
     values |= {"L_k": float(e.L_k)} if lag else {}
     panels.append(Panel([CircuitDiagram(values)], title=f"{name}   the circuit at u = 0.9"))
-figure = draw(Figure(grid(panels, 2), (10, 10)))
+figure = draw(Figure(grid(panels, 2), (12, 12)))

@@ -20,8 +20,8 @@ u = jnp.linspace(0.7, 1.35, 601)
 _, c2, c1, c0 = jax.vmap(lambda u: jm.linearize(device, u=u).polynomial())(u).T
 marks = [
     Rule("x", float(hopf.u[0]), float(hopf.u[1])),
-    Curve(u, c0, label="$c_0$", colour=ANSWER),
-    Curve(u, c1 * c2, label="$c_1 c_2$", colour=STIMULUS),
+    Curve(u, c0, label="c0", colour=ANSWER),
+    Curve(u, c1 * c2, label="c1 c2", colour=STIMULUS),
 ]
 condition = Panel(marks, PlotAxis("u"), PlotAxis("", scale="log"), "5a   unstable where shaded")
 

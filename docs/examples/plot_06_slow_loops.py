@@ -15,25 +15,25 @@ import jax.numpy as jnp
 import jaxmem as jm
 from jaxmem.plots import SHADES, Curve, Figure, Panel, PlotAxis, Rule, draw
 
-device = jm.paper_device(tau_m=0.05, tau_d=1.0)
+device = jm.paper_device(tau_m=0.01, tau_d=1.0)
 loops, widths = [], []
-for rate, colour in zip((1.0, 0.3, 0.1), SHADES, strict=True):
-    half = jnp.linspace(0, 1.15, 601)
-    t = jnp.concatenate([half, 2.3 - half[::-1][1:]]) / rate
-    run = jm.solve(jm.Circuit(device, jm.VoltageDrive(jm.Triangle([0.0, 1.15, 0.0], rate=rate))), t)
+for rate, colour in zip((0.04, 0.02, 0.01), SHADES, strict=True):
+    half = jnp.linspace(0, 0.8, 601)
+    t = jnp.concatenate([half, 1.6 - half[::-1][1:]]) / rate
+    run = jm.solve(jm.Circuit(device, jm.VoltageDrive(jm.Triangle([0.0, 0.8, 0.0], rate=rate))), t)
     up, down = run.I[1:600], run.I[601:-1][::-1]
     loops.append(Curve(run.V[1:-1], run.I[1:-1], label=f"rate {rate:g}", colour=colour))
     widths.append(
         Curve(half[1:600], (up - down) / (2 * rate), label=f"rate {rate:g}", colour=colour)
     )
 C_lf = jax.vmap(lambda u: jm.equivalent_circuit(device, jm.operating_point(device, u=u)).C_lf)(half)
-widths += [Curve(half, C_lf, "dashed", label="$C_{lf}$"), Rule("y", 0.0)]
+widths += [Curve(half, C_lf, "dashed", label="C_lf"), Rule("y", 0.0)]
 panels = [
     Panel(loops, PlotAxis("V"), PlotAxis("I"), "loops under an ideal voltage"),
     Panel(
         widths,
-        PlotAxis("V", limits=(0.2, 0.75)),
-        PlotAxis("width / 2 rate", limits=(-0.6, 0.15)),
+        PlotAxis("V", limits=(0.3, 0.6)),
+        PlotAxis("width / 2 rate", limits=(-0.04, 0.013)),
         "capacitive above zero, inductive below",
         legend="lower left",
     ),
