@@ -16,7 +16,7 @@ from fitting.study.kept import what_is_kept
 from fitting.study.spec import options
 from jaxmem.apps.arguments import ends_of, file_and_own, listed, specification_of, value_of
 from jaxmem.apps.cores import spread_over_cores
-from jaxmem.apps.next_command import next_command
+from jaxmem.apps.next_options import next_command
 from jaxmem.apps.oscillations.kept import what_a_sweep_keeps
 from jaxmem.apps.preset_command import device_command
 from jaxmem.apps.shared_options import (
