@@ -22,9 +22,9 @@ from .experiments.choice import next_experiment as next_experiment
 from .experiments.knowledge import Knowledge as Knowledge
 from .experiments.knowledge import from_fit as from_fit
 from .experiments.knowledge import from_prior as from_prior
-from .experiments.offered.candidates import possible_experiments as possible_experiments
 from .experiments.offered.experiment import Experiment as Experiment
 from .experiments.offered.instrument import Instrument as Instrument
+from .experiments.offered.possible import possible_experiments as possible_experiments
 from .experiments.plan import Plan as Plan
 from .inference.draws import Posterior as Posterior
 from .inference.draws import posterior as posterior

@@ -17,8 +17,8 @@ import numpy as np
 
 import jaxmem as jm
 from fitting import Instrument, Spectrum, fit, from_prior, next_experiment, possible_experiments
-from fitting.experiments.information import information
-from fitting.experiments.rival_models import rival_models
+from fitting.experiments.expected_signals import information_of
+from fitting.experiments.memristor_rivals import rival_models
 from fitting.experiments.telling_apart import tell_apart
 from jaxmem.plots import COLOURS, GREY, PALE, Curve, Figure, Panel, PlotAxis, draw
 
@@ -47,7 +47,7 @@ print(*plan.sentences(), sep="\n")
 whole = [e for e in offered if e.band == (0.1, 1e4)]
 even = whole[::2]
 times = 1200.0 / sum(e.time for e in even)
-M = times * information(even, device, known.space, known.z[None])[0].sum(axis=0)
+M = times * information_of(even, device, known.space, known.z[None])[0].sum(axis=0)
 size = np.where(known.coordinates.log, 1.0, np.abs(known.z))
 spaced = np.sqrt(np.diag(np.linalg.inv(known.precision + M))) / size
 print(f"{len(even)} biases, {times:.3g} times each")

@@ -26,7 +26,7 @@ import numpy as np
 from benchmarks.problems.next_devices import PRIOR, SPACED, draw_case, evenly_spaced
 from benchmarks.table import Row
 from fitting import LeastSquares, Spectrum, next_experiment
-from fitting.experiments.information import Outlook, information
+from fitting.experiments.expected_signals import Outlook, information_of
 from fitting.experiments.knowledge import from_prior
 from fitting.problem.problem import Problem
 
@@ -58,7 +58,7 @@ def geometric_mean(x) -> float:
 def deviations(case, experiments, counts):
     """Standard deviations at the true device, of ln p, of V_T in V."""
     known = case.known
-    each = information(experiments, known.model, known.space, case.z[None])[0]
+    each = information_of(experiments, known.model, known.space, case.z[None])[0]
     M = np.einsum("c,cij->ij", np.asarray(counts, dtype=float), each)
     return np.sqrt(np.diag(np.linalg.inv(known.precision + M)))
 

@@ -6,12 +6,12 @@ import numpy as np
 
 from fitting.estimate.result import Fit
 from fitting.experiments.criteria import CRITERIA, Criterion, Objective
-from fitting.experiments.information import information
+from fitting.experiments.expected_signals import information_of
 from fitting.experiments.knowledge import Knowledge, from_fit
 from fitting.experiments.mixtures import best_mixture, simplified, whole_numbers
-from fitting.experiments.offered.candidates import possible_experiments
 from fitting.experiments.offered.experiment import Experiment
 from fitting.experiments.offered.instrument import Instrument
+from fitting.experiments.offered.possible import possible_experiments
 from fitting.experiments.plan import Measure, Plan
 from fitting.experiments.quantities_wanted import Own, wanted_of
 from jaxmem.circuits import DriveKind
@@ -82,7 +82,7 @@ def next_experiment(
     z = known.draws(draws, seed)
     say(f"{len(offered)} experiments, {len(names)} parameters, {len(z)} devices")
     asked = wanted_of(known, z, wanted, drive, at)
-    each = information(offered, known.model, known.space, z[asked.points])
+    each = information_of(offered, known.model, known.space, z[asked.points])
     time = np.array([e.time for e in offered])
     objective = Objective(criterion, known.precision, asked.slopes)
     say("sharing the time")

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fitting.experiments.information import Expected, Outlook, held, parents_of
+from fitting.experiments.expected_signals import Expected, Outlook, held, parents_of
+from fitting.experiments.memristor_rivals import RivalModel
 from fitting.experiments.offered.experiment import Experiment
 from fitting.experiments.plan import duration
-from fitting.experiments.rival_models import RivalModel
 from fitting.models.setup import device_model
 from fitting.solvers.host_loop import HostLeastSquares
 from fitting.solvers.residual_parts import HostResidual

@@ -18,7 +18,7 @@ from jaxmem.apps.arguments import ends_of, file_and_own, listed, specification_o
 from jaxmem.apps.cores import spread_over_cores
 from jaxmem.apps.designing.command import design_command
 from jaxmem.apps.environment import set_environment
-from jaxmem.apps.next_command import next_command
+from jaxmem.apps.next_options import next_command
 from jaxmem.apps.oscillations.kept import what_a_sweep_keeps
 from jaxmem.apps.preset_command import device_command
 from jaxmem.apps.shared_options import (

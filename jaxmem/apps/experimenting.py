@@ -13,9 +13,9 @@ import numpy as np
 
 from fitting.experiments.choice import instrument_of, next_experiment
 from fitting.experiments.knowledge import Knowledge, from_prior, from_record
-from fitting.experiments.offered.candidates import possible_experiments
+from fitting.experiments.memristor_rivals import rival_models
+from fitting.experiments.offered.possible import possible_experiments
 from fitting.experiments.plan import Plan, duration
-from fitting.experiments.rival_models import rival_models
 from fitting.experiments.telling_apart import Separation, tell_apart
 from jaxmem import plots
 from jaxmem.apps.export import source_of
@@ -87,7 +87,7 @@ def write_next(
     )  # fmt: skip
     origin = provenance_of(command, files, seed)
     lines = [*plan.remarks, *plan.sentences(), *(line for a in apart for line in a.sentences())]
-    record = record_of(plan, apart) | {
+    record = plan_record(plan, apart) | {
         "statements": lines, "instrument": asdict(instrument),
         "device": device_to_toml(known.model), "provenance": origin,
     }  # fmt: skip
@@ -173,7 +173,7 @@ def read_prior(values: Sequence[str]) -> Prior | None:
     return named or None
 
 
-def record_of(plan: Plan, apart: Sequence[Separation]) -> dict[str, Any]:
+def plan_record(plan: Plan, apart: Sequence[Separation]) -> dict[str, Any]:
     """A plan as dictionaries and numbers; what is not finite is None."""
     plain = lambda x: float(x) if math.isfinite(x) else None
     row = lambda e: {"what": e.words, "kind": e.kind, "V": plain(e.V), "band_Hz": [

@@ -12,7 +12,7 @@ from fitting import Free, Space, Spectrum, fit, from_fit
 from fitting.report.export import fit_record, plain
 from jaxmem.apps.cli import app
 from jaxmem.apps.experimenting import read_knowledge, read_prior
-from jaxmem.apps.next_command import seconds_of
+from jaxmem.apps.next_options import seconds_of
 
 pytestmark = pytest.mark.usefixtures("not_rendered")
 DEVICE = jm.si_device()

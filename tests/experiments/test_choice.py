@@ -14,8 +14,8 @@ from fitting import (
     next_experiment,
     possible_experiments,
 )
+from fitting.experiments.memristor_rivals import rival_models
 from fitting.experiments.plan import duration
-from fitting.experiments.rival_models import rival_models
 from fitting.experiments.telling_apart import tell_apart
 
 DEVICE = jm.si_device()

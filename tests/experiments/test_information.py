@@ -6,7 +6,7 @@ import pytest
 
 import jaxmem as jm
 from fitting import Experiment, Instrument, Spectrum, Trace, from_prior, possible_experiments
-from fitting.experiments.information import Outlook, held, information
+from fitting.experiments.expected_signals import Outlook, held, information_of
 
 DEVICE = jm.si_device(R_s=50.0)
 
@@ -32,7 +32,7 @@ def test_of_spectra_it_is_that_of_the_papers_impedance():
     told = Instrument(V=(0.5, 0.95), freq=(1.0, 1e5), impedance=0.02)
     offered = [e for e in possible_experiments(DEVICE, told, ["spectrum"]) if e.V in (0.6, 0.85)]
     z, names = known.draws(1, 0), known.coordinates.names
-    found = information(offered[::5], DEVICE, known.space, z)
+    found = information_of(offered[::5], DEVICE, known.space, z)
     for k, row in enumerate(z):
         for c, e in enumerate(offered[::5]):
             freq = e.measurement.freq[e.rows[: len(e.measurement.freq)]]
@@ -57,7 +57,7 @@ def test_an_unstable_bias_tells_nothing():
     known = from_prior(device, 0.1)
     assert held(spectra, device, known.space, known.z[None]).tolist() == [[True, False]]
     experiments = [Experiment("", s, 1.0) for s in spectra]
-    M = information(experiments, device, known.space, known.z[None])
+    M = information_of(experiments, device, known.space, known.z[None])
     assert M[0, 0].any() and not M[0, 1].any()
 
 
@@ -68,7 +68,7 @@ def test_of_traces_it_is_that_of_differences_of_transients():
     offered = possible_experiments(DEVICE, told, ["loop", "step", "pulses"])
     assert {e.kind for e in offered} == {"loop", "step", "pulses"}
     some = [next(e for e in offered if e.kind == kind) for kind in ("loop", "step", "pulses")]
-    found = information(some, DEVICE, known.space, known.z[None])[0]
+    found = information_of(some, DEVICE, known.space, known.z[None])[0]
     for M, e in zip(found, some, strict=True):
         trace = e.measurement
         assert isinstance(trace, Trace)

@@ -8,7 +8,7 @@ import pytest
 import jaxmem as jm
 from fitting import Free, Instrument, Space, Spectrum, fit, from_fit, from_prior
 from fitting.experiments.knowledge import OPEN, from_record
-from fitting.experiments.offered.candidates import biases_of, possible_experiments, round_up
+from fitting.experiments.offered.possible import biases_of, possible_experiments, round_up
 from fitting.report.export import fit_record
 
 pytestmark = pytest.mark.quick

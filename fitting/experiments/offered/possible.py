@@ -40,6 +40,11 @@ def possible_experiments(
     times the fastest of the device, within the instrument's. A voltage at which the device
     oscillates by itself is left out.
 
+    **Arguments:**
+
+    - `device`: a device with one equilibrium at each voltage.
+    - `instrument`: ranges, times and noise. `kinds`: of "spectrum", "loop", "step", "pulses".
+
     **Raises:** `ValueError` for a kind that there is not, and a device that may rest in several
     states (give experiments of your own).
     """

@@ -53,7 +53,7 @@ class Outlook:
         return found
 
 
-def information(
+def information_of(
     experiments: Sequence[Experiment], model: Any, space: Space, z: Float[np.ndarray, "k p"]
 ) -> Float[np.ndarray, "k m p p"]:
     """sum_i (ds_i/dz)(ds_i/dz)^T/sigma_i^2 of each experiment at each point z.
