@@ -18,6 +18,14 @@ from .estimate.result import Fit as Fit
 from .estimate.series import Series as Series
 from .estimate.series import fit_series as fit_series
 from .estimate.single import fit as fit
+from .experiments.choice import next_experiment as next_experiment
+from .experiments.knowledge import Knowledge as Knowledge
+from .experiments.knowledge import from_fit as from_fit
+from .experiments.knowledge import from_prior as from_prior
+from .experiments.offered.candidates import possible_experiments as possible_experiments
+from .experiments.offered.experiment import Experiment as Experiment
+from .experiments.offered.instrument import Instrument as Instrument
+from .experiments.plan import Plan as Plan
 from .inference.draws import Posterior as Posterior
 from .inference.draws import posterior as posterior
 from .inference.intervals import interval as interval

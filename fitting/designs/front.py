@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from fitting.designs.goals.goal import DesignGoal
+from fitting.designs.search.beginnings import wanted_intervals
 from fitting.designs.search.gauss_newton import Ended, Values, nearest
-from fitting.designs.search.starts import intervals
 from fitting.designs.search.task import Task
 from jaxmem.devices import AbstractDevice
 from jaxmem.output.reporter import Reporter, Silent
@@ -99,7 +99,7 @@ class _Walk:
 
     def best(self, z: np.ndarray, pushed: int, level: float | None) -> Ended:
         """The most of the pushed one; the other is held at least as good as `level`."""
-        task, (low, high) = self.task, (ends.copy() for ends in intervals(self.task))
+        task, (low, high) = self.task, (ends.copy() for ends in wanted_intervals(self.task))
         weights = np.ones(low.size)
         weights[self.pair[pushed]] = GENTLY
         low, high = low * weights, high * weights

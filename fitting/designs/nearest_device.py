@@ -10,9 +10,9 @@ from fitting.designs.front import check_front, pareto_front
 from fitting.designs.goals.goal import DesignGoal
 from fitting.designs.goals.knob import Knob, Knobs
 from fitting.designs.outcome import Design
-from fitting.designs.search.bought import bought
+from fitting.designs.search.beginnings import promising_starts, wanted_intervals
+from fitting.designs.search.bought import with_parts
 from fitting.designs.search.gauss_newton import Ended, Values, distances, nearest
-from fitting.designs.search.starts import intervals, starts
 from fitting.designs.search.task import Task
 from jaxmem.circuits import DriveKind
 from jaxmem.circuits.drive import LETTER
@@ -93,7 +93,7 @@ def design(
     if excluded:
         return Design.of(task, [], excluded, designs, impossible=True)
     progress = progress or Silent()
-    begun, found = starts(task, seed, progress), []
+    begun, found = promising_starts(task, seed, progress), []
     tried = begun.points[: max(SEARCHED, 2 * designs)]
     for done, start in enumerate(tried):
         progress.step("searches", done, len(tried))
@@ -104,7 +104,7 @@ def design(
     why = [begun.why] if begun.why else []
     if found and any(own.series):
         found = [
-            end for one in _best(begun.task, found)[:designs] for end in bought(begun.task, one)
+            end for one in _best(begun.task, found)[:designs] for end in with_parts(begun.task, one)
         ]
         why = [] if found else [NOTHING_TO_BUY]
     made = Design.of(begun.task, found, why, designs)
@@ -116,7 +116,7 @@ def design(
 
 def _meets(task: Task, end: Ended) -> bool:
     """Whether all goals hold, with their tolerances, by the coordinates that are searched."""
-    off = distances(end.values.r, *intervals(task))
+    off = distances(end.values.r, *wanted_intervals(task))
     return all(abs(miss) < g.tolerance for miss, g in zip(off, task.goals, strict=True))
 
 
@@ -127,4 +127,4 @@ def _best(task: Task, found: list[Ended]) -> list[Ended]:
 
 def _go(task: Task, z: np.ndarray, values: Values) -> Ended:
     box = task.knobs.low, task.knobs.high
-    return nearest(task.evaluate, z, box, task.knobs.cost, intervals(task), first=values)
+    return nearest(task.evaluate, z, box, task.knobs.cost, wanted_intervals(task), first=values)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from fitting.designs.front import Front
+from fitting.designs.search.beginnings import wanted_intervals
 from fitting.designs.search.gauss_newton import Ended, distances
-from fitting.designs.search.starts import intervals
 from fitting.designs.search.task import Task
 from jaxmem.devices import AbstractDevice
 
@@ -133,7 +133,7 @@ class Design:
 
 def _outwards(task: Task, found: Ended, misses: dict[str, float]) -> dict[str, tuple[str, ...]]:
     """Of goals that are not met, the knobs whose range ends on the way to it."""
-    low, high = intervals(task)
+    low, high = wanted_intervals(task)
     knobs, off = task.knobs, distances(found.values.r, low, high)
     upper = np.where(knobs.high - found.z < 1e-6, 1.0, 0.0)
     outward = upper - np.where(found.z - knobs.low < 1e-6, 1.0, 0.0)

@@ -68,7 +68,7 @@ def test_what_a_file_says(write):
 
 @pytest.mark.quick
 def test_the_examples_of_readme_and_help_are_files_of_goals(write):
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    readme = (Path(__file__).parents[2] / "docs/command-line/tour.md").read_text()
     shown = re.search(r"`goals.toml` says\n\n(.*?)\n\n\S", readme, re.DOTALL).group(1)
     told = inspect.getdoc(design_command).split("\n\n", 2)[2].replace("\b\n", "")
     for text in (inspect.cleandoc(shown), told):

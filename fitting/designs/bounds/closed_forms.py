@@ -13,6 +13,7 @@ For the paper's 2D and 3D devices without further branches, f = 1/(1 + exp(-(u -
 """
 
 from math import exp, inf, pi
+from typing import Any
 
 from scipy.optimize import brentq
 
@@ -60,7 +61,8 @@ def behind(V: float, p: Ranges) -> Range:
     if R_s == 0:
         return steady_current(V, p)[0], most
     # Falls with I from a value that is positive at 0.
-    return (float(brentq(least, 0.0, V / R_s)) if least(0.0) > 0 else 0.0), most
+    found: Any = brentq(least, 0.0, V / R_s) if least(0.0) > 0 else 0.0
+    return float(found), most
 
 
 def _sigmoid(x: float) -> float:

@@ -9,9 +9,6 @@ import jaxmem as jm
 from jaxmem.circuits import DriveKind
 from jaxmem.circuits.drive import LETTER
 
-# What needs Hopf points: "transient" ones may be meant at a place in the window.
-WITH_HOPF = frozenset({"hopf", "cycle"})
-
 
 class Behaviour(NamedTuple):
     """A device, its window of drives from Hopf point to Hopf point, the l1 of the first one, the
@@ -26,28 +23,6 @@ class Behaviour(NamedTuple):
     cycle: Any
 
 
-def behaviour(
-    device: Any, drive: DriveKind, at: tuple[str, Any], needs: frozenset[str]
-) -> Behaviour:
-    """What the quantities are computed from; NaN where the device does not oscillate.
-
-    **Arguments:**
-
-    - `at`: where on the window the cycle is meant: `("window", 0.5)` its middle, `("threshold",
-      1.2)` at so many times the first Hopf point's drive, `("I", 2e-4)` or `("V", 2.0)`.
-    - `needs`: what the goals need: "hopf", "cycle".
-    """
-    if not needs & WITH_HOPF:
-        return without_window(device, drive, at)
-    found = in_window(device, drive, at, jm.hopf_points(device, drive=drive))
-    if "cycle" not in needs:
-        return found
-    # A device without a window has no cycle to look for.
-    idle = jax.lax.stop_gradient(jnp.nan_to_num(found.level, nan=0.0))
-    there = jnp.where(jnp.isfinite(found.low), found.level, idle)
-    return found._replace(cycle=jm.limit_cycle(circuit_at(device, drive, there), throw=False))
-
-
 def without_window(device: Any, drive: DriveKind, at: tuple[str, Any]) -> Behaviour:
     """A device of which no Hopf points are asked; the drive is known only where `at` gives it."""
     nan = jnp.asarray(jnp.nan)
@@ -59,7 +34,11 @@ def without_window(device: Any, drive: DriveKind, at: tuple[str, Any]) -> Behavi
 def in_window(
     device: Any, drive: DriveKind, at: tuple[str, Any], points: jm.HopfPoints
 ) -> Behaviour:
-    """A device with its Hopf points, and no cycle yet."""
+    """A device with its Hopf points, and no cycle yet.
+
+    `at`: where on the window the cycle is meant: `("window", 0.5)` its middle, `("threshold", 1.2)`
+    at so many times the first Hopf point's drive, `("I", 2e-4)` or `("V", 2.0)`.
+    """
     low, high, level = drives_of(points, drive, at)
     # l1 is in 1/V^2 whatever is imposed.
     I = jnp.abs(points.I[0])

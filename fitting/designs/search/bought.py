@@ -6,8 +6,8 @@ from itertools import product
 import numpy as np
 
 from fitting.designs.goals.knob import SERIES
+from fitting.designs.search.beginnings import wanted_intervals
 from fitting.designs.search.gauss_newton import Ended, nearest
-from fitting.designs.search.starts import intervals
 from fitting.designs.search.task import Task
 
 # Of each part the value below and the one above are tried, of all parts together so many pairs.
@@ -25,7 +25,7 @@ def neighbours(value: float, series: str, low: float, high: float) -> list[float
     return sorted(near, key=lambda v: abs(np.log(v / value)))
 
 
-def bought(task: Task, ended: Ended) -> list[Ended]:
+def with_parts(task: Task, ended: Ended) -> list[Ended]:
     """From where a search ended, those with parts of their series in the place of its own.
 
     Empty where no value of a series lies next to it in the range, or none of them oscillates.
@@ -47,7 +47,9 @@ def bought(task: Task, ended: Ended) -> list[Ended]:
         first = task.evaluate(z)
         if not first.finite:
             continue
-        end = nearest(task.evaluate, z, (low, high), knobs.cost, intervals(task), first=first)
+        end = nearest(
+            task.evaluate, z, (low, high), knobs.cost, wanted_intervals(task), first=first
+        )
         end.z[parts] = fixed
         found.append(end)
     return found

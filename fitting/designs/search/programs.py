@@ -18,7 +18,7 @@ import jaxmem as jm
 from fitting.designs.goals.behaviour import circuit_at, drives_of, in_window, without_window
 from jaxmem.lens import put_leaves
 from jaxmem.programs import program, seldom
-from jaxmem.stability.cycles.cycle import describe
+from jaxmem.stability.cycles.cycle import describe_cycle
 from jaxmem.stability.cycles.search import CycleSearch, find_cycle
 from jaxmem.stability.equilibria.hopf import MOST
 
@@ -114,7 +114,7 @@ def numbers_with_slopes(
         found = _without_cycle(z + step, live, device, positions, drive, how, where)
         if search is not None:
             circuit = circuit_at(found.device, drive, found.level).in_time()
-            cycle = describe(circuit, search, live if near else None, rtol)
+            cycle = describe_cycle(circuit, search, live if near else None, rtol)
             found = found._replace(cycle=cycle)
         values = [kind.value(found, said) for kind, said in zip(kinds, meant, strict=True)]
         values = jnp.stack([jnp.asarray(value, dtype=float) for value in values])
@@ -163,7 +163,7 @@ def _compile(task) -> None:
     task.numbers(z, points, slopes, search)
 
 
-def side_by_side(z: Float[np.ndarray, "n p"]) -> list[np.ndarray]:
+def in_lanes(z: Float[np.ndarray, "n p"]) -> list[np.ndarray]:
     """Pieces of `LANES` rows; the last one is filled up with its own last row."""
     rows = -(-len(z) // LANES) * LANES
     padded = np.concatenate([z, np.repeat(z[-1:], rows - len(z), axis=0)])

@@ -81,7 +81,7 @@ class Task:
             programs.hopf_with_slopes(
                 jnp.asarray(piece), self.device, self.knobs.positions, self.drive
             )
-            for piece in programs.side_by_side(z)
+            for piece in programs.in_lanes(z)
         ]
         rows = jax.tree.map(
             lambda *a: np.concatenate([np.asarray(b) for b in a])[: len(z)], *pieces
@@ -130,7 +130,7 @@ class Task:
         """The goals at many z without their cycles."""
         points = self.hopf(z)[0] if self.needs & {"hopf", "cycle"} else None
         made = []
-        for k, piece in enumerate(programs.side_by_side(z)):
+        for k, piece in enumerate(programs.in_lanes(z)):
             rows = slice(k * programs.LANES, (k + 1) * programs.LANES)
             here = None if points is None else jax.tree.map(lambda a, s=rows: _filled(a[s]), points)
             made.append(programs.without_cycles(jnp.asarray(piece), here, *self._given))

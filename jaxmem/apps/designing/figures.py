@@ -18,7 +18,7 @@ from jaxmem.circuits import Circuit, DriveKind, Step, drive_of_kind
 from jaxmem.circuits.drive import LETTER, UNIT
 from jaxmem.devices import AbstractDevice
 from jaxmem.output.numbers import engineering
-from jaxmem.plots.figure import BLACK, COLOURS, GREY, Curve, Figure, Panel, PlotAxis
+from jaxmem.plots.figure import BLACK, COLOURS, GREY, Curve, Figure, Panel, PlotAxis, Role
 from jaxmem.responses import solve, steady_curve
 
 # A transient shows so many periods of the slower Hopf point, or of the longest time constant where
@@ -116,8 +116,11 @@ def bifurcation(pair: list[Shown], drive: DriveKind) -> Figure:
             panels[0].append(Curve(imposed, u, "thin", colour=colour, label=f"{one.title}: rest"))
             continue
         low, high = one.window(drive)
-        for part, role in ((imposed <= low, "thin"), (imposed >= high, "thin"),
-                           ((imposed >= low) & (imposed <= high), "dotted")):  # fmt: skip
+        parts: list[tuple[Any, Role]] = [
+            (imposed <= low, "thin"), (imposed >= high, "thin"),
+            ((imposed >= low) & (imposed <= high), "dotted"),
+        ]  # fmt: skip
+        for part, role in parts:
             label = f"{one.title}: rest" if role == "thin" and imposed[part][0] <= low else ""
             panels[0].append(Curve(imposed[part], u[part], role, colour=colour, label=label))
         at, most, least, rate = _cycles(one, drive)
@@ -169,14 +172,14 @@ def front_figure(front: Front, found: Design) -> Figure:
     says = [f"{name} ({'more' if more else 'less'} is better)"
             for name, more in zip(front.goals, front.more, strict=True)]  # fmt: skip
     here = [np.array([found.values[name]]) for name in front.goals]
-    scales = ["log" if np.min(v) > 0 and np.max(v) > 5 * np.min(v) else "linear" for v in (x, y)]
+    wide = [bool(np.min(v) > 0 and np.max(v) > 5 * np.min(v)) for v in (x, y)]
     lines = [
         Curve(x, y, "line", colour=COLOURS[0]),
         Curve(x, y, "ring", colour=COLOURS[0], label="best of one for the other"),
-        Curve(*here, "star", colour=BLACK, label="the design"),
+        Curve(here[0], here[1], "star", colour=BLACK, label="the design"),
     ]
-    axes = [
-        PlotAxis(word, unit, scale=scale)
-        for word, unit, scale in zip(says, front.units, scales, strict=True)
-    ]
-    return Figure([[Panel(lines, *axes)]], (5.6, 4.2))
+    across, up = (
+        PlotAxis(word, unit, scale="log" if far else "linear")
+        for word, unit, far in zip(says, front.units, wide, strict=True)
+    )
+    return Figure([[Panel(lines, across, up)]], (5.6, 4.2))

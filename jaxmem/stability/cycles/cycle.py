@@ -113,7 +113,7 @@ def with_search(
                 continue
             if is_concrete(search.near) and float(search.near) > 0:
                 points = live(circuit)
-            found = describe(circuit, search, points, accepted)
+            found = describe_cycle(circuit, search, points, accepted)
             if not _rough(search, found):
                 break
     if throw and is_concrete(found.result) and not bool(found.result == RESULTS.successful):
@@ -170,7 +170,9 @@ def _why_not(circuit, search, found, hopf) -> str:
 
 
 @program
-def describe(circuit: Circuit, search: CycleSearch, hopf: HopfPoints | None, rtol) -> LimitCycle:
+def describe_cycle(
+    circuit: Circuit, search: CycleSearch, hopf: HopfPoints | None, rtol
+) -> LimitCycle:
     """The numbers of a cycle that was found, with their derivatives by the circuit.
 
     `hopf`: the Hopf points with theirs, where the cycle may be next to one, else None. `rtol`: the

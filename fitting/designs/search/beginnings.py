@@ -18,7 +18,7 @@ DRAWN, LOOKED_AT = 128, 12
 SHARE = 0.1
 
 
-def intervals(task: Task) -> tuple[np.ndarray, np.ndarray]:
+def wanted_intervals(task: Task) -> tuple[np.ndarray, np.ndarray]:
     low, high = (np.array(ends) for ends in zip(*(g.interval for g in task.goals), strict=True))
     return low, high
 
@@ -35,9 +35,9 @@ class Starts(NamedTuple):
     task: Task
 
 
-def starts(task: Task, seed: int, progress: Reporter) -> Starts:
+def promising_starts(task: Task, seed: int, progress: Reporter) -> Starts:
     """From where to search: devices drawn from the ranges, the best of which are computed."""
-    knobs, (low, high) = task.knobs, intervals(task)
+    knobs, (low, high) = task.knobs, wanted_intervals(task)
     aside = compiled_aside(task)
     progress.step("devices drawn from the ranges", 0, DRAWN)
     unit = qmc.Sobol(knobs.low.size, rng=seed).random(DRAWN)
