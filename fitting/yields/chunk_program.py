@@ -32,6 +32,7 @@ def one_chunk(
         return found, nan, (nan, nan, found.level, nan, nan, one.allowed())
 
     def with_cycle(one, where):
+        assert known is not None
         points = jm.hopf_points(one, drive=drive)
         found = in_window(one, drive, (how, where), points)
         cycle = neighbouring_cycle(known, one, found.level, drive)

@@ -1,6 +1,7 @@
 """Figures of a yield: made devices in and out of specification, and what loses them."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 
@@ -35,7 +36,8 @@ def _devices(goals, drive, name, found: Yield) -> plots.Panel:
     y, marks = found.values[:DOTS, 1], []
     for kind, colour, label in ((~inside, OUT, "out"), (inside, IN, "in")):
         marks.append(plots.Curve(x[kind], y[kind], "cloud", label=label, colour=colour))
-    for of, goal in (("x", goals[0]), ("y", goals[1])):
+    both: tuple[tuple[Literal["x", "y"], DesignGoal], ...] = (("x", goals[0]), ("y", goals[1]))
+    for of, goal in both:
         marks += [plots.Rule(of, end, role="dashed") for end in goal.allowed if np.isfinite(end)]
     return plots.Panel(
         marks, across, _axis(goals[1], drive, found.values[:, 1]), title, legend="upper right"
@@ -54,7 +56,8 @@ def _axis(goal: DesignGoal, drive: DriveKind, values: np.ndarray) -> plots.PlotA
 
 def _histogram(goal, found: Yield, across: plots.PlotAxis, title: str) -> plots.Panel:
     values = found.values[:, 0]
-    edges = np.linspace(*across.limits, BARS + 1)
+    ends: Any = across.limits
+    edges = np.linspace(*ends, BARS + 1)
     marks = []
     for kind, colour, label in ((slice(None), OUT, "all"), (found.within, IN, "in")):
         count, _ = np.histogram(values[kind][np.isfinite(values[kind])], edges)

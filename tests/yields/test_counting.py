@@ -201,7 +201,8 @@ def test_a_device_far_from_its_window_has_no_yield():
         yield_of(quiet, GOALS, Scatter(0.01), devices=3)
 
 
-def test_a_drive_that_is_given_may_leave_the_window(found):
+@pytest.mark.slow
+def test_a_drive_that_is_given_may_leave_the_window():
     """All at one current: those whose window does not reach it rest, as `limit_cycle` says."""
     nominal = jm.paper_device(tau_m=1.0, tau_d=1.0, tau_k=1.0)
     I = 2.2  # just above the first Hopf point
