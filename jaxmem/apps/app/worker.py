@@ -71,7 +71,7 @@ COMMANDS = {
 }
 
 
-def main(job: str) -> None:
+def do_job(job: str) -> None:
     """Do a job, and write how it ended."""
     set_environment()
     # What libraries print is no line of this protocol.
@@ -92,4 +92,4 @@ def _end_with_the_app() -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    do_job(sys.argv[1])

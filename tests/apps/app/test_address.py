@@ -9,7 +9,7 @@ import jaxmem as jm
 from jaxmem.apps.app.explore.drive_form import WAVES, drive_text, fields_of, first_drive, level_of
 from jaxmem.apps.app.explore.exploration import Exploration, exploration_of, parameters_of
 from jaxmem.apps.app.explore.offered_devices import OFFERED, base_device, own_name
-from jaxmem.apps.app.explore.paper_presets import paper_presets
+from jaxmem.apps.app.explore.panels_as_states import paper_presets
 from jaxmem.apps.app.packed import LONGEST, pack, unpack
 from jaxmem.apps.paper import PANELS
 from jaxmem.lens import get, lenses

@@ -13,7 +13,7 @@ from fitting.study.spec import SETTINGS
 from fitting.study.spec_file import read_spec
 from jaxmem.apps.app.fits.asked import FIRST, LATER, spec_of, write_asked
 from jaxmem.apps.app.fits.circuit_drawing import circuit_svg
-from jaxmem.apps.app.fits.dropped import Dropped, as_curve, read_dropped
+from jaxmem.apps.app.fits.dropped_file import Dropped, as_curve, read_dropped
 from jaxmem.apps.app.fits.looked_at import look_at
 from jaxmem.apps.app.fits.masking import toggled, touched
 from jaxmem.apps.app.fits.taken_home import archive_of, parameter_rows

@@ -117,7 +117,7 @@ def test_without_the_key_there_is_no_page(browser, address):
 
 @pytest.mark.parametrize("folder", ["data/instrument_exports", "field"])
 def test_each_file_is_read_or_says_its_sentence(context, address, shared, folder):
-    from jaxmem.apps.app.fits.dropped import read_dropped
+    from jaxmem.apps.app.fits.dropped_file import read_dropped
 
     unread = ("LICENSE", ".md", ".py")
     files = sorted(f for f in (shared / folder).iterdir() if not f.name.endswith(unread))

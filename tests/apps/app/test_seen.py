@@ -22,7 +22,7 @@ from jaxmem.apps.app.explore.seen import (
     with_pinned,
 )
 from jaxmem.apps.app.plotly_figure import as_plotly
-from jaxmem.plots.rest_answers import rest_answers
+from jaxmem.plots.small_signals import rest_answers
 
 # The paper's device; its letters by hand.
 STATE = Exploration("paper-3d", drive="I = Step(high=3)", bias=0.95).with_value("C_m", 1.0)

@@ -14,7 +14,7 @@ from jaxmem.apps.app.explore.exploration import Exploration
 from jaxmem.apps.app.explore.seen import bias_of, solved
 from jaxmem.apps.simulation import write_transient
 from jaxmem.output.table import write_csv
-from jaxmem.plots.rest_answers import rest_answers
+from jaxmem.plots.small_signals import rest_answers
 
 PROGRAM = '''\
 """What `jaxmem app` showed: the device, its answer to small signals, and to the drive."""

@@ -13,8 +13,8 @@ from jaxmem.apps.app.explore.drive_form import first_drive
 from jaxmem.apps.app.explore.drive_rows import DriveRows, suitable_level, time_of
 from jaxmem.apps.app.explore.exploration import Exploration, exploration_of, number_of
 from jaxmem.apps.app.explore.offered_devices import OFFERED, OWN, own_name
-from jaxmem.apps.app.explore.paper_presets import paper_presets
-from jaxmem.apps.app.explore.parameter_rows import ParameterRows
+from jaxmem.apps.app.explore.panels_as_states import paper_presets
+from jaxmem.apps.app.explore.parameter_form import ParameterRows
 from jaxmem.apps.app.explore.seen import bias_of, seen_at_rest, seen_cycle, seen_in_time
 from jaxmem.apps.app.explore.verdict import verdict_on
 from jaxmem.apps.app.figure_grid import FigureGrid
@@ -23,7 +23,7 @@ from jaxmem.apps.app.job_panel import escaped
 from jaxmem.apps.app.latest import QUICK, SLOW, Latest
 from jaxmem.apps.app.uploads import drop_zone
 from jaxmem.apps.spike.report import device_of_fit
-from jaxmem.plots.rest_answers import places_at_rest
+from jaxmem.plots.small_signals import places_at_rest
 
 FIGURES = {
     "iv": "Current against voltage at rest", "nyquist": "Impedance in the complex plane",

@@ -19,7 +19,7 @@ from jaxmem.devices import AbstractDevice
 from jaxmem.output.numbers import engineering
 from jaxmem.plots.devices import transient_figure
 from jaxmem.plots.phase_plane import phase_plane_panel
-from jaxmem.plots.rest_answers import (
+from jaxmem.plots.small_signals import (
     RestAnswers,
     current_voltage_panel,
     impedance_panels,
@@ -42,7 +42,7 @@ ELEMENTS = {
 }  # fmt: skip
 
 
-class Seen(NamedTuple):
+class Shown(NamedTuple):
     """What a state shows: panels by name, rows of a table, sentences."""
 
     panels: dict[str, plots.Panel]
@@ -61,7 +61,7 @@ def bias_of(state: Exploration, device: AbstractDevice) -> float:
     return float(places[len(places) // 2])
 
 
-def seen_at_rest(state: Exploration) -> Seen:
+def seen_at_rest(state: Exploration) -> Shown:
     """Current against voltage, the impedance and its elements at the bias, the loop gain."""
     device, kind = state.device, state.circuit_drive.kind
     found = rest_answers(device, kind, bias_of(state, device))
@@ -80,7 +80,7 @@ def seen_at_rest(state: Exploration) -> Seen:
             )
     except ValueError as error:
         panels["gain"] = plots.Panel([plots.Note(_short(str(error)))], title="Loop gain")
-    return Seen(panels, element_rows(found), lines)
+    return Shown(panels, element_rows(found), lines)
 
 
 def _rest_panels(found: RestAnswers, state: Exploration) -> dict[str, plots.Panel]:
@@ -134,7 +134,7 @@ def solved(state: Exploration, device: AbstractDevice | None = None) -> jm.Trans
     return jax.device_get(jm.solve(circuit, times, start=start, max_steps=MOST_STEPS))
 
 
-def seen_in_time(state: Exploration) -> tuple[Seen, jm.Transient]:
+def seen_in_time(state: Exploration) -> tuple[Shown, jm.Transient]:
     """The transient under the drive, and the run itself."""
     run = solved(state)
     panels = _in_time(run)
@@ -143,7 +143,7 @@ def seen_in_time(state: Exploration) -> tuple[Seen, jm.Transient]:
         same = replace(state, until=float(run.t[-1]))
         other = _in_time(solved(same, base_device(state.pinned)))
         panels = {k: with_pinned(p, other[k]) if k in other else p for k, p in panels.items()}
-    return Seen(panels, lines=list(run.notes)), run
+    return Shown(panels, lines=list(run.notes)), run
 
 
 def _in_time(run: jm.Transient) -> dict[str, plots.Panel]:
@@ -155,7 +155,7 @@ def _in_time(run: jm.Transient) -> dict[str, plots.Panel]:
             if r[0] is not None}  # fmt: skip
 
 
-def seen_cycle(asked: tuple[Exploration, jm.Transient]) -> Seen:
+def seen_cycle(asked: tuple[Exploration, jm.Transient]) -> Shown:
     """The limit cycle at the drive's level, in the phase plane with the transient."""
     state, run = asked
     device, drive = state.device, state.circuit_drive
@@ -179,7 +179,7 @@ def seen_cycle(asked: tuple[Exploration, jm.Transient]) -> Seen:
         else:
             lines = [f"At a constant {at}: {jm.RESULTS[cycle.result]}."]
     panel = phase_plane_panel(device, drive.kind, level, run, cycle)
-    return Seen({} if panel is None else {"plane": panel}, lines=lines)
+    return Shown({} if panel is None else {"plane": panel}, lines=lines)
 
 
 def with_pinned(panel: plots.Panel, other: plots.Panel) -> plots.Panel:

@@ -6,7 +6,7 @@ from typing import Any
 
 from fitting.study.spec import MODELS, SETTINGS, Spec
 from fitting.study.spec_file import spec_to_toml
-from jaxmem.apps.app.fits.dropped import Dropped
+from jaxmem.apps.app.fits.dropped_file import Dropped
 from jaxmem.apps.arguments import value_of
 from jaxmem.settings import Setting, SpecError
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from nicegui import ui
 
 from fitting.study.kinds import KINDS
-from jaxmem.apps.app.fits.dropped import CORRECTED, Dropped, as_curve, read_dropped
+from jaxmem.apps.app.fits.dropped_file import CORRECTED, Dropped, as_curve, read_dropped
 
 OF = {"": "not read", "spectra": "spectra", "trace": "recording", "curve": "steady curve",
       "device": "device"}  # fmt: skip

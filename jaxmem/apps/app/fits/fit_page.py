@@ -13,7 +13,7 @@ from jaxmem.apps.app.explore.offered_devices import own_name
 from jaxmem.apps.app.figure_grid import FigureGrid
 from jaxmem.apps.app.fits.asked import spec_of, write_asked
 from jaxmem.apps.app.fits.circuit_drawing import circuit_svg
-from jaxmem.apps.app.fits.dropped import Dropped, read_dropped
+from jaxmem.apps.app.fits.dropped_file import Dropped, read_dropped
 from jaxmem.apps.app.fits.file_table import FileTable
 from jaxmem.apps.app.fits.looked_at import LookedAt, look_at
 from jaxmem.apps.app.fits.masking import toggled, touched
