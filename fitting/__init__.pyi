@@ -1,6 +1,6 @@
 # What `import fitting` offers; each name is imported when it is first used.
-from .designs.goal import DesignGoal as DesignGoal
-from .designs.knob import Knob as Knob
+from .designs.goals.goal import DesignGoal as DesignGoal
+from .designs.goals.knob import Knob as Knob
 from .designs.nearest_device import design as design
 from .designs.outcome import Design as Design
 from .diagnosis.derived import Derived as Derived
@@ -74,3 +74,8 @@ from .terms.term import Goal as Goal
 from .terms.term import On as On
 from .terms.term import Prior as Prior
 from .terms.trace import Trace as Trace
+from .yields.centring import CentredDesign as CentredDesign
+from .yields.centring import maximise_yield as maximise_yield
+from .yields.counting import Yield as Yield
+from .yields.counting import yield_of as yield_of
+from .yields.scatter import Scatter as Scatter
