@@ -10,7 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fitting.designs.named_quantities import QUANTITIES, Quantity, behaviour
+import jaxmem as jm
+from fitting.designs.goals.behaviour import circuit_at, in_window, without_window
+from fitting.designs.goals.oscillating import OSCILLATING as QUANTITIES
+from fitting.designs.goals.what_is_asked import Quantity
 from fitting.experiments.knowledge import Knowledge
 from jaxmem.circuits import DriveKind
 
@@ -109,7 +112,17 @@ def _derived(model, coordinates, kinds, drive, how, where, z):
     needs = frozenset(kind.needs for kind in kinds)
 
     def numbers(z):
-        found = behaviour(coordinates.unpack(z, model), drive, (how, where), needs)
+        device = coordinates.unpack(z, model)
+        if not needs & {"hopf", "cycle"}:
+            found = without_window(device, drive, (how, where))
+        else:
+            found = in_window(device, drive, (how, where), jm.hopf_points(device, drive=drive))
+        if "cycle" in needs:
+            # A device without a window has no cycle to look for.
+            still = jax.lax.stop_gradient(jnp.nan_to_num(found.level, nan=0.0))
+            level = jnp.where(jnp.isfinite(found.low), found.level, still)
+            cycle = jm.limit_cycle(circuit_at(device, drive, level), throw=False)
+            found = found._replace(cycle=cycle)
         values = jnp.stack([jnp.asarray(kind.value(found), dtype=float) for kind in kinds])
         return values, values
 
