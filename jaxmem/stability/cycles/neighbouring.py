@@ -13,7 +13,7 @@ from jaxmem.devices.branch import Scalar
 from jaxmem.results import RESULTS
 from jaxmem.stability.cycles import mesh as meshes
 from jaxmem.stability.cycles.collocation import Orbit, linearise, solve_for
-from jaxmem.stability.cycles.cycle import RTOL, LimitCycle, describe, with_search
+from jaxmem.stability.cycles.cycle import RTOL, LimitCycle, describe_cycle, with_search
 from jaxmem.stability.cycles.floquet import of_cycle
 from jaxmem.stability.cycles.frame import Frame
 from jaxmem.stability.cycles.newton import CHECK, FINE, Polished, at_drive
@@ -80,7 +80,7 @@ def neighbouring_cycle(
     search = CycleSearch(
         known.frame, cycle, mu, stable, result, near, jnp.zeros((), int), jnp.full((), jnp.nan)
     )
-    return describe(circuit, search, None, jnp.asarray(RTOL))
+    return describe_cycle(circuit, search, None, jnp.asarray(RTOL))
 
 
 def _swings(orbit):
