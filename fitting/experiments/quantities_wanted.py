@@ -62,7 +62,7 @@ def wanted_of(
     **Raises:** `ValueError` for what there is not, and for what does not exist at the device.
     """
     c = known.coordinates
-    asked = [_asked(name, names, known) for name in (names or c.names)]
+    asked = [_asked(name, names, known, drive) for name in (names or c.names)]
     values, slopes = np.zeros((len(z), len(asked))), np.zeros((len(z), len(asked), len(c.names)))
     for n, a in enumerate(asked):
         if a.row is not None:
@@ -91,7 +91,7 @@ def wanted_of(
     )  # fmt: skip
 
 
-def _asked(name: str, names, known: Knowledge) -> _Asked:
+def _asked(name: str, names, known: Knowledge, drive: DriveKind) -> _Asked:
     c = known.coordinates
     if isinstance(names, Mapping):
         unit, function = names[name]
@@ -104,7 +104,7 @@ def _asked(name: str, names, known: Knowledge) -> _Asked:
             f"there is no quantity {name!r} to be known better; there are the parameters "
             f"{', '.join(c.names)}, and {', '.join(DERIVED)}"
         )
-    return _Asked(name, QUANTITIES[name].unit, None, QUANTITIES[name])
+    return _Asked(name, QUANTITIES[name].unit_under(drive), None, QUANTITIES[name])
 
 
 @eqx.filter_jit
