@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXAMPLE := fitting/examples/three_biases.csv
 
-.PHONY: demo paper notebooks docs quick quick-newest newest-installed test slow lint gpu gpu-here picture clean
+.PHONY: demo app paper notebooks docs quick quick-newest newest-installed test slow lint gpu gpu-here picture clean
 
 # Programs that tests compile are kept from run to run. Tests are dealt out in pieces of files that
 # lie together, and a process that is through with its own takes from the other's.
@@ -13,6 +13,10 @@ PROGRAMS = JAX_COMPILATION_CACHE_DIR=$(CURDIR)/$(VENV)/programs
 
 demo: $(VENV)/installed
 	$(BIN)/jaxmem fit $(EXAMPLE) --device 3d --together --out out/demo --force
+
+app: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --editable ".[app]"
+	$(BIN)/jaxmem app
 
 paper: $(VENV)/installed
 	$(BIN)/jaxmem reproduce --out out/paper --force

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -105,15 +107,25 @@ def _slowest(circuit: Circuit, level: float) -> float:
     device = circuit.in_time().device
     bias: dict[str, Any] = {LETTER[circuit.drive.kind]: level}
     found = operating_points(device, **bias)
+    every: Any = np.asarray(_rates_at(device, found))
     slowest = 0.0
-    for k in range(min(int(found.count), found.u.size)):
-        rates: Any = np.asarray(linearize(device, found.point(k)).eigenvalues())
+    for rates in every[: min(int(found.count), found.u.size)]:
         slowest = max([slowest, *1 / np.abs(rates.real[rates.real != 0])])
         # A growing oscillation needs its periods, not its time of growth at the equilibrium.
         turning = np.abs(rates.imag[rates.imag != 0])
         if turning.size and np.any(rates.real > 0):
             slowest = max(slowest, float((2 * np.pi / turning).max()))
     return float(slowest) or 1.0
+
+
+@eqx.filter_jit
+def _rates_at(device, found):
+    """The eigenvalues at each equilibrium; NaN where there is none."""
+
+    def rates(k):
+        return linearize(device, found.point(k)).eigenvalues()
+
+    return jax.vmap(rates)(jnp.arange(found.u.shape[0]))
 
 
 def write_transient(path: Path, run: Transient) -> None:

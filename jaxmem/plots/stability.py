@@ -27,6 +27,7 @@ from jaxmem.stability import (
 )
 from jaxmem.stability.equilibria.criticality import sizes
 from jaxmem.stability.equilibria.folds import drive_at
+from jaxmem.stability.equilibria.map import check_drive
 from jaxmem.stability.why.change import log_ratio
 
 REST, CYCLE, HARD = plots.BLACK, plots.COLOURS[0], plots.COLOURS[1]
@@ -58,7 +59,7 @@ def bifurcation_figure(
             (branch.u_max, extrema), (branch.u_min, extrema), (1 / branch.period, frequency),
             (branch.energy, energy),
         ):  # fmt: skip
-            lines += _pieces(x, np.asarray(y)[:n], stable)
+            lines += stable_pieces(x, np.asarray(y)[:n], stable)
     folds = [
         plots.Rule("x", float(fold), role="dotted", colour=HARD)
         for b in branches for fold in np.asarray(b.folds.drive)[np.isfinite(b.folds.drive)]
@@ -99,7 +100,7 @@ def rest_curves(
     given, u, stable = (np.asarray(a) for a in _at_rest(device, drive, s))
     inside = np.flatnonzero((given >= ends[0]) & (given <= ends[1]))
     runs = np.split(inside, np.flatnonzero(np.diff(inside) > 1) + 1)
-    return [mark for k in runs if k.size for mark in _pieces(given[k], u[k], stable[k], REST)]
+    return [mark for k in runs if k.size for mark in stable_pieces(given[k], u[k], stable[k], REST)]
 
 
 @eqx.filter_jit
@@ -139,7 +140,7 @@ def places_of_interest(
     return jnp.linspace(at.min() - reach, at.max() + reach, 401)
 
 
-def _pieces(x, y, stable, colour=CYCLE) -> list[plots.AbstractMark]:
+def stable_pieces(x, y, stable, colour=CYCLE) -> list[plots.AbstractMark]:
     """A line in pieces, full where stable; neighbours meet."""
     cuts = [0, *(np.flatnonzero(np.diff(stable.astype(int))) + 1), len(x)]
     return [
@@ -156,9 +157,11 @@ def gain_panel(
     u_range: tuple[float, float] | None = None,
 ) -> plots.Panel:
     """Loop gain and its bound over u; for other devices the share b/a of the Hurwitz terms."""
+    # Inside a compiled program R_s is not known.
+    check_drive("the loop gain", device, drive)
     u = places_of_interest(device, drive, hopf, u_range)
     if isinstance(device, Memristor2D | Memristor3D) and not device.extra:
-        g = jax.vmap(lambda u: loop_gain(device, u, drive))(u)
+        g = jax.device_get(_gains(device, drive, u))
         marks: list[plots.AbstractMark] = [
             plots.Curve(u, g.gain, label="loop gain g", colour=CYCLE)
         ]
@@ -175,9 +178,7 @@ def gain_panel(
             limits = min(8.0, most) / 30, 3 * max(8.0, most)
         label = "loop gain"
     else:
-        margin = jax.vmap(lambda u: hopf_margin(device, u, drive))(u)
-        u = jax.vmap(lambda s: device.equilibrium(s)[0])(u)
-        ratio = jnp.exp(-log_ratio(margin))
+        u, ratio = jax.device_get(_ratios(device, drive, u))
         marks = [
             plots.Curve(u, ratio, colour=CYCLE),
             plots.Rule("y", 1.0, role="line", colour=HARD),
@@ -187,6 +188,19 @@ def gain_panel(
         label = "b/a of the Hurwitz determinant a - b"
     y = plots.PlotAxis(label, scale="log", limits=limits)
     return plots.Panel(marks, plots.PlotAxis("u", "V"), y, "what it has and what it needs")
+
+
+@eqx.filter_jit
+def _gains(device, drive, u):
+    return jax.vmap(lambda u: loop_gain(device, u, drive))(u)
+
+
+@eqx.filter_jit
+def _ratios(device, drive, places):
+    """u and the share b/a of the Hurwitz terms there."""
+    margin = jax.vmap(lambda s: hopf_margin(device, s, drive))(places)
+    u = jax.vmap(lambda s: device.equilibrium(s)[0])(places)
+    return u, jnp.exp(-log_ratio(margin))
 
 
 def map_panel(

@@ -87,20 +87,8 @@ def write_report(
     check_folder(out, force=force)
     step = (progress or Silent()).step
     device, fit = read(file, allow_import=allow_import)
-    if not device.windows() and not unseen(device) and device.curve is None:
-        raise ValueError(
-            f"{file}: no branch of this device is steep at any voltage. Linear elements say "
-            "nothing of other biases: fit spectra at several biases with --together, or give a "
-            "Memristor3D"
-        )
+    check_can_be_asked(device, str(file))
     u_range = check_range("spike", u_range) and u_range
-    states = device.in_time().size
-    if states > STATES:
-        raise ValueError(
-            f"{file}: with its ladders this device has {states} states besides u, and the report "
-            f"is made for at most {STATES}; give its constant-phase element a lower accuracy, or a "
-            "narrower band round the frequency of its spikes, or look at it with `jaxmem simulate`"
-        )
     if axes is not None:
         _check_axes(device, axes)
     answers, chances = [], []
@@ -140,6 +128,26 @@ def write_report(
     return Report(results.place / "report.html", [*told, *problems, *results.notes])
 
 
+def check_can_be_asked(device: AbstractDevice, source: str) -> None:
+    """Refuse a device of which nothing can be said: a linear one, and one of too many states.
+
+    **Raises:** `ValueError` that names the `source`.
+    """
+    if not device.windows() and not unseen(device) and device.curve is None:
+        raise ValueError(
+            f"{source}: no branch of this device is steep at any voltage. Linear elements say "
+            "nothing of other biases: fit spectra at several biases with --together, or give a "
+            "Memristor3D"
+        )
+    states = device.in_time().size
+    if states > STATES:
+        raise ValueError(
+            f"{source}: with its ladders this device has {states} states besides u, and the report "
+            f"is made for at most {STATES}; give its constant-phase element a lower accuracy, or a "
+            "narrower band round the frequency of its spikes, or look at it with `jaxmem simulate`"
+        )
+
+
 def _drawn(folder, device, answers, axes, step) -> tuple[dict[str, str], list[str]]:
     """The figures of all drives as SVG, and what could not be drawn, in words."""
     drawn, problems = {}, []
@@ -164,20 +172,38 @@ def read(
     if file.suffix.lower() != ".json":
         return read_device(file, allow_import=allow_import), None
     try:
-        fit = json.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ValueError(f"{file}: there is no such file; check the path") from None
     except OSError as error:
         raise ValueError(f"{file}: the file cannot be read ({error.strerror})") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ValueError(f"{file}: this is no JSON ({error})") from None
+    return device_of_fit(text, str(file), allow_import=allow_import)
+
+
+def device_of_fit(
+    text: str, source: str, *, allow_import: bool = False
+) -> tuple[AbstractDevice, dict[str, Any]]:
+    """The device in the JSON of a fit, and the fit.
+
+    **Arguments:**
+
+    - `text`: what stands in `fit.json`. `source`: names it in messages.
+    - `allow_import`: see `read_device`.
+
+    **Raises:** `ValueError` for another text.
+    """
+    try:
+        fit = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{source}: this is no JSON ({error})") from None
     if not isinstance(fit, dict) or not isinstance(fit.get("device"), str):
         raise ValueError(
-            f"{file}: this JSON holds no fitted device; give the fit.json that `jaxmem fit` wrote, "
-            "or a device as TOML"
+            f"{source}: this JSON holds no fitted device; give the fit.json that `jaxmem fit` "
+            "wrote, or a device as TOML"
         )
-    device = device_from_toml(fit["device"], source=str(file), allow_import=allow_import)
-    return device, fit
+    return device_from_toml(fit["device"], source=source, allow_import=allow_import), fit
 
 
 def _check_axes(device, axes):
@@ -231,14 +257,14 @@ def _figures(folder, device, found: Answer, axes) -> dict[str, Callable[[], Figu
             device, kind, hopf, found.branches, found.u_range
         )
     figures[f"readiness_{kind}"] = lambda: _readiness_figure(device, found)
-    chosen = axes or _axes(found)
+    chosen = axes or axes_of_map(found)
     if chosen is not None:
         figures[f"map_{kind}"] = lambda: _map_figure(folder, device, found, chosen)
     return figures
 
 
 def _map_figure(folder, device, found: Answer, axes) -> Figure:
-    data, here, target = _map(device, found, axes)
+    data, here, target = map_around(device, found, axes)
     data.to_netcdf(folder / f"map_{found.drive}.nc", engine="scipy")
     return map_figure(data, here=here, target=target)
 
@@ -274,7 +300,7 @@ def _spikes(device, found: Answer, branch) -> Panel:
     return Panel([Curve(run.t, run.u)], PlotAxis("time", "s"), PlotAxis("u", "V"), title)
 
 
-def _axes(found: Answer) -> tuple[str, str] | None:
+def axes_of_map(found: Answer) -> tuple[str, str] | None:
     """The two parameters that the smallest change moves most."""
     assert found.change is not None
     change = found.change
@@ -287,8 +313,14 @@ def _axes(found: Answer) -> tuple[str, str] | None:
     return (names[0], names[1]) if len(names) > 1 else None
 
 
-def _map(device, found: Answer, axes):
-    """A sweep of the least margin round the device, the device, and the boundary near it."""
+def map_around(device: AbstractDevice, found: Answer, axes: tuple[str, str], points: int = POINTS):
+    """A sweep of the least margin round the device, the device, and the boundary near it.
+
+    **Arguments:**
+
+    - `found`: the answer of this device. `axes`: two parameters of it.
+    - `points`: to each side, of a device that is quick to evaluate.
+    """
     if found.lag is not None:
         device = found.lag.device
     known = lenses(device)
@@ -301,7 +333,7 @@ def _map(device, found: Answer, axes):
         target = tuple(float(v) for v in values * 10**needed)[::-1]
     reach = np.maximum(DECADES, 1.6 * np.abs(needed).max())
     costly = device.in_time().size > MANY or unseen(device) or device.curve is not None
-    points = FEWER if costly else POINTS
+    points = min(points, FEWER) if costly else points
     made = [
         Axis.log(lens, v / 10**reach, v * 10**reach, points)
         for lens, v in zip(pair, values, strict=True)

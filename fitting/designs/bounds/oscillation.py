@@ -12,57 +12,13 @@ nothing follows for a goal that it allows.
   value that moves by R i_c0 at most, so that it swings by less.
 """
 
-from collections.abc import Sequence
 from math import inf, log, sqrt
 
-from fitting.designs.goal import DesignGoal
-from fitting.designs.knob import Knobs
+from fitting.designs.goals.goal import DesignGoal
 from jaxmem.circuits import DriveKind
-from jaxmem.devices import AbstractDevice, Memristor3D
 
 Range = tuple[float, float]
 LEAST_GAIN = 32.0
-
-
-def impossible(
-    goals: Sequence[DesignGoal], device: AbstractDevice, knobs: Knobs, drive: DriveKind
-) -> list[str]:
-    """A sentence with the bound for each goal that the ranges exclude, as far as that is known."""
-    if not isinstance(device, Memristor3D) or device.extra:
-        return []
-    p = knobs.ranges(device)
-    R = p["R_b"]
-    if drive == "voltage":
-        both = zip(p["R_b"], p["R_s"], strict=True)
-        low, high = (b * s / (b + s) for b, s in both)
-        R = low, high
-    G = R[1] * p["i_c0"][1] / p["V_m"][0]
-    letter = "R_b" if drive == "current" else "R_b R_s/(R_b + R_s)"
-    said = []
-    for goal in goals:
-        if goal.kind.needs == "device":
-            continue
-        if G < LEAST_GAIN:
-            said.append(
-                f"{goal.called}: impossible. There is no window of oscillation from Hopf point to "
-                f"Hopf point: {letter} i_c0/V_m must be at least 32, and within the ranges it is "
-                f"at most {G:.3g}."
-            )
-            continue
-        ends, why = bound(goal, p, R, G, drive)
-        low, high = goal.allowed
-        unit = goal.kind.unit_under(drive)
-        if high < ends[0]:
-            said.append(
-                f"{goal.called}: impossible. It is at least {ends[0]:.4g} {unit} within the "
-                f"ranges: {why}."
-            )
-        elif low > ends[1]:
-            said.append(
-                f"{goal.called}: impossible. It is at most {ends[1]:.4g} {unit} within the "
-                f"ranges: {why}."
-            )
-    return said
 
 
 def bound(

@@ -1,0 +1,1 @@
+"""`jaxmem app`: the program in a browser, served to this machine alone."""

@@ -1,0 +1,1 @@
+"""A device and a drive, changed by sliders, and what they do, drawn at once."""

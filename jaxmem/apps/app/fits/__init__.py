@@ -1,0 +1,1 @@
+"""Files that are dropped, to the folder that `jaxmem fit` writes."""
