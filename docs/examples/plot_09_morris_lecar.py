@@ -48,7 +48,7 @@ for I, colour in zip((80.0, 100.0, 150.0), SHADES, strict=True):
 panel = Panel(
     waves,
     PlotAxis("t / ms"),
-    PlotAxis("u / mV"),
+    PlotAxis("u / mV", limits=(-75, 85)),
     "excitable, then repetitive",
     legend="upper right",
 )

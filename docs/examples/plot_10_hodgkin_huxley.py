@@ -55,7 +55,7 @@ for k, (I, colour) in enumerate(zip((5.0, 10.0, 30.0), SHADES, strict=True)):
 panel = Panel(
     waves,
     PlotAxis("t / ms"),
-    PlotAxis("u / mV, each shifted by 130"),
+    PlotAxis("u / mV, each shifted by 130", limits=(-30, 470)),
     "from rest",
     legend="upper right",
 )

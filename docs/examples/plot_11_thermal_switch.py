@@ -23,7 +23,7 @@ I = jax.vmap(switch.current)(u, x)
 hopf = jm.hopf_points(device, drive="voltage")
 V = float(jnp.nanmean(jnp.where(hopf.V > 0, hopf.V, jnp.nan)))
 print(f"under {V:.2f} V through 200 kΩ, between the Hopf points at {hopf.V[hopf.V > 0]} V")
-run = jm.solve(jm.Circuit(device, jm.VoltageDrive(jm.Step(V))), jnp.linspace(-2e-7, 8e-6, 4001))
+run = jm.solve(jm.Circuit(device, jm.VoltageDrive(jm.Step(V))), jnp.linspace(-5e-8, 1e-6, 4001))
 crossing = [
     Curve(u, I, label="at rest", colour=ANSWER),
     Curve(u, (V - u) / 2e5, "dashed", label="load line", colour=STIMULUS),

@@ -1,7 +1,11 @@
 """Formulas as MathML, made with the site: browsers draw it themselves, and no page loads a script
 from elsewhere."""
 
+import re
+
 from latex2mathml.converter import convert
+
+NUMBERED = re.compile(r"\\tag\{([^}]*)\}")
 
 
 def inline(translator, node):
@@ -25,7 +29,8 @@ def block(translator, node):
 
 
 def _aligned(text):
-    """Several lines want an environment of lines."""
+    """Several lines want an environment of lines; the paper's number stands a little apart."""
+    text = NUMBERED.sub(r"\\qquad\\text{(\1)}", text)
     several = r"\\" in text and r"\begin{" not in text
     return rf"\begin{{aligned}}{text}\end{{aligned}}" if several else text
 

@@ -20,7 +20,8 @@ LONG = {
     "guides/experimentalist", "guides/theorist", "guides/designer", "how-to/sweep-on-a-cluster",
     "how-to/not-identifiable", "how-to/own-device", "command-line/spike", "command-line/design",
     "command-line/sweep", "command-line/fit", "command-line/export", "command-line/simulate",
-    "command-line/reproduce", "physics/identifiability", "physics/ring", "start",
+    "command-line/reproduce", "command-line/next", "physics/identifiability", "physics/ring",
+    "start",
 }  # fmt: skip
 # What a page takes over from another one.
 GIVEN = {"command-line/fit": ("cell.csv",)}
