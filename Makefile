@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXAMPLE := fitting/examples/three_biases.csv
 
-.PHONY: demo app paper notebooks quick quick-newest newest-installed test slow lint gpu gpu-here picture clean
+.PHONY: demo app paper notebooks docs quick quick-newest newest-installed test slow lint gpu gpu-here picture clean
 
 # Programs that tests compile are kept from run to run. Tests are dealt out in pieces of files that
 # lie together, and a process that is through with its own takes from the other's.
@@ -24,6 +24,11 @@ paper: $(VENV)/installed
 notebooks: $(VENV)/installed
 	mkdir -p out/notebooks
 	cd out/notebooks && for n in ../../notebooks/0*.py; do ../../$(BIN)/python $$n || exit 1; done
+
+# Warnings are errors; internal links and references are checked; the gallery's programs are run.
+docs: $(VENV)/installed
+	$(PROGRAMS) $(BIN)/python -m sphinx -W --keep-going -q docs out/docs
+	@echo out/docs/index.html
 
 quick: $(VENV)/installed
 	$(PROGRAMS) $(BIN)/python $(PYTEST) -m "quick and not slow" tests

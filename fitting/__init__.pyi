@@ -1,6 +1,6 @@
 # What `import fitting` offers; each name is imported when it is first used.
-from .designs.goal import DesignGoal as DesignGoal
-from .designs.knob import Knob as Knob
+from .designs.goals.goal import DesignGoal as DesignGoal
+from .designs.goals.knob import Knob as Knob
 from .designs.nearest_device import design as design
 from .designs.outcome import Design as Design
 from .diagnosis.derived import Derived as Derived
@@ -18,6 +18,14 @@ from .estimate.result import Fit as Fit
 from .estimate.series import Series as Series
 from .estimate.series import fit_series as fit_series
 from .estimate.single import fit as fit
+from .experiments.choice import next_experiment as next_experiment
+from .experiments.knowledge import Knowledge as Knowledge
+from .experiments.knowledge import from_fit as from_fit
+from .experiments.knowledge import from_prior as from_prior
+from .experiments.offered.experiment import Experiment as Experiment
+from .experiments.offered.instrument import Instrument as Instrument
+from .experiments.offered.possible import possible_experiments as possible_experiments
+from .experiments.plan import Plan as Plan
 from .inference.draws import Posterior as Posterior
 from .inference.draws import posterior as posterior
 from .inference.intervals import interval as interval
@@ -66,3 +74,8 @@ from .terms.term import Goal as Goal
 from .terms.term import On as On
 from .terms.term import Prior as Prior
 from .terms.trace import Trace as Trace
+from .yields.centring import CentredDesign as CentredDesign
+from .yields.centring import maximise_yield as maximise_yield
+from .yields.counting import Yield as Yield
+from .yields.counting import yield_of as yield_of
+from .yields.scatter import Scatter as Scatter

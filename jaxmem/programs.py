@@ -1,7 +1,8 @@
 """Functions that are compiled as a whole, in less time where they are called by themselves."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, wraps
+from types import MappingProxyType
 from typing import Any
 
 import equinox as eqx
@@ -12,16 +13,21 @@ from jaxmem.fields import is_concrete
 
 # On a CPU the newer emitters of loops take longer to compile (docs/decisions/0019).
 QUICK = {"xla_cpu_use_fusion_emitters": False}
+# LLVM's passes take more than half of the time to compile a search for a cycle, and make it a
+# quarter faster: what runs a few hundred times in all does without.
+UNOPTIMISED = QUICK | {"xla_backend_optimization_level": 0}
 
 
-def program(function: Callable[..., Any]) -> Callable[..., Any]:
+def program(
+    function: Callable[..., Any], compiler_options: Mapping[str, Any] = MappingProxyType(QUICK)
+) -> Callable[..., Any]:
     """`eqx.filter_jit` of a large function, that compiles in less time on a CPU.
 
     With other options of the compiler where it is called by itself. Inside another function that is
     compiled, and where it is differentiated or vectorised, those of that function hold.
     """
     plain = eqx.filter_jit(function)
-    options: Any = {"compiler_options": QUICK}
+    options: Any = {"compiler_options": dict(compiler_options)}
     quick = eqx.filter_jit(function, **options)
 
     @wraps(function)
@@ -31,6 +37,11 @@ def program(function: Callable[..., Any]) -> Callable[..., Any]:
         return (quick if alone else plain)(*args, **named)
 
     return call
+
+
+def seldom(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A `program` that runs so seldom that compiling it counts, and not how fast it is."""
+    return program(function, UNOPTIMISED)
 
 
 @cache
@@ -45,7 +56,7 @@ def _known() -> bool:
     if jax.default_backend() != "cpu":
         return False
     try:
-        jax.jit(lambda x: x + 1, compiler_options=QUICK).lower(0.0).compile()
+        jax.jit(lambda x: x + 1, compiler_options=UNOPTIMISED).lower(0.0).compile()
     except Exception:  # of which class depends on the version
         return False
     return True

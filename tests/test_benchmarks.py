@@ -33,7 +33,7 @@ def test_without_a_name_all_questions_are_listed():
     said = subprocess.check_output(
         [sys.executable, "-m", "benchmarks"], cwd=harness.ROOT, text=True
     )
-    assert len(harness.names()) == 25
+    assert len(harness.names()) == 27
     assert all(f"\n{name}" in said for name in harness.names())
     assert "Are all Hopf points found" in said
 

@@ -27,7 +27,7 @@ def test_a_package_is_imported_without_its_numerics(name):
     assert loaded(f"import {name}", HEAVY) == []
 
 
-@pytest.mark.parametrize("command", ["", "fit", "spike", "simulate", "sweep", "reproduce"])
+@pytest.mark.parametrize("command", ["", "fit", "spike", "simulate", "sweep", "reproduce", "next"])
 def test_help_is_shown_without_numerics(command):
     code = f"""
 sys.argv = ["jaxmem", *{command.split()!r}, "--help"]

@@ -4,15 +4,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fitting.designs.goal import DesignGoal
-from fitting.designs.knob import Knob
-from fitting.designs.named_quantities import QUANTITIES
+from fitting.designs.goals.goal import DesignGoal
+from fitting.designs.goals.knob import SERIES, Knob
+from fitting.designs.goals.named_quantities import KEYS as KEYS_OF
+from fitting.designs.goals.named_quantities import QUANTITIES
 from fitting.designs.nearest_device import design
 from fitting.designs.outcome import Design
 from jaxmem.circuits import DriveKind
 from jaxmem.circuits.drive import LETTER
 from jaxmem.devices import AbstractDevice, read_device
 from jaxmem.lens import Lens, lenses
+from jaxmem.output.reporter import Reporter
 from jaxmem.settings import Setting, checked_table, cycle_at, toml_table
 from jaxmem.stability.why.change import scalable
 from jaxmem.toml_kinds import belongs_elsewhere
@@ -24,6 +26,7 @@ KEYS = {
         Setting("device", str, "The file of the device as it is today, beside this", required=True),
         Setting("drive", str, "What is imposed", "current", choices=("current", "voltage")),
         Setting("designs", int, "How many distinct ones", 1, low=1, high=MOST_DESIGNS),
+        Setting("front", tuple[str, ...], "Two goals whose Pareto front is drawn"),
         Setting("seed", int, "Of the draws", 0, low=0, high=2**32 - 1),
     )
 }
@@ -35,6 +38,8 @@ GOAL_KEYS = {
         Setting("at_least", float, "The least value"),
         Setting("at_most", float, "The largest value"),
         Setting("tolerance", float, "By which fraction it may be missed", 0.01, above=0, high=0.5),
+        Setting("name", str, "Which tells two goals about one quantity apart", ""),
+        *(Setting(key, float, meaning, unit=unit) for key, (unit, meaning) in KEYS_OF.items()),
     )
 }
 KNOB_KEYS = {
@@ -45,6 +50,7 @@ KNOB_KEYS = {
         Setting("high", float, "The largest value", above=0),
         Setting("within", float, "A factor to both sides, in place of the two", 5.0, above=1),
         Setting("cost", float, "Of a change, per ln^2 of its factor", 1.0, above=0),
+        Setting("series", str, "Of values that can be bought", "", choices=tuple(SERIES)),
     )
 }
 
@@ -57,21 +63,38 @@ class GoalsFile:
         drive = "current"        # or "voltage", through R_s
         at = {window = 0.5}      # where cycles are meant; {threshold = 1.2}, {I = 1e-4}
         designs = 1              # how many distinct ones
+        front = ["energy", "frequency"]   # two goals with one limit each: their Pareto front
 
         [[goal]]
-        quantity = "frequency"   # amplitude, threshold, window, energy
-        target = 100.0           # in SI units; or at_least, at_most
+        quantity = "frequency"   # amplitude, energy, threshold, window; latency
+        at_least = 100.0         # in SI units; or target, at_most, or both limits
         tolerance = 0.01         # a fraction of it
+
+        [[goal]]
+        quantity = "energy"
+        at_most = 1e-6
 
         [[goal]]
         quantity = "onset"
         target = "soft"
 
+        [[goal]]
+        quantity = "impedance"   # resistance, phase: freq, and one of u, I, V
+        target = 5e3
+        tolerance = 0.2
+        freq = 1e3
+        u = 0.3                  # current: u or V; crossover: nothing
+                                 # pulse_response: width, delay; loop_area: rate, V
+
         [[knob]]
-        parameter = "C_m"        # ["C_m", "tau_d"] changes both by one factor
+        parameter = "C_m"        # ["C_m", "tau_d"] changes both by one factor; "I" is the drive
         low = 1e-8               # by default a factor of 5 to both sides, within = 5
         high = 1e-6
         cost = 0.1               # of a change, per ln^2 of its factor; by default 1
+        series = "E12"           # a value that can be bought; E6, E24
+
+        [scatter]                # of made devices, for the yield: see `fitting.yields.scatter_file`
+        relative = 0.1
 
     Without a knob all numbers of the device that a factor makes sense of are knobs.
     """
@@ -83,13 +106,17 @@ class GoalsFile:
     goals: tuple[DesignGoal, ...]
     knobs: tuple[Knob, ...]
     designs: int
+    front: tuple[str, str] | None
     seed: int
+    # What stands below [scatter] and [yield], which `fitting.yields` reads.
+    scatter: Any = None
+    counted: Any = None
 
-    def design(self) -> Design:
-        """The design that is asked for."""
+    def design(self, progress: Reporter | None = None) -> Design:
+        """The design that is asked for; `progress` hears of how far it is."""
         return design(
             self.goals, self.device, self.knobs, drive=self.drive, at=self.at,
-            designs=self.designs, seed=self.seed,
+            designs=self.designs, front=self.front, seed=self.seed, progress=progress,
         )  # fmt: skip
 
 
@@ -108,6 +135,7 @@ def read_goals(path: str | Path, *, allow_import: bool = False) -> GoalsFile:
     if other := belongs_elsewhere(table, "design"):
         raise ValueError(f"{path}: {other}")
     goals, knobs, at = (table.pop(key, None) for key in ("goal", "knob", "at"))
+    scatter, counted = (table.pop(key, None) for key in ("scatter", "yield"))
     said = checked_table(f"{path}", table, KEYS)
     source = path.parent / said["device"]
     device = read_device(source, allow_import=allow_import)
@@ -116,12 +144,20 @@ def read_goals(path: str | Path, *, allow_import: bool = False) -> GoalsFile:
     if knobs is not None and not isinstance(knobs, list):
         raise ValueError(f"{path}: write each knob below a [[knob]] of its own")
     drive = said["drive"]
+    place = cycle_at(f"{path}", at, LETTER[drive])
+    for k, entry in enumerate(knobs or [], 1):
+        name = entry.get("parameter") if isinstance(entry, dict) else None
+        if name in ("I", "V") and name != place[0]:
+            raise ValueError(
+                f"{path}: [[knob]] {k}: the drive is a knob where at = {{{name} = ...}} says its "
+                "value today"
+            )
     return GoalsFile(
-        device, source, drive, cycle_at(f"{path}", at, LETTER[drive]),
+        device, source, drive, place,
         tuple(_goal(f"{path}: [[goal]] {k}", entry) for k, entry in enumerate(goals, 1)),
         tuple(_knob(f"{path}: [[knob]] {k}", entry, device) for k, entry in enumerate(knobs, 1))
         if knobs else _every_knob(device),
-        said["designs"], said["seed"],
+        said["designs"], _pair(f"{path}", said.get("front")), said["seed"], scatter, counted,
     )  # fmt: skip
 
 
@@ -131,16 +167,30 @@ def _goal(where: str, entry: Any) -> DesignGoal:
     soft = isinstance(word, str) and entry.get("quantity") == "onset"
     numbers = {k: v for k, v in entry.items() if k != "target"} if soft else entry
     said = checked_table(where, numbers, GOAL_KEYS)
+    place = {key: said.pop(key) for key in KEYS_OF if key in said}
     try:
-        more: dict[str, Any] = said | ({"target": word} if soft else {})
+        more: dict[str, Any] = said | ({"target": word} if soft else {}) | {"where": place}
         return DesignGoal(**more)
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
 
 
+def _pair(where: str, names: tuple[str, ...] | None) -> tuple[str, str] | None:
+    if names is None:
+        return None
+    if len(names) != 2:
+        raise ValueError(f"{where}: front wants the names of two goals, got {len(names)}")
+    return names[0], names[1]
+
+
 def _knob(where: str, entry: Any, device: AbstractDevice) -> Knob:
     said = checked_table(where, entry, KNOB_KEYS)
     known, names = lenses(device), said.pop("parameter")
+    if len(names) == 1 and names[0] in ("I", "V"):
+        try:
+            return Knob(names[0], **said)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from None
     for name in names:
         if name not in known:
             raise ValueError(

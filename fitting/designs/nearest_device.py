@@ -1,28 +1,33 @@
 """A device that has given properties: `design`."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
-from scipy.stats import qmc
 
-import jaxmem as jm
-from fitting.designs.bounds import impossible
-from fitting.designs.goal import DesignGoal
-from fitting.designs.knob import Knob, Knobs
+from fitting.designs.bounds.proved import impossible
+from fitting.designs.front import check_front, pareto_front
+from fitting.designs.goals.goal import DesignGoal
+from fitting.designs.goals.knob import Knob, Knobs
 from fitting.designs.outcome import Design
-from fitting.designs.programs import Rough, Task
-from fitting.designs.search import Ended, Values, distances, nearest
+from fitting.designs.search.beginnings import promising_starts, wanted_intervals
+from fitting.designs.search.bought import with_parts
+from fitting.designs.search.gauss_newton import Ended, Values, distances, nearest
+from fitting.designs.search.task import Task
 from jaxmem.circuits import DriveKind
 from jaxmem.circuits.drive import LETTER
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.device import check_device
 from jaxmem.lens import Lens
+from jaxmem.output.reporter import Reporter, Silent
 
-# Devices in the knobs' ranges that are looked at roughly, those whose cycle is computed, and those
-# from which is searched.
-DRAWN, LOOKED_AT, SEARCHED = 256, 12, 4
-# What a cost of one counts against a goal missed by a factor of e, when starts are ranked.
-SHARE = 0.1
+# How many of the starts are searched from, at most, and after how many designs that meet the goals
+# no further one is looked for, if only one was asked for.
+SEARCHED, ENOUGH = 4, 2
+NOTHING_TO_BUY = (
+    "Not found: with values of the series that are next to what was found, and in range, no device "
+    "has a value for every goal. Widen the ranges of parts that are bought, or take a finer series."
+)
 
 
 def design(
@@ -33,7 +38,9 @@ def design(
     drive: DriveKind = "current",
     at: tuple[str, float] = ("window", 0.5),
     designs: int = 1,
+    front: tuple[str, str] | None = None,
     seed: int = 0,
+    progress: Reporter | None = None,
 ) -> Design:
     """The nearest device that meets all goals.
 
@@ -53,7 +60,9 @@ def design(
       point, `("threshold", 1.2)` at so many times the drive of the first one, `("I", 2e-4)` [A] or
       `("V", 2.0)` [V].
     - `designs`: how many distinct ones are wanted; there may be fewer.
-    - `seed`: of the draws.
+    - `front`: names of two goals with one limit each, whose Pareto front is then found, too: what
+      is the best of one for each level of the other, the rest held (`Design.front`).
+    - `seed`: of the draws. `progress`: hears of how far it is.
 
     **Returns:** a `Design`. Where no device meets the goals, `met` is False, and `impossible` says
     why where that is proved.
@@ -76,83 +85,46 @@ def design(
             f"design: a cycle is meant beyond the first Hopf point, at more than 1 time its drive; "
             f"got {at[1]:g}"
         )
-    own = Knobs(tuple(k if isinstance(k, Knob) else Knob(k) for k in knobs), device)
+    own = Knobs(tuple(k if isinstance(k, Knob) else Knob(k) for k in knobs), device, at)
     task = Task(tuple(goals), device, own, drive, (at[0], float(at[1])))
+    if front is not None:
+        check_front(task.goals, front)
     excluded = impossible(task.goals, device, own, drive)
     if excluded:
         return Design.of(task, [], excluded, designs, impossible=True)
-    starts, why = _starts(task, seed)
-    found = [_go(task, *start) for start in starts[: max(SEARCHED, 2 * designs)]]
-    return Design.of(task, found, why, designs)
+    progress = progress or Silent()
+    begun, found = promising_starts(task, seed, progress), []
+    tried = begun.points[: max(SEARCHED, 2 * designs)]
+    for done, start in enumerate(tried):
+        progress.step("searches", done, len(tried))
+        found.append(_go(begun.task, *start))
+        if designs == 1 and sum(_meets(begun.task, end) for end in found) >= ENOUGH:
+            break
+    progress.step("searches", len(tried), len(tried))
+    why = [begun.why] if begun.why else []
+    if found and any(own.series):
+        found = [
+            end for one in _best(begun.task, found)[:designs] for end in with_parts(begun.task, one)
+        ]
+        why = [] if found else [NOTHING_TO_BUY]
+    made = Design.of(begun.task, found, why, designs)
+    if front is None or not found:
+        return made
+    z = _best(begun.task, found)[0].z
+    return replace(made, front=pareto_front(begun.task, z, front, progress=progress))
 
 
-def _intervals(task: Task) -> tuple[np.ndarray, np.ndarray]:
-    low, high = (np.array(ends) for ends in zip(*(g.interval for g in task.goals), strict=True))
-    return low, high
+def _meets(task: Task, end: Ended) -> bool:
+    """Whether all goals hold, with their tolerances, by the coordinates that are searched."""
+    off = distances(end.values.r, *wanted_intervals(task))
+    return all(abs(miss) < g.tolerance for miss, g in zip(off, task.goals, strict=True))
+
+
+def _best(task: Task, found: list[Ended]) -> list[Ended]:
+    """Those that meet the goals first, then what is least."""
+    return sorted(found, key=lambda end: (not _meets(task, end), end.merit))
 
 
 def _go(task: Task, z: np.ndarray, values: Values) -> Ended:
     box = task.knobs.low, task.knobs.high
-    return nearest(task.evaluate, z, box, task.knobs.cost, _intervals(task), first=values)
-
-
-def _starts(task: Task, seed: int) -> tuple[list[tuple[np.ndarray, Values]], list[str]]:
-    """Points where all goals have values, by how far they are from these and from today's device;
-    where there are none, why."""
-    knobs, (low, high) = task.knobs, _intervals(task)
-    unit = qmc.Sobol(knobs.low.size, rng=seed).random(DRAWN)
-    z = knobs.low + unit * (knobs.high - knobs.low)
-    z[0] = np.clip(0.0, knobs.low, knobs.high)  # today's device, if it is in the ranges
-    rough = task.roughly(z)
-    unknown = [g.kind.needs == "cycle" and g.kind.unit != "Hz" for g in task.goals]
-    off = np.where(unknown, 0.0, distances(rough.r, low, high))
-    spent = 0.5 * (knobs.cost @ (z**2).T) / np.max(knobs.cost)
-    score = np.sum(off**2, axis=1) + SHARE * spent
-    cycles = any(g.kind.needs == "cycle" for g in task.goals)
-    score[~(rough.inside if cycles else rough.window)] = np.inf
-    if np.isfinite(score[0]):
-        score[0] = -1.0
-    chosen = [k for k in np.argsort(score) if np.isfinite(score[k])][:LOOKED_AT]
-    seen = [(z[k], task.evaluate(z[k]), spent[k]) for k in chosen]
-    seen = [row for row in seen if row[1].finite]
-    if not seen and not rough.window.any():
-        seen = _beyond_the_boundary(task)
-    rank = lambda row: np.sum(distances(row[1].r, low, high) ** 2) + SHARE * row[2]
-    why = [] if seen else [_why_none(task, rough, bool(chosen))]
-    return [(at, values) for at, values, _ in sorted(seen, key=rank)], why
-
-
-def _why_none(task: Task, rough: Rough, looked: bool) -> str:
-    if not rough.window.any():
-        return (
-            f"Not found: none of {DRAWN} devices that were drawn from the knobs' ranges "
-            "oscillates, nor does one just beyond the nearest boundary of oscillation. That none "
-            "does is not known; widen the ranges."
-        )
-    if not looked:
-        where = f"{task.at[0]} = {task.at[1]:g}"
-        return (
-            f"Not found: of {DRAWN} devices that were drawn from the knobs' ranges "
-            f"{int(rough.window.sum())} oscillate, but none of them at {where}. Ask for a cycle "
-            'elsewhere, as at = ("window", 0.5), or widen the ranges.'
-        )
-    return (
-        "Not found: devices in the knobs' ranges oscillate, but those that come nearest have no "
-        "value for every goal: a stable cycle that can be computed, a quantity that is positive."
-    )
-
-
-def _beyond_the_boundary(task: Task):
-    """Where none of those that were drawn oscillates: just beyond the nearest boundary."""
-    knobs = task.knobs
-    change = jm.smallest_change(task.device, *knobs.lenses, drive=task.drive)
-    edge = np.log(np.asarray(change.factors))
-    if bool(change.spikes) or not np.all(np.isfinite(edge)):
-        return []
-    found = []
-    for beyond in (1.02, 1.1, 1.3, 1.6):
-        z = np.clip(beyond * edge, knobs.low, knobs.high)
-        values = task.evaluate(z)
-        if values.finite:
-            found.append((z, values, 0.5 * float(knobs.cost @ z**2) / np.max(knobs.cost)))
-    return found
+    return nearest(task.evaluate, z, box, task.knobs.cost, wanted_intervals(task), first=values)

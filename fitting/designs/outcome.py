@@ -1,11 +1,13 @@
 """What a design came to, in numbers and in words."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from fitting.designs.programs import Task
-from fitting.designs.search import Ended
+from fitting.designs.front import Front
+from fitting.designs.search.beginnings import wanted_intervals
+from fitting.designs.search.gauss_newton import Ended, distances
+from fitting.designs.search.task import Task
 from jaxmem.devices import AbstractDevice
 
 # Two designs are one if no knob differs by more than this in ln.
@@ -25,7 +27,10 @@ class Design:
     - `impossible`: whether goals are proved to be out of reach.
     - `why`: where there is no device: a sentence for each such goal, or what was looked at.
     - `starts`: from how many places it was searched.
-    - `others`: further designs that meet the goals, the cheapest first.
+    - `at`: the drive, or the place in the window, where cycles are meant.
+    - `outwards`: of goals that are not met, the knobs at an end of their range beyond which the
+      goal would come nearer.
+    - `others`: further designs that meet the goals, the cheapest first; `front`: see `design`.
     """
 
     device: AbstractDevice
@@ -41,7 +46,10 @@ class Design:
     why: tuple[str, ...]
     starts: int
     units: dict[str, str]
+    at: tuple[str, float] = ("window", 0.5)
+    outwards: dict[str, tuple[str, ...]] = field(default_factory=dict)
     others: tuple["Design", ...] = ()
+    front: Front | None = None
 
     @classmethod
     def of(
@@ -77,6 +85,7 @@ class Design:
             cost=float(0.5 * knobs.cost @ found.z**2), slopes=found.values.J,
             at_limit=tuple(n for n, e in zip(knobs.names, edge, strict=True) if e),
             impossible=False, why=(), starts=starts, units=_units(task),
+            at=(task.at[0], task.imposed(found.z)), outwards=_outwards(task, found, misses),
         )  # fmt: skip
 
     @classmethod
@@ -88,8 +97,7 @@ class Design:
             misses={name: float("inf") for name in nothing},
             factors=dict.fromkeys(task.knobs.names, 1.0), cost=0.0,
             slopes=np.full((len(task.goals), len(task.knobs.names)), np.nan), at_limit=(),
-            impossible=impossible, why=tuple(why), starts=0,
-            units=_units(task),
+            impossible=impossible, why=tuple(why), starts=0, units=_units(task), at=task.at,
         )  # fmt: skip
 
     def statements(self) -> list[str]:
@@ -110,9 +118,32 @@ class Design:
             for name, factor in self.factors.items() if abs(np.log(factor)) > 1e-3
         ]  # fmt: skip
         lines.append(f"Changed: {', '.join(changed) or 'nothing'}.")
+        if self.at[0] in ("I", "V") and self.at[0] in self.factors:
+            unit = "A" if self.at[0] == "I" else "V"
+            lines.append(f"The drive: {self.at[0]} = {self.at[1]:.4g} {unit}.")
         if self.at_limit:
             lines.append(f"At an end of its range: {', '.join(self.at_limit)}.")
+        for name, knobs in self.outwards.items():
+            lines.append(f"{name} would come nearer with a wider range of {', '.join(knobs)}.")
+        if self.front is not None and len(self.front.devices) == 1:
+            a, b = self.front.goals
+            lines.append(f"{a} and {b} do not compete: one device has the best found of both.")
         return lines
+
+
+def _outwards(task: Task, found: Ended, misses: dict[str, float]) -> dict[str, tuple[str, ...]]:
+    """Of goals that are not met, the knobs whose range ends on the way to it."""
+    low, high = wanted_intervals(task)
+    knobs, off = task.knobs, distances(found.values.r, low, high)
+    upper = np.where(knobs.high - found.z < 1e-6, 1.0, 0.0)
+    outward = upper - np.where(found.z - knobs.low < 1e-6, 1.0, 0.0)
+    said = {}
+    for goal, miss, row in zip(task.goals, off, found.values.J, strict=True):
+        helps = [n for n, by in zip(knobs.names, -np.sign(miss) * row * outward, strict=True)
+                 if by > 1e-3]  # fmt: skip
+        if misses[goal.called] > 1 and helps:
+            said[goal.called] = tuple(helps)
+    return said
 
 
 def _units(task: Task) -> dict[str, str]:

@@ -1,5 +1,5 @@
 """The command line: `jaxmem simulate`, `fit`, `spike`, `sweep`, `reproduce`, `device`, `design`,
-`export`, `app`.
+`next`, `export`, `app`.
 
 What is slow to import is imported by the command that needs it.
 """
@@ -16,8 +16,11 @@ from fitting.study.spec import options
 from jaxmem.apps.app.command import app_command
 from jaxmem.apps.arguments import ends_of, file_and_own, listed, specification_of, value_of
 from jaxmem.apps.cores import spread_over_cores
+from jaxmem.apps.designing.command import design_command
 from jaxmem.apps.environment import set_environment
+from jaxmem.apps.next_options import next_command
 from jaxmem.apps.oscillations.kept import what_a_sweep_keeps
+from jaxmem.apps.preset_command import device_command
 from jaxmem.apps.shared_options import (
     AllowImport,
     Force,
@@ -37,30 +40,6 @@ app = typer.Typer(
     help="A differentiable model of the halide perovskite memristor: simulate it, and fit it to "
     "what was measured.",
 )
-
-
-class Preset(StrEnum):
-    """A device to start from."""
-
-    si = "si"
-    paper_2d = "paper-2d"
-    paper_3d = "paper-3d"
-
-
-@app.command("device")
-def device_command(
-    preset: Annotated[Preset, typer.Argument(help="si spikes; paper-* are in the paper's units.")],
-) -> None:
-    """Print the TOML form of a device to start from: `jaxmem device si > device.toml`."""
-    with guard():
-        from jaxmem.devices import device_to_toml, paper_device, si_device
-
-        made = {
-            Preset.si: si_device,
-            Preset.paper_2d: paper_device,
-            Preset.paper_3d: lambda: paper_device(tau_k=1.0),
-        }[preset]()
-        print(device_to_toml(made), end="")
 
 
 @app.command("simulate")
@@ -222,54 +201,7 @@ def reproduce_command(
             raise typer.Exit(FAILED)
 
 
-@app.command("design")
-def design_command(
-    file: Annotated[Path, typer.Argument(metavar="GOALS.toml")],
-    out: Out = Path("design"),
-    force: Force = False,
-    allow_import: AllowImport = False,
-) -> None:
-    """Find the nearest device that spikes as is asked: device.toml, design.json.
-
-    A complete GOALS.toml; device.toml lies beside it (`jaxmem device si > device.toml`):
-
-    \b
-    device = "device.toml"     # as it is today
-    drive = "current"          # or "voltage", through R_s
-    at = {window = 0.5}        # where cycles are meant; {threshold = 1.2}, {I = 1e-4}
-    designs = 1                # how many distinct ones
-
-    \b
-    [[goal]]
-    quantity = "frequency"     # amplitude, threshold, window, energy; in SI units
-    target = 100.0             # or at_least, at_most, or both
-    tolerance = 0.01           # a fraction of it
-
-    \b
-    [[goal]]
-    quantity = "onset"
-    target = "soft"
-
-    \b
-    [[knob]]                   # without any, all numbers of the device
-    parameter = "C_m"          # ["C_m", "tau_d"] changes both by one factor
-    low = 1e-8                 # by default within a factor of 5 to both sides
-    high = 1e-6
-    cost = 0.1                 # of a change, per ln^2 of its factor; by default 1
-    """
-    with guard(out, what_is_kept):
-        check_cheaply(out, force, file)
-        from jaxmem.apps.designing import write_design
-        from jaxmem.output.provenance import command_line
-
-        made = write_design(
-            file, out, force=force, allow_import=allow_import, command=command_line()
-        )
-        for line in (*made.notes, *made.design.statements()):
-            say(line)
-        print(made.folder / ("device.toml" if made.design.starts else "design.json"))
-        if not made.design.met:
-            raise typer.Exit(FAILED)
+app.command("design")(design_command)
 
 
 class Format(StrEnum):
@@ -373,6 +305,8 @@ def fit_command(
 fit_command.__signature__ = fit_signature()  # pyright: ignore[reportFunctionMemberAccess]
 fit_command.__annotations__ = {}
 app.command("fit")(fit_command)
+app.command("device")(device_command)
+app.command("next")(next_command)
 app.command("app")(app_command)
 
 

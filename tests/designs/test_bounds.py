@@ -7,8 +7,10 @@ import pytest
 import jaxmem as jm
 from benchmarks.oracles.ring import hopf_points
 from fitting import DesignGoal, Knob, design
-from fitting.designs.bounds import bound, impossible
-from fitting.designs.knob import Knobs
+from fitting.designs.bounds.closed_forms import closed_form_bound, keeps_its_sign
+from fitting.designs.bounds.oscillation import bound
+from fitting.designs.bounds.proved import impossible
+from fitting.designs.goals.knob import Knobs
 
 pytestmark = pytest.mark.quick
 LETTERS = ("R_b", "C_m", "i_c0", "V_m", "tau_d", "tau_k")
@@ -77,3 +79,53 @@ def test_what_is_impossible_is_named_with_its_bound():
     # A branch beside the paper's own: nothing is proved.
     both = jm.si_device(extra={"surface": jm.Polarisation(1e6, 1e-9)})
     assert impossible(goals, both, Knobs(KNOBS, both), "current") == []
+
+
+def test_every_closed_form_in_the_ranges_is_allowed():
+    """Currents, impedances and crossovers of devices drawn in the ranges, by NumPy, lie within the
+    bounds, and come near the current's."""
+    rng, nearest = np.random.default_rng(6), 0.0
+    for _ in range(20):
+        case = drawn(rng, gain=(1, 300)) | {"R_s": 10 ** rng.uniform(0, 4)}
+        device = made(case)
+        p = Knobs(KNOBS, device).ranges(device)
+        u, freq = rng.uniform(0.1, 1.5), 10 ** rng.uniform(0, 4)
+        current = DesignGoal("current", 1.0, where={"u": u})
+        behind = DesignGoal("current", 1.0, where={"V": u})
+        size = DesignGoal("impedance", 1.0, where={"freq": freq, "u": u})
+        ends = [closed_form_bound(goal, p)[0] for goal in (current, behind, size)]
+        for _ in range(100):
+            d = case | {k: case[k] * 5 ** rng.uniform(-1, 1) for k in LETTERS}
+            d = d | {k: case[k] * 5 ** rng.choice([-1, 1]) for k in LETTERS[::2]}
+            f = 1 / (1 + np.exp(-(u - d["V_T"]) / d["V_m"]))
+            I, g = u / d["R_b"] + d["i_c0"] * f, d["i_c0"] / d["V_m"] * f * (1 - f)
+            s = 2j * np.pi * freq
+            slow = g / ((1 + s * d["tau_d"]) * (1 + s * f * d["tau_k"]))
+            Z = d["R_s"] + 1 / (s * d["C_m"] + 1 / d["R_b"] + slow)
+            V = np.linspace(0, u, 4001)
+            total = V / d["R_b"] + d["i_c0"] / (1 + np.exp(-(V - d["V_T"]) / d["V_m"]))
+            at_V = np.interp(u, V + d["R_s"] * total, total)
+            for value, (low, high) in zip((I, at_V, abs(Z)), ends, strict=True):
+                assert low * (1 - 1e-6) <= value <= high * (1 + 1e-6)
+            nearest = max(nearest, I / ends[0][1])
+            lag = d["C_m"] - (d["tau_d"] + f * d["tau_k"]) * g
+            assert lag > 0 or not keeps_its_sign(p)
+    assert nearest > 0.5
+
+
+def test_closed_forms_out_of_reach_are_named():
+    device = jm.si_device()
+    knobs = Knobs(KNOBS, device)
+    most = 5 * (0.5 / float(device.R_b) + float(device.i_c0))
+    said = impossible(
+        (DesignGoal("current", 1.02 * most, where={"u": 0.5}),
+         DesignGoal("current", 1e-6, where={"u": 0.5})), device, knobs, "current",
+    )  # fmt: skip
+    assert len(said) == 2 and "at most" in said[0] and "at least" in said[1]
+    slow = made(drawn(np.random.default_rng(0)) | {"C_m": 1e3})
+    (said,) = impossible((DesignGoal("crossover", 0.7),), slow, Knobs(KNOBS, slow), "current")
+    assert "positive at every voltage" in said
+    flat = jm.si_device()
+    flat = jm.Memristor2D(flat.R_b, flat.C_m, flat.i_c0, flat.V_T, flat.V_m, flat.tau_d)
+    (said,) = impossible((DesignGoal("frequency", 9.0),), flat, Knobs(KNOBS[:5], flat), "current")
+    assert "2D device never oscillates" in said

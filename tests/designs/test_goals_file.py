@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 import jaxmem as jm
 from fitting.designs.goals_file import read_goals
-from jaxmem.apps.cli import app, design_command
+from jaxmem.apps.cli import app
+from jaxmem.apps.designing.command import design_command
 
 GOALS = """
 device = "device.toml"
@@ -67,13 +68,16 @@ def test_what_a_file_says(write):
 
 @pytest.mark.quick
 def test_the_examples_of_readme_and_help_are_files_of_goals(write):
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    readme = (Path(__file__).parents[2] / "docs/command-line/tour.md").read_text()
     shown = re.search(r"`goals.toml` says\n\n(.*?)\n\n\S", readme, re.DOTALL).group(1)
     told = inspect.getdoc(design_command).split("\n\n", 2)[2].replace("\b\n", "")
     for text in (inspect.cleandoc(shown), told):
         asked = read_goals(write(text))
-        assert [goal.called for goal in asked.goals] == ["frequency", "onset"]
-        assert len(asked.knobs) == 1 and asked.at == ("window", 0.5) and asked.designs == 1
+        names = [goal.called for goal in asked.goals]
+        assert names == ["frequency", "energy", "amplitude", "onset", "impedance"]
+        assert asked.goals[-1].where == {"freq": 10.0, "u": 0.3}
+        assert asked.front == ("frequency", "amplitude") and asked.knobs[0].series == "E12"
+        assert len(asked.knobs) == 3 and asked.at == ("window", 0.5) and asked.designs == 1
 
 
 @pytest.mark.quick
@@ -89,6 +93,10 @@ def test_the_examples_of_readme_and_help_are_files_of_goals(write):
         ("low = 1e-8", "low = 1e-5", r"goals.*range"),
         ("low = 1e-8", "within = 2.0", r"\[\[knob\]\] 1.*not both"),
         ("cost = 0.1", "cost = 0.0", r"\[\[knob\]\] 1.*cost"),
+        ("cost = 0.1", 'series = "E13"', r"\[\[knob\]\] 1.*series.*E12"),
+        ('parameter = "C_m"', 'parameter = "I"', r"goals.*at = \{I"),
+        ("at_least = 0.2", "at_least = 0.2\nfreq = 1.0", r"\[\[goal\]\] 2.*no 'freq'"),
+        ("at = {threshold = 1.3}", 'front = ["frequency"]', "names of two goals"),
         ("{threshold = 1.3}", "{window = 2.0}", "between 0 and 1"),
         ('device = "device.toml"', 'device = "none.toml"', "none.toml"),
         ('device = "device.toml"', "", "device is missing"),
@@ -108,6 +116,8 @@ def test_the_command_writes_the_device_and_says_what_it_did(write, tmp_path):
     assert done.exit_code == 0 and "frequency: 10" in done.stderr, done.stderr
     record = json.loads((out / "design.json").read_text())
     assert record["met"] and record["goals"]["onset"]["value"] < 0
+    page = (out / "report.html").read_text()
+    assert page.count("<svg") == 2 and "What each knob buys" in page
     device = jm.read_device(out / "device.toml")
     assert 1e-8 <= float(device.C_m) <= 1e-6
     points = jm.hopf_points(device)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from fitting.designs.search import Values, nearest
+from fitting.designs.search.gauss_newton import Values, nearest
 
 pytestmark = pytest.mark.quick
 

@@ -8,11 +8,11 @@ import pytest
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9]*.py"))
 # Branches of limit cycles, and one in a fit, take a minute to compile; transients half of it.
-LONG = ("01", "03", "04", "05", "08")
+LONG = ("01", "03", "04", "05", "06", "07", "08")
 
 
-def test_there_are_six():
-    assert [n.stem[:2] for n in NOTEBOOKS] == ["01", "02", "03", "04", "05", "08"]
+def test_there_are_eight():
+    assert [n.stem[:2] for n in NOTEBOOKS] == [f"0{k}" for k in range(1, 9)]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The README's examples run as they are written."""
+"""The recipes and the seven examples run as they are written; the README's first screen."""
 
 import re
 import shlex
@@ -16,11 +16,23 @@ from fitting.study.spec import KINDS
 from fitting.study.spec_file import read_spec
 from jaxmem.apps.cli import app
 
-README = Path(__file__).parents[2] / "README.md"
-EXAMPLES = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+ROOT = Path(__file__).parents[2]
+EXAMPLES = re.findall(
+    r"```python\n(.*?)```", (ROOT / "docs/reference/seven-examples.md").read_text(), re.DOTALL
+)
+RECIPES = (ROOT / "docs/command-line/recipes.md").read_text()
 
 
-RECIPES = README.read_text().split("### Recipes")[1].split("\n## ")[0]
+def test_the_first_screen_has_a_figure_two_commands_and_doors():
+    lines = (ROOT / "README.md").read_text().splitlines()
+    screen = "\n".join(lines[:55])
+    (picture,) = re.findall(r"!\[.*?\]\(([\w./-]+)\)", screen, re.DOTALL)
+    assert (ROOT / picture).is_file()
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert {"demo", "test"} <= set(re.findall(r"^    make (\w+)$", screen, re.MULTILINE))
+    assert {"demo", "test", "docs"} <= set(targets) and "pip install" in screen
+    for door in ("experimentalist", "theorist", "designer"):
+        assert f"](docs/guides/{door}.md)" in screen
 
 
 @pytest.fixture
@@ -76,5 +88,5 @@ def test_there_are_seven():
     "code", [*EXAMPLES[:-1], pytest.param(EXAMPLES[-1], marks=pytest.mark.slow)]
 )
 def test_example_runs(code, capsys):
-    exec(compile(code, "README.md", "exec"), {})
+    exec(compile(code, "seven-examples.md", "exec"), {})
     assert "nan" not in capsys.readouterr().out

@@ -113,7 +113,7 @@ def with_search(
                 continue
             if is_concrete(search.near) and float(search.near) > 0:
                 points = live(circuit)
-            found = _describe(circuit, search, points, accepted)
+            found = describe_cycle(circuit, search, points, accepted)
             if not _rough(search, found):
                 break
     if throw and is_concrete(found.result) and not bool(found.result == RESULTS.successful):
@@ -170,8 +170,14 @@ def _why_not(circuit, search, found, hopf) -> str:
 
 
 @program
-def _describe(circuit: Circuit, search: CycleSearch, hopf: HopfPoints | None, rtol) -> LimitCycle:
-    """The numbers of a cycle with their derivatives; `hopf` where it may be next to a point."""
+def describe_cycle(
+    circuit: Circuit, search: CycleSearch, hopf: HopfPoints | None, rtol
+) -> LimitCycle:
+    """The numbers of a cycle that was found, with their derivatives by the circuit.
+
+    `hopf`: the Hopf points with theirs, where the cycle may be next to one, else None. `rtol`: the
+    largest error that is accepted, as in `limit_cycle`.
+    """
     device, kind = circuit.device, circuit.drive.kind
     value, n = circuit.drive.wave.value(jnp.zeros(()), jnp.zeros(())), device.size + 1
     frame, found = search.frame, search.cycle

@@ -12,7 +12,7 @@ from jaxmem.circuits.drive import LETTER
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
 from jaxmem.fields import is_concrete
-from jaxmem.programs import program
+from jaxmem.programs import program, seldom
 from jaxmem.responses.linear import matrix_at
 from jaxmem.responses.steady import OperatingPoints, operating_points
 from jaxmem.results import RESULTS
@@ -89,11 +89,14 @@ def too_coarse(search: CycleSearch, rtol) -> bool:
     return not good and bool(search.result == RESULTS.successful)
 
 
-def find_cycle(circuit: Circuit, hopf: HopfPoints, u_range: Any, intervals: int) -> CycleSearch:
+def find_cycle(
+    circuit: Circuit, hopf: HopfPoints, u_range: Any, intervals: int, *, transients: bool = True
+) -> CycleSearch:
     """The cycle at the drive's value, without derivatives.
 
     The branches of cycles are followed from the Hopf points to the drive. Where they give no
-    stable cycle, and it is not known that there is none, it is looked for by transients.
+    stable cycle, and it is not known that there is none, it is looked for by transients, if
+    `transients`; a search that asks for many cycles may do without, and without their program.
     """
     kind = circuit.drive.kind
     k, size, is_near = _nearest(circuit, hopf)
@@ -107,7 +110,7 @@ def find_cycle(circuit: Circuit, hopf: HopfPoints, u_range: Any, intervals: int)
         best = jax.tree.map(lambda a, b: jnp.where(near.stable, a, b), near, walked.search)
         walked = walked._replace(search=best)
     # Known numbers choose what runs; under `jit` and `vmap` all of it is in the program.
-    if is_concrete(walked) and bool(walked.search.stable):
+    if not transients or (is_concrete(walked) and bool(walked.search.stable)):
         return walked.search
     given = {LETTER[kind]: _value(circuit)}
     rests = operating_points(circuit.device, u_range=u_range, **given)
@@ -145,7 +148,7 @@ def _near(circuit, hopf, k, size, is_near, intervals) -> CycleSearch:
     return CycleSearch(frame, cycle, mu, stable, RESULTS.successful, error, k, nowhere)
 
 
-@program
+@seldom
 def _walk(circuit: Circuit, hopf: HopfPoints, skip: Bool[Array, ""], intervals: int) -> _Walked:
     """Along the branches until a stable cycle has the drive; nothing is done where `skip`."""
     device, kind, value = circuit.device, circuit.drive.kind, _value(circuit)

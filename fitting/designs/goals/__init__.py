@@ -1,0 +1,1 @@
+"""What may be asked of a device, and what may be changed in it?"""

@@ -1,0 +1,1 @@
+"""How is the nearest device found that has what is asked?"""

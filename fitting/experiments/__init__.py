@@ -1,0 +1,1 @@
+"""What should be measured next? Experiments, what each would tell, and the best for a time."""

@@ -1,0 +1,1 @@
+"""What could be measured: experiments, and the instrument that makes them."""
