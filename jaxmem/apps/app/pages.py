@@ -12,7 +12,7 @@ from jaxmem.apps.app.gate import KEY
 from jaxmem.apps.app.workshop import Workshop, Workshops
 
 # The reports that a visit may have, by what wrote them.
-REPORTS = {kind: f"{kind}/report.html" for kind in ("fit", "spike")}
+REPORTS = {kind: f"{kind}/report.html" for kind in ("fit", "spike", "design")}
 
 
 def register_pages(app: FastAPI) -> Workshops:

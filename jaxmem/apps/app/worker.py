@@ -56,11 +56,12 @@ def do_spike(report: JsonLines) -> dict[str, Any]:
 
 def do_design(report: JsonLines) -> dict[str, Any]:
     """`jaxmem design goals.toml --out design`."""
-    from jaxmem.apps.designing import write_design
+    from jaxmem.apps.designing.report import write_design
 
-    report.step("searching", 0, 0)
-    made = write_design("goals.toml", "design", force=True, command=COMMANDS["design"])
-    return {"lines": [*made.notes, *made.design.statements()], "ok": made.design.met}
+    made = write_design(
+        "goals.toml", "design", force=True, command=COMMANDS["design"], progress=report
+    )
+    return {"lines": [*made.notes, *made.statements], "ok": made.design.met}
 
 
 JOBS = {"fit": do_fit, "spike": do_spike, "design": do_design}

@@ -9,14 +9,14 @@ from jaxmem.lens import describe, get, lenses
 from jaxmem.output.numbers import engineering
 
 
-class Compared(NamedTuple):
+class BesideToday(NamedTuple):
     """Rows of goals (name, wanted, got), and of parameters (name, today, designed, factor)."""
 
     goals: list[tuple[str, str, str]]
     parameters: list[tuple[str, str, str, str]]
 
 
-def compared(folder: Path) -> Compared:
+def compared(folder: Path) -> BesideToday:
     """The design in a folder of a visit, beside the `device.toml` that it began with."""
     record = json.loads((folder / "design" / "design.json").read_text(encoding="utf-8"))
     goals = [
@@ -25,7 +25,7 @@ def compared(folder: Path) -> Compared:
     ]
     made = folder / "design" / "device.toml"
     if not made.is_file():
-        return Compared(goals, [])
+        return BesideToday(goals, [])
     today, new = jm.read_device(folder / "device.toml"), jm.read_device(made)
     known, rows = lenses(new), []
     for name, lens in lenses(today).items():
@@ -35,4 +35,4 @@ def compared(folder: Path) -> Compared:
         a, b = float(get(lens, today)), float(get(known[name], new))
         factor = f"{b / a:.3g}" if a else ""
         rows.append((name, engineering(a, unit), engineering(b, unit), factor))
-    return Compared(goals, rows)
+    return BesideToday(goals, rows)

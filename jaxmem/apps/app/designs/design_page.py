@@ -20,6 +20,7 @@ from jaxmem.apps.app.designs.goals_form import (
 )
 from jaxmem.apps.app.explore.exploration import Exploration, number_of, parameters_of
 from jaxmem.apps.app.explore.offered_devices import OFFERED, OWN, base_device, own_name
+from jaxmem.apps.app.fits.fit_page import report_frame
 from jaxmem.apps.app.fits.taken_home import archive_of
 from jaxmem.apps.app.frame import page_frame, tell, whole_width
 from jaxmem.apps.app.job import Job
@@ -209,6 +210,7 @@ class DesignPage:
                 )
             ui.label("The same again, in the unpacked folder:").classes("weak")
             ui.html(f"<pre class='code'>{COMMANDS['design']}</pre>", sanitize=False)
+            report_frame(self.workshop, "design", "Report of the design")
 
     async def _download(self) -> None:
         ui.download(await asyncio.to_thread(archive_of, self.workshop.folder), "jaxmem-design.zip")
