@@ -57,7 +57,7 @@ def _axis(goal: DesignGoal, drive: DriveKind, values: np.ndarray) -> plots.PlotA
 def _histogram(goal, found: Yield, across: plots.PlotAxis, title: str) -> plots.Panel:
     values = found.values[:, 0]
     ends: Any = across.limits
-    edges = np.linspace(*ends, BARS + 1)
+    edges = np.linspace(ends[0], ends[1], BARS + 1)
     marks = []
     for kind, colour, label in ((slice(None), OUT, "all"), (found.within, IN, "in")):
         count, _ = np.histogram(values[kind][np.isfinite(values[kind])], edges)
