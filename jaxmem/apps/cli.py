@@ -4,6 +4,7 @@
 What is slow to import is imported by the command that needs it.
 """
 
+import sys
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +14,7 @@ import typer
 
 from fitting.study.kept import what_is_kept
 from fitting.study.spec import options
+from jaxmem.apps.answer import answer, end_with, json_first, root_command
 from jaxmem.apps.app.command import app_command
 from jaxmem.apps.arguments import ends_of, file_and_own, listed, specification_of, value_of
 from jaxmem.apps.cores import spread_over_cores
@@ -32,14 +34,8 @@ from jaxmem.apps.shared_options import (
 from jaxmem.apps.stopping import stoppable
 from jaxmem.apps.terminal import FAILED, INTERRUPTED, bars, guard, say
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    help="A differentiable model of the halide perovskite memristor: simulate it, and fit it to "
-    "what was measured.",
-)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+app.callback()(root_command)
 
 
 @app.command("simulate")
@@ -53,7 +49,12 @@ def simulate_command(
     force: Force = False,
     allow_import: AllowImport = False,
 ) -> None:
-    """Solve a device under a drive from rest: transient.csv and figures."""
+    """Solve a device under a drive from rest: transient.csv and figures.
+
+    \b
+    jaxmem device si > device.toml
+    jaxmem simulate device.toml --drive "I = Pulse(3.3e-4, 5e-3)"
+    """
     with guard(out, what_is_kept):
         check_cheaply(out, force, device)
         from jaxmem.apps.simulation import simulate
@@ -71,7 +72,7 @@ def simulate_command(
         low, high, end = (engineering(float(x), u) for x, u in
                           ((run.u.min(), "V"), (run.u.max(), "V"), (run.t[-1], "s")))  # fmt: skip
         say(f"u from {low} to {high} over {end}, {int(run.steps)} steps")
-        print(made.folder / "transient.csv")
+        answer(made.folder / "transient.csv")
 
 
 @app.command("spike")
@@ -88,7 +89,12 @@ def spike_command(
     force: Force = False,
     allow_import: AllowImport = False,
 ) -> None:
-    """Will it spike? A report: windows, cycles, maps, and what would have to change."""
+    """Will it spike? A report: windows, cycles, maps, and what would have to change.
+
+    \b
+    jaxmem device si > device.toml
+    jaxmem spike device.toml
+    """
     with guard(out, what_is_kept):
         check_cheaply(out, force, file)
         from jaxmem.apps.spike import write_report
@@ -105,7 +111,7 @@ def spike_command(
             )  # fmt: skip
         for line in report.lines:
             say(line)
-        print(report.page)
+        answer(report.page)
 
 
 @app.command("sweep")
@@ -164,7 +170,7 @@ def sweep_command(
         for note in swept.notes:
             say(f"note: {note}")
         say(f"{swept.points} devices, {100 * swept.share:.3g} % oscillate at some bias")
-        print(swept.folder / "sweep.nc")
+        answer(swept.folder / "sweep.nc")
 
 
 @app.command("reproduce")
@@ -196,7 +202,7 @@ def reproduce_command(
         for where, check in failed:
             say(f"{where.name}: {check.says}: {check.value}, expected {check.expected}")
         say(f"{len(checks) - len(failed)} of {len(checks)} checks pass")
-        print(made.page)
+        answer(made.page)
         if failed:
             raise typer.Exit(FAILED)
 
@@ -237,7 +243,7 @@ def export_command(
         )  # fmt: skip
         for line in made.lines:
             say(line)
-        print(made.main)
+        answer(made.main)
 
 
 def fit_command(
@@ -296,7 +302,7 @@ def fit_command(
             )  # fmt: skip
         for line in outcome.lines:
             say(line)
-        print(outcome.report)
+        answer(outcome.report)
         if not outcome.ok:
             raise typer.Exit(INTERRUPTED if outcome.interrupted else FAILED)
 
@@ -316,11 +322,13 @@ def main() -> None:
     with stoppable() as stopper:
         code = 0
         try:
-            app()
+            app(json_first(sys.argv[1:]))
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else FAILED
         except KeyboardInterrupt:
             code = INTERRUPTED
+        end_with(code)
+        sys.stdout.flush()
         if stopper.received is not None:
             # Threads of the compiler that still run would end the process by a fault.
             stopper.exit()

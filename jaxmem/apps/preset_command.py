@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from jaxmem.apps.answer import answer
 from jaxmem.apps.terminal import guard
 
 
@@ -28,4 +29,4 @@ def device_command(
             Preset.paper_2d: paper_device,
             Preset.paper_3d: lambda: paper_device(tau_k=1.0),
         }[preset]()
-        print(device_to_toml(made), end="")
+        answer(device_to_toml(made), "device", end="")

@@ -19,6 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from jaxmem.apps.answer import collect
 from jaxmem.apps.stopping import keeps, stopped, work_begins
 
 screen = Console(stderr=True, highlight=False)
@@ -30,6 +31,7 @@ FIRST_WORD, LAST_WORD = 5.0, 60.0
 
 def say(line: str) -> None:
     """Write a line to standard error, not broken."""
+    collect(line)
     screen.print(line, markup=False, soft_wrap=True)
 
 
