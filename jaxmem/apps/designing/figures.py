@@ -26,7 +26,7 @@ from jaxmem.responses import solve, steady_curve
 PERIODS, SAMPLES, CYCLES, REST = 8.0, 1601, 15, 601
 
 
-class Compared(NamedTuple):
+class DrawnDevice(NamedTuple):
     """A device with its Hopf points, the drive where a cycle is meant, and what it is called."""
 
     title: str
@@ -69,9 +69,9 @@ def figures_of(asked: GoalsFile, found: Design) -> dict[str, Callable[[], Figure
     return makes
 
 
-def _shown(asked: GoalsFile, title: str, device: AbstractDevice, points: Any, place) -> Compared:
+def _shown(asked: GoalsFile, title: str, device: AbstractDevice, points: Any, place) -> DrawnDevice:
     how, value = place
-    one = Compared(title, device, points, value)
+    one = DrawnDevice(title, device, points, value)
     if how == LETTER[asked.drive]:
         return one
     if one.oscillates:
@@ -83,12 +83,12 @@ def _shown(asked: GoalsFile, title: str, device: AbstractDevice, points: Any, pl
     return one._replace(level=float(I if asked.drive == "current" else centre + device.R_s * I))
 
 
-def transients_figure(pair: list[Compared], drive: DriveKind) -> Figure:
+def transients_figure(pair: list[DrawnDevice], drive: DriveKind) -> Figure:
     """u after the drive is switched on, of today's device and of the designed one."""
     return Figure([[_transient(one, drive) for one in pair]], (10, 3.3))
 
 
-def _transient(one: Compared, drive: DriveKind) -> Panel:
+def _transient(one: DrawnDevice, drive: DriveKind) -> Panel:
     if int(one.points.found) > 0:
         length = PERIODS * float(np.nanmax(2 * np.pi / np.asarray(one.points.omega)))
     else:
@@ -103,7 +103,7 @@ def _transient(one: Compared, drive: DriveKind) -> Panel:
     return Panel([Curve(run.t, run.u)], PlotAxis("time", "s"), PlotAxis("u", "V"), says)
 
 
-def bifurcation(pair: list[Compared], drive: DriveKind) -> Figure:
+def bifurcation(pair: list[DrawnDevice], drive: DriveKind) -> Figure:
     """Rest and the extrema of cycles over the drive, before and after; the frequency."""
     ends = [drive_ends for one in pair if one.oscillates for drive_ends in one.window(drive)]
     top = 1.25 * max(ends)
@@ -150,7 +150,7 @@ def _imposed(device: AbstractDevice, u: float, drive: DriveKind) -> float:
     return float(getattr(steady_curve(device, jnp.array([u, u])), LETTER[drive])[0])
 
 
-def _cycles(one: Compared, drive: DriveKind):
+def _cycles(one: DrawnDevice, drive: DriveKind):
     """Drives in the window, extrema of u and frequency of the stable cycles there; NaN without."""
     low, high = one.window(drive)
     share = np.concatenate([[0.003], np.linspace(0.02, 0.98, CYCLES), [0.997]])
