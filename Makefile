@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 EXAMPLE := fitting/examples/three_biases.csv
+# What is installed beside the packages: for tests, linters and the site.
+GROUP := dev
 
 .PHONY: demo app paper notebooks docs quick quick-newest newest-installed test slow lint gpu gpu-here picture clean
 
@@ -36,7 +38,7 @@ quick: $(VENV)/installed
 # The quick tests with the newest releases of everything, on the newest interpreter that is here.
 ON_NEWEST = newest=$$(tests/newest_python) && [ -n "$$newest" ] || \
   { echo "no Python newer than $(PYTHON) is here: nothing to run"; exit 0; } && \
-  $(MAKE) --no-print-directory VENV=.venv-newest PYTHON="$$newest"
+  $(MAKE) --no-print-directory VENV=.venv-newest PYTHON="$$newest" GROUP=test
 
 quick-newest:
 	@$(ON_NEWEST) quick
@@ -74,7 +76,7 @@ picture: $(VENV)/installed
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable . --group dev
+	$(BIN)/python -m pip install --quiet --editable . --group $(GROUP)
 	touch $@
 
 clean:

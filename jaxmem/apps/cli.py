@@ -14,7 +14,7 @@ import typer
 
 from fitting.study.kept import what_is_kept
 from fitting.study.spec import options
-from jaxmem.apps.answer import answer, end_with, json_first, root_command
+from jaxmem.apps.answering import answer, end_with, json_first, root_command
 from jaxmem.apps.app.command import app_command
 from jaxmem.apps.arguments import ends_of, file_and_own, listed, specification_of, value_of
 from jaxmem.apps.cores import spread_over_cores

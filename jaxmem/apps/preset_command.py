@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from jaxmem.apps.answer import answer
+from jaxmem.apps.answering import answer
 from jaxmem.apps.terminal import guard
 
 

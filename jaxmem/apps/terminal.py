@@ -19,7 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from jaxmem.apps.answer import collect
+from jaxmem.apps.answering import collect
 from jaxmem.apps.stopping import keeps, stopped, work_begins
 
 screen = Console(stderr=True, highlight=False)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fitting.study.kept import what_is_kept
-from jaxmem.apps.answer import answer
+from jaxmem.apps.answering import answer
 from jaxmem.apps.shared_options import AllowImport, Force, Out, check_cheaply
 from jaxmem.apps.terminal import FAILED, bars, guard, say
 

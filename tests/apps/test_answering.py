@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 import pytest
 
-from jaxmem.apps.answer import json_first
+from jaxmem.apps.answering import json_first
 
 pytestmark = pytest.mark.quick
 
