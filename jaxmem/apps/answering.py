@@ -10,7 +10,7 @@ import typer
 _collected: ContextVar[dict[str, Any] | None] = ContextVar("collected", default=None)
 
 
-def answer(value: object, name: str = "wrote", end: str = "\n") -> None:
+def reply(value: object, name: str = "wrote", end: str = "\n") -> None:
     """Print a command's answer, a path or a text; with --json keep it under its name."""
     collected = _collected.get()
     if collected is None:
@@ -44,7 +44,7 @@ def _say_version(asked: bool) -> None:
     if asked:
         from importlib.metadata import version
 
-        answer(version("jaxmem"), "version")
+        reply(version("jaxmem"), "version")
         raise typer.Exit
 
 

@@ -14,7 +14,7 @@ import typer
 
 from fitting.study.kept import what_is_kept
 from fitting.study.spec import options
-from jaxmem.apps.answering import answer, end_with, json_first, root_command
+from jaxmem.apps.answering import end_with, json_first, reply, root_command
 from jaxmem.apps.app.command import app_command
 from jaxmem.apps.arguments import ends_of, file_and_own, listed, specification_of, value_of
 from jaxmem.apps.cores import spread_over_cores
@@ -72,7 +72,7 @@ def simulate_command(
         low, high, end = (engineering(float(x), u) for x, u in
                           ((run.u.min(), "V"), (run.u.max(), "V"), (run.t[-1], "s")))  # fmt: skip
         say(f"u from {low} to {high} over {end}, {int(run.steps)} steps")
-        answer(made.folder / "transient.csv")
+        reply(made.folder / "transient.csv")
 
 
 @app.command("spike")
@@ -111,7 +111,7 @@ def spike_command(
             )  # fmt: skip
         for line in report.lines:
             say(line)
-        answer(report.page)
+        reply(report.page)
 
 
 @app.command("sweep")
@@ -170,7 +170,7 @@ def sweep_command(
         for note in swept.notes:
             say(f"note: {note}")
         say(f"{swept.points} devices, {100 * swept.share:.3g} % oscillate at some bias")
-        answer(swept.folder / "sweep.nc")
+        reply(swept.folder / "sweep.nc")
 
 
 @app.command("reproduce")
@@ -202,7 +202,7 @@ def reproduce_command(
         for where, check in failed:
             say(f"{where.name}: {check.says}: {check.value}, expected {check.expected}")
         say(f"{len(checks) - len(failed)} of {len(checks)} checks pass")
-        answer(made.page)
+        reply(made.page)
         if failed:
             raise typer.Exit(FAILED)
 
@@ -243,7 +243,7 @@ def export_command(
         )  # fmt: skip
         for line in made.lines:
             say(line)
-        answer(made.main)
+        reply(made.main)
 
 
 def fit_command(
@@ -302,7 +302,7 @@ def fit_command(
             )  # fmt: skip
         for line in outcome.lines:
             say(line)
-        answer(outcome.report)
+        reply(outcome.report)
         if not outcome.ok:
             raise typer.Exit(INTERRUPTED if outcome.interrupted else FAILED)
 

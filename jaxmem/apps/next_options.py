@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from fitting.study.kept import what_is_kept
-from jaxmem.apps.answering import answer
+from jaxmem.apps.answering import reply
 from jaxmem.apps.arguments import ends_of, listed
 from jaxmem.apps.shared_options import AllowImport, Force, Out, check_cheaply
 from jaxmem.apps.terminal import bars, guard, say
@@ -98,7 +98,7 @@ def next_command(
             )  # fmt: skip
         for line in made.lines:
             say(line)
-        answer(made.page)
+        reply(made.page)
 
 
 def seconds_of(text: str) -> float:

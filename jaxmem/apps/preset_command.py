@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from jaxmem.apps.answering import answer
+from jaxmem.apps.answering import reply
 from jaxmem.apps.terminal import guard
 
 
@@ -29,4 +29,4 @@ def device_command(
             Preset.paper_2d: paper_device,
             Preset.paper_3d: lambda: paper_device(tau_k=1.0),
         }[preset]()
-        answer(device_to_toml(made), "device", end="")
+        reply(device_to_toml(made), "device", end="")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fitting.study.kept import what_is_kept
-from jaxmem.apps.answering import answer
+from jaxmem.apps.answering import reply
 from jaxmem.apps.shared_options import AllowImport, Force, Out, check_cheaply
 from jaxmem.apps.terminal import FAILED, bars, guard, say
 
@@ -95,6 +95,6 @@ def design_command(
             )  # fmt: skip
         for line in (*made.statements, *made.notes):
             say(line)
-        answer(made.page)
+        reply(made.page)
         if not made.design.met:
             raise typer.Exit(FAILED)
