@@ -44,6 +44,7 @@ def test_the_folder_runs_as_it_is_and_holds_what_is_expected(device, tmp_path):
     assert again.exit_code == 2 and "exists" in again.output
 
 
+@pytest.mark.slow
 def test_verilog_a_and_csv(device, tmp_path):
     made = run("export", device, "--format", "verilog-a", "--name", "cell", "--until", "0.01",
                "--drive", "V = Triangle([0, 1], rate=200)", "--out", tmp_path / "va")  # fmt: skip

@@ -25,7 +25,7 @@ def built(name):
 
 
 # Those with a branch of cycles take half a minute each, these of transients a third of it.
-LONG = ("5b", "5c", "b2", "b3", "c1", "c2", "c5", "e5")
+LONG = ("5b", "5c", "b2", "b3", "b4", "c1", "c2", "c5", "e5")
 # Of the pulses, those that every run looks at: a spike, an RC rise, ringing, the action potential.
 SAMPLE = ("2c", "2e", "2h", "2j")
 

@@ -83,6 +83,7 @@ def test_what_ends_a_range_on_the_way_to_a_goal_is_said():
     assert any("nearer with a wider range of C_m" in line for line in found.statements())
 
 
+@pytest.mark.slow
 def test_the_drive_is_a_knob_where_it_is_given():
     with pytest.raises(ValueError, match=r"at = \{I"):
         design([DesignGoal("energy", 1.0)], jm.si_device(), [Knob("I")])

@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.special import expit
 
 import jaxmem as jm
 from benchmarks.oracles.ring import hopf_points
@@ -36,7 +37,7 @@ def drawn(rng, gain=(10, 3000)):
 
 @pytest.mark.parametrize("drive", ["current", "voltage"])
 def test_every_hopf_point_in_the_ranges_is_allowed(drive):
-    """200 devices each in the ranges of 20: thresholds lie within the bounds, and no device has
+    """50 devices each in the ranges of 20: thresholds lie within the bounds, and no device has
     one where the gain excludes it."""
     rng, there = np.random.default_rng(5), 0
     for _ in range(20):
@@ -50,13 +51,13 @@ def test_every_hopf_point_in_the_ranges_is_allowed(drive):
         G = R[1] * p["i_c0"][1] / p["V_m"][0]
         goal = DesignGoal("threshold", 1.0)
         low, high = bound(goal, p, R, max(G, 32), drive)[0]
-        for _ in range(200):
+        for _ in range(50):
             one = case | {k: case[k] * 5 ** rng.uniform(-1, 1) for k in LETTERS}
             points = hopf_points(one | {"drive": drive})
             there += len(points) > 0
             assert not points or G > 32
             assert all(low <= point.drive <= high for point in points)
-    assert there > 200
+    assert there > 50
 
 
 def test_what_is_impossible_is_named_with_its_bound():
@@ -96,14 +97,14 @@ def test_every_closed_form_in_the_ranges_is_allowed():
         ends = [closed_form_bound(goal, p)[0] for goal in (current, behind, size)]
         for _ in range(100):
             d = case | {k: case[k] * 5 ** rng.uniform(-1, 1) for k in LETTERS}
-            d = d | {k: case[k] * 5 ** rng.choice([-1, 1]) for k in LETTERS[::2]}
-            f = 1 / (1 + np.exp(-(u - d["V_T"]) / d["V_m"]))
+            d = d | {k: case[k] * 5 ** rng.choice([-1.0, 1.0]) for k in LETTERS[::2]}
+            f = expit((u - d["V_T"]) / d["V_m"])
             I, g = u / d["R_b"] + d["i_c0"] * f, d["i_c0"] / d["V_m"] * f * (1 - f)
             s = 2j * np.pi * freq
             slow = g / ((1 + s * d["tau_d"]) * (1 + s * f * d["tau_k"]))
             Z = d["R_s"] + 1 / (s * d["C_m"] + 1 / d["R_b"] + slow)
             V = np.linspace(0, u, 4001)
-            total = V / d["R_b"] + d["i_c0"] / (1 + np.exp(-(V - d["V_T"]) / d["V_m"]))
+            total = V / d["R_b"] + d["i_c0"] * expit((V - d["V_T"]) / d["V_m"])
             at_V = np.interp(u, V + d["R_s"] * total, total)
             for value, (low, high) in zip((I, at_V, abs(Z)), ends, strict=True):
                 assert low * (1 - 1e-6) <= value <= high * (1 + 1e-6)

@@ -81,10 +81,9 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 # Each compiles programs of its own.
-@pytest.mark.parametrize(
-    "name", ["SI", *(pytest.param(n, marks=pytest.mark.slow) for n in CASES if n != "SI")]
-)
+@pytest.mark.parametrize("name", CASES)
 def test_forward_derivatives_are_those_of_finite_differences(name):
     letters, high, length, h = CASES[name]
     logs, times = setting(letters, high, length)
@@ -151,6 +150,7 @@ def test_the_scale_of_time_is_a_derivative_one_can_check():
     assert jnp.max(jnp.abs(change[:3])) < 1e-5
 
 
+@pytest.mark.slow
 def test_trains_of_1_to_64_pulses_compile_once():
     traced = []
     device = jm.paper_device(1.0, 1.0, 1.0)
@@ -171,6 +171,7 @@ def test_trains_of_1_to_64_pulses_compile_once():
     assert ends == [1, 2, 17, 64]
 
 
+@pytest.mark.slow
 def test_plain_calls_share_the_program_too():
     """Without jit, trains of any length are one program for one set of times."""
     device = jm.paper_device(1.0, 1.0, 1.0)

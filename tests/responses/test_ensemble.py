@@ -63,6 +63,7 @@ def test_one_that_fails_spoils_no_other(found):
         jm.solve_ensemble(BATCH, TIMES, max_steps=1500, throw=True)
 
 
+@pytest.mark.slow
 def test_a_sample_on_a_corner_is_seen_behind_it():
     """However corner and sample are rounded. Behind R_s = 0 the current jumps by 2 C_m dV/dt."""
     rates = np.array([0.1, 0.3, 0.7, 1.1, 1.3, 1.7, 1.9, 2.3])

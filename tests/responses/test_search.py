@@ -214,6 +214,7 @@ def test_a_narrow_drop_is_not_taken_for_a_rise():
     assert seen(Drop, place, wide, -1e-5 * place).mean() > 0.99
 
 
+@pytest.mark.slow
 def test_ascending_vectors_are_merged():
     rng = np.random.default_rng(3)
     for _ in range(20):

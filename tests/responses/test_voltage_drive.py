@@ -12,13 +12,12 @@ from benchmarks.problems.drawn_runs import draw_case, solve_case, true_current
 SEED = 4
 
 
-@pytest.mark.parametrize(
-    "three", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["3D", "2D"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("three", [True, False], ids=["3D", "2D"])
 @pytest.mark.parametrize(
     ("R_s", "waves"),
     [
-        pytest.param(None, ("step", "triangle"), marks=pytest.mark.slow),
+        (None, ("step", "triangle")),
         (0.0, ("triangle", "sine")),
     ],
     ids=["R_s from 1e-4 R_b to R_b", "R_s = 0"],

@@ -129,6 +129,7 @@ def test_fitzhugh_nagumo_in_closed_form(b, u_range):
     np.testing.assert_allclose(found.alone[:, 0], 1 / (eps * b * C), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_saddle_is_no_oscillation():
     # With b > 1 the rest at u = 0 is a saddle: the trace vanishes, and nothing oscillates.
     device = jm.Device(4.0, {"w": FitzHughNagumo(0.7, 1.5, 3.0)})

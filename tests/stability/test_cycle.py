@@ -103,6 +103,7 @@ def test_energy_against_scipy():
     np.testing.assert_allclose(np.interp(got.t, t, u), got.u, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_cycle_under_voltage_is_that_of_the_parallel_resistance():
     """R_b R_s/(R_b + R_s) for R_b, and V/R_s for I."""
     R_s, V = 0.5, 3.6

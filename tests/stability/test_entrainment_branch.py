@@ -187,6 +187,7 @@ def test_wrong_calls_say_what_to_do(as_users_call):
         )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_without_a_settled_state_it_is_empty():
     drifting = circuit(OSCILLATING, 0.3)
     with pytest.raises(RuntimeError, match="drifts"):

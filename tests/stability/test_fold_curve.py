@@ -82,6 +82,7 @@ def test_the_curve_that_ends_at_the_other_one_is_begun_beside_it():
     assert float(curve.bogdanov_takens.drive[0]) == pytest.approx(I, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_folds_over_a_parameter_that_does_not_move_them():
     """Both Bogdanov-Takens points over phi, which leaves equilibria where they are."""
     folds = jm.fold_points(DEVICE, u_range=WINDOW)

@@ -182,7 +182,7 @@ def random_device(rng, states):
 
 
 @pytest.mark.parametrize(
-    "states", [2, 3, *(pytest.param(n, marks=pytest.mark.slow) for n in (4, 5))]
+    "states", [2, *(pytest.param(n, marks=pytest.mark.slow) for n in (3, 4, 5))]
 )
 def test_random_devices_against_eigenvalues_on_a_fine_grid(states):
     rng = np.random.default_rng(states)

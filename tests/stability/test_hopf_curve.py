@@ -97,6 +97,7 @@ def test_bautin_point_of_fitzhugh_nagumo_in_closed_form():
     assert int(curve.merges.found) == 1
 
 
+@pytest.mark.slow
 def test_onsets_are_soft_below_a_gain_of_728():
     """The lowest gain with a hard onset, over all ratios of the time constants."""
 

@@ -84,6 +84,7 @@ def test_corners_lie_on_their_limits(found):
         assert at == pytest.approx(goal.allowed[corner.limit.endswith("high")], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_slopes_are_those_of_differences():
     spread = Spread(Scatter(WIDTH), NOMINAL)
     question = Question(GOALS, NOMINAL, spread.moved, "current", ("window", 0.5))

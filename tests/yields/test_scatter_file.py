@@ -93,6 +93,7 @@ def test_a_yield_wants_a_scatter(write):
         made_devices("goals.toml", read_goals(write(text)))
 
 
+@pytest.mark.slow
 def test_the_command_counts_what_is_made(write, tmp_path):
     text = GOALS.replace("u = 0.5", "u = 0.5\ntolerance = 0.02")
     out = tmp_path / "out"

@@ -74,6 +74,7 @@ def test_under_an_ideal_voltage_rest_is_stable_and_there_is_no_loop_gain():
     assert isinstance(note, plots.Note) and "R_s" in note.text
 
 
+@pytest.mark.slow
 def test_a_transient_below_the_threshold_ends_at_rest():
     state = Exploration("paper-3d", drive="I = Step(high=0.5)", until=60.0)
     seen, run = seen_in_time(state.pin())
@@ -119,6 +120,7 @@ def test_the_program_that_is_copied_computes_what_is_seen(tmp_path):
     assert f"{float(hopf.I[0]):.5g}"[:5] in done.stdout
 
 
+@pytest.mark.slow
 def test_the_copied_program_is_python_and_holds_the_device():
     text = program_of(STATE.with_value("R_b", 1.25))
     compile(text, "explore.py", "exec")
