@@ -19,7 +19,13 @@ from jaxmem.apps.app.designs.goals_form import (
     quantities_offered,
 )
 from jaxmem.apps.app.explore.exploration import Exploration, number_of, parameters_of
-from jaxmem.apps.app.explore.offered_devices import OFFERED, OWN, base_device, own_name
+from jaxmem.apps.app.explore.offered_devices import (
+    OFFERED,
+    OWN,
+    base_device,
+    dropped_device,
+    own_name,
+)
 from jaxmem.apps.app.fits.fit_page import report_frame
 from jaxmem.apps.app.fits.taken_home import archive_of
 from jaxmem.apps.app.frame import page_frame, tell, whole_width
@@ -28,7 +34,6 @@ from jaxmem.apps.app.job_panel import JobPanel, escaped
 from jaxmem.apps.app.uploads import drop_zone
 from jaxmem.apps.app.worker import COMMANDS
 from jaxmem.apps.app.workshop import Workshop
-from jaxmem.apps.spike.report import device_of_fit
 from jaxmem.output.numbers import engineering
 
 
@@ -164,16 +169,11 @@ class DesignPage:
             self._rows()
 
     async def _dropped(self, name: str, data: bytes) -> None:
-        text = data.decode("utf-8-sig", "replace")
         try:
-            if name.lower().endswith(".json"):
-                device, _ = device_of_fit(text, name)
-            else:
-                device = jm.device_from_toml(text, source=name)
+            base = own_name(dropped_device(name, data))
         except ValueError as error:
             tell(str(error))
             return
-        base = own_name(device)
         names: Any = {n: title for n, (title, _) in OFFERED.items()} | {base: f"{name}, dropped"}
         self.device.set_options(names, value=base)
 

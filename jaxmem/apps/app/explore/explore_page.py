@@ -7,12 +7,11 @@ from dataclasses import replace
 
 from nicegui import ui
 
-import jaxmem as jm
 from jaxmem.apps.app.explore.copies import copies_of, zip_of
 from jaxmem.apps.app.explore.drive_form import first_drive
 from jaxmem.apps.app.explore.drive_rows import DriveRows, suitable_level, time_of
 from jaxmem.apps.app.explore.exploration import Exploration, exploration_of, number_of
-from jaxmem.apps.app.explore.offered_devices import OFFERED, OWN, own_name
+from jaxmem.apps.app.explore.offered_devices import OFFERED, OWN, dropped_device, own_name
 from jaxmem.apps.app.explore.panels_as_states import paper_presets
 from jaxmem.apps.app.explore.parameter_form import ParameterRows
 from jaxmem.apps.app.explore.seen import bias_of, seen_at_rest, seen_cycle, seen_in_time
@@ -22,7 +21,6 @@ from jaxmem.apps.app.frame import Ground, page_frame, tell, whole_width
 from jaxmem.apps.app.job_panel import escaped
 from jaxmem.apps.app.latest import QUICK, SLOW, Latest
 from jaxmem.apps.app.uploads import drop_zone
-from jaxmem.apps.spike.report import device_of_fit
 from jaxmem.plots.small_signals import places_at_rest
 
 FIGURES = {
@@ -235,16 +233,11 @@ class ExplorePage:
         self._setting = False
 
     async def _dropped(self, name: str, data: bytes) -> None:
-        text = data.decode("utf-8-sig", "replace")
         try:
-            if name.lower().endswith(".json"):
-                device, _ = device_of_fit(text, name)
-            else:
-                device = jm.device_from_toml(text, source=name)
+            base = own_name(dropped_device(name, data))
         except ValueError as error:
             tell(str(error))
             return
-        base = own_name(device)
         self._set_preset(None)
         self._set_device(base)
         self._follow(Exploration(base, drive=self._first_drive(base), pinned=self.state.pinned))

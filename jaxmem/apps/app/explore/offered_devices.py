@@ -6,6 +6,7 @@ from typing import Any
 
 import jaxmem as jm
 from jaxmem.apps.app.packed import pack, unpack
+from jaxmem.apps.spike.report import device_of_fit
 from jaxmem.devices import AbstractDevice
 
 # The device of a file is carried in the address itself.
@@ -53,3 +54,14 @@ def base_device(name: str) -> AbstractDevice:
 def own_name(device: AbstractDevice) -> str:
     """The name of a device of one's own, which holds it."""
     return OWN + pack(jm.device_to_toml(device))
+
+
+def dropped_device(name: str, data: bytes) -> AbstractDevice:
+    """The device of a file that was dropped: device.toml, or fit.json of a fit.
+
+    **Raises:** `ValueError` for what is neither, and as `base_device`.
+    """
+    text = data.decode("utf-8-sig", "replace")
+    if name.lower().endswith(".json"):
+        return device_of_fit(text, name)[0]
+    return jm.device_from_toml(text, source=name)
