@@ -40,17 +40,19 @@ def json_first(arguments: list[str]) -> list[str]:
     return ["--json", *(word for word in arguments if word != "--json")]
 
 
-def _say_version(asked: bool) -> None:
+def _say_version(asked: bool) -> bool:
     if asked:
         from importlib.metadata import version
 
         reply(version("jaxmem"), "version")
         raise typer.Exit
+    return asked
 
 
-def _ask_for_json(asked: bool) -> None:
+def _ask_for_json(asked: bool) -> bool:
     if asked:
         _collected.set({"wrote": None, "lines": []})
+    return asked
 
 
 def root_command(
