@@ -23,7 +23,7 @@ def quiet(code, **environment):
 def test_the_command_line_silences_the_compiler_before_jax_is_imported():
     code = (
         "import os, sys; from jaxmem.apps import cli; "
-        "cli.app = lambda: print(os.environ['TF_CPP_MIN_LOG_LEVEL'], 'jax' in sys.modules); "
+        "cli.app = lambda words: print(os.environ['TF_CPP_MIN_LOG_LEVEL'], 'jax' in sys.modules); "
         "cli.main()"
     )
     assert quiet(code).stdout.split() == ["3", "False"]
