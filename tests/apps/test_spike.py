@@ -92,6 +92,7 @@ def test_a_resistance_makes_a_voltage_spike(paper):
         assert int(jm.hopf_points(behind, drive="voltage").found) == count
 
 
+@pytest.mark.slow
 def test_a_hard_onset_names_its_bistable_window():
     case = dict(R_b=1e5, C_m=1e-8, i_c0=6e-4, V_T=0.8, V_m=0.03, tau_d=1e-3, tau_k=1.2e-4)
     found = spike_answer(jm.Memristor3D(**case), "current")

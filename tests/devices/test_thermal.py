@@ -20,6 +20,7 @@ def current(u, T, exp, sqrt):
     return u / 100.0 * exp(-(0.2 - 0.02 * sqrt(u)) / (K_B * T))
 
 
+@pytest.mark.slow
 def test_the_curve_rests_and_has_derivatives():
     s = jnp.linspace(-26.0, 26.0, 53)
     u, x = jax.vmap(SWITCH.rest_curve)(s)

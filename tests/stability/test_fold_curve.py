@@ -103,6 +103,7 @@ def test_folds_over_a_parameter_that_does_not_move_them():
     assert phi == pytest.approx(0.390962, abs=5e-7)
 
 
+@pytest.mark.slow
 def test_a_cusp_and_a_bogdanov_takens_point_written_out():
     curve = jm.fold_curve(DEVICE, G_CA, factor=10.0, u_range=WINDOW)
     assert int(curve.cusps.found) == int(curve.bogdanov_takens.found) == 1 and bool(curve.whole)

@@ -43,6 +43,7 @@ def one_by_one(parameters, place=0.5):
         yield both if bool(cycle.stable) else None
 
 
+@pytest.mark.slow
 def test_a_yield_is_the_count_of_a_loop_over_limit_cycles(found):
     count = resting = 0
     for row, values in zip(one_by_one(found.parameters), found.values, strict=True):
@@ -56,6 +57,7 @@ def test_a_yield_is_the_count_of_a_loop_over_limit_cycles(found):
     assert 0 < count < MADE - resting < MADE
 
 
+@pytest.mark.slow
 def test_what_is_lost_is_told(found):
     # Each device is within, rests, or misses a limit.
     missed = sum(below + above for below, above in found.missed.values())
@@ -66,6 +68,7 @@ def test_what_is_lost_is_told(found):
     assert "standard deviations away" in text
 
 
+@pytest.mark.slow
 def test_corners_lie_on_their_limits(found):
     """One by `limit_cycle`, the edge of the window by NumPy's roots."""
     names = list(found.names)

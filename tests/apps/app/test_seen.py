@@ -129,6 +129,7 @@ def test_the_copied_program_is_python_and_holds_the_device():
     assert float(device.C_m) == 1.0
 
 
+@pytest.mark.slow
 def test_the_archive_holds_tables_that_are_the_numbers_seen(found):
     panels = {"iv": plots.Panel([plots.Curve(found.V, found.I)])}
     packed = zipfile.ZipFile(BytesIO(zip_of(STATE, panels)))
