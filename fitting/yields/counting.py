@@ -105,7 +105,8 @@ def yield_of(
     device's, or else what `limit_cycle` finds. One that rests stably beside a cycle counts as
     spiking, since it can be made to; without a window of oscillation there is no drive in its
     middle, and the device rests. Where the drive is given and lies outside of a window with a soft
-    onset (l1 < 0) at both ends, and rest is stable there, the device rests.
+    onset (l1 < 0) at both ends, and rest is stable there, the device is taken to rest, which is not
+    proved: a cycle that comes back from farther away would be missed.
 
     **Arguments:**
 
