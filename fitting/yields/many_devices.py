@@ -28,8 +28,8 @@ class Numbers(NamedTuple):
     """What is known of n devices.
 
     - `values` (n, m): the goals' quantities, NaN where a device has none.
-    - `state` (n,): `SPIKES` with a stable cycle at the drive, `RESTS` where it is taken to rest (see
-      `yield_of`), `UNKNOWN` where that could not be computed.
+    - `state` (n,): `SPIKES` with a stable cycle at the drive, `RESTS` where it is taken to rest
+      (see `yield_of`), `UNKNOWN` where that could not be computed.
     - `margin` (n,): ln of the ratio of the Hurwitz determinant's terms, negative where rest is
       unstable: the least over all voltages, or that at the drive where this is given in A or V.
     - `low`, `high`, `level` (n,): the window of oscillation, and the drive [A] or [V].
