@@ -139,10 +139,12 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
     n, times = 100, 80
     ends = [yield_of(RC, [LAG], WIDTHS, devices=n, seed=k, corners=False) for k in range(times)]
     covered = sum(y.low <= EXACT <= y.high for y in ends)
-    # Clopper and Pearson's never hold it less often; for this n how often is a sum of chances.
-    shares = {y.count: y for y in ends}
+    # Clopper and Pearson's never hold it less often.
     assert covered >= binom.ppf(1e-4, times, 0.95)
-    assert all(y.low < y.share < y.high for y in shares.values())
+    # By which they are defined: at each end the count, or one farther away, has a chance of 2.5 %.
+    for y in {y.count: y for y in ends}.values():
+        assert binom.sf(y.count - 1, n, y.low) == pytest.approx(0.025, rel=1e-6)
+        assert binom.cdf(y.count, n, y.high) == pytest.approx(0.025, rel=1e-6)
     assert np.std([y.share for y in ends]) == pytest.approx(
         np.sqrt(EXACT * (1 - EXACT) / n), rel=0.35
     )
