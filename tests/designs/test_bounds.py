@@ -114,6 +114,18 @@ def test_every_closed_form_in_the_ranges_is_allowed():
     assert nearest > 0.5
 
 
+@pytest.mark.parametrize("inside", [True, False])
+def test_the_bound_of_the_crossover_is_sharp_without_an_activation_time(inside):
+    """C_lf = C_m - tau_d (i_c0/V_m) f(1 - f) is least at f = 1/2: just above C_m it has a zero."""
+    i_c0, V_m, tau_d = 3e-4, 0.05, 2e-3
+    least = tau_d * i_c0 / V_m / 4
+    C_m = least * (1.001 if inside else 0.999)
+    p = {k: (v, v) for k, v in dict(C_m=C_m, i_c0=i_c0, V_m=V_m, tau_d=tau_d).items()}
+    f = np.linspace(0.001, 0.999, 999)
+    assert np.all(C_m - tau_d * i_c0 / V_m * f * (1 - f) > 0) == inside
+    assert keeps_its_sign(p) == inside
+
+
 def test_closed_forms_out_of_reach_are_named():
     device = jm.si_device()
     knobs = Knobs(KNOBS, device)

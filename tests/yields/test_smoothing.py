@@ -31,6 +31,17 @@ def test_it_goes_to_the_count(found):
     assert abs(smoothed_count(found, LIMITS, 0.3)[0] - share) > 0.01
 
 
+def test_one_device_by_hand():
+    """The formula written out: two limits 0.2 apart, a margin of -0.05, a width of a half."""
+    logistic = lambda x: 1 / (1 + np.exp(-x))
+    one = EnsembleCoordinates(
+        np.array([[0.03]]), np.zeros((1, 1, 2)), np.array([-0.05]), np.zeros((1, 2)), True
+    )
+    found, _ = smoothed_count(one, Limits(np.array([-0.1]), np.array([0.1])), 0.5)
+    by_hand = logistic(0.13 / 0.05) * logistic(0.07 / 0.05) * logistic(0.05 / (0.5 * 0.1))
+    assert found == pytest.approx(by_hand, rel=1e-12)
+
+
 @pytest.mark.parametrize("width", [1.0, 0.3, 0.1])
 @pytest.mark.parametrize("asked", [True, False])
 def test_its_gradient_is_that_of_differences(found, width, asked):
