@@ -104,11 +104,11 @@ class Design:
         """What was asked, what it came to, and what limits it, in sentences."""
         if self.why:
             return list(self.why)
-        lines = []
+        lines = ["All goals are met."]
         if not self.met:
-            lines.append(
+            lines = [
                 f"Not found from {self.starts} starts. That none exists is not known; the nearest:"
-            )
+            ]
         for name, value in self.values.items():
             word = "met" if self.misses[name] <= 1 else f"off by {self.misses[name]:.3g} tolerances"
             reached = f"{value:.4g} {self.units[name]}".rstrip()
