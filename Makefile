@@ -51,7 +51,7 @@ test: $(VENV)/installed
 
 # Compiled as a user's programs are; see tests/conftest.py.
 slow: $(VENV)/installed
-	$(PROGRAMS) XLA_FLAGS= $(BIN)/python $(PYTEST) -m slow tests
+	$(PROGRAMS) XLA_FLAGS= HYPOTHESIS_PROFILE=search $(BIN)/python $(PYTEST) -m slow tests
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

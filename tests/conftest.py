@@ -44,10 +44,14 @@ jax.config.update("jax_enable_x64", True)
 # An array that meets one of another rank does so on purpose: by an index or a named axis.
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
+# A change is judged on the same examples each time; new ones are looked for by
+# HYPOTHESIS_PROFILE=search (as many as by default) and =thorough (twenty times as many).
 settings.register_profile(
-    "default", deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=500)
+    "default", deadline=None, max_examples=25, derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)  # fmt: skip
+settings.register_profile("search", parent=settings.get_profile("default"), derandomize=False)
+settings.register_profile("thorough", parent=settings.get_profile("search"), max_examples=500)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 # Tracing makes millions of small objects that live on: they are looked through less often than each

@@ -50,7 +50,8 @@ def test_slopes_are_those_of_differences(width, shift, rho, x):
     for k in range(2):
         step = 1e-5 * np.eye(2)[k]
         up, down = (spread.leaves(DEVICE, np.array([x]) + s * step)[0][0] for s in (1, -1))
-        assert slopes[0, :, k] == pytest.approx((up - down) / 2e-5, rel=1e-6, abs=1e-12)
+        # Rounding of values up to about 10, over the step, is all that a vanishing slope may show.
+        assert slopes[0, :, k] == pytest.approx((up - down) / 2e-5, rel=1e-6, abs=1e-9)
 
 
 def test_a_matrix_of_correlations_may_be_singular():
