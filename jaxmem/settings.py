@@ -7,6 +7,8 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args
 
+from jaxmem.encoding import text_of
+
 
 class SpecError(ValueError):
     """A specification that is not well made. Its message names the setting and says what to do."""
@@ -229,7 +231,7 @@ def toml_table(path: Path) -> dict[str, Any]:
     **Raises:** `SpecError` that names the file and says why it cannot be read.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return tomllib.loads(text_of(path))
     except FileNotFoundError:
         raise SpecError(f"{path}: there is no such file; check the path") from None
     except OSError as error:

@@ -1,5 +1,5 @@
-"""The command line: `jaxmem simulate`, `fit`, `spike`, `sweep`, `reproduce`, `device`, `design`,
-`next`, `export`, `app`.
+"""The command line: `jaxmem simulate`, `fit`, `spike`, `sweep`, `reproduce`, `device`, `example`,
+`design`, `next`, `export`, `app`.
 
 What is slow to import is imported by the command that needs it.
 """
@@ -22,7 +22,7 @@ from jaxmem.apps.designing.command import design_command
 from jaxmem.apps.environment import set_environment
 from jaxmem.apps.next_options import next_command
 from jaxmem.apps.oscillations.kept import what_a_sweep_keeps
-from jaxmem.apps.preset_command import device_command
+from jaxmem.apps.preset_command import device_command, example_command
 from jaxmem.apps.shared_options import (
     AllowImport,
     Force,
@@ -146,6 +146,11 @@ def sweep_command(
     SPEC.toml has device = "device.toml", drive = "current" or "voltage", and for each axis
     [[axis]] with parameter, low, high, points, spacing = "log" or "linear". It may say quantity,
     and for one of a cycle at = {window = 0.5}, {threshold = 1.2} or {I = 1e-4}. All cores are used.
+
+    \b
+    jaxmem example sweep > map.toml
+    jaxmem device si > device.toml
+    jaxmem sweep map.toml
     """
     spread_over_cores()
     with guard(out, what_a_sweep_keeps):
@@ -186,6 +191,9 @@ def reproduce_command(
 
     Each feature that the text describes is a number beside the expected one; the exit status is 1
     if one of them fails.
+
+    \b
+    jaxmem reproduce --panel 2k
     """
     with guard(out, what_is_kept):
         from jaxmem.apps.paper import reproduce
@@ -231,7 +239,12 @@ def export_command(
     force: Force = False,
     allow_import: AllowImport = False,
 ) -> None:
-    """Write a device for ngspice and LTspice, as Verilog-A, or as CSV, with a test bench."""
+    """Write a device for ngspice and LTspice, as Verilog-A, or as CSV, with a test bench.
+
+    \b
+    jaxmem device si > device.toml
+    jaxmem export device.toml --drive "I = Step(3.3e-4)" --until 0.05
+    """
     with guard(out, what_is_kept):
         check_cheaply(out, force, source)
         from jaxmem.apps.export import export_device
@@ -260,6 +273,10 @@ def fit_command(
 
     Each file says itself what it is. With loops, steps, pulses or curves one device is fitted to
     all files. `jaxmem fit FIT.toml` does what a specification says; each result holds one.
+
+    \b
+    jaxmem example spectra > cell.csv
+    jaxmem fit cell.csv --device 3d --together
 
     Models (--device), each behind R_s and the inductance L_s of the leads, unless --without:
 
@@ -312,6 +329,7 @@ fit_command.__signature__ = fit_signature()  # pyright: ignore[reportFunctionMem
 fit_command.__annotations__ = {}
 app.command("fit")(fit_command)
 app.command("device")(device_command)
+app.command("example")(example_command)
 app.command("next")(next_command)
 app.command("app")(app_command)
 

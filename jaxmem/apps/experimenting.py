@@ -20,6 +20,7 @@ from fitting.experiments.telling_apart import Separation, tell_apart
 from jaxmem import plots
 from jaxmem.apps.export import source_of
 from jaxmem.devices import device_to_toml, read_device, write_device
+from jaxmem.encoding import text_of
 from jaxmem.output.page import render
 from jaxmem.output.provenance import provenance_of
 from jaxmem.output.reporter import Reporter, Silent
@@ -148,7 +149,7 @@ def read_prior(values: Sequence[str]) -> Prior | None:
     for value in values:
         if Path(value).suffix == ".toml":
             try:
-                table = tomllib.loads(Path(value).read_text(encoding="utf-8-sig"))
+                table = tomllib.loads(text_of(Path(value)))
             except (OSError, ValueError) as error:
                 raise ValueError(f"{value}: no prior can be read ({error})") from None
             table = table.get("prior", table)

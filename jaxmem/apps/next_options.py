@@ -66,13 +66,19 @@ def next_command(
 ) -> None:
     """Which measurements tell most within a time? next.html, next.csv, next.json.
 
-    Of a fit, or of a device and a prior:
+    Of a device and a prior:
 
     \b
     jaxmem device si > device.toml
     jaxmem next device.toml --prior 0.2 --budget 2min
-    jaxmem next device.toml --prior R_b=0.1,V_m=0.5 --budget 2min --for threshold,window
-    jaxmem next fit --budget 30min --voltage 0:1.1 --freq 0.1:1e5 --rivals
+    jaxmem next device.toml --prior V_m=0.5 --budget 2min --for threshold --out threshold
+
+    Of a fit:
+
+    \b
+    jaxmem example spectra > cell.csv
+    jaxmem fit cell.csv --device 3d --together --out fit
+    jaxmem next fit --budget 30min --voltage 0:1.1 --freq 0.1:1e5 --rivals --out more
 
     Then measure, `jaxmem fit` all files together, and ask again of that folder.
     """

@@ -29,6 +29,7 @@ from jaxmem.devices.relatives import (
 )
 from jaxmem.devices.switching import RectifyingLeak, SwitchingConductance
 from jaxmem.devices.thermal import ThermalSwitch
+from jaxmem.encoding import text_of
 from jaxmem.fields import quantities
 from jaxmem.toml_kinds import belongs_elsewhere
 
@@ -73,7 +74,7 @@ def read_device(path: str | os.PathLike, *, allow_import: bool = False) -> Abstr
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = text_of(path)
     except FileNotFoundError:
         raise DeviceFileError(f"{path}: there is no such file; check the path") from None
     except IsADirectoryError:

@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from jaxmem.encoding import text_of
 from jaxmem.networks.braces import Given
 from jaxmem.networks.network import Network, with_values
 from jaxmem.networks.notation import WrittenCircuit, written_circuit
@@ -97,5 +98,5 @@ def circuit_of(text: str) -> WrittenCircuit:
     that cannot be read.
     """
     if text.lower().endswith(".toml"):
-        return circuit_from_toml(Path(text).read_text(encoding="utf-8"))
+        return circuit_from_toml(text_of(Path(text)))
     return written_circuit(text)

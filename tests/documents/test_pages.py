@@ -23,8 +23,6 @@ LONG = {
     "command-line/reproduce", "command-line/next", "physics/identifiability", "physics/ring",
     "start",
 }  # fmt: skip
-# What a page takes over from another one.
-GIVEN = {"command-line/fit": ("cell.csv",)}
 
 
 def blocks(page):
@@ -64,11 +62,6 @@ def type_in(line):
 )
 def test_page_runs_as_pasted(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    if "cell.csv" in GIVEN.get(name_of(page), ()):
-        from fitting import write_spectra_csv
-        from fitting.examples import three_biases
-
-        write_spectra_csv("cell.csv", three_biases()[0])
     session = {}
     for kind, text in blocks(page):
         if kind == "python":
