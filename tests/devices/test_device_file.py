@@ -83,7 +83,7 @@ def test_what_is_no_device_is_refused(text):
 
 
 def test_files_that_cannot_be_read(tmp_path):
-    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00\x80")
+    (tmp_path / "binary.toml").write_bytes(b"\x89PNG\r\n\x1a\n\x00\x80")
     for path, word in ((tmp_path / "none", "no such file"), (tmp_path, "a folder"),
                        (tmp_path / "binary.toml", "no text")):  # fmt: skip
         with pytest.raises(jm.DeviceFileError, match=word):
