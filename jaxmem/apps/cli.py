@@ -145,7 +145,8 @@ def sweep_command(
 
     SPEC.toml has device = "device.toml", drive = "current" or "voltage", and for each axis
     [[axis]] with parameter, low, high, points, spacing = "log" or "linear". It may say quantity,
-    and for one of a cycle at = {window = 0.5}, {threshold = 1.2} or {I = 1e-4}. All cores are used.
+    for one of a cycle at = {window = 0.5}, {threshold = 1.2} or {I = 1e-4}, and u_range = [0, 1],
+    the voltages over the device [V] to look in, if not all. All cores are used.
 
     \b
     jaxmem example sweep > map.toml

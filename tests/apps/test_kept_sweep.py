@@ -144,6 +144,7 @@ def test_quantities_of_cycles(quantity, at, tmp_path):
         ('quantity = "frequency"\nat = { window = 2 }', "between 0 and 1"),
         ('quantity = "frequency"\nat = { V = 2 }', "at has no 'V'; there are window, threshold, I"),
         ('quantity = "frequency"\nat = 0.5', "write at = {window = 0.5}"),
+        ("u_range = [1, 0]", "u_range wants [low, high]"),
         ("at = { window = 0.5 }", "at says where a cycle is taken"),
     ],
 )

@@ -275,3 +275,15 @@ def test_wrong_calls_are_refused(as_users_call):
     ):
         with pytest.raises(ValueError, match=words):
             call()
+
+
+@pytest.mark.slow
+def test_margin_and_map_of_a_device_with_a_curve_look_where_they_are_told(tmp_path):
+    from benchmarks.problems.published_cases import HEATED
+
+    d = jm.Device(3e-12, {"switch": jm.ThermalSwitch(**HEATED)}, R_s=2e5)
+    up, down = (least_margin(d, "voltage", u_range=ends) for ends in ((0.01, 3.0), (-3.0, -0.01)))
+    # What falls as the current rises lies on both sides of 0, and the switch knows no sign.
+    assert float(up.u) > 0.01 and float(down.u) < -0.01
+    assert float(up.margin) == pytest.approx(float(down.margin), rel=1e-3)
+    assert np.isnan(least_margin(d, "voltage", u_range=(50.0, 60.0)).margin)

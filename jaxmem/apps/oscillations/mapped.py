@@ -58,7 +58,10 @@ def is_ring(device: AbstractDevice) -> bool:
 
 
 @lru_cache(maxsize=8)
-def functions_of(quantity: str, kind: DriveKind, ring: bool, at: tuple[str, float]) -> Functions:
+def functions_of(
+    quantity: str, kind: DriveKind, ring: bool, at: tuple[str, float],
+    u_range: tuple[float, float] | None = None,
+) -> Functions:  # fmt: skip
     """The functions for a quantity; cached, because new ones would compile anew.
 
     **Arguments:**
@@ -66,10 +69,11 @@ def functions_of(quantity: str, kind: DriveKind, ring: bool, at: tuple[str, floa
     - `quantity`: one of `QUANTITIES`; `kind`: of the drive.
     - `ring`: whether the devices are of the kind of which `is_ring` tells.
     - `at`: where cycles are taken, `("window", 0.5)`, `("threshold", 1.2)`, or `("I", 1e-4)`.
+    - `u_range`: the voltages over the device to look in [V]; None: all.
     """
 
     def margins(device):
-        return ring_least(device, kind) if ring else least_margin(device, kind)
+        return ring_least(device, kind) if ring else least_margin(device, kind, u_range=u_range)
 
     def where(device):
         least = margins(device)
@@ -81,7 +85,7 @@ def functions_of(quantity: str, kind: DriveKind, ring: bool, at: tuple[str, floa
             found = ring_window(device, kind)
             drive, omega, l1 = (found.V if kind == "voltage" else found.I), found.omega, found.l1
             return Window(2 * found.found.astype(int), *drive, *(omega / (2 * jnp.pi)), *l1)
-        hopf = hopf_points(device, drive=kind)
+        hopf = hopf_points(device, drive=kind, u_range=u_range)
         drive = hopf.imposed(kind)
         last = jnp.clip(hopf.found, 1, drive.size) - 1
         ends = lambda a: (a[0], a[last])
@@ -101,7 +105,8 @@ def functions_of(quantity: str, kind: DriveKind, ring: bool, at: tuple[str, floa
             value = w.drive_low * number
         else:
             value = jnp.asarray(number)
-        one = limit_cycle(Circuit(device, drive_of_kind(kind, value)), throw=False)
+        circuit = Circuit(device, drive_of_kind(kind, value))
+        one = limit_cycle(circuit, u_range=u_range, throw=False)
         stable = lambda v: jnp.where(one.stable, v, jnp.nan)
         of = {"frequency": 1 / one.period, "amplitude": one.u_max - one.u_min, "energy": one.energy}
         return {

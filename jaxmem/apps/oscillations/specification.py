@@ -29,6 +29,7 @@ KEYS = {
         Setting("device", str, "The file of the device, beside this one", required=True),
         Setting("drive", str, "What is imposed", "current", choices=("current", "voltage")),
         Setting("quantity", str, "What is mapped", "window", choices=QUANTITIES),
+        Setting("u_range", list[float], "Voltages over the device to look in, [low, high]"),
     )
 }
 AXIS_KEYS = {
@@ -66,7 +67,8 @@ class SweepFile:
         frequency    and that of the stable cycle; amplitude, energy: its amplitude of u, its energy
 
     a cycle's at = {window = 0.5}, the middle of the window (default), {threshold = 1.2}, that times
-    the drive at the first Hopf point, or a drive, {I = 1e-4} or {V = 2.0}.
+    the drive at the first Hopf point, or a drive, {I = 1e-4} or {V = 2.0}. `u_range` = [low, high],
+    voltages over the device [V], is where equilibria are looked for, if not everywhere.
     """
 
     device: AbstractDevice
@@ -75,6 +77,7 @@ class SweepFile:
     axes: tuple[Axis, ...]
     quantity: str
     at: tuple[str, float]
+    u_range: tuple[float, float] | None
 
     @property
     def points(self) -> int:
@@ -84,7 +87,10 @@ class SweepFile:
     @property
     def functions(self) -> Functions:
         """What is computed of each device."""
-        return functions_of(self.quantity, self.drive, is_ring(self.device), self.at)
+        return functions_of(
+            self.quantity, self.drive, is_ring(self.device) and self.u_range is None, self.at,
+            self.u_range,
+        )  # fmt: skip
 
 
 def read_sweep(
@@ -116,7 +122,12 @@ def read_sweep(
     if said["drive"] == "voltage" and "R_s" not in [parameter(a.lens, device).name for a in made]:
         check_drive(f"{path}", device, "voltage")
     where = _at(f"{path}", at, said["quantity"], said["drive"])
-    asked = SweepFile(device, source, said["drive"], made, said["quantity"], where)
+    ends = said["u_range"]
+    if ends is not None:
+        if len(ends) != 2 or not ends[0] < ends[1]:
+            raise ValueError(f"{path}: u_range wants [low, high] in V with low < high, got {ends}")
+        ends = (ends[0], ends[1])
+    asked = SweepFile(device, source, said["drive"], made, said["quantity"], where, ends)
     if asked.points > MOST_POINTS:
         raise ValueError(f"{path}: {asked.points:,} points, and {MOST_POINTS:,} are the most")
     return asked

@@ -88,6 +88,10 @@ def _least_margin(device, drive, points, u_range):
         u = jnp.concatenate([centre + width * x for centre, width in device.windows()])
     rate = rate_of(device, u[u.size // 2])
     margin = jax.vmap(lambda u: margin_at(device, u, drive, rate))(u)
+    if u_range is not None and device.curve is not None:
+        # The equilibria of such a device are surveyed along its curve, whatever their voltages.
+        at = jax.vmap(lambda s: device.equilibrium(s)[0])(u)
+        margin = jnp.where((at >= u_range[0]) & (at <= u_range[1]), margin, jnp.nan)
     # NaN where the device cannot be evaluated, as at 1e30 V; of NaN alone the first is taken.
     least = jnp.argmin(jnp.where(jnp.isnan(margin), jnp.inf, margin))
     return LeastMargin(margin[least], device.equilibrium(u[least])[0])
