@@ -70,5 +70,5 @@ def described_in_words(d: Description, what: str) -> str:
     elif d.grade != "yes" and d.where is not None:
         tail = f"; {100 * d.where.share:.0f} % of chi2 is at {d.where}"
     if not d.consistent and d.grade == "no":
-        tail += "; the data contradict themselves, too"
+        tail += "; the data are not quite consistent in themselves, either"
     return f"The model {phrase}{known}: {size}{tail}."

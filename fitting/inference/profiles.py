@@ -35,6 +35,8 @@ class Profile:
       `level`. `closed`: whether each of the two sides does; the end of one that does not is that of
       the range: the bound, 0 or an infinity.
     - `complete`: False if it was interrupted; a side that was not finished is not closed.
+    - `widened`: whether residuals of the fit hang together and `fit.covariance` is widened for it.
+      The likelihood takes them as independent, so that this interval is too narrow then.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Profile:
     high: float
     closed: tuple[bool, bool]
     complete: bool
+    widened: bool = False
 
     @property
     def identifiable(self) -> bool:
@@ -68,6 +71,11 @@ class Profile:
             text = (
                 f"{self.name}: {'at least' if self.closed[0] else 'at most'} {end:.4g} {self.unit} "
                 f"({percent}); the data set no limit {side}."
+            )
+        if self.widened and any(self.closed):
+            text += (
+                " It takes residuals as independent, which these are not, and is too narrow: the "
+                "interval of the fit is widened for that."
             )
         if len(self.increase) and self.increase.min() < -0.1:
             text += " A better fit than the optimum was met on the way: search from more starts."
@@ -137,7 +145,7 @@ def profile(
         order, ends, closed = slice(None, None, -1), ends[::-1], closed[::-1]
     return Profile(
         name, target.unit, level, values[order], (s * np.abs(s))[order], vectors[order], ends[0],
-        ends[1], (closed[0], closed[1]), complete,
+        ends[1], (closed[0], closed[1]), complete, any(t.alike for t in fit.terms),
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fitting.estimate.result import Fit
 from fitting.estimate.series import Series, series_verdict
 from fitting.report.consistency import consistency_flags
 from fitting.report.figures.spectra import series_figure
@@ -123,6 +124,16 @@ def summary_rows(series: Series, measured: Sequence[Checked]) -> list[dict[str, 
     return rows
 
 
+def _exchanged(fits: Sequence[Fit], names: Sequence[str]) -> str:
+    """That two lags are known but for which is which, where that is all that leaves them open."""
+    pairs = [{*pair} for fit in fits for pair in fit.identifiability.exchanges]
+    if {*names} not in pairs:
+        return ""
+    reasons = [len(p.reasons) for fit in fits for p in fit.parameters if p.name in names]
+    only = "" if max(reasons, default=0) <= 1 else " among others"
+    return f": one spectrum does not tell which of the two is which{only}"
+
+
 def _series_flags(series: Series, measured: Sequence[Checked]) -> list[str]:
     fits, n = series.fits, len(series.fits)
     flags = []
@@ -138,5 +149,6 @@ def _series_flags(series: Series, measured: Sequence[Checked]) -> list[str]:
         # Of a model that describes no spectrum the verdict says what its values are.
         if described and count < n:
             verb = "is" if len(names) == 1 else "are"
-            flags.append(f"{', '.join(names)} {verb} identifiable in {count} of {n} spectra.")
+            why = _exchanged(described, names)
+            flags.append(f"{', '.join(names)} {verb} identifiable in {count} of {n} spectra{why}.")
     return [*flags, *consistency_flags(measured)]

@@ -30,7 +30,8 @@ BIAS_KEYS = ("bias", "u", "I", "V")
 def describing_model(
     spec: Spec, loaded: Loaded, terms: Sequence[Any], found: Fit, report: Reporter
 ) -> list[str]:
-    """A sentence on which model describes data that this one does not; none if it does.
+    """A sentence on which model describes data that this one does not; none if it does, or if no
+    others are to be tried.
 
     Tried are the model of the specification, and an R-C circuit's successor 2D, with and without
     a constant-phase element, a second arc and a slow branch; of a circuit of the user's own also
@@ -42,7 +43,7 @@ def describing_model(
     - `spec`, `loaded`: what was asked, and what was read. `terms`: what was fitted.
     - `found`: the fit. `report`: hears of the stages.
     """
-    if found.describes != "no" or spec.device not in MODELS:
+    if found.describes != "no" or spec.device not in MODELS or spec.alone:
         return []
     if found.result == RESULTS.interrupted:
         return []

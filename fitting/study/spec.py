@@ -170,6 +170,9 @@ class Spec:
         "all are fitted. 0: all at once", low=0, high=1_000_000, option="thin",
     )  # fmt: skip
     seed: int = setting(0, "Of the starts", low=0, high=2**32 - 1, option="seed")
+    alone: bool = setting(
+        False, "Try no other models where this one does not describe the data", option="alone"
+    )
     compare: bool = setting(False, "Also fit other models, and rank all by BIC", option="compare")
     profile: tuple[str, ...] = setting(
         (), "Profile likelihood of a parameter, or all", option="profile"

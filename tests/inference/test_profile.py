@@ -1,5 +1,6 @@
 """Profile likelihoods and intervals against closed forms, and what they say of what is open."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -33,6 +34,13 @@ def test_linear_gaussian_of_known_noise_is_the_closed_form(level):
         np.testing.assert_allclose(
             interval(result, name, level), best[k] + reach * np.array([-1, 1]), rtol=1e-6
         )
+
+
+def test_an_interval_that_takes_alike_residuals_as_independent_says_so():
+    result = linear(*curves())
+    found = profile(result, result.names[0], level=0.68)
+    assert not found.widened and "too narrow" not in found.statement()
+    assert "widened for that" in dataclasses.replace(found, widened=True).statement()
 
 
 def test_unknown_noise_gives_nearly_students_interval():

@@ -11,6 +11,8 @@ import pytest
 from scipy.optimize import brentq
 from typer.testing import CliRunner
 
+from fitting import MultiStart, Spectrum, element_model, fit
+from fitting.report.series_page import _exchanged
 from fitting.study.spec_file import read_spec
 from jaxmem.apps.cli import app
 from jaxmem.devices import read_device
@@ -46,6 +48,15 @@ def files(tmp_path_factory):
 
 def run(*arguments):
     return runner.invoke(app, ["fit", *map(str, arguments)])
+
+
+def test_two_lags_that_only_their_exchange_leaves_open_are_told_from_unknown_ones():
+    freq = np.geomspace(1, 1e6, 36)
+    spectrum = Spectrum(freq, impedance(0.75, freq))
+    setup = element_model("3d", spectrum=spectrum)
+    found = fit(spectrum, setup.model, setup.space, starts=MultiStart(0), throw=False)
+    assert "which of the two is which" in _exchanged([found], ["tau_d", "tau_2"])
+    assert _exchanged([found], ["R_b"]) == ""
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from fitting.study import describing
 from fitting.study.run import run_study
 from fitting.study.setups import start_at
 from fitting.study.spec import Entry, Spec
+from jaxmem.output.reporter import Silent
 
 pytestmark = pytest.mark.usefixtures("not_rendered")
 
@@ -47,6 +48,16 @@ def test_a_rival_begins_at_the_fit_that_it_extends():
     # The 3D model holds the 2D one: with a lag that short it is the same impedance, or nearly.
     ours, theirs = spectrum.impedance(begin), spectrum.impedance(found.model)
     np.testing.assert_allclose(ours, theirs, rtol=0.05)
+
+
+def test_no_other_is_tried_where_that_is_asked(tmp_path):
+    (spectrum,) = two_arcs(1)
+    setup = element_model("2d", spectrum=spectrum)
+    found = fit(spectrum, setup.model, setup.space, starts=MultiStart(0), throw=False)
+    spec = spec_of(tmp_path / "cell.csv", [spectrum], alone=True)
+    # Nothing was loaded: another model would have to be fitted to it.
+    assert found.describes == "no"
+    assert describing.describing_model(spec, None, [], found, Silent()) == []
 
 
 @pytest.mark.usefixtures("small")
