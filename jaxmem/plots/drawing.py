@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, TwoSlopeNorm
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import (
     EngFormatter,
     FuncFormatter,
@@ -55,6 +56,11 @@ def draw(figure: plots.Figure) -> matplotlib.figure.Figure:
     # Colour scales and words at an axis want room that only matplotlib knows.
     wide = any(p.y.names or any(isinstance(m, plots.Map) for m in p.marks) for p in panels if p)
     made = matplotlib.figure.Figure(figsize=figure.size, layout="constrained" if wide else None)
+    if wide and len(figure.rows[0]) > 1:
+        # The words of a colour scale keep off those of the next panel's axis.
+        engine = made.get_layout_engine()
+        assert isinstance(engine, ConstrainedLayoutEngine)
+        engine.set(w_pad=0.12)
     room: dict[str, Any] = {"width_ratios": figure.widths} | ({} if wide else _room(figure))
     axes = made.subplots(len(figure.rows), len(figure.rows[0]), squeeze=False, gridspec_kw=room)
     for ax, panel in zip(axes.ravel(), panels, strict=True):

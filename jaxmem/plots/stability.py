@@ -258,7 +258,7 @@ SHOWN = {
 }
 
 
-def oscillation_figure(data: xr.Dataset, drive: DriveKind) -> plots.Figure:
+def oscillation_figure(data: xr.Dataset, drive: DriveKind, at: str = "") -> plots.Figure:
     """Where devices of a sweep oscillate, and what else it holds; over one or two axes.
 
     **Arguments:**
@@ -266,6 +266,7 @@ def oscillation_figure(data: xr.Dataset, drive: DriveKind) -> plots.Figure:
     - `data`: a sweep of what `jaxmem.apps.oscillations.mapped` makes: the `margin`, and of
       those that oscillate some of `drive_low`, `frequency_low`, ..., with their units.
     - `drive`: the kind of the drive.
+    - `at`: in words, at which drive cycles are taken.
     """
     of_cycle = {"frequency", "amplitude", "energy"} & set(data)
     names = [n for n in SHOWN if n in data and not (of_cycle and n == "frequency_low")]
@@ -273,6 +274,8 @@ def oscillation_figure(data: xr.Dataset, drive: DriveKind) -> plots.Figure:
         panels = _window_panels(data, drive, of_cycle)
     else:
         panels = [map_panel(data), *(_onset_panel(data, n, SHOWN[n]) for n in names)]
+    if of_cycle:
+        panels[-1] = replace(panels[-1], title=at)
     return plots.Figure([panels], (0.9 + 4.2 * len(panels), 3.9))
 
 

@@ -14,7 +14,9 @@ from jaxmem.apps.oscillations.boundary import Boundary, boundary_of
 from jaxmem.apps.oscillations.kept import store_beside
 from jaxmem.apps.oscillations.mapped import OF_CYCLES, units_of
 from jaxmem.apps.oscillations.specification import SweepFile, read_sweep
+from jaxmem.circuits.drive import UNIT
 from jaxmem.devices import write_device
+from jaxmem.output.numbers import engineering
 from jaxmem.output.provenance import provenance_of
 from jaxmem.output.reporter import Reporter
 from jaxmem.output.results_folder import check_folder, new_folder
@@ -164,4 +166,9 @@ def _figure(asked: SweepFile, data: xr.Dataset) -> plots.Figure:
     step = max(1, math.ceil(math.sqrt(asked.points / DRAWN)))
     if len(asked.axes) == 2 and step > 1:
         data = data.isel({name: slice(None, None, step) for name in data.margin.dims})
-    return oscillation_figure(data, asked.drive)
+    name, number = asked.at
+    words = {
+        "window": f"at {number:g} of the window", "threshold": f"at {number:g} times the onset"
+    }  # fmt: skip
+    own = f"at {name} = {engineering(number, UNIT[asked.drive])}"
+    return oscillation_figure(data, asked.drive, words.get(name, own))
