@@ -69,8 +69,10 @@ def write_fit(
     inlined, problems, cut = plots.save_all(made, folder, formats)
     flags = [*flags, *problems]
     known = [e for e in ELEMENTS if any(e in (s["elements"] or {}) for s in record["spectra"])]
+    origin_rows = [row for s in sections if s.key == "origins" for row in s.record["rows"]]
     page = render(
-        "fitting.report", "fit.html", title=_title([c.fitted for c in checked]),
+        "fitting.report", "fit.html",
+        careful={o["name"]: o["residual_over_noise"] for o in origin_rows if o["doubtful"]}, title=_title([c.fitted for c in checked]),
         model_words=words, fit=record, flags=flags, verdict=verdict,
         figures=[inlined[name] for name in own if inlined[name]],
         sections=[{**s._asdict(), "figure": inlined.get(s.key)} for s in sections],

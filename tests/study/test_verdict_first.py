@@ -69,6 +69,10 @@ def test_the_verdict_comes_first_and_names_the_model_that_holds(tmp_path):
     assert second.endswith("--device 2d --add polarisation") and "cell.csv" in second
     assert not any("simplify it" in line or "identifiable" in line for line in rest)
     record = json.loads((tmp_path / "out/fit.json").read_text())
+    # What is decided where the model is off says so beside its value.
+    careful = [row["name"] for row in record["origins"]["rows"] if row["doubtful"]]
+    page = (tmp_path / "out/report.html").read_text()
+    assert careful and page.count("decided where the residuals are") == len(careful)
     assert record["describes"] == "no" and record["description"] == [first]
     assert not any(row["identifiable"] for row in record["parameters"])
     assert not any("identifiable" in line for line in record["statements"])
