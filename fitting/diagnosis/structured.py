@@ -46,15 +46,15 @@ def covariance_along(
     return covariance
 
 
-def widened(
+def widening(
     covariance: Float[np.ndarray, "p p"], wide: Float[np.ndarray, "p p"]
-) -> Float[np.ndarray, "p p"]:
-    """A covariance with the standard errors of another, where these are larger."""
+) -> Float[np.ndarray, "p"]:
+    """By what factor each standard error of a covariance grows to that of another; 1 where it is
+    larger already or not finite."""
     own, other = np.diag(covariance), np.diag(wide)
     usable = np.isfinite(own) & np.isfinite(other) & (own > 0)
     ratio = np.where(usable, other, 1.0) / np.where(usable, own, 1.0)
-    factor = np.sqrt(np.maximum(ratio, 1.0))
-    return covariance * np.outer(factor, factor)
+    return np.sqrt(np.maximum(ratio, 1.0))
 
 
 def _long_run(scores, lags: int, closed: bool):

@@ -18,7 +18,7 @@ from fitting.diagnosis.minima import (
     verdicts,
 )
 from fitting.diagnosis.nonlinearity import Nonlinearity, find_nonlinearity
-from fitting.diagnosis.structured import covariance_along, widened
+from fitting.diagnosis.structured import covariance_along, widening
 from fitting.diagnosis.term_report import information, relative_rms, term_reports
 from fitting.estimate.result import Estimate, Fit, Quality, Searches
 from fitting.problem.problem import Problem
@@ -72,11 +72,15 @@ def finish_fit(
     noise = math.sqrt(chi2 / max(n - p, 1)) if alone else 1.0
     r, J = (a[0] for a in problem.inspect(z[None]))
     u = uncertainty(J, noise, np.where(c.log, DECADE, x_scale))
+    told = (J / noise).T @ (J / noise)
     looked = term_reports(problem, r, J, noise)
     # Noise that a filter makes alike has a structure, too, though the model is right.
     if any(t.alike for t in looked):
         # What neighbours say together counts once: no interval is smaller than that.
-        u = u._replace(covariance=widened(u.covariance, covariance_along(problem, r, J)))
+        along = covariance_along(problem, r, J)
+        factor = widening(u.covariance, along)
+        told /= np.outer(factor, factor)
+        u = u._replace(covariance=u.covariance * np.outer(factor, factor))
     minima = distinct(problem, found, x_scale, noise)
     others = alternatives(c, z, minima, pairs, noise)
     gains = [(end, (other - chi2) / noise**2) for end, other in exchanged]
@@ -130,6 +134,7 @@ def finish_fit(
         derived=derive(problem, z, u.covariance, others, derived, curved.ends),
         z=z,
         covariance=u.covariance,
+        information=told,
         identifiability=identifiability,
         terms=looked,
         quality=Quality(

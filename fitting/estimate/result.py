@@ -90,7 +90,8 @@ class Fit(eqx.Module):
       are `values`, `low`, `high`, `identifiable`, shape `(p,)`, in the order of `names`.
     - `derived`: name to `Derived`, what follows from the parameters.
     - `z`, `covariance`: the optimum and its covariance in search coordinates, shapes `(p,)`,
-      `(p, p)`; infinite where undetermined.
+      `(p, p)`; infinite where undetermined. `information`: what the data say, the inverse of the
+      covariance where it has one, and finite also where it has none, `(p, p)`.
     - `identifiability`: what the data determine (see `Identifiability`). `terms`: a `TermReport`
       for each term. `quality`, `searches`: see `Quality`, `Searches`.
     - `problem`: what was searched, for profiles, bootstrap and posterior.
@@ -103,6 +104,7 @@ class Fit(eqx.Module):
     derived: dict[str, Derived]
     z: np.ndarray
     covariance: np.ndarray
+    information: np.ndarray
     identifiability: Identifiability
     terms: tuple[TermReport, ...]
     quality: Quality

@@ -19,6 +19,10 @@ from jaxmem.devices import AbstractDevice
 from jaxmem.responses import operating_point
 from jaxmem.stability import unstable_count
 
+# What is integrated in time changes by its rounding where an e-fold changes it by less than this
+# share of itself: the current (V - u)/R_s of a series resistance of nanoohms has no more digits.
+FAINT = 1e-4
+
 
 class Expected(NamedTuple):
     """What a measurement would show at several points: values `(k, n)` and slopes `(k, n, p)`."""
@@ -59,11 +63,13 @@ def information_of(
     """sum_i (ds_i/dz)(ds_i/dz)^T/sigma_i^2 of each experiment at each point z.
 
     An experiment tells nothing where its signal cannot be computed, and a spectrum at a bias that
-    the device does not hold (it oscillates there).
+    the device does not hold (it oscillates there). A trace tells nothing of a parameter that
+    changes it by less than `FAINT` of itself.
     """
     parents, of = parents_of(experiments)
     shown = Outlook(parents, model, space).at(z)
     calm = held(parents, model, space, z)
+    log = space.resolve(model).log
     found = np.zeros((len(z), len(experiments), len(space), len(space)))
     for c, e in enumerate(experiments):
         signal, slope = shown[of[c]]
@@ -71,6 +77,10 @@ def information_of(
         for k in np.flatnonzero(calm[:, of[c]]):
             with np.errstate(all="ignore"):
                 J = slope[k][rows] / e.sigma(signal[k])[rows, None]
+                if e.measurement.integrates:
+                    size = np.linalg.norm(slope[k][rows], axis=0)
+                    faint = size < FAINT * np.linalg.norm(signal[k][rows])
+                    J = np.where(log & faint, 0.0, J)
             if np.isfinite(J).all():
                 found[k, c] = J.T @ J
     return found

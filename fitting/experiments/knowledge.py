@@ -2,21 +2,26 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from fitting.estimate.result import Fit
+from fitting.experiments.broad_prior import OPEN, information_from, inverted, with_broad_prior
 from fitting.models.setup import device_model
 from fitting.problem.space import Coordinates, Free, Space
 from jaxmem.devices import AbstractDevice
 from jaxmem.lens import lenses
+from jaxmem.output.numbers import engineering
 
-# What data leave open is taken to be known to a factor of ten each way (one standard deviation).
-OPEN = math.log(10.0)
 # A prior that is not given: half of the value.
 UNNAMED = 0.5
+INCOMPLETE = (
+    "The fit is of an older version, and its fit.json does not hold all that its data say of "
+    "several parameters together: what is known is more than is counted here. Make the fit again "
+    "with this version of `jaxmem fit`."
+)
 
 
 @dataclass(frozen=True)
@@ -50,22 +55,21 @@ class Knowledge:
     @property
     def precision(self) -> np.ndarray:
         """The inverse of the covariance."""
-        return np.linalg.inv(self.covariance)
+        return inverted(self.covariance)
 
     def draws(self, n: int, seed: int, most: float = UNNAMED) -> np.ndarray:
         """The search vector itself and n draws about it, shape `(n + 1, p)`.
 
-        A standard deviation of more than `most` of the value is taken as that: far away a draw says
-        little about experiments here.
+        Along each principal axis a standard deviation of more than `most` of the value is taken as
+        that: far away a draw says little about experiments here. What is known of several
+        parameters together holds in each draw, however little is known of each.
         """
-        own = np.sqrt(np.diag(self.covariance))
-        shrink = np.minimum(1.0, most * _lengths(self.coordinates, self.z) / own)
-        rng = np.random.default_rng(seed)
-        steps = rng.multivariate_normal(
-            np.zeros(len(own)), self.covariance, n, method="eigh"
-        ) * shrink  # fmt: skip
-        c = self.coordinates
-        return np.clip(np.vstack([self.z, self.z + steps]), c.low, c.high)
+        c, z = self.coordinates, self.z
+        lengths = _lengths(c, z)
+        variances, axes = np.linalg.eigh(self.covariance / np.outer(lengths, lengths))
+        sizes = np.sqrt(np.clip(variances, 0.0, most**2))
+        normal = np.random.default_rng(seed).normal(size=(n, len(z)))
+        return np.clip(np.vstack([z, z + (normal * sizes) @ axes.T * lengths]), c.low, c.high)
 
 
 def from_prior(
@@ -104,20 +108,16 @@ def from_prior(
 
 
 def from_fit(fit: Fit) -> Knowledge:
-    """What a fit found. Along directions that its data do not feel all is kept that they do say."""
+    """What a fit found: the information of its data, and a broad prior for what they leave open."""
     frees = tuple(_freed(p.path, p.name, p.log, fit.model) for p in fit.parameters)
     space = Space(*frees)
-    J = fit.problem.jacobian(fit.z) / fit.noise
-    covariance = fit.covariance
-    if not np.isfinite(covariance).all():
-        covariance = _opened(space.resolve(fit.model), fit.z, J.T @ J)
     noise = {}
     for kind, sizes in _noises(
         [(t.kind, t.rms, t.unit, _size(term)) for t, term in
          zip(fit.terms, fit.problem.terms, strict=True)]
     ).items():  # fmt: skip
         noise[kind] = sizes
-    return _checked(fit.model, space, covariance, noise, fit.describes, fit.verdict())
+    return _completed(fit.model, space, fit.information, noise, fit.describes, fit.verdict())
 
 
 def from_record(
@@ -136,9 +136,14 @@ def from_record(
         names = [row["name"] for row in rows[: len(held["paths"])]]
         frees = [_freed(path, name, bool(log), device) for path, name, log in
                  zip(held["paths"], names, held["log"], strict=True)]  # fmt: skip
-        matrix = np.array(held["matrix"], dtype=float)
+        whole = "information" in held
+        matrix = np.array(held["information" if whole else "matrix"], dtype=float)
         if matrix.shape != (len(frees), len(frees)):
             raise ValueError("its covariance has another size than its parameters")
+        if not whole:
+            matrix, whole = information_from(matrix)
+        elif not np.isfinite(matrix).all():
+            raise ValueError("its information has gaps")
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"the fit holds no covariance of its parameters ({error}); make it again with this "
@@ -150,9 +155,10 @@ def from_record(
     ]
     said = record.get("description") or ()
     said = (said,) if isinstance(said, str) else tuple(said)
-    return _checked(
+    known = _completed(
         device, space, matrix, _noises(terms), str(record.get("describes", "yes")), said
     )
+    return known if whole else replace(known, remarks=(*known.remarks, INCOMPLETE))
 
 
 def _freed(path: str, name: str, log: bool, model: Any) -> Free:
@@ -171,33 +177,35 @@ def _lengths(c: Coordinates, z: np.ndarray) -> np.ndarray:
     return np.where(c.log, 1.0, np.where(z != 0, np.abs(z), 1.0))
 
 
-def _opened(c: Coordinates, z: np.ndarray, information: np.ndarray) -> np.ndarray:
-    """The covariance with a factor of ten each way along what is not felt."""
-    loose = OPEN * _lengths(c, z)
-    scaled = information * np.outer(loose, loose) + np.eye(len(loose))
-    return np.linalg.inv(scaled) * np.outer(loose, loose)
-
-
-def _checked(model, space, covariance, noise, describes, said) -> Knowledge:
+def _completed(model, space, information, noise, describes, said) -> Knowledge:
     c = space.resolve(model)
-    z = c.pack(model)
-    known = np.isfinite(np.diag(covariance))
-    own = np.where(np.outer(known, known), covariance, 0.0)
-    part = np.zeros_like(own)
-    part[np.ix_(known, known)] = np.linalg.pinv(own[np.ix_(known, known)], hermitian=True)
-    remarks = []
-    if not known.all():
-        lost = [name for name, fine in zip(c.names, known, strict=True) if not fine]
-        remarks.append(
-            f"The data leave {', '.join(lost)} open; here a factor of ten each way is taken."
-        )
+    lengths = _lengths(c, c.pack(model))
+    covariance, left_open = with_broad_prior(information, lengths)
+    remarks = [_left_open(c, lengths, left_open)] if left_open.any() else []
     if describes == "no":
         remarks += [
             "The model does not describe the data: what sharpens its parameters sharpens the "
             "numbers of a wrong model. First find which model does (--rivals).",
             *said,
         ]
-    return Knowledge(model, space, _opened(c, z, part), noise, tuple(remarks))
+    return Knowledge(model, space, covariance, noise, tuple(remarks))
+
+
+def _left_open(c: Coordinates, lengths, left_open) -> str:
+    """Which parameters the fit leaves open, and what is taken for them."""
+    at = np.flatnonzero(left_open)
+    signed = [
+        f"of {c.names[k]} {engineering(float(OPEN * lengths[k]), c.units[k], 3)}"
+        for k in at if not c.log[k]
+    ]  # fmt: skip
+    several = len(at) > 1
+    sizes = f" ({', '.join(signed)})" if signed else ""
+    return (
+        f"The fit leaves {', '.join(c.names[k] for k in at)} open: for "
+        f"{'each of these' if several else 'it'} a standard deviation of a factor of ten each way "
+        f"about the fitted value is taken{sizes}, and what "
+        f"the data say of all else{', and of these together,' if several else ''} is kept."
+    )
 
 
 def _noises(terms) -> dict[str, float]:

@@ -27,7 +27,8 @@ def fit_record(fit: Fit, checked: Sequence[Checked]) -> dict[str, Any]:
 
     `parameters` has for each its name, unit, meaning, value, whether it is `identifiable`, then its
     `interval_68`, else the `reasons`; `derived` likewise. `covariance` is in search
-    coordinates (logarithms where `log`), in the order of the parameters, at their `paths`;
+    coordinates (logarithms where `log`), in the order of the parameters, at their `paths`: its
+    `matrix`, and its inverse, the `information`, which is finite where data leave something open;
     `correlation` is the same over the standard errors.
     `describes` is "yes", "but_for", "roughly" or "no", and `description` says it in sentences; each
     of the `terms` has its own.
@@ -51,6 +52,7 @@ def fit_record(fit: Fit, checked: Sequence[Checked]) -> dict[str, Any]:
             "paths": [p.path for p in fit.parameters],
             "log": [p.log for p in fit.parameters],
             "matrix": [[plain(x) for x in row] for row in fit.covariance],
+            "information": [[plain(x) for x in row] for row in fit.information],
         },
         "correlation": [[plain(x) for x in row] for row in fit.correlation],
         "converged": fit.ok,

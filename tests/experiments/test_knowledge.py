@@ -7,7 +7,8 @@ import pytest
 
 import jaxmem as jm
 from fitting import Free, Instrument, Space, Spectrum, fit, from_fit, from_prior
-from fitting.experiments.knowledge import OPEN, from_record
+from fitting.experiments.broad_prior import OPEN, information_from, inverted, with_broad_prior
+from fitting.experiments.knowledge import from_record
 from fitting.experiments.offered.possible import biases_of, possible_experiments, round_up
 from fitting.report.export import fit_record
 
@@ -68,6 +69,7 @@ def test_a_fit_its_record_and_its_covariance_agree(fitted):
 
 def test_what_a_record_leaves_open_is_a_decade(fitted):
     record = json.loads(json.dumps(fit_record(fitted, [])))
+    del record["covariance"]["information"]
     matrix = np.array(record["covariance"]["matrix"])
     matrix[0], matrix[:, 0] = 0, 0
     record["covariance"]["matrix"] = [
@@ -76,10 +78,98 @@ def test_what_a_record_leaves_open_is_a_decade(fitted):
     record["describes"] = "no"
     known = from_record(record, fitted.model)
     assert np.sqrt(known.covariance[0, 0]) == pytest.approx(OPEN)
-    assert "leave R_b open" in known.remarks[0] and "does not describe" in known.remarks[1]
+    assert "leaves R_b open" in known.remarks[0] and "does not describe" in known.remarks[1]
     del record["covariance"]
     with pytest.raises(ValueError, match="no covariance"):
         from_record(record, fitted.model)
+
+
+@pytest.fixture(scope="module")
+def without_series_resistance():
+    """A 2D device in the middle of its onset, with R_s free though there is none."""
+    device = jm.Memristor2D(1e4, 1e-7, 1e-3, 0.8, 0.05, 1e-2)
+    freq, rng, spectra = np.geomspace(1, 1e5, 20), np.random.default_rng(1), []
+    for u in (0.6, 0.75, 0.9):
+        Z = np.asarray(jm.linearize(device, u=u).impedance(2 * np.pi * freq))
+        noise = 0.01 * np.abs(Z) * (rng.normal(size=20) + 1j * rng.normal(size=20))
+        spectra.append(Spectrum(freq, Z + noise, u=u))
+    names = ("R_b", "C_m", "V_m", "i_c0", "tau_d", "R_s")
+    space = Space(*(Free(lambda d, n=n: getattr(d, n), log=True) for n in names))
+    return fit(spectra, jm.Memristor2D(1e4, 1e-7, 1e-3, 0.8, 0.05, 1e-2, 1e-8), space, starts=1)
+
+
+def test_one_open_parameter_hides_no_other(without_series_resistance):
+    found = without_series_resistance
+    own = np.sqrt(np.diag(found.covariance))
+    open_ = np.array(found.names) == "R_s"
+    assert own[open_] > 1e3 and (own[~open_] < 0.1).all()
+    record = json.loads(json.dumps(fit_record(found, [])))
+    older = json.loads(json.dumps(record))
+    del older["covariance"]["information"]
+    for known in (from_fit(found), *(from_record(r, found.model) for r in (record, older))):
+        sd = np.sqrt(np.diag(known.covariance))
+        np.testing.assert_allclose(sd[~open_], own[~open_], rtol=0.02)
+        assert sd[open_] == pytest.approx(OPEN, rel=1e-3)
+        assert len(known.remarks) == 1 and known.remarks[0].startswith("The fit leaves R_s open: ")
+        np.testing.assert_allclose(known.precision @ known.covariance, np.eye(6), atol=1e-6)
+
+
+def test_an_older_fit_that_lost_what_it_knew_says_so(fitted):
+    record = json.loads(json.dumps(fit_record(fitted, [])))
+    del record["covariance"]["information"]
+    matrix = np.array(record["covariance"]["matrix"])
+    matrix[:2], matrix[:, :2] = 0, 0
+    record["covariance"]["matrix"] = [
+        [None if i == j < 2 else x for j, x in enumerate(row)] for i, row in enumerate(matrix)
+    ]
+    known = from_record(record, fitted.model)
+    assert "leaves R_b, C_m open" in known.remarks[0] and "older version" in known.remarks[1]
+    record["covariance"]["information"] = [[None] * 4] * 4
+    with pytest.raises(ValueError, match="gaps"):
+        from_record(record, fitted.model)
+
+
+def test_what_a_record_holds_is_the_inverse_of_its_covariance(fitted):
+    held = fit_record(fitted, [])["covariance"]
+    np.testing.assert_allclose(np.linalg.inv(held["information"]), held["matrix"], rtol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_precisions_add(seed):
+    rng = np.random.default_rng(seed)
+    J, lengths = rng.normal(size=(9, 4)), rng.uniform(0.1, 2.0, 4)
+    prior = np.diag(1 / (np.log(10) * lengths) ** 2)
+    covariance, left_open = with_broad_prior(J.T @ J, lengths)
+    np.testing.assert_allclose(covariance, np.linalg.inv(J.T @ J + prior), rtol=1e-10)
+    np.testing.assert_allclose(inverted(covariance), J.T @ J + prior, rtol=1e-8, atol=1e-10)
+    assert not left_open.any()
+    information, whole = information_from(np.linalg.inv(J.T @ J))
+    np.testing.assert_allclose(information, J.T @ J, rtol=1e-8, atol=1e-10)
+    assert whole
+
+
+def test_of_two_that_are_felt_together_only_that_is_kept():
+    """ln a + ln b is known to 1e-5, ln a - ln b not at all, a third to 1e-7."""
+    J = np.diag([1.0, 1.0, 1e7])
+    J[0, :2], J[1, :2] = 1e5, 0.0
+    covariance, left_open = with_broad_prior(J.T @ J, np.ones(3))
+    assert left_open.tolist() == [True, True, False]
+    together = np.array([1.0, 1.0, 0.0])
+    assert np.sqrt(together @ covariance @ together) == pytest.approx(1e-5, rel=1e-3)
+    apart = np.array([1.0, -1.0, 0.0])
+    assert np.sqrt(apart @ covariance @ apart) == pytest.approx(np.sqrt(2) * OPEN, rel=1e-6)
+    assert np.sqrt(covariance[2, 2]) == pytest.approx(1e-7, rel=1e-6)
+    # Of a covariance alone as much as its digits hold, and that is said.
+    lost, whole = information_from(np.array([[1e20, -1e20], [-1e20, 1e20]]))
+    assert not whole and np.isfinite(lost).all()
+
+
+def test_draws_keep_what_is_known_together(fitted):
+    """i_c0 against V_m: each is capped, and what the data say of both holds in each draw."""
+    known = from_fit(fitted)
+    axes = np.linalg.eigh(known.covariance)
+    steps = (known.draws(300, 0, most=0.02) - known.z)[1:] @ axes[1]
+    np.testing.assert_allclose(steps.std(axis=0), np.minimum(np.sqrt(axes[0]), 0.02), rtol=0.15)
 
 
 def test_what_is_offered_takes_the_time_of_its_periods():
