@@ -122,7 +122,7 @@ def read_sweep(
     if said["drive"] == "voltage" and "R_s" not in [parameter(a.lens, device).name for a in made]:
         check_drive(f"{path}", device, "voltage")
     where = _at(f"{path}", at, said["quantity"], said["drive"])
-    ends = said["u_range"]
+    ends = said.get("u_range")
     if ends is not None:
         if len(ends) != 2 or not ends[0] < ends[1]:
             raise ValueError(f"{path}: u_range wants [low, high] in V with low < high, got {ends}")
