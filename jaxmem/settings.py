@@ -19,6 +19,7 @@ Sigma = float | Mapping[str, float]
 SpikeSigma = float | list[float]
 Units = str | Mapping[str, str]
 Biases = float | tuple[float, ...]
+Places = int | tuple[int, ...]
 NOISE = {"estimated": bool, "floor": float, "relative": float}
 
 
@@ -102,6 +103,14 @@ def _biases(value: Any) -> Any:
     return tuple(_list_of_numbers(value)) if several else _plain(float, value)
 
 
+def _places(value: Any) -> tuple[int, ...]:
+    found = [_plain(int, v) for v in (value if isinstance(value, list | tuple) else [value])]
+    # What is chosen twice would count twice.
+    if not found or min(found) < 0 or len({*found}) < len(found):
+        raise ValueError
+    return tuple(found)
+
+
 # How each type is said in words, and what makes a value of it from what a file holds.
 TYPES: dict[Any, tuple[str, Any]] = {
     str: ("a text that is not empty", _text),
@@ -118,6 +127,7 @@ TYPES: dict[Any, tuple[str, Any]] = {
             _sigma),
     SpikeSigma: ("a number or a list of positive numbers", _spike_sigma),
     Biases: ("a number, or a list of finite numbers, one for each spectrum", _biases),
+    Places: ("a whole number from 0, or a list of such, each once", _places),
     Units: ('a text as "t=ms,I=uA" or a table of such', _units),
 }  # fmt: skip
 
@@ -151,7 +161,7 @@ class Setting:
     @property
     def repeated(self) -> bool:
         """Whether the command line takes the option several times."""
-        return self.type not in (str, bool, int, float, Units, Biases)
+        return self.type not in (str, bool, int, float, Units, Biases, Places)
 
     @property
     def words(self) -> str:

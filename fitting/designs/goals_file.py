@@ -12,7 +12,7 @@ from fitting.designs.nearest_device import design
 from fitting.designs.outcome import Design
 from jaxmem.circuits import DriveKind
 from jaxmem.circuits.drive import LETTER
-from jaxmem.devices import AbstractDevice, read_device
+from jaxmem.devices import AbstractDevice, read_sourced
 from jaxmem.lens import Lens, lenses
 from jaxmem.output.reporter import Reporter
 from jaxmem.settings import Setting, checked_table, cycle_at, toml_table
@@ -23,7 +23,12 @@ MOST_DESIGNS = 20
 KEYS = {
     s.name: s
     for s in (
-        Setting("device", str, "The file of the device as it is today, beside this", required=True),
+        Setting(
+            "device",
+            str,
+            "The device as it is today: its file, or the folder of its fit",
+            required=True,
+        ),
         Setting("drive", str, "What is imposed", "current", choices=("current", "voltage")),
         Setting("designs", int, "How many distinct ones", 1, low=1, high=MOST_DESIGNS),
         Setting("front", tuple[str, ...], "Two goals whose Pareto front is drawn"),
@@ -137,8 +142,8 @@ def read_goals(path: str | Path, *, allow_import: bool = False) -> GoalsFile:
     goals, knobs, at = (table.pop(key, None) for key in ("goal", "knob", "at"))
     scatter, counted = (table.pop(key, None) for key in ("scatter", "yield"))
     said = checked_table(f"{path}", table, KEYS)
-    source = path.parent / said["device"]
-    device = read_device(source, allow_import=allow_import)
+    found = read_sourced(path.parent / said["device"], allow_import=allow_import)
+    device, source = found.device, found.files[0]
     if not isinstance(goals, list) or not goals:
         raise ValueError(f"{path}: there is no [[goal]]; give at least one")
     if knobs is not None and not isinstance(knobs, list):

@@ -1,7 +1,7 @@
 """What a file is, told by what is in it."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from fitting.readers.recordings import recordings_in
@@ -16,26 +16,50 @@ class Content(NamedTuple):
     """What was read from a file.
 
     - `kind`: `"spectra"`, or `"trace"` for recordings in time.
-    - `found`: each `Spectrum`, or each `Recording`.
+    - `found`: each `Spectrum`, or each `Recording`, of those that were chosen.
     - `notes`: what had to be assumed of spectra, in words; recordings carry their own.
     - `sha256`: the hash of the file that was read.
+    - `places`: where each stands in the file, counted from 0; `count`: how many the file holds.
     """
 
     kind: Literal["spectra", "trace"]
     found: list[Any]
     notes: list[str]
     sha256: str
+    places: tuple[int, ...]
+    count: int
 
     @classmethod
     def of_spectra(cls, source: Source) -> "Content":
         """A file read as spectra."""
-        return cls("spectra", spectra_in(source), source.notes, source.sha256)
+        found = spectra_in(source)
+        places = tuple(range(len(found)))
+        return cls("spectra", found, source.notes, source.sha256, places, len(found))
 
     @classmethod
     def of_recordings(cls, source: Source, options: Mapping[str, Any], **more: Any) -> "Content":
         """A file read as recordings, with those of the options that `read_recordings` has."""
         reading = {name: options[name] for name in READING if name in options}
-        return cls("trace", recordings_in(source, **reading, **more), [], source.sha256)
+        found = recordings_in(source, **reading, **more)
+        return cls("trace", found, [], source.sha256, tuple(range(len(found))), len(found))
+
+    def at_places(self, path: str | os.PathLike, index: Sequence[int] | None) -> "Content":
+        """Those at some places of the file, counted from 0; None for all.
+
+        **Arguments:** `path`: names the file in messages. `index`: the places, in their order.
+
+        **Raises:** `ReadError` for a place that the file has not.
+        """
+        if index is None:
+            return self
+        beyond = [k for k in index if not 0 <= k < self.count]
+        if beyond:
+            what = "spectra" if self.kind == "spectra" else "recordings"
+            holds = f"{self.count} {what}, 0 to {self.count - 1}"
+            if self.count == 1:
+                holds = "one, which is at 0"
+            raise ReadError(f"{path}: there is none at index {beyond[0]}; the file holds {holds}")
+        return self._replace(found=[self.found[k] for k in index], places=tuple(index))
 
 
 def sniff(

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from jaxmem.settings import Biases, Setting, Sigma, SpikeSigma, Units
+from jaxmem.settings import Biases, Places, Setting, Sigma, SpikeSigma, Units
 
 # As in ZView and pyimpspec; the last is a column of the file.
 WEIGHTS = ("modulus", "unit", "proportional", "sigma")
@@ -29,6 +29,8 @@ def _kind(help: str, needs: str, *settings: Setting, **more: tuple[str, ...]) ->
 _BIASES: Any = {"low": -10_000, "high": 10_000}
 _FILE = Setting("file", str, "The file; its path is relative to the specification", required=True)
 _SIGMA = Setting("sigma", Sigma, "Standard deviation of the noise, or its parts", above=0)
+_INDEX = Setting("index", Places, "Of a file with several, these only, by their places, counted "
+                 "from 0 as reports name them: cell[0]")  # fmt: skip
 _UNITS = Setting("units", Units, "Of traces and curves: t=ms,I=uA", option="units")
 
 KINDS = {
@@ -36,6 +38,7 @@ KINDS = {
         "Impedance spectra in a file.",
         "file = a path",
         _FILE,
+        _INDEX,
         Setting("bias", Biases, "Applied voltage of all spectra, or one for each in their order: "
                 "0.5,0.6,0.7", unit="V", option="bias", **_BIASES),
         Setting("u", Biases, "The bias as the voltage over the memristor", unit="V", **_BIASES),
@@ -47,7 +50,8 @@ KINDS = {
         Setting("min_freq", float, "Leave out points below", 0.0, "Hz", low=0, option="min-freq"),
         Setting("max_freq", float, "Leave out points above", float("inf"), "Hz", above=0,
                 infinite=True, option="max-freq"),
-        Setting("drop", tuple[str, ...], "Points that are left out: 50Hz, 40Hz:60Hz, #3:7",
+        Setting("drop", tuple[str, ...], "Points that are left out: 50Hz (what lies within 3 %), "
+                "40Hz:60Hz, #3:7",
                 option="drop"),
         Setting("weight", str, "What residuals are divided by: |Z| (modulus), one number (unit), "
                 "Re Z and Im Z each by itself (proportional), or the file's column of standard "
@@ -59,6 +63,7 @@ KINDS = {
         "Loops, steps or pulses in a file.",
         "file = a path",
         _FILE,
+        _INDEX,
         _UNITS,
         Setting("rate", float, "Of loops without a time column", unit="V/s", above=0,
                 option="scan-rate"),
@@ -75,7 +80,7 @@ KINDS = {
         one_of=("rate", "freq"),
     ),
     "curve": _kind(
-        "A steady current-voltage curve in a file.", "file = a path", _FILE, _UNITS, _SIGMA
+        "A steady current-voltage curve in a file.", "file = a path", _FILE, _INDEX, _UNITS, _SIGMA
     ),
     "spikes": _kind(
         "What was measured of spikes under a constant current.",

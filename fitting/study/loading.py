@@ -1,6 +1,7 @@
 """The files of a specification as terms of a fit, checked on the way."""
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,8 @@ from fitting.readers.detect import Content, sniff
 from fitting.readers.file_names import NamedBias, base_names, bias_in_name, notes_on
 from fitting.readers.source import Source
 from fitting.readers.traces import trace_of
-from fitting.study.masks import parse_mask
-from fitting.study.spec import Entry, Spec, SpecError
+from fitting.study.dropping import dropped, notes_on_dropped
+from fitting.study.spec import Entry, Spec
 from fitting.terms.checked import Checked
 from fitting.terms.curve import SteadyCurve
 from fitting.terms.linear_kk import tested
@@ -28,10 +29,8 @@ from jaxmem.output.reporter import Reporter, Silent
 
 # Fewer frequencies than these say nothing of a circuit.
 LEAST_FREQUENCIES = 4
-
-
-# A point is at a frequency that differs from it by at most this share: files round.
-NEAR = 0.01
+# The name that a reader gives to a part of a file which has none of its own, after the file's.
+COUNTED = re.compile(r", (sweep )?\d+")
 # A part of Z below this share of |Z| is no longer measured as well as its proportional weight says.
 UNEVEN = 30.0
 
@@ -84,17 +83,21 @@ def load_terms(
         o, content = entry.options, entry.content or _content(entry, spec.area_m2)
         loaded.hashes[entry.file] = content.sha256
         if entry.kind == "spectra":
-            loaded.notes.extend(content.notes)
+            # A file that is named twice, for spectra of it, is remarked on once.
+            loaded.notes.extend(note for note in content.notes if note not in loaded.notes)
             spectra += [(s, o) for s in _spectra(entry, content, called[entry.file], named)]
         elif entry.kind == "trace":
             others += _traces(entry, content, called[entry.file], loaded.notes)
         else:
             others += _curves(entry, content, called[entry.file], loaded.notes)
     loaded.notes.extend(notes_on(named))
+    near: list[tuple[str, dict[str, np.ndarray]]] = []
     for k, (s, o) in enumerate(spectra):
         step("checking", k, len(spectra))
         low, high = o.get("min_freq", 0.0), o.get("max_freq", np.inf)
-        used = (s.freq >= low) & (s.freq <= high) & ~dropped(o.get("drop", ()), s)
+        left_out, masked = dropped(o.get("drop", ()), s)
+        near.append((s.name, masked))
+        used = (s.freq >= low) & (s.freq <= high) & ~left_out
         fitted = _weighted(s.chosen(used), o.get("weight"), loaded.notes)
         left = np.unique(fitted.freq).size
         if left < LEAST_FREQUENCIES:
@@ -103,6 +106,7 @@ def load_terms(
                 f"least {LEAST_FREQUENCIES} are needed; widen the limits, or drop fewer points"
             )
         loaded.measured.append(Checked(s, used, fitted, tested(fitted)))
+    loaded.notes.extend(notes_on_dropped(near))
     step("checking", len(spectra), len(spectra))
     loaded.measured.extend(Checked(m, m.fitted, m) for m in others)
     return loaded
@@ -126,41 +130,18 @@ def entry_of(
     """
     content = sniff(path, trace, area)
     options = spectra if content.kind == "spectra" else trace
-    return Entry(content.kind, path, options, content)
-
-
-def dropped(masks: Sequence[str], spectrum: Spectrum) -> np.ndarray:
-    """Which points of a spectrum the masks leave out, shape `(n,)`.
-
-    **Raises:** `SpecError` for a mask that leaves out nothing: it was meant to.
-    """
-    out = np.zeros(len(spectrum.freq), dtype=bool)
-    for text in masks:
-        kind, low, high = parse_mask(text)
-        if kind == "#":
-            number = np.arange(1, len(spectrum.freq) + 1)
-            chosen = (number >= low) & (number <= high)
-            there = f"it has {len(spectrum.freq)} points"
-        else:
-            near = NEAR if low == high else 0.0
-            chosen = (spectrum.freq >= low * (1 - near)) & (spectrum.freq <= high * (1 + near))
-            far = abs(np.log(spectrum.freq / (low or high)))
-            close = np.sort(spectrum.freq[np.argsort(far)[:2]])
-            there = f"the nearest are at {', '.join(f'{f:.6g}' for f in close)} Hz"
-        if not chosen.any():
-            raise SpecError(f"drop: {spectrum.name} has no point at {text}; {there}")
-        out |= chosen
-    return out
+    entry = Entry(content.kind, path, options)
+    return replace(entry, content=content.at_places(path, entry.options.get("index")))
 
 
 def _content(entry: Entry, area: float | None) -> Content:
     assert entry.file is not None
-    source = Source.open(entry.file, area)
+    source, index = Source.open(entry.file, area), entry.options.get("index")
     if entry.kind == "spectra":
-        return Content.of_spectra(source)
+        return Content.of_spectra(source).at_places(entry.file, index)
     # A steady curve has no time; any scan rate serves to read it as voltages and currents.
     curve: dict[str, Any] = {"rate": 1.0, "fewest": 3} if entry.kind == "curve" else {}
-    return Content.of_recordings(source, entry.options, **curve)
+    return Content.of_recordings(source, entry.options, **curve).at_places(entry.file, index)
 
 
 def noise_of(sigma: Any) -> Any:
@@ -184,7 +165,7 @@ def _spectra(entry: Entry, content: Content, called: str, named: list[NamedBias]
         unsaid = {"u": None, "I": None, "V": None}
         each = _one_for_each(path, found, "biases", value)
         found = [replace(s, **(unsaid | {kind: b})) for s, b in zip(found, each, strict=True)]
-    elif len(found) == 1 and found[0].bias[0] is None:
+    elif content.count == 1 and found[0].bias[0] is None:
         # The file itself does not say at which bias it was measured; its name may.
         named.append(bias_in_name(path))
         found = [replace(s, V=named[-1].value) for s in found]
@@ -194,8 +175,8 @@ def _spectra(entry: Entry, content: Content, called: str, named: list[NamedBias]
             found = [replace(s, **{name: value}) for s, value in zip(found, each, strict=True)]
     if "sigma" in o:
         found = [replace(s, sigma=noise_of(o["sigma"])) for s in found]
-    label = lambda s, k: _label(s.label, path, called, k, len(found))
-    return [replace(s, label=label(s, k), source=str(path)) for k, s in enumerate(found)]
+    labels = _labels(content, path, called)
+    return [replace(s, label=a, source=str(path)) for s, a in zip(found, labels, strict=True)]
 
 
 def _weighted(s: Spectrum, weight: str | None, notes: list[str]) -> Spectrum:
@@ -242,10 +223,9 @@ def _one_for_each(path: Path, found: list[Spectrum], what: str, said: Any) -> Se
 
 
 def _traces(entry: Entry, content: Content, called: str, notes: list[str]) -> list[Trace]:
-    o, path, found = entry.options, Path(str(entry.file)), content.found
-    count = len(found)
-    label = lambda r, k: _label(r.label, path, called, k, count)
-    recordings = [replace(r, label=label(r, k)) for k, r in enumerate(found)]
+    o, path = entry.options, Path(str(entry.file))
+    labels = _labels(content, path, called)
+    recordings = [replace(r, label=a) for r, a in zip(content.found, labels, strict=True)]
     for r in recordings:
         notes += [f"{r.label}: {note}" for note in r.notes]
     drive = parse_drive(o["drive"]) if "drive" in o else None
@@ -260,10 +240,9 @@ def _traces(entry: Entry, content: Content, called: str, notes: list[str]) -> li
 
 
 def _curves(entry: Entry, content: Content, called: str, notes: list[str]) -> list[SteadyCurve]:
-    o, path, recordings = entry.options, Path(str(entry.file)), content.found
+    o, path = entry.options, Path(str(entry.file))
     curves = []
-    for k, r in enumerate(recordings):
-        label = _label(r.label, path, called, k, len(recordings))
+    for r, label in zip(content.found, _labels(content, path, called), strict=True):
         # The scan rate that it was read with says nothing.
         notes += [f"{label}: {n}" for n in r.notes if "scan rate" not in n and "rate or" not in n]
         V, I = r.V[r.used], r.I[r.used]
@@ -291,9 +270,17 @@ def _spikes(entry: Entry) -> Spikes:
         ) from None
 
 
-def _label(own: str, path: Path, called: str, k: int, count: int) -> str:
-    """What the file is called, and the part's own name where the file has several."""
-    own = own or (str(k) if count > 1 else "")
-    if own.startswith(path.stem):
-        return called + own.removeprefix(path.stem)
-    return f"{called} {own}".strip()
+def _labels(content: Content, path: Path, called: str) -> list[str]:
+    """What each part of a file is called: the file's name and, where it has several, the part's own
+    name, or its place, as `index` counts it.
+    """
+    found = []
+    for part, place in zip(content.found, content.places, strict=True):
+        own = part.label
+        if content.count > 1 and (not own or COUNTED.fullmatch(own.removeprefix(path.stem))):
+            found.append(f"{called}[{place}]")
+        elif own.startswith(path.stem):
+            found.append(called + own.removeprefix(path.stem))
+        else:
+            found.append(f"{called} {own}".strip())
+    return found

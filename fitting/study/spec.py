@@ -59,6 +59,15 @@ class Entry:
         self._check_together(kind, values)
         object.__setattr__(self, "options", values)
 
+    def shares_data(self, other: "Entry") -> bool:
+        """Whether another entry says the same, or chooses by `index` what this one has, too."""
+        if self == other or (self.kind, self.file) != (other.kind, other.file):
+            return self == other
+        mine, its = self.options.get("index"), other.options.get("index")
+        if mine is None or its is None:
+            return mine is not its
+        return not {*mine}.isdisjoint(its)
+
     def _check_together(self, kind: Kind, values: Mapping[str, Any]) -> None:
         """What several settings say together."""
         given = [name for name in kind.one_of if name in values]
@@ -216,7 +225,7 @@ class Spec:
         if both:
             raise SpecError(f"{both[0]} stands in fixed and in ranges; what is fixed has no range")
         for k, entry in enumerate(self.entries):
-            if entry.file is not None and entry in self.entries[:k]:
+            if entry.file is not None and any(map(entry.shares_data, self.entries[:k])):
                 raise SpecError(f"{entry.file} is given twice; its data would count twice")
 
     def _check_circuit(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fitting.study.spec import KINDS, SETTINGS, Entry, Spec, near
-from jaxmem.settings import Biases, Setting, SpecError
+from jaxmem.settings import Biases, Places, Setting, SpecError
 
 # What may be said of a file by itself: text and numbers of spectra and traces.
 PER_FILE: dict[str, Setting] = {
@@ -15,15 +15,16 @@ PER_FILE: dict[str, Setting] = {
     s.name: replace(s, type=float) if s.type is Biases else s
     for kind in ("spectra", "trace")
     for s in KINDS[kind].settings.values()
-    if s.type in (float, str, Biases) and s.name != "file"
+    if s.type in (float, str, Biases, Places) and s.name != "file"
 } | {"sigma": Setting("sigma", float, "Standard deviation of the noise", above=0)}
 # What holds each kind of entry, in words.
 FILES_OF = {"spectra": "spectra", "trace": "loops, steps and pulses", "curve": "steady curves"}
-OWN = re.compile(r"(.+?):((?:\w+=[^,:=]+,?)+)")
+# A part without a name is one more value of what stands before it: index=0,24,47.
+OWN = re.compile(r"(.+?):((?:[\w-]+=[^,:=]+(?:,[^,:=]+)*,?)+)")
 
 
 def file_and_own(text: str | Path) -> tuple[Path, dict[str, Any]]:
-    """`eis.csv:bias=0.7,max_freq=1e6` as the file, and what is said of it by itself.
+    """`eis.csv:index=0,24,max_freq=1e6` as the file, and what is said of it by itself.
 
     **Raises:** `SpecError` for a key that no kind of file has, or a value of another type.
     """
@@ -32,19 +33,25 @@ def file_and_own(text: str | Path) -> tuple[Path, dict[str, Any]]:
     if parts is None or path.exists():
         return path, {}
     file, said = Path(parts[1]), {}
-    for pair in filter(None, parts[2].split(",")):
+    for pair in re.split(r",(?=[\w-]+=)", parts[2].rstrip(",")):
         key, _, value = pair.partition("=")
         key = key.replace("-", "_")
         if key in said:
             raise SpecError(f"{file}: {key} is given twice")
         if key not in PER_FILE:
             raise SpecError(f"{file}: no key {key!r}{near(key, PER_FILE)}")
-        try:
-            typed = float(value) if PER_FILE[key].type is float else value
-        except ValueError:
-            typed = value
-        said[key] = PER_FILE[key].checked(typed)
+        said[key] = PER_FILE[key].checked(_typed(PER_FILE[key], value))
     return file, said
+
+
+def _typed(declared: Setting, text: str) -> Any:
+    """A value as it is typed behind a file's colon; the text itself where it is no such value."""
+    try:
+        if declared.type is Places:
+            return [int(part) for part in text.split(",")]
+        return float(text) if declared.type is float else text
+    except ValueError:
+        return text
 
 
 def with_own(kind: str, all_files: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:

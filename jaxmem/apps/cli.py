@@ -24,6 +24,7 @@ from jaxmem.apps.next_options import next_command
 from jaxmem.apps.oscillations.kept import what_a_sweep_keeps
 from jaxmem.apps.preset_command import device_command, example_command
 from jaxmem.apps.shared_options import (
+    DEVICE,
     AllowImport,
     Force,
     Out,
@@ -40,7 +41,7 @@ app.callback()(root_command)
 
 @app.command("simulate")
 def simulate_command(
-    device: Annotated[Path, typer.Argument(metavar="DEVICE.toml")],
+    device: Annotated[Path, typer.Argument(metavar=DEVICE)],
     drive: Annotated[str, typer.Option(help='"I = Step(3.3e-4)", "V = Triangle([0, 1], rate=1)"')],
     out: Out = Path("simulation"),
     until: Annotated[float | None, typer.Option(help="End time [s].")] = None,
@@ -77,7 +78,7 @@ def simulate_command(
 
 @app.command("spike")
 def spike_command(
-    file: Annotated[Path, typer.Argument(metavar="DEVICE.toml|fit.json")],
+    file: Annotated[Path, typer.Argument(metavar=DEVICE)],
     out: Out = Path("spike"),
     over: Annotated[
         str | None, typer.Option("--map", help="Parameters of the stability map, R_b,C_m.")
@@ -143,10 +144,10 @@ def sweep_command(
 ) -> None:
     """Map where a device oscillates over one or two parameters: sweep.nc, sweep.csv, a figure.
 
-    SPEC.toml has device = "device.toml", drive = "current" or "voltage", and for each axis
-    [[axis]] with parameter, low, high, points, spacing = "log" or "linear". It may say quantity,
-    for one of a cycle at = {window = 0.5}, {threshold = 1.2} or {I = 1e-4}, and u_range = [0, 1],
-    the voltages over the device [V] to look in, if not all. All cores are used.
+    SPEC.toml has device = "device.toml" (or the folder of a fit), drive = "current" or "voltage",
+    and for each axis [[axis]] with parameter, low, high, points, spacing = "log" or "linear". It
+    may say quantity, for one of a cycle at = {window = 0.5}, {threshold = 1.2} or {I = 1e-4}, and
+    u_range = [0, 1], the voltages over the device [V] to look in, if not all. All cores are used.
 
     \b
     jaxmem example sweep > map.toml
@@ -229,7 +230,7 @@ class Format(StrEnum):
 
 @app.command("export")
 def export_command(
-    source: Annotated[Path, typer.Argument(metavar="DEVICE.toml|FIT-FOLDER")],
+    source: Annotated[Path, typer.Argument(metavar=DEVICE)],
     format: Annotated[Format, typer.Option(help="csv: elements against bias.")] = Format.spice,
     drive: Annotated[
         str | None, typer.Option(help='Of the test bench, "I = Step(3.3e-4)".')

@@ -18,8 +18,7 @@ from fitting.experiments.offered.possible import possible_experiments
 from fitting.experiments.plan import Plan, duration
 from fitting.experiments.telling_apart import Separation, tell_apart
 from jaxmem import plots
-from jaxmem.apps.export import source_of
-from jaxmem.devices import device_to_toml, read_device, write_device
+from jaxmem.devices import device_to_toml, read_sourced, write_device
 from jaxmem.encoding import text_of
 from jaxmem.output.page import render
 from jaxmem.output.provenance import provenance_of
@@ -59,8 +58,8 @@ def write_next(
 
     **Arguments:**
 
-    - `source`: the folder of a fit, or the TOML file of a device, which wants a `prior`: relative
-      standard deviations, one for all or by name.
+    - `source`: the folder of a fit or its `fit.json`, or the TOML file of a device, which wants a
+      `prior`: relative standard deviations, one for all or by name.
     - `budget`: the time [s]. `wanted`, `criterion`, `seed`: as in `next_experiment`. `kinds`: of
       experiments, all by default.
     - `changes`: to the instrument, by the names of its fields. `rivals`: whether to say how to
@@ -112,30 +111,24 @@ def write_next(
 def read_knowledge(
     source: Path, prior: Prior | None, *, allow_import: bool = False
 ) -> tuple[Knowledge, list[Path]]:
-    """What is known from a fit's folder, or of a device with a prior; and the files that were read.
+    """What is known from a fit, or of a device with a prior; and the files that were read.
 
     **Raises:** `ValueError` for what is neither, a device without a prior and a fit with one.
     """
-    file, _ = source_of(source)
-    device = read_device(file, allow_import=allow_import)
-    if not source.is_dir():
+    found = read_sourced(source, allow_import=allow_import)
+    if found.fit is None:
         if prior is None:
             raise ValueError(
                 f"{source}: of a device alone nothing says how well it is known; give --prior 0.2 "
                 "(20 %, of each number), --prior V_m=0.3,tau_d=1, or the folder of a fit"
             )
-        return from_prior(device, prior), [file]
+        return from_prior(found.device, prior), found.files
     if prior is not None:
         raise ValueError(f"{source}: the fit says how well it knows its device; leave out --prior")
-    record = source / "fit.json"
+    record = found.files[-1]
     try:
-        fit = json.loads(record.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"{record}: no fit can be read ({error}); give the folder that `jaxmem fit` wrote"
-        ) from None
-    try:
-        return from_record(fit, device, _sizes(source / "samples.csv")), [file, record]
+        samples = _sizes(record.parent / "samples.csv")
+        return from_record(found.fit, found.device, samples), found.files
     except ValueError as error:
         raise ValueError(f"{record}: {error}") from None
 

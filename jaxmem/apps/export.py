@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxmem.apps.simulation import duration, write_transient
 from jaxmem.circuits import Circuit, CurrentDrive, Step, VoltageDrive, parse_drive
-from jaxmem.devices import AbstractDevice, read_device, write_device
+from jaxmem.devices import AbstractDevice, read_sourced, write_device
 from jaxmem.netlists.bench import Bench, Simulator, bench_of
 from jaxmem.netlists.bench_files import bench_text
 from jaxmem.netlists.bias_table import element_table
@@ -66,7 +66,8 @@ def export_device(
 
     **Arguments:**
 
-    - `source`: a device's TOML file, or the folder of a fit, whose verdict goes into the headers.
+    - `source`: a device's TOML file, or the folder of a fit or its `fit.json`; the verdict of a
+      fit goes into the headers.
     - `out`: the folder to write; `force` replaces earlier results there.
     - `format`: `"spice"`, `"verilog-a"`, or `"csv"` for elements against bias.
     - `drive`: of the test bench (see `parse_drive`); by default a step of the current to where the
@@ -82,8 +83,9 @@ def export_device(
         raise ValueError(
             f"--name wants letters, digits and underscores, and no word of Verilog-A; got {name!r}"
         )
-    file, notes = source_of(Path(source))
-    device = read_device(file, allow_import=allow_import)
+    found = read_sourced(source, allow_import=allow_import)
+    device, file = found.device, found.files[0]
+    notes = [] if found.fit is None else fit_notes(found.fit)
     provenance = provenance_of(command, [file])
     digest = provenance["data"][0]["sha256"]
     origin_note = f"From {file.name}, sha256 {digest[:16]}; command and versions: export.json."
@@ -116,23 +118,6 @@ def export_device(
         (results.path / "README.txt").write_text(readme + "\n", encoding="utf-8")
         results.publish()
     return Exported(results.place, results.place / MAIN[format], [*lines, *notes, *results.notes])
-
-
-def source_of(source: Path) -> tuple[Path, list[str]]:
-    """The device's file, and what its fit says of itself where it is one.
-
-    **Raises:** `ValueError` for a folder that holds no fitted device.
-    """
-    if not source.is_dir():
-        return source, []
-    file, record = source / "device.toml", source / "fit.json"
-    if not file.is_file():
-        circuit = (source / "circuit.toml").is_file()
-        why = "the fit is of a circuit, which has no parameters of a device" if circuit else (
-            "give the folder of a fit of one device; of a series, one of the folders in it"
-        )  # fmt: skip
-        raise ValueError(f"{source}: no device.toml; {why}")
-    return file, fit_notes(json.loads(record.read_text())) if record.is_file() else []
 
 
 def fit_notes(fit: dict[str, Any]) -> list[str]:

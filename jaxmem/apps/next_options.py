@@ -9,7 +9,7 @@ import typer
 from fitting.study.kept import what_is_kept
 from jaxmem.apps.answering import reply
 from jaxmem.apps.arguments import ends_of, listed
-from jaxmem.apps.shared_options import AllowImport, Force, Out, check_cheaply
+from jaxmem.apps.shared_options import DEVICE, AllowImport, Force, Out, check_cheaply
 from jaxmem.apps.terminal import bars, guard, say
 
 UNITS = {"": 1.0, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
@@ -17,7 +17,7 @@ TIME = re.compile(r"\s*([0-9.]+(?:[eE][+-]?[0-9]+)?)\s*(s|min|h|d|)\s*")
 
 
 def next_command(
-    source: Annotated[Path, typer.Argument(metavar="FIT-FOLDER|DEVICE.toml")],
+    source: Annotated[Path, typer.Argument(metavar=DEVICE)],
     budget: Annotated[str, typer.Option(help="Time for measuring: 90, 10min, 2h.")],
     out: Out = Path("next"),
     prior: Annotated[

@@ -12,6 +12,7 @@ from jaxmem.settings import Biases, Setting, Units
 
 Out = Annotated[Path, typer.Option(help="Folder for the results.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the results of an earlier run.")]
+DEVICE = "DEVICE.toml|FIT-FOLDER|fit.json"
 AllowImport = Annotated[
     bool,
     typer.Option(
@@ -32,7 +33,8 @@ def check_cheaply(out: Path, force: bool, *files: Path) -> None:
 FILES = typer.Argument(
     metavar="FILE...",
     help="Impedance spectra, loops, steps, pulses; or one specification, FIT.toml. What holds for "
-    "one file only follows a colon: eis.csv:bias=0.7, loop.csv:freq=10,start=periodic.",
+    "one file only follows a colon: eis.csv:bias=0.7, loop.csv:freq=10,start=periodic; of a file "
+    "that holds several, only some: series.npz:index=0,24,47.",
 )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from jaxmem import plots
 from jaxmem.circuits import Circuit, Sine, parse_drive
 from jaxmem.circuits.drive import LETTER
-from jaxmem.devices import read_device, write_device
+from jaxmem.devices import read_sourced, write_device
 from jaxmem.output.provenance import provenance_of
 from jaxmem.output.results_folder import check_folder, new_folder
 from jaxmem.output.table import write_csv
@@ -47,7 +47,8 @@ def simulate(
 
     **Arguments:**
 
-    - `device_file`: a TOML file, see `read_device`; `drive`: a text, see `parse_drive`.
+    - `device_file`: a TOML file, the folder of a fit, or its `fit.json` (see `read_sourced`).
+    - `drive`: a text, see `parse_drive`.
     - `out`: the folder to write; `force` replaces earlier results there.
     - `until`: end time [s]; by default past the drive's last edge by ten of the device's slowest
       time constants there (or ten periods of a sine). `points`: how many samples.
@@ -61,7 +62,8 @@ def simulate(
         raise ValueError(f"points must be 2 to {MOST_POINTS:,}, got {points}")
     if rtol is not None and not 1e-14 <= rtol <= 0.1:
         raise ValueError(f"rtol must be 1e-14 to 0.1, got {rtol:g}")
-    circuit = Circuit(read_device(device_file, allow_import=allow_import), parse_drive(drive))
+    found = read_sourced(device_file, allow_import=allow_import)
+    circuit = Circuit(found.device, parse_drive(drive))
     end = duration(circuit) if until is None else float(until)
     first = float(min([0.0, *circuit.drive.wave.finite_edges()[:1]]))
     if not (np.isfinite(end) and end > first):
@@ -80,7 +82,7 @@ def simulate(
                 for name, a, unit in (("u", run.u, "V"), ("I", run.I, "A"), ("V", run.V, "V"))
             },
             "notes": notes,
-            "provenance": provenance_of(command, [device_file]),
+            "provenance": provenance_of(command, found.files[:1]),
         }
         (results.path / "simulation.json").write_text(json.dumps(record, indent=1) + "\n")
         results.publish()

@@ -22,6 +22,9 @@ from jaxmem.devices.relatives import Photocurrent as Photocurrent
 from jaxmem.devices.relatives import Polarisation as Polarisation
 from jaxmem.devices.relatives import SlowConductance as SlowConductance
 from jaxmem.devices.relatives import TwoLagConductance as TwoLagConductance
+from jaxmem.devices.sourced import SourcedDevice as SourcedDevice
+from jaxmem.devices.sourced import device_of_fit as device_of_fit
+from jaxmem.devices.sourced import read_sourced as read_sourced
 from jaxmem.devices.switching import RectifyingLeak as RectifyingLeak
 from jaxmem.devices.switching import SwitchingConductance as SwitchingConductance
 from jaxmem.devices.thermal import ThermalSwitch as ThermalSwitch

@@ -148,7 +148,7 @@ def test_several_spectra_and_force(tmp_path):
     assert ran.exit_code == 0, ran.output
     assert "Outlier, run 4" in ran.output and "--together" in ran.output
     rows = list(csv.DictReader((out / "summary.csv").read_text().splitlines()))
-    assert len(rows) == 11 and [r["label"] for r in rows][:2] == ["run 0", "run 1"]
+    assert len(rows) == 11 and [r["label"] for r in rows][:2] == ["run[0]", "run[1]"]
     assert [r["spectrum"] for r in rows if r["outlier"] == "1"] == ["4"]
     assert float(rows[6]["R_b [ohm]"]) == pytest.approx(1e5 * 1.1**6, rel=0.02)
     assert rows[8]["bias"] == "V" and float(rows[8]["bias_value"]) == 0.68

@@ -69,8 +69,12 @@ def test_a_fits_folder_is_what_the_fit_knows(folder):
     np.testing.assert_allclose(known.covariance, from_fit(found).covariance, rtol=1e-6)
     assert known.relative_noise["spectra"] == pytest.approx(plain(found.relative_rms_residual))
     assert [f.name for f in files] == ["device.toml", "fit.json"]
-    with pytest.raises(ValueError, match="leave out --prior"):
-        read_knowledge(path, 0.2)
+    of_json, files = read_knowledge(path / "fit.json", None)
+    np.testing.assert_array_equal(of_json.covariance, known.covariance)
+    assert [f.name for f in files] == ["fit.json"]
+    for source in (path, path / "fit.json"):
+        with pytest.raises(ValueError, match="leave out --prior"):
+            read_knowledge(source, 0.2)
 
 
 @pytest.mark.quick

@@ -1,14 +1,18 @@
 """Points that are left out by name, and columns per area of the electrode."""
 
 import json
+import re
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from fitting import Spectrum
 from fitting.study.area import parse_area
-from fitting.study.loading import dropped, load_terms
+from fitting.study.dropping import dropped, notes_on_dropped
+from fitting.study.loading import load_terms
 from fitting.study.masks import parse_mask
 from fitting.study.spec import Entry, Spec, SpecError
 from jaxmem.apps.cli import app
@@ -25,6 +29,9 @@ SPECTRUM = Spectrum(FREQ, 100.0 + 50.0 / (1 + 2j * np.pi * FREQ * 1e-3))
     [
         (["50Hz"], [4, 5]),
         (["0.1 kHz"], [3]),
+        (["103Hz"], [3]),
+        (["97.5Hz"], [3]),
+        (["1.029kHz"], [2]),
         (["40Hz:60Hz"], [4, 5]),
         (["1kHz:100kHz"], [0, 1, 2]),
         (["0Hz:60Hz"], [4, 5, 6, 7]),
@@ -35,7 +42,7 @@ SPECTRUM = Spectrum(FREQ, 100.0 + 50.0 / (1 + 2j * np.pi * FREQ * 1e-3))
     ],
 )
 def test_masks_name_points_by_frequency_and_by_number(masks, left_out):
-    assert np.flatnonzero(dropped(masks, SPECTRUM)).tolist() == left_out
+    assert np.flatnonzero(dropped(masks, SPECTRUM)[0]).tolist() == left_out
 
 
 @pytest.mark.quick
@@ -50,8 +57,44 @@ def test_what_is_no_mask_is_said_before_anything_runs(text):
 
 
 def test_a_mask_that_leaves_out_nothing_says_what_is_near():
-    with pytest.raises(SpecError, match=r"no point at 300Hz; the nearest are at 100.2, 1000 Hz"):
+    said = r"no point within 3 % of 300Hz; the nearest are at 100.2, 1000 Hz; .*--drop 100Hz:300Hz$"
+    with pytest.raises(SpecError, match=said):
         dropped(["300Hz"], SPECTRUM)
+    with pytest.raises(SpecError, match="no point at 200Hz:300Hz; the nearest are at"):
+        dropped(["200Hz:300Hz"], SPECTRUM)
+
+
+@pytest.mark.quick
+@given(st.floats(1e-3, 1e6))
+def test_the_range_that_a_refusal_names_can_be_typed(at):
+    text = f"{at:.6g}Hz"
+    try:
+        out, near = dropped([text], SPECTRUM)
+    except SpecError as error:
+        typed = re.search(r"--drop (\S+)$", str(error))
+        assert typed is not None
+        assert abs(FREQ / at - 1).min() > 0.0299
+        # In the words of the refusal: the nearer of the neighbours, on the logarithmic scale.
+        assert dropped([typed[1]], SPECTRUM)[0][np.argmin(abs(np.log(FREQ / at)))]
+    else:
+        assert (abs(FREQ / at - 1)[out] < 0.0301).all()
+        assert near[text].tolist() == sorted(FREQ[out])
+
+
+def test_what_one_frequency_leaves_out_is_said(tmp_path):
+    file = tmp_path / "l.csv"
+    freq = 1e4 * 10 ** (-np.arange(30) / 5.67)  # none at 50 Hz, one 1.6 % from it
+    Z = 10 + 100 / (1 + 2j * np.pi * freq * 1e-4)
+    rows = [f"{f:.9g},{z.real:.9g},{z.imag:.9g}" for f, z in zip(freq, Z, strict=True)]
+    file.write_text("\n".join(["freq_Hz,Re_Z_ohm,Im_Z_ohm", *rows]))
+    loaded = load_terms(Spec.of({}, [Entry("spectra", file, {"drop": ["50Hz"]})]))
+    (at,) = np.flatnonzero(~loaded.measured[0].used)
+    assert freq[at] == pytest.approx(50, rel=0.03)
+    said = f"l: drop 50Hz leaves out {freq[at]:.6g} Hz, what lies within 3 % of it"
+    assert said in loaded.notes
+    both = {"50Hz": np.array([50.1])}
+    (one,) = notes_on_dropped([("a", both), ("b", both), ("c", {})])
+    assert one.startswith("2 spectra: drop 50Hz leaves out 50.1 Hz")
 
 
 @pytest.mark.quick

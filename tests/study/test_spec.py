@@ -17,7 +17,7 @@ from fitting.study.settings_page import settings_table
 from fitting.study.spec import KINDS, MODELS, SETTINGS, Entry, Spec, SpecError
 from fitting.study.spec_file import _spec, read_spec, spec_to_toml
 from jaxmem.apps.cli import app
-from jaxmem.settings import Biases, Sigma, SpikeSigma, Units
+from jaxmem.settings import Biases, Places, Sigma, SpikeSigma, Units
 
 # Of each type a value that it has, and values that it has not.
 GOOD = {
@@ -25,6 +25,7 @@ GOOD = {
     Mapping[str, float]: {"R_s": 1}, Mapping[str, tuple[float, float]]: {"R_s": [1, 2.5]},
     Sigma: {"relative": 0.01, "estimated": True}, SpikeSigma: [0.1, 0.2], Units: "t=ms",
     Biases: [0.5, 0.6],
+    Places: [24, 0],
 }  # fmt: skip
 WRONG = {
     str: [1, True, ["a"], "", "a\0b"], bool: [1, "yes", "true"], int: [1.5, True, "1"],
@@ -34,6 +35,7 @@ WRONG = {
         {"R_s": 1}, {"R_s": [2, 1]}, {"R_s": [1, 2, 3]}, {"R_s": [1, math.inf]}
     ],
     Sigma: ["1", [0.1], {}, {"rel": 1}, {"estimated": 1}, True, {"relative": -0.1}, {"floor": 0}],
+    Places: ["1", True, [], 0.5, -1, [0, -1], [3, 3], {"at": 1}],
     Biases: ["1", True, [], ["a"], [0.1, math.nan], {"V": 1}],
     SpikeSigma: ["1", ["a"], {"a": 1}, [], [0.1, -0.1]], Units: [1, True, {"t": 1}, ""],
 }  # fmt: skip

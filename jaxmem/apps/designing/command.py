@@ -22,7 +22,7 @@ def design_command(
     A complete GOALS.toml; device.toml lies beside it (`jaxmem device si > device.toml`):
 
     \b
-    device = "device.toml"     # as it is today
+    device = "device.toml"     # as it is today, or the folder of a fit
     drive = "current"          # or "voltage", through R_s
     at = {window = 0.5}        # where cycles are meant; {threshold = 1.2}, {I = 1e-4}
     designs = 1                # how many distinct ones

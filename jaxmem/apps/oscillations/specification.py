@@ -14,7 +14,7 @@ from jaxmem.apps.oscillations.mapped import (
 )
 from jaxmem.circuits import DriveKind
 from jaxmem.circuits.drive import LETTER
-from jaxmem.devices import AbstractDevice, read_device
+from jaxmem.devices import AbstractDevice, read_sourced
 from jaxmem.lens import lenses, parameter
 from jaxmem.settings import Setting, checked_table, cycle_at, toml_table
 from jaxmem.stability.equilibria.map import check_drive
@@ -26,7 +26,7 @@ MOST_POINTS, MOST_OF_AXIS = 1_000_000_000, 1_000_000
 KEYS = {
     s.name: s
     for s in (
-        Setting("device", str, "The file of the device, beside this one", required=True),
+        Setting("device", str, "The device: its file, or the folder of its fit", required=True),
         Setting("drive", str, "What is imposed", "current", choices=("current", "voltage")),
         Setting("quantity", str, "What is mapped", "window", choices=QUANTITIES),
         Setting("u_range", list[float], "Voltages over the device to look in, [low, high]"),
@@ -114,15 +114,15 @@ def read_sweep(
     at = table.pop("at", None)
     table |= {} if quantity is None else {"quantity": quantity}
     said = checked_table(f"{path}", table, KEYS)
-    source = path.parent / said["device"]
-    device = read_device(source, allow_import=allow_import)
+    found = read_sourced(path.parent / said["device"], allow_import=allow_import)
+    device, source = found.device, found.files[0]
     if not isinstance(axes, list) or not axes:
         raise ValueError(f"{path}: there is no [[axis]]; give one or two")
     made = tuple(_axis(f"{path}: [[axis]] {k}", a, device) for k, a in enumerate(axes, 1))
     if said["drive"] == "voltage" and "R_s" not in [parameter(a.lens, device).name for a in made]:
         check_drive(f"{path}", device, "voltage")
     where = _at(f"{path}", at, said["quantity"], said["drive"])
-    ends = said["u_range"]
+    ends = said.get("u_range")
     if ends is not None:
         if len(ends) != 2 or not ends[0] < ends[1]:
             raise ValueError(f"{path}: u_range wants [low, high] in V with low < high, got {ends}")

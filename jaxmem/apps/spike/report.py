@@ -18,8 +18,7 @@ from jaxmem.devices import (
     AbstractDevice,
     ConstantPhase,
     Memristor2D,
-    device_from_toml,
-    read_device,
+    read_sourced,
     write_device,
 )
 from jaxmem.lens import get, lenses
@@ -49,6 +48,10 @@ from jaxmem.sweeps import Axis, sweep
 POINTS, FEWER, DECADES = 121, 31, 1.0
 # Of more states besides u the programs take too long to compile; of so many the map is coarser.
 STATES, MANY = 20, 8
+EDITED = (
+    "device.toml was changed after the fit, so that no probability can be told: fit again, or give "
+    "fit.json for the device that was fitted."
+)
 
 
 class Report(NamedTuple):
@@ -73,7 +76,7 @@ def write_report(
 
     **Arguments:**
 
-    - `file`: a device as TOML, or the `fit.json` of a fit.
+    - `file`: a device as TOML, the folder of a fit, or its `fit.json`.
     - `axes`: names of the two parameters of the stability map; by default the two that the
       smallest change moves most.
     - `u_range`: voltages to look in [V], as in `hopf_points`; by default where the device is steep.
@@ -86,7 +89,9 @@ def write_report(
     """
     check_folder(out, force=force)
     step = (progress or Silent()).step
-    device, fit = read(file, allow_import=allow_import)
+    found = read_sourced(file, allow_import=allow_import)
+    # Of a device that was changed since, the covariance of its fit says nothing.
+    device, fit = found.device, None if found.edited else found.fit
     check_can_be_asked(device, str(file))
     u_range = check_range("spike", u_range) and u_range
     if axes is not None:
@@ -100,7 +105,8 @@ def write_report(
     lines = {a.drive: _lines(device, a, c) for a, c in zip(answers, chances, strict=True)}
     for a in answers:
         lines[a.drive] += _ladders(device, a)
-    origin = provenance_of(command, [file])
+        lines[a.drive] += [EDITED] if found.edited else []
+    origin = provenance_of(command, found.files)
     record = {
         "source": str(file),
         "device": {n: float(get(lens, device)) for n, lens in lenses(device).items()},
@@ -162,48 +168,6 @@ def _drawn(folder, device, answers, axes, step) -> tuple[dict[str, str], list[st
             break
     step("drawing", len(answers), len(answers))
     return drawn, problems
-
-
-def read(
-    file: str | Path, *, allow_import: bool = False
-) -> tuple[AbstractDevice, dict[str, Any] | None]:
-    """The device in a TOML file or in the JSON of a fit, and the fit."""
-    file = Path(file)
-    if file.suffix.lower() != ".json":
-        return read_device(file, allow_import=allow_import), None
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ValueError(f"{file}: there is no such file; check the path") from None
-    except OSError as error:
-        raise ValueError(f"{file}: the file cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        raise ValueError(f"{file}: this is no JSON ({error})") from None
-    return device_of_fit(text, str(file), allow_import=allow_import)
-
-
-def device_of_fit(
-    text: str, source: str, *, allow_import: bool = False
-) -> tuple[AbstractDevice, dict[str, Any]]:
-    """The device in the JSON of a fit, and the fit.
-
-    **Arguments:**
-
-    - `text`: what stands in `fit.json`. `source`: names it in messages.
-    - `allow_import`: see `read_device`.
-
-    **Raises:** `ValueError` for another text.
-    """
-    try:
-        fit = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{source}: this is no JSON ({error})") from None
-    if not isinstance(fit, dict) or not isinstance(fit.get("device"), str):
-        raise ValueError(
-            f"{source}: this JSON holds no fitted device; give the fit.json that `jaxmem fit` "
-            "wrote, or a device as TOML"
-        )
-    return device_from_toml(fit["device"], source=source, allow_import=allow_import), fit
 
 
 def _check_axes(device, axes):

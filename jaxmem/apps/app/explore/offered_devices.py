@@ -6,8 +6,7 @@ from typing import Any
 
 import jaxmem as jm
 from jaxmem.apps.app.packed import pack, unpack
-from jaxmem.apps.spike.report import device_of_fit
-from jaxmem.devices import AbstractDevice
+from jaxmem.devices import AbstractDevice, device_of_fit
 
 # The device of a file is carried in the address itself.
 OWN = "own:"

@@ -26,7 +26,7 @@ from jaxmem.apps.app.latest import Latest
 from jaxmem.apps.app.uploads import MOST_FILES, drop_zone
 from jaxmem.apps.app.worker import COMMANDS
 from jaxmem.apps.app.workshop import Workshop
-from jaxmem.apps.spike.report import device_of_fit
+from jaxmem.devices import device_of_fit
 
 FIGURES = {
     "nyquist": "Spectra in the complex plane, with points to leave out",

@@ -6,7 +6,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from jaxmem.apps.spike.report import check_can_be_asked, device_of_fit
+from jaxmem.apps.spike.report import check_can_be_asked
+from jaxmem.devices import device_of_fit
 from jaxmem.output.numbers import engineering
 
 # What a visit writes and a user wants; logs and what is half written stay.
