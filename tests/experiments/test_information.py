@@ -61,6 +61,18 @@ def test_an_unstable_bias_tells_nothing():
     assert M[0, 0].any() and not M[0, 1].any()
 
 
+@pytest.mark.quick
+def test_a_trace_tells_nothing_by_its_rounding():
+    """R_s of 10 nanoohm changes a current by 1e-11 of itself; (V - u)/R_s has four digits."""
+    device = jm.si_device(R_s=1e-8)
+    known = from_prior(device, {"R_b": 0.2, "R_s": 0.2}, unnamed=0.0)
+    offered = possible_experiments(device, Instrument(samples=20), ["loop"])
+    M = information_of(offered[:2], device, known.space, known.z[None])[0]
+    at = known.coordinates.names.index
+    assert (M[:, at("R_b"), at("R_b")] > 1).all()
+    assert (M[:, at("R_s")] == 0).all()
+
+
 @pytest.mark.slow
 def test_of_traces_it_is_that_of_differences_of_transients():
     known = from_prior(DEVICE, {"V_m": 0.2, "tau_d": 0.2, "R_b": 0.2}, unnamed=0.0)
