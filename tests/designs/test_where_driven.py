@@ -73,6 +73,7 @@ def test_only_what_is_meant_at_the_drive_names_it():
     assert found.driven is None and not any("meant at" in line for line in found.statements())
 
 
+@pytest.mark.slow
 def test_the_drive_lies_where_the_hopf_points_say():
     device, knob = jm.si_device(), Knob(lambda d: d.R_b)
     at = ("threshold", 1.3)

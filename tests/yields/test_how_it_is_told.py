@@ -1,6 +1,7 @@
 """What is said and drawn of a yield: how devices are driven, what loses them, and what helps."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from fitting.yields.limits import how_driven
 from fitting.yields.pictures import IN, OUT, yield_figure
 from fitting.yields.scatter_file import made_devices
 from jaxmem.apps.designing.counting import Counted
-from jaxmem.apps.designing.report import NO_YIELD, write_design
+from jaxmem.apps.designing.report import NO_YIELD, Designed, write_design
 
 GOALS = """
 device = "device.toml"
@@ -99,6 +100,13 @@ def test_the_figure_shows_the_goals_that_lose_most(made):
     assert min(out.y.min(), inside.y.max()) < 4.04e-6 < out.y.max()
 
 
+@pytest.mark.quick
+def test_a_missing_yield_is_among_what_is_said(made):
+    told = Designed(Path("report.html"), made.design, None, NO_YIELD, ["jaxmem x"], [])
+    assert told.statements[-3:] == [NO_YIELD, "To see it:", "jaxmem x"]
+
+
+@pytest.mark.slow
 def test_that_no_yield_was_counted_is_said(tmp_path):
     jm.write_device(tmp_path / "device.toml", jm.si_device())
     (tmp_path / "goals.toml").write_text(

@@ -58,8 +58,8 @@ def write_design(
 
     Where no device meets the goals the nearest is written, and where that is proved to be
     impossible, none. With a [scatter] the yield of a design that meets its goals goes to
-    design.json, devices.csv and yield.png; of another none is counted, and that is said. Where it is
-    maximised device.toml is what was found, and nearest.toml the design.
+    design.json, devices.csv and yield.png; of another none is counted, and that is said. Where it
+    is maximised device.toml is what was found, and nearest.toml the design.
 
     **Arguments:**
 
