@@ -137,7 +137,7 @@ def test_the_command_writes_the_device_and_says_what_it_did(write, tmp_path):
     shown = CliRunner().invoke(app, [*shlex.split(line)[1:], "--out", str(tmp_path / "shown")])
     assert shown.exit_code == 0, shown.stderr
     table = np.genfromtxt(tmp_path / "shown/transient.csv", delimiter=",", names=True)
-    t, u = (table[name] for name in table.dtype.names[:2])
+    t, u = table["t_s"], table["u_V"]
     late = t > t[-1] / 2
     up = np.flatnonzero(np.diff((u[late] > u[late].mean()).astype(int)) == 1)
     assert (len(up) - 1) / np.ptp(t[late][up]) == pytest.approx(100, rel=0.03)
