@@ -7,8 +7,8 @@ import numpy as np
 from fitting.designs.front import Front
 from fitting.designs.search.beginnings import wanted_intervals
 from fitting.designs.search.gauss_newton import Ended, distances
+from fitting.designs.search.meant_drives import MeantDrive, where_driven
 from fitting.designs.search.task import Task
-from fitting.designs.search.where_driven import MeantDrive, where_driven
 from jaxmem.devices import AbstractDevice
 
 # Two designs are one if no knob differs by more than this in ln.

@@ -51,9 +51,10 @@ def made(tmp_path):
         np.empty((100, 0)), values, np.arange(100) >= 42, np.empty((100, 0)),
         how_driven(asked.goals, asked.at),
     )  # fmt: skip
+    said, fine = dict.fromkeys(nominal.missed, ""), dict.fromkeys(nominal.missed, 0.0)
+    reached = {"frequency": 50.0, "amplitude": 0.42, "energy": 3.9999e-6}
     design = Design(
-        asked.device, True, {"frequency": 50.0, "amplitude": 0.42, "energy": 3.9999e-6}, {}, {}, {},
-        0.0, np.empty((3, 0)), (), False, (), 1, {},
+        asked.device, True, reached, said, fine, {}, 0.0, np.empty((3, 0)), (), False, (), 1, said,
     )  # fmt: skip
     return Counted(made_devices("", asked), nominal, None, None, design)
 

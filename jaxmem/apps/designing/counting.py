@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fitting.designs.outcome import Design
-from fitting.designs.search.where_driven import MeantDrive, where_driven
+from fitting.designs.search.meant_drives import MeantDrive, where_driven
 from fitting.yields.centring import CentredDesign
 from fitting.yields.counting import Yield
 from fitting.yields.pictures import yield_figure

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from fitting.designs.outcome import Design
-from fitting.designs.search.where_driven import MeantDrive
+from fitting.designs.search.meant_drives import MeantDrive
 
 
 def record_of(found: Design) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from jaxmem.apps.designing.counting import (
     yield_record,
 )
 from jaxmem.apps.designing.figures import figures_of
-from jaxmem.apps.designing.next_commands import next_commands
 from jaxmem.apps.designing.record import record_of
+from jaxmem.apps.designing.to_see_it import next_commands
 from jaxmem.devices import write_device
 from jaxmem.lens import get, lenses, parameter
 from jaxmem.output.page import render

@@ -10,10 +10,10 @@ import pytest
 import jaxmem as jm
 from fitting import DesignGoal, Knob, design
 from fitting.designs.goals.knob import Knobs
+from fitting.designs.search.meant_drives import MeantDrive, goals_at_the_drive, where_driven
 from fitting.designs.search.task import Task
-from fitting.designs.search.where_driven import MeantDrive, goals_at_the_drive, where_driven
-from jaxmem.apps.designing.next_commands import next_commands
 from jaxmem.apps.designing.record import drive_record
+from jaxmem.apps.designing.to_see_it import next_commands
 
 NAN = math.nan
 

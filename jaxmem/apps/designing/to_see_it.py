@@ -4,7 +4,7 @@ import math
 import shlex
 from pathlib import Path
 
-from fitting.designs.search.where_driven import MeantDrive
+from fitting.designs.search.meant_drives import MeantDrive
 from jaxmem.devices import AbstractDevice
 
 # So many periods of the cycle are shown, or so many of the longest time constant without one.
