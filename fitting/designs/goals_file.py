@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from fitting.designs.goals.goal import DesignGoal
-from fitting.designs.goals.knob import SERIES, Knob
+from fitting.designs.goals.knob import SERIES, Knob, Knobs
 from fitting.designs.goals.named_quantities import KEYS as KEYS_OF
 from fitting.designs.goals.named_quantities import QUANTITIES
 from fitting.designs.nearest_device import design
 from fitting.designs.outcome import Design
+from fitting.designs.search.task import Task
 from jaxmem.circuits import DriveKind
 from jaxmem.circuits.drive import LETTER
 from jaxmem.devices import AbstractDevice, read_sourced
@@ -116,6 +117,12 @@ class GoalsFile:
     # What stands below [scatter] and [yield], which `fitting.yields` reads.
     scatter: Any = None
     counted: Any = None
+
+    @property
+    def task(self) -> Task:
+        """What is looked for, as the programs take it."""
+        own = Knobs(self.knobs, self.device, self.at)
+        return Task(self.goals, self.device, own, self.drive, self.at)
 
     def design(self, progress: Reporter | None = None) -> Design:
         """The design that is asked for; `progress` hears of how far it is."""

@@ -100,14 +100,15 @@ def design(
         found.append(_go(begun.task, *start))
         if designs == 1 and sum(_meets(begun.task, end) for end in found) >= ENOUGH:
             break
-    progress.step("searches", len(tried), len(tried))
+    searches = len(found)
+    progress.step("searches", searches, searches)
     why = [begun.why] if begun.why else []
     if found and any(own.series):
         found = [
             end for one in _best(begun.task, found)[:designs] for end in with_parts(begun.task, one)
         ]
         why = [] if found else [NOTHING_TO_BUY]
-    made = Design.of(begun.task, found, why, designs)
+    made = Design.of(begun.task, found, why, designs, starts=searches)
     if front is None or not found:
         return made
     z = _best(begun.task, found)[0].z

@@ -7,6 +7,7 @@ import numpy as np
 from fitting.designs.front import Front
 from fitting.designs.search.beginnings import wanted_intervals
 from fitting.designs.search.gauss_newton import Ended, distances
+from fitting.designs.search.meant_drives import MeantDrive, where_driven
 from fitting.designs.search.task import Task
 from jaxmem.devices import AbstractDevice
 
@@ -26,8 +27,10 @@ class Design:
     - `at_limit`: names of knobs that stand at an end of their range.
     - `impossible`: whether goals are proved to be out of reach.
     - `why`: where there is no device: a sentence for each such goal, or what was looked at.
-    - `starts`: from how many places it was searched.
-    - `at`: the drive, or the place in the window, where cycles are meant.
+    - `starts`: how many searches there were, each from a start of its own.
+    - `at`: the drive, or the place in the window, where cycles are meant; `driven`: the drive that
+      this is, in A or V, with the window and the period, and `driven_today` that of the device as
+      it was. None if no goal is meant at a drive.
     - `outwards`: of goals that are not met, the knobs at an end of their range beyond which the
       goal would come nearer.
     - `others`: further designs that meet the goals, the cheapest first; `front`: see `design`.
@@ -47,6 +50,8 @@ class Design:
     starts: int
     units: dict[str, str]
     at: tuple[str, float] = ("window", 0.5)
+    driven: MeantDrive | None = None
+    driven_today: MeantDrive | None = None
     outwards: dict[str, tuple[str, ...]] = field(default_factory=dict)
     others: tuple["Design", ...] = ()
     front: Front | None = None
@@ -59,17 +64,27 @@ class Design:
         why: list[str],
         designs: int,
         *,
+        starts: int = 0,
         impossible: bool = False,
     ) -> "Design":
-        """From where searches ended; or from why there was none to begin."""
-        made = [cls._one(task, found, len(ended)) for found in ended]
+        """From where `starts` searches ended, or from what can be bought next to there; or from why
+        there was none to begin."""
+        made = [cls._one(task, found, starts) for found in ended]
         if not made:
             return cls._none(task, why, impossible)
         # What meets the goals comes before what is cheap.
         made.sort(key=lambda d: (not d.met, d.cost if d.met else max(d.misses.values())))
         first, *rest = _distinct(made)
-        others = tuple(d for d in rest if d.met)[: designs - 1]
-        return replace(first, others=others)
+        others = tuple(d.with_drive(task) for d in rest if d.met)[: designs - 1]
+        return replace(first.with_drive(task), others=others)
+
+    def with_drive(self, task: Task) -> "Design":
+        """With the drive at which its goals are meant, now and of today's device."""
+        z = np.log(list(self.factors.values()))
+        return replace(
+            self, driven=where_driven(task, z),
+            driven_today=where_driven(task, np.zeros_like(z), cycle=False),
+        )  # fmt: skip
 
     @classmethod
     def _one(cls, task: Task, found: Ended, starts: int) -> "Design":
@@ -106,21 +121,21 @@ class Design:
             return list(self.why)
         lines = ["All goals are met."]
         if not self.met:
-            lines = [
-                f"Not found from {self.starts} starts. That none exists is not known; the nearest:"
-            ]
+            many = f"{self.starts} searches" if self.starts != 1 else "one search"
+            lines = [f"Not found in {many}. That none exists is not known; the nearest:"]
         for name, value in self.values.items():
             word = "met" if self.misses[name] <= 1 else f"off by {self.misses[name]:.3g} tolerances"
             reached = f"{value:.4g} {self.units[name]}".rstrip()
             lines.append(f"{name}: {reached}, wanted {self.wanted[name]}: {word}.")
+        if self.driven is not None:
+            *most, last = self.driven.goals
+            names = f"{', '.join(most)} and {last} are" if most else f"{last} is"
+            lines.append(f"{names} meant at {self.driven.place()}.")
         changed = [
             f"{name} times {factor:.4g}"
             for name, factor in self.factors.items() if abs(np.log(factor)) > 1e-3
         ]  # fmt: skip
         lines.append(f"Changed: {', '.join(changed) or 'nothing'}.")
-        if self.at[0] in ("I", "V") and self.at[0] in self.factors:
-            unit = "A" if self.at[0] == "I" else "V"
-            lines.append(f"The drive: {self.at[0]} = {self.at[1]:.4g} {unit}.")
         if self.at_limit:
             lines.append(f"At an end of its range: {', '.join(self.at_limit)}.")
         for name, knobs in self.outwards.items():

@@ -57,7 +57,7 @@ class CentredDesign:
         changed = [f"{n} times {f:.4g}" for n, f in self.factors.items() if abs(np.log(f)) > 1e-3]
         lines = [
             f"Yield before: {ends[0]}; after: {ends[1]}, counted on {self.after.devices} devices "
-            "that the search has not seen.",
+            f"that the search has not seen{self.after.driven and f', {self.after.driven}'}.",
             f"Changed: {', '.join(changed) or 'nothing'}.",
         ]
         if self.at_limit:

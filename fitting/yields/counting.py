@@ -9,7 +9,7 @@ from scipy.stats import binomtest
 
 from fitting.designs.goals.goal import DesignGoal
 from fitting.yields.corners import Corner, corners_of
-from fitting.yields.limits import judge, needs_spikes
+from fitting.yields.limits import how_driven, judge, needs_spikes
 from fitting.yields.losses import Loss, losses_of
 from fitting.yields.many_devices import RESTS, Numbers, begin_at, numbers_of
 from fitting.yields.question import Question
@@ -39,6 +39,7 @@ class Yield:
       each limit, the nearest first.
     - `names` of the parameters, `parameters` (n, p) in their units, `values` (n, m) of the goals,
       `within` (n,): all devices, to look at. `standard` (n, p): the scatter in standard deviations.
+    - `driven`: how the devices were driven, in words; empty where no goal takes a drive.
     """
 
     share: float
@@ -56,13 +57,14 @@ class Yield:
     values: np.ndarray
     within: np.ndarray
     standard: np.ndarray
+    driven: str = ""
 
     def statements(self) -> list[str]:
         """The yield, where it is lost, and to which parameters, in sentences."""
         n = self.devices
         lines = [
             f"Yield: {100 * self.share:.1f} % ({100 * self.low:.1f} to {100 * self.high:.1f} %, "
-            f"95 % interval), {self.count} of {n} devices."
+            f"95 % interval), {self.count} of {n} devices{self.driven and f', {self.driven}'}."
         ]
         if self.unknown:
             lines.append(
@@ -180,5 +182,5 @@ def counted(question: Question, spread: Spread, x: np.ndarray, found: Numbers) -
         resting=int(np.sum(found.state == RESTS)), unknown=unknown, missed=missed,
         losses=losses_of(spread, x, verdicts.within), corners=(), names=spread.names,
         parameters=spread.values(question.device, x), values=found.values, within=verdicts.within,
-        standard=spread.standard(x),
+        standard=spread.standard(x), driven=how_driven(question.goals, question.at),
     )  # fmt: skip

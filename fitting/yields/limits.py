@@ -7,6 +7,8 @@ import numpy as np
 
 from fitting.designs.goals.goal import DesignGoal
 from fitting.yields.many_devices import SPIKES, Numbers
+from jaxmem.circuits.drive import LETTER, UNIT
+from jaxmem.output.numbers import engineering
 
 
 class Limits(NamedTuple):
@@ -49,6 +51,20 @@ def coordinates(goals: Sequence[DesignGoal], values: np.ndarray) -> np.ndarray:
 def needs_spikes(goals: Sequence[DesignGoal]) -> bool:
     """Whether only a device that spikes can be within: not where all goals are of the device."""
     return not goals or any(goal.kind.needs in ("cycle", "hopf") for goal in goals)
+
+
+def how_driven(goals: Sequence[DesignGoal], at: tuple[str, float]) -> str:
+    """How made devices are driven, in words; empty where none has to spike."""
+    how, value = at
+    if not needs_spikes(goals):
+        return ""
+    if how == "window":
+        part = "in the middle of" if value == 0.5 else f"{value:g} of the way through"
+        return f"each driven {part} its own window"
+    if how == "threshold":
+        return f"each driven at {value:g} times the drive of its own first Hopf point"
+    unit = {LETTER[drive]: UNIT[drive] for drive in LETTER}[how]
+    return f"all driven at {how} = {engineering(value, unit)}"
 
 
 class Verdicts(NamedTuple):

@@ -10,37 +10,49 @@ from fitting.yields.counting import Yield
 from jaxmem import plots
 from jaxmem.circuits import DriveKind
 
-# So many devices are shown as dots, so many bars of a histogram.
-DOTS, BARS = 1500, 40
+# So many devices are shown as symbols, so many bars of a histogram.
+SHOWN_DEVICES, BARS = 600, 40
 # What lies beyond these quantiles would make all else small.
 SHOWN = (0.005, 0.995)
+# A blue ring and a vermilion cross differ by shape, and to every eye by colour.
 IN, OUT = plots.COLOURS[0], plots.COLOURS[1]
 
 
 def yield_figure(
     goals: Sequence[DesignGoal], drive: DriveKind, counted: Mapping[str, Yield]
 ) -> plots.Figure:
-    """For each yield, by name, its devices over the first two goals (there is one at least) and the
-    limits; and for the last yield, which parameter loses it."""
-    views = [_devices(goals, drive, name, found) for name, found in counted.items()]
+    """For each yield, by name, its devices over the two goals that lose most of them (there is one
+    goal at least) and the limits; and for the last yield, which parameter loses it."""
+    two = _losing(goals, list(counted.values()))
+    views = [_devices(goals, two, drive, name, found) for name, found in counted.items()]
     panels = [*views, _losses(list(counted.values())[-1])]
     return plots.Figure([panels], (4.4 * len(panels), 3.6))
 
 
-def _devices(goals, drive, name, found: Yield) -> plots.Panel:
+def _losing(goals: Sequence[DesignGoal], counted: Sequence[Yield]) -> list[int]:
+    """Indices of the two goals that most devices miss, in the order in which they were asked."""
+    lost = [sum(sum(found.missed[goal.called]) for found in counted) for goal in goals]
+    return sorted(np.argsort(-np.array(lost), kind="stable")[:2].tolist())
+
+
+def _devices(goals, two: list[int], drive, name, found: Yield) -> plots.Panel:
     title = f"{name}: {100 * found.share:.1f} % in specification".lstrip(": ")
-    x = found.values[:DOTS, 0]
-    inside, across = found.within[:DOTS], _axis(goals[0], drive, found.values[:, 0])
+    across = _axis(goals[two[0]], drive, found.values[:, two[0]])
     if len(goals) < 2:
         return _histogram(goals[0], found, across, title)
-    y, marks = found.values[:DOTS, 1], []
-    for kind, colour, label in ((~inside, OUT, "out"), (inside, IN, "in")):
-        marks.append(plots.Curve(x[kind], y[kind], "cloud", label=label, colour=colour))
-    both: tuple[tuple[Literal["x", "y"], DesignGoal], ...] = (("x", goals[0]), ("y", goals[1]))
+    first, second = (goals[k] for k in two)
+    x, y = found.values[:SHOWN_DEVICES, two].T
+    inside, marks = found.within[:SHOWN_DEVICES], []
+    looks: tuple[tuple[Any, plots.Role, str, str], ...] = (
+        (~inside, "cross", OUT, "out of specification"), (inside, "ring", IN, "in specification"),
+    )  # fmt: skip
+    for kind, role, colour, label in looks:
+        marks.append(plots.Curve(x[kind], y[kind], role, 3.5, label=label, colour=colour))
+    both: tuple[tuple[Literal["x", "y"], DesignGoal], ...] = (("x", first), ("y", second))
     for of, goal in both:
         marks += [plots.Rule(of, end, role="dashed") for end in goal.allowed if np.isfinite(end)]
     return plots.Panel(
-        marks, across, _axis(goals[1], drive, found.values[:, 1]), title, legend="upper right"
+        marks, across, _axis(second, drive, found.values[:, two[1]]), title, legend="best"
     )
 
 

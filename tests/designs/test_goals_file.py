@@ -3,8 +3,10 @@
 import inspect
 import json
 import re
+import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -124,6 +126,21 @@ def test_the_command_writes_the_device_and_says_what_it_did(write, tmp_path):
     cycle = jm.limit_cycle(jm.Circuit(device, jm.CurrentDrive(1.3 * points.I[0])))
     assert 1 / float(cycle.period) == pytest.approx(100, rel=0.02)
     assert float(cycle.u_max - cycle.u_min) > 0.198 and float(points.l1[0]) < 0
+    # The drive is told, and the command that is printed shows that frequency.
+    I = 1.3 * float(points.I[0])
+    assert record["driven"]["I"] == pytest.approx(I, rel=1e-4)
+    assert record["driven"]["period"] == pytest.approx(float(cycle.period), rel=1e-3)
+    assert record["driven_today"]["I"] == pytest.approx(1.3 * float(jm.hopf_points(
+        jm.si_device()).I[0]), rel=1e-4)  # fmt: skip
+    assert "frequency and amplitude are meant at I =" in done.stderr and "Driven at I =" in page
+    (line,) = [one for one in done.stderr.splitlines() if one.startswith("jaxmem simulate")]
+    shown = CliRunner().invoke(app, [*shlex.split(line)[1:], "--out", str(tmp_path / "shown")])
+    assert shown.exit_code == 0, shown.stderr
+    table = np.genfromtxt(tmp_path / "shown/transient.csv", delimiter=",", names=True)
+    t, u = table["t_s"], table["u_V"]
+    late = t > t[-1] / 2
+    up = np.flatnonzero(np.diff((u[late] > u[late].mean()).astype(int)) == 1)
+    assert (len(up) - 1) / np.ptp(t[late][up]) == pytest.approx(100, rel=0.03)
     # A goal that no device in the ranges can meet ends with a sentence and a status.
     text = GOALS.replace("at_least = 0.2", "at_least = 5000.0")
     done = CliRunner().invoke(app, ["design", str(write(text)), "--out", str(tmp_path / "none")])

@@ -78,7 +78,7 @@ def design_command(
     relative = 0.1             # absolute = {V_T = 0.02}, correlation = [["R_b", "i_c0", -0.8]]
 
     \b
-    [yield]                    # made devices that spike and have all goals
+    [yield]                    # made devices that spike and have all goals, each driven as at says
     tolerance = {frequency = 0.15, amplitude = 0.2}  # by default each goal's own
     devices = 10000
     maximise = false           # true: move the knobs to the largest yield

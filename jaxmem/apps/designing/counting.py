@@ -6,14 +6,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from fitting.designs.outcome import Design
+from fitting.designs.search.meant_drives import MeantDrive, where_driven
 from fitting.yields.centring import CentredDesign
 from fitting.yields.counting import Yield
 from fitting.yields.pictures import yield_figure
 from fitting.yields.scatter_file import MadeDevices
 from jaxmem import plots
+from jaxmem.apps.designing.record import drive_record
 from jaxmem.devices import write_device
 from jaxmem.output.reporter import Reporter
+
+# A design stands at a limit if it is no farther from it than this share of it.
+ON = 0.01
 
 
 class Counted(NamedTuple):
@@ -22,11 +29,35 @@ class Counted(NamedTuple):
     asked: MadeDevices
     nominal: Yield
     centred: CentredDesign | None
+    driven: MeantDrive | None
+
+    design: Design
 
     @property
     def statements(self) -> list[str]:
         """In words."""
-        return (self.centred or self.nominal).statements()
+        if self.centred is not None:
+            lines = self.centred.statements()
+            if self.driven is not None:
+                lines.append(f"device.toml is that one, driven at {self.driven.place()}.")
+            return lines
+        return self.nominal.statements() + self._advice()
+
+    def _advice(self) -> list[str]:
+        """What helps a design that stands at the limit by which most of its devices are lost."""
+        lost = {name: sum(sides) for name, sides in self.nominal.missed.items()}
+        name = max(lost, key=lambda one: lost[one])
+        if 2 * lost[name] <= self.nominal.devices - self.nominal.count or not lost[name]:
+            return []
+        goal = next(goal for goal in self.asked.asked.goals if goal.called == name)
+        value, (low, high) = self.design.values[name], goal.ends
+        ends = [end for end in (low, high) if low < high and math.isfinite(end)]
+        if not any(abs(value - end) <= ON * abs(end) for end in ends):
+            return []
+        return [
+            f"Most are lost by {name}, which the design has just at its limit, {goal.wanted()}: "
+            "maximise = true below [yield] moves the design into the specification."
+        ]
 
 
 def counted(asked: MadeDevices, found: Design, progress: Reporter) -> Counted:
@@ -35,17 +66,24 @@ def counted(asked: MadeDevices, found: Design, progress: Reporter) -> Counted:
     centred = asked.centred(found) if asked.maximise else None
     nominal = asked.count(found) if centred is None else centred.before
     progress.step("made devices", 1, 1)
-    return Counted(asked, nominal, centred)
+    driven = found.driven
+    if centred is not None:
+        driven = where_driven(asked.asked.task, np.log(list(centred.factors.values())))
+    return Counted(asked, nominal, centred, driven, found)
 
 
 def yield_record(made: Counted) -> dict[str, Any]:
     """A yield as dictionaries and numbers; what is not finite is None."""
-    record = {"statements": made.statements, "nominal": _numbers(made.nominal)}
+    record = {
+        "statements": made.statements, "drive": made.nominal.driven,
+        "nominal": _numbers(made.nominal),
+    }  # fmt: skip
     if made.centred is not None:
         record["centred"] = _numbers(made.centred.after) | {
             "factors": made.centred.factors,
             "at_limit": list(made.centred.at_limit),
             "at": dict([made.centred.at]),
+            "driven": drive_record(made.driven),
         }
     return record
 
@@ -67,12 +105,12 @@ def _numbers(found: Yield) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def write_made(folder: Path, made: Counted, design: Design) -> None:
+def write_made(folder: Path, made: Counted) -> None:
     """devices.csv: parameters, goals and verdict of each device that was counted; and the device
     with the largest yield in the place of the design, which becomes nearest.toml."""
     found = made.nominal if made.centred is None else made.centred.after
     if made.centred is not None:
-        write_device(folder / "nearest.toml", design.device)
+        write_device(folder / "nearest.toml", made.design.device)
         write_device(folder / "device.toml", made.centred.device)
     with (folder / "devices.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)

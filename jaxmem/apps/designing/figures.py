@@ -9,11 +9,9 @@ import numpy as np
 
 from fitting.designs.front import Front
 from fitting.designs.goals.behaviour import circuit_at
-from fitting.designs.goals.knob import Knobs
 from fitting.designs.goals_file import GoalsFile
 from fitting.designs.outcome import Design
 from fitting.designs.search.programs import cycle_found
-from fitting.designs.search.task import Task
 from jaxmem.circuits import Circuit, DriveKind, Step, drive_of_kind
 from jaxmem.circuits.drive import LETTER, UNIT
 from jaxmem.devices import AbstractDevice
@@ -48,8 +46,7 @@ class DrawnDevice(NamedTuple):
 def figures_of(asked: GoalsFile, found: Design) -> dict[str, Callable[[], Figure]]:
     """What makes the figures, by name. Hopf points and cycles come from the programs of the search,
     so that nothing has to be compiled for them."""
-    task = Task(asked.goals, asked.device, Knobs(asked.knobs, asked.device, asked.at), asked.drive,
-                asked.at)  # fmt: skip
+    task = asked.task
     z = np.log(np.array([np.ones(len(found.factors)), list(found.factors.values())]))
     points, _ = task.hopf(z)
     pair = [

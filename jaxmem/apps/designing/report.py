@@ -17,6 +17,7 @@ from jaxmem.apps.designing.counting import (
 )
 from jaxmem.apps.designing.figures import figures_of
 from jaxmem.apps.designing.record import record_of
+from jaxmem.apps.designing.to_see_it import next_commands
 from jaxmem.devices import write_device
 from jaxmem.lens import get, lenses, parameter
 from jaxmem.output.page import render
@@ -25,20 +26,27 @@ from jaxmem.output.reporter import Reporter, Silent
 from jaxmem.output.results_folder import check_folder, new_folder
 from jaxmem.output.table import write_csv
 
+# A yield is that of a device which has what was asked: of another it would say nothing.
+NO_YIELD = "No yield was counted: the design does not meet its goals."
+
 
 class Designed(NamedTuple):
-    """What `write_design` wrote: the page, the design, its yield if there is a scatter, and notes
-    in words."""
+    """What `write_design` wrote: the page, the design, its yield if there is a scatter, commands
+    that show the device at its drive, and notes in words."""
 
     page: Path
     design: Design
     counted: Counted | None
+    uncounted: str
+    commands: list[str]
     notes: list[str]
 
     @property
     def statements(self) -> list[str]:
         """The design and its yield in words."""
-        return self.design.statements() + (self.counted.statements if self.counted else [])
+        lines = self.design.statements() + (self.counted.statements if self.counted else [])
+        lines += [self.uncounted] if self.uncounted else []
+        return lines + (["To see it:", *self.commands] if self.commands else [])
 
 
 def write_design(
@@ -50,8 +58,8 @@ def write_design(
 
     Where no device meets the goals the nearest is written, and where that is proved to be
     impossible, none. With a [scatter] the yield of a design that meets its goals goes to
-    design.json, devices.csv and yield.png; where it is maximised device.toml is what was found, and
-    nearest.toml the design.
+    design.json, devices.csv and yield.png; of another none is counted, and that is said. Where it
+    is maximised device.toml is what was found, and nearest.toml the design.
 
     **Arguments:**
 
@@ -67,11 +75,18 @@ def write_design(
     making = made_devices(f"{file}", asked)
     found = asked.design(progress)
     made = counted(making, found, progress) if making is not None and found.met else None
+    uncounted = NO_YIELD if making is not None and made is None else ""
+    driven, device = found.driven, found.device
+    if made is not None and made.centred is not None:
+        driven, device = made.driven, made.centred.device
+    commands = lambda file: next_commands(device, file, driven, allow_import=allow_import)
     origin = provenance_of(command, [file, asked.device_file], asked.seed)
     record = record_of(found) | {
         "drive": asked.drive, "others": [record_of(other) for other in found.others],
         "provenance": origin,
-    } | ({} if made is None else {"yield": yield_record(made)})  # fmt: skip
+    } | ({} if making is None else {
+        "yield": {"statements": [uncounted]} if made is None else yield_record(made)
+    })  # fmt: skip
     with new_folder(out, force=force) as results:
         folder = results.path
         (folder / "design.json").write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
@@ -80,7 +95,7 @@ def write_design(
                 name = "device.toml" if k == 1 else f"device-{k}.toml"
                 write_device(folder / name, one.device)
         if made is not None:
-            write_made(folder, made, found)
+            write_made(folder, made)
         _write_front(folder, found)
         results.publish()
         makes = figures_of(asked, found) if found.starts else {}
@@ -92,12 +107,14 @@ def write_design(
             "jaxmem.apps", "design.html", title=_title(found), source=Path(file).name,
             found=found, lines=found.statements(), goals=_goal_rows(asked, found),
             knobs=_knob_rows(asked, found), figures=saved.drawn,
-            made=made.statements if made is not None else [],
+            made=made.statements if made is not None else [uncounted] if uncounted else [],
+            commands=commands(Path("device.toml")), counted=made,
             provenance=json.dumps(origin, indent=1),
         )  # fmt: skip
         (folder / "report.html").write_text(page, encoding="utf-8")
     notes = [*saved.problems, *results.notes]
-    return Designed(results.place / "report.html", found, made, notes)
+    shown = commands(Path(out) / "device.toml")
+    return Designed(results.place / "report.html", found, made, uncounted, shown, notes)
 
 
 def _title(found: Design) -> str:
