@@ -72,7 +72,8 @@ def write_fit(
     origin_rows = [row for s in sections if s.key == "origins" for row in s.record["rows"]]
     page = render(
         "fitting.report", "fit.html",
-        careful={o["name"]: o["residual_over_noise"] for o in origin_rows if o["doubtful"]}, title=_title([c.fitted for c in checked]),
+        careful={o["name"]: o["residual_over_noise"] for o in origin_rows if o["doubtful"]},
+        title=_title([c.fitted for c in checked]),
         model_words=words, fit=record, flags=flags, verdict=verdict,
         figures=[inlined[name] for name in own if inlined[name]],
         sections=[{**s._asdict(), "figure": inlined.get(s.key)} for s in sections],
