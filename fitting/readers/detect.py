@@ -19,7 +19,7 @@ class Content(NamedTuple):
     - `found`: each `Spectrum`, or each `Recording`, of those that were chosen.
     - `notes`: what had to be assumed of spectra, in words; recordings carry their own.
     - `sha256`: the hash of the file that was read.
-    - `places`: where each stands in the file, counted from 0; `count`: how many the file holds.
+    - `places`: where each stands in the file, counted from 0; `held`: how many the file holds.
     """
 
     kind: Literal["spectra", "trace"]
@@ -27,7 +27,7 @@ class Content(NamedTuple):
     notes: list[str]
     sha256: str
     places: tuple[int, ...]
-    count: int
+    held: int
 
     @classmethod
     def of_spectra(cls, source: Source) -> "Content":
@@ -52,11 +52,11 @@ class Content(NamedTuple):
         """
         if index is None:
             return self
-        beyond = [k for k in index if not 0 <= k < self.count]
+        beyond = [k for k in index if not 0 <= k < self.held]
         if beyond:
             what = "spectra" if self.kind == "spectra" else "recordings"
-            holds = f"{self.count} {what}, 0 to {self.count - 1}"
-            if self.count == 1:
+            holds = f"{self.held} {what}, 0 to {self.held - 1}"
+            if self.held == 1:
                 holds = "one, which is at 0"
             raise ReadError(f"{path}: there is none at index {beyond[0]}; the file holds {holds}")
         return self._replace(found=[self.found[k] for k in index], places=tuple(index))

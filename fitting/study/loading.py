@@ -165,7 +165,7 @@ def _spectra(entry: Entry, content: Content, called: str, named: list[NamedBias]
         unsaid = {"u": None, "I": None, "V": None}
         each = _one_for_each(path, found, "biases", value)
         found = [replace(s, **(unsaid | {kind: b})) for s, b in zip(found, each, strict=True)]
-    elif content.count == 1 and found[0].bias[0] is None:
+    elif content.held == 1 and found[0].bias[0] is None:
         # The file itself does not say at which bias it was measured; its name may.
         named.append(bias_in_name(path))
         found = [replace(s, V=named[-1].value) for s in found]
@@ -277,7 +277,7 @@ def _labels(content: Content, path: Path, called: str) -> list[str]:
     found = []
     for part, place in zip(content.found, content.places, strict=True):
         own = part.label
-        if content.count > 1 and (not own or COUNTED.fullmatch(own.removeprefix(path.stem))):
+        if content.held > 1 and (not own or COUNTED.fullmatch(own.removeprefix(path.stem))):
             found.append(f"{called}[{place}]")
         elif own.startswith(path.stem):
             found.append(called + own.removeprefix(path.stem))
