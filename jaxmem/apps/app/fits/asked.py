@@ -12,7 +12,7 @@ from jaxmem.settings import Setting, SpecError
 
 # The settings that the form shows first; the others stand behind them.
 FIRST = ("device", "circuit", "add", "without", "together", "fixed", "ranges", "compare")
-LATER = ("area", "starts", "seed", "thin", "profile", "bootstrap", "posterior", "xlsx",
+LATER = ("area", "starts", "seed", "thin", "alone", "profile", "bootstrap", "posterior", "xlsx",
          "solver", "optimiser", "schedule", "rate", "steps")  # fmt: skip
 
 
