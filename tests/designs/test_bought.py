@@ -91,4 +91,4 @@ def test_the_drive_is_a_knob_where_it_is_given():
     found = design([step], jm.si_device(), [Knob("I")], at=("I", 1e-5))
     # Far below the threshold voltage the leak carries it all: u = R_b I (1 - exp(-t/tau_m)).
     assert found.met and found.at[1] == pytest.approx(2e-5, rel=1e-2)
-    assert any("The drive: I = 2e-05 A" in line for line in found.statements())
+    assert any("meant at I = 20" in line for line in found.statements())
