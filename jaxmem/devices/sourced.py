@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from jaxmem.devices.device import AbstractDevice
 from jaxmem.devices.file import device_from_toml, device_to_toml, read_device
+from jaxmem.encoding import text_of
 
 # What may be given, as messages say it.
 WANTED = "a device as TOML, the folder of a fit of one device, or its fit.json"
@@ -96,13 +97,13 @@ def _nothing_in(folder: Path) -> str:
 
 def _text_of(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return text_of(file)
     except FileNotFoundError:
         raise ValueError(f"{file}: there is no such file; check the path") from None
     except OSError as error:
         raise ValueError(f"{file}: the file cannot be read ({error.strerror})") from None
     except ValueError as error:
-        raise ValueError(f"{file}: this is no JSON ({error})") from None
+        raise ValueError(f"{file}: this is no text ({error})") from None
 
 
 def _fit_in(text: str, source: str) -> dict[str, Any]:

@@ -154,6 +154,18 @@ def test_what_makes_no_sense_is_said(line, words, tmp_path):
     assert not (tmp_path / "out").exists() and not (tmp_path / "out.zarr").exists()
 
 
+def test_a_sweep_looks_where_it_is_told(tmp_path):
+    everywhere, far = tmp_path / "all", tmp_path / "far"
+    for folder, line in ((everywhere, ""), (far, "u_range = [0.0, 0.1]")):
+        folder.mkdir()
+        ran = run(folder, f"{line}\n{SPEC.format(n=4)}", "--quantity", "margin")
+        assert ran.exit_code == 0, ran.output
+    # So far below the threshold voltage there is no loop gain, and nothing oscillates.
+    assert (arrays(everywhere / "out").margin < 0).any()
+    assert (arrays(far / "out").margin > 0).all()
+    assert (arrays(far / "out").margin_u <= 0.1).all()
+
+
 def command(folder, *options):
     """The command in a process of its own: jobs do not know the checks that tests put in."""
     words = [sys.executable, "-m", "jaxmem", "sweep", "spec.toml", "--out", "out", *options]

@@ -15,7 +15,6 @@ FREQ = np.geomspace(1e5, 1, 20)
 # Each spectrum has another resistance at low frequencies, so that none is taken for another.
 R = np.array([100.0, 200.0, 300.0, 400.0, 500.0])
 Z = 10 + R / (1 + 2j * np.pi * FREQ[:, None] * 1e-4)
-MEASURED = Path("/work/shared/data/perovskite_eis/pero_l300.npz")
 
 
 @pytest.fixture
@@ -113,11 +112,13 @@ def test_recordings_are_chosen_as_well(tmp_path):
         specification_of([Path(f"{path}:index=3")], [], {})
 
 
-@pytest.mark.skipif(not MEASURED.is_file(), reason="measured spectra are not there")
-def test_of_measured_spectra_three_are_taken():
-    with np.load(MEASURED) as data:
+def test_of_measured_spectra_three_are_taken(shared):
+    path = shared / "data/perovskite_eis/pero_l300.npz"
+    if not path.is_file():
+        pytest.skip("measured spectra are not there")
+    with np.load(path) as data:
         Re = data["Re"]
-    spec = specification_of([Path(f"{MEASURED}:index=0,24,47")], [], {})
+    spec = specification_of([Path(f"{path}:index=0,24,47")], [], {})
     terms = load_terms(spec).terms
     assert [s.name for s in terms] == [f"pero_l300[{k}]" for k in (0, 24, 47)]
     for s, k in zip(terms, (0, 24, 47), strict=True):

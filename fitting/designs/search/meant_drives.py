@@ -43,7 +43,9 @@ class MeantDrive:
         unit = "A" if self.letter == "I" else "V"
         how, value = self.at
         if not self.known:
-            return f"no {self.letter}, since the device has no window of oscillation"
+            return (
+                f"no {self.letter}: no two Hopf points were found, between which it would oscillate"
+            )
         said = f"{self.letter} = {engineering(self.level, unit)}"
         if not math.isfinite(self.low):
             return said

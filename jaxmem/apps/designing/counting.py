@@ -30,7 +30,6 @@ class Counted(NamedTuple):
     nominal: Yield
     centred: CentredDesign | None
     driven: MeantDrive | None
-
     design: Design
 
     @property
