@@ -156,9 +156,9 @@ def test_what_makes_no_sense_is_said(line, words, tmp_path):
 
 def test_a_sweep_looks_where_it_is_told(tmp_path):
     everywhere, far = tmp_path / "all", tmp_path / "far"
-    for folder, line in ((everywhere, ""), (far, "u_range = [0.0, 0.1]")):
-        folder.mkdir()
-        ran = run(folder, f"{line}\n{SPEC.format(n=4)}", "--quantity", "margin")
+    for path, line in ((everywhere, ""), (far, "u_range = [0.0, 0.1]")):
+        path.mkdir()
+        ran = run(path, f"{line}\n{SPEC.format(n=4)}", "--quantity", "margin")
         assert ran.exit_code == 0, ran.output
     # So far below the threshold voltage there is no loop gain, and nothing oscillates.
     assert (arrays(everywhere / "out").margin < 0).any()

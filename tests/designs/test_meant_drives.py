@@ -39,7 +39,7 @@ def test_a_drive_in_words(at, ends, said):
 @pytest.mark.quick
 def test_without_a_window_no_drive_is_made_up():
     none = MeantDrive("V", NAN, NAN, NAN, ("window", 0.5), ("energy",))
-    assert not none.known and "no window of oscillation" in none.place()
+    assert not none.known and "no two Hopf points" in none.place()
     assert drive_record(none) == {
         "V": None, "window": [None, None], "period": None, "goals": ["energy"]
     }  # fmt: skip

@@ -43,9 +43,7 @@ class MeantDrive:
         unit = "A" if self.letter == "I" else "V"
         how, value = self.at
         if not self.known:
-            return (
-                f"no {self.letter}: no two Hopf points were found, between which it would oscillate"
-            )
+            return f"no {self.letter}: no two Hopf points with a window between them were found"
         said = f"{self.letter} = {engineering(self.level, unit)}"
         if not math.isfinite(self.low):
             return said
