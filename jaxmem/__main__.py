@@ -1,5 +1,6 @@
 """`python -m jaxmem` and the command `jaxmem`: the way into the command line."""
 
+import gc
 import signal
 
 
@@ -7,6 +8,9 @@ def enter() -> None:
     """Run the command line."""
     # While modules are imported Ctrl-C ends the process without a word; then the command hears it.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # To import JAX and to trace programs makes millions of objects that stay: to look through them
+    # for cycles after each 700 takes a tenth of a short command.
+    gc.set_threshold(100_000)
     from jaxmem.apps.cli import main as run
 
     run()

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import least_squares
 from scipy.special import expit, log_expit
 
 Column = Float[np.ndarray, "n"]
@@ -103,6 +102,9 @@ def fit_gate(known: Known, log_g: Column, error: Column) -> GateFit:
         # The last number decides only where nothing else does.
         near = NEARER * (p[0] - first.mean()) / width
         return np.append((log_g - law(p)[0]) / error, near)
+
+    # Here, because scipy.optimize takes longer to import than a spectrum takes to fit.
+    from scipy.optimize import least_squares
 
     starts = _starts(first, width, log_g, error)
     low, high = [-np.inf, math.log(width / 1e3), -np.inf], [np.inf, math.log(30 * width), np.inf]

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy.interpolate import PchipInterpolator
 
 from fitting.diagnosis.covariance import DECADE
 from fitting.diagnosis.derived import slow_elements, value_and_slope
@@ -232,6 +231,9 @@ class _Walk:
             if a < s[-1] - 1e-9 and abs(b - h[-1]) > 0:
                 s.append(a)
                 h.append(b)
+        # Here, because it imports scipy.optimize, which takes longer than a spectrum to fit.
+        from scipy.interpolate import PchipInterpolator
+
         return float(PchipInterpolator(s[::-1], h[::-1])(self.top))
 
     def __iter__(self):

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import nnls
 from scipy.special import expit, log_expit
 
 from fitting.terms.measurement import Sizes
@@ -174,6 +173,9 @@ def lags_of_loop(
     V: Float[np.ndarray, "n"], C_lf: Float[np.ndarray, "n"], gate: Gate
 ) -> tuple[float, float]:
     """C_m and the sum of the lags from C_lf = C_m - tau/R_a, both positive; zero where not seen."""
+    # Here, because scipy.optimize takes longer to import than a spectrum takes to fit.
+    from scipy.optimize import nnls
+
     f = expit((V - gate.V_T) / gate.V_m)
     slope = gate.i_c0 / gate.V_m * f * (1 - f)
     rows = np.stack([np.ones_like(f), -slope], axis=1)
