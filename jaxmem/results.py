@@ -88,3 +88,9 @@ def messages(item: Any) -> tuple[str, ...]:
     """The messages of an array of items of an enumeration, one after the other."""
     known = item._enumeration._index_to_message
     return tuple(known[k] for k in np.ravel(np.asarray(item._value)))
+
+
+def name_of(item: Any) -> str:
+    """The name of one item of an enumeration, `"successful"`."""
+    known = item._enumeration._name_to_item.items()
+    return next(name for name, other in known if int(other._value) == int(item._value))

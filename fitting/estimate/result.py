@@ -14,6 +14,7 @@ from fitting.diagnosis.verdict import OF_WRONG, grade_of, verdict_lines
 from fitting.estimate.bic import bic_sentence, size_in_words
 from fitting.problem.problem import Problem
 from fitting.solvers.solver import RESULTS
+from jaxmem.output.numbers import engineering
 
 # Correlations beyond this are told.
 STRONG_CORRELATION = 0.95
@@ -215,6 +216,12 @@ class Fit(eqx.Module):
         """How the best search ended, in words."""
         return RESULTS[self.result] or "converged"
 
+    def __repr__(self) -> str:
+        """The verdict, then each parameter and derived quantity with its 68 % interval."""
+        rows = self.rows()
+        width = max((len(row["name"]) for row in rows), default=0)
+        return "\n".join([*self.verdict(), *(f"{r['name']:{width}}  {_in_words(r)}" for r in rows)])
+
     def rows(self) -> list[dict[str, Any]]:
         """One dictionary a parameter, then one a derived quantity, for tables and JSON.
 
@@ -319,3 +326,11 @@ class Fit(eqx.Module):
         misfit = " against ".join(f"{100 * fit.relative_rms_residual:.3g} %" for fit, _ in pair)
         residual = "" if "nan" in misfit else f", relative rms residual {misfit}"
         return bic_sentence(first, [(last, second.bic - best.bic)], sizes + residual)
+
+
+def _in_words(row: dict[str, Any]) -> str:
+    """The value and the interval of a row of `Fit.rows`."""
+    number = lambda key: engineering(math.nan if row[key] is None else row[key], row["unit"])
+    if row["low"] is None:
+        return f"{number('value')}  not identifiable"
+    return f"{number('value')}  ({number('low')} to {number('high')})"

@@ -1,6 +1,5 @@
 """A device closed by a drive: the differential equation that the integrator sees."""
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
@@ -8,6 +7,7 @@ from jaxtyping import Array, Bool, Float
 from jaxmem.circuits.drive import AbstractDrive, choose
 from jaxmem.devices.branch import Scalar, States
 from jaxmem.devices.device import AbstractDevice
+from jaxmem.printed import Printed
 
 # The absolute tolerance of a state that moves little is this share of what it reaches: a slow
 # current is looked at by itself, and is far below what it reaches for much of the time.
@@ -31,7 +31,7 @@ def _spread(device):
     return jnp.max(u), jnp.max(I), span
 
 
-class Circuit(eqx.Module):
+class Circuit(Printed):
     """`Circuit(device, drive)`: an ODE with a diagonal mass matrix, M y' = F(t, y).
 
     Under current drive y = (u, z), with z the states of the branches in their charts:

@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool
 
 from jaxmem.circuits.waveform import AbstractWaveform, Constant
 from jaxmem.fields import as_array, is_concrete
+from jaxmem.printed import Printed
 
 # What a drive imposes; the same words stand in files, options and results.
 DriveKind = Literal["current", "voltage"]
@@ -22,7 +23,7 @@ def as_wave(wave) -> AbstractWaveform:
     return wave if isinstance(wave, AbstractWaveform) else Constant(as_array(wave))
 
 
-class AbstractDrive(eqx.Module):
+class AbstractDrive(Printed):
     """What closes a device into a circuit: a `wave`, and the `kind` of what it imposes."""
 
     wave: eqx.AbstractVar[AbstractWaveform]

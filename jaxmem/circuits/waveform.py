@@ -13,6 +13,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Real
 
 from jaxmem.fields import check_positive, is_concrete, quantity, require
+from jaxmem.printed import Printed
 
 Scalar = Float[Array, ""]
 # The times [s] and values of a polyline's corners, as numbers that are known.
@@ -23,7 +24,7 @@ Corners = tuple[Float[np.ndarray, "k"], Float[np.ndarray, "k"]]
 MOST_REPEATS = 20_000
 
 
-class AbstractWaveform(eqx.Module):
+class AbstractWaveform(Printed):
     """A drive against time, made of smooth pieces between `edges`.
 
     Called with a time (any shape) it gives the value there, at a jump the value after it.

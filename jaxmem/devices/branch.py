@@ -12,12 +12,13 @@ from jaxmem.devices.admittance import state_space as state_space
 from jaxmem.devices.admittance import state_space_admittance, state_space_parts
 from jaxmem.devices.walk import RestWalk, follow, place
 from jaxmem.fields import check_positive
+from jaxmem.printed import Printed
 
 Scalar = Float[Array, ""]
 States = Float[Array, "n"]
 
 
-class AbstractBranch(eqx.Module):
+class AbstractBranch(Printed):
     """One path for current across the layer; branches of a device lie in parallel.
 
     A branch with memory has `states`, physical quantities x (a current, an occupation), and says

@@ -22,9 +22,10 @@ from jaxmem.fields import (
     is_concrete,
     quantity,
 )
+from jaxmem.printed import Printed
 
 
-class AbstractDevice(eqx.Module):
+class AbstractDevice(Printed):
     """Two terminals: R_s and L_s in series with C_m parallel to the `branches`.
 
         C_m du/dt = I - sum of i(u, x),    V_app = R_s I + L_s dI/dt + u          (1, 10)

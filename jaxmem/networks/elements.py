@@ -12,11 +12,12 @@ import numpy as np
 from jaxtyping import Array, Complex
 
 from jaxmem.fields import check_positive, is_concrete, quantities, quantity
+from jaxmem.printed import Printed
 
 Impedance = Complex[Array, "..."]
 
 
-class AbstractElement(eqx.Module):
+class AbstractElement(Printed):
     """Two terminals with an impedance Z(s) [ohm], `s` the complex frequency [rad/s].
 
     - `formula`: Z(s), as it is printed in reports.

@@ -12,12 +12,13 @@ from jaxtyping import Array, Complex, Float
 
 from jaxmem.fields import quantities
 from jaxmem.networks.elements import AbstractElement
+from jaxmem.printed import Printed
 
 # "series" or "parallel" and what lies so, or the name of an element.
 Layout = tuple[Any, ...] | str
 
 
-class Network(eqx.Module):
+class Network(Printed):
     """An impedance circuit of elements by name, laid out in series and in parallel.
 
     It says what it is in frequency and nothing else: no states, no bias, no time. A device of

@@ -7,6 +7,7 @@ import equinox as eqx
 import numpy as np
 
 from jaxmem.output.table import write_csv
+from jaxmem.printed import Printed
 from jaxmem.results import messages
 
 # Unit and meaning of a column by the name of its field; {drive} is A or V.
@@ -50,7 +51,7 @@ KINDS = {
 }
 
 
-class Tabular(eqx.Module):
+class Tabular(Printed):
     """What is kept as columns padded with NaN: made a Dataset, or CSV, by the names of its fields.
 
     The first field says which rows are there. Fields with as many rows are columns; fields that

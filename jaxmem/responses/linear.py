@@ -2,7 +2,6 @@
 
 from typing import Any, Literal
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,11 +11,12 @@ from jaxtyping import Array, Bool, Complex, Float, Real
 from jaxmem.circuits.drive import DriveKind, check_kind, choose
 from jaxmem.devices.branch import Scalar, States
 from jaxmem.devices.device import AbstractDevice, check_device
+from jaxmem.printed import Printed
 from jaxmem.responses.characteristic import coefficients
 from jaxmem.responses.steady import OperatingPoint, operating_point
 
 
-class Linearised(eqx.Module):
+class Linearised(Printed):
     """A device near an operating point; what `linearize` returns.
 
     `jacobian` is the matrix of the states (u, x) at constant terminal current, eq. 18 for the

@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Complex, Float, Real
 
 from jaxmem.circuits.circuit import Circuit
 from jaxmem.fields import check_single, is_concrete, require
+from jaxmem.printed import Printed
 from jaxmem.responses.period_map import PeriodMap, first_edge
 from jaxmem.responses.steady import rest_at
 from jaxmem.responses.transient import Transient, approximations
@@ -24,7 +25,7 @@ LONGEST_STEP = 20.0
 LEAST_TOL, CLOSE = 1e-7, 1e-4
 
 
-class PeriodicState(eqx.Module):
+class PeriodicState(Printed):
     """What `periodic_state` found.
 
     - `transient`: the state over the period; its `result` says whether it closes (all its values

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Int, Real
 
 from jaxmem.circuits.circuit import Circuit
 from jaxmem.fields import check_single, is_complex, is_concrete
+from jaxmem.printed import Printed
 from jaxmem.responses.failure import cause, check_call
 from jaxmem.responses.integration import integrate, integrate_forward
 from jaxmem.responses.rosenbrock import tolerances
@@ -23,7 +24,7 @@ from jaxmem.results import RESULTS
 LEAST_WINDOW = 256
 
 
-class Transient(eqx.Module):
+class Transient(Printed):
     """What `solve` found, sampled at `t`; every array has the time as its first axis.
 
     `u` voltage over the memristor [V], `x` the branches' states (in the order of `state_names`,

@@ -34,6 +34,7 @@ from fitting import (
 )
 from fitting.estimate.single import begin_fit
 from fitting.solvers.residual_parts import value_and_jacobian
+from jaxmem.output.numbers import engineering
 
 NEEDED = [0.95, 0.95, 0.93]
 
@@ -161,6 +162,11 @@ def test_the_optimum_and_its_covariance_are_scipys(truth):
     rest = np.abs(impedance(s.freq, C, R_b, R_a, L) - s.Z) / np.abs(s.Z)
     assert result.relative_rms_residual == pytest.approx(np.sqrt(np.mean(rest**2) / 2), rel=1e-6)
     assert result.noise == pytest.approx(NOISE, rel=0.2)
+    said = repr(result).splitlines()
+    assert said[: len(result.verdict())] == result.verdict()
+    k = result.names.index("C_m")
+    value, low, high = (engineering(v[k], "F") for v in (result.values, result.low, result.high))
+    assert any(f"{value}  ({low} to {high})" in line for line in said if line.startswith("C_m "))
 
 
 @pytest.mark.parametrize("truth, needed", list(zip(TRUTHS, NEEDED, strict=True)))

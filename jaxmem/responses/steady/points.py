@@ -2,15 +2,15 @@
 
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jaxmem.devices.branch import Scalar, States
+from jaxmem.printed import Printed
 
 
-class OperatingPoint(eqx.Module):
+class OperatingPoint(Printed):
     """An equilibrium: voltage over the memristor u [V], states x, current I [A], applied V [V].
 
     `count` is how many equilibria the given bias has. If it is not one the others are NaN.
@@ -23,7 +23,7 @@ class OperatingPoint(eqx.Module):
     count: Int[Array, ""]
 
 
-class OperatingPoints(eqx.Module):
+class OperatingPoints(Printed):
     """All equilibria at a bias, ascending; arrays `(7,)` and `x` `(7, n)`, padded with NaN.
 
     `u`, `I`, `V`, `x` as in `OperatingPoint`; `place` is u, or the parameter of the curve of

@@ -10,6 +10,7 @@ from jaxmem.circuits import Circuit, Constant
 from jaxmem.circuits.drive import LETTER
 from jaxmem.devices.branch import Scalar
 from jaxmem.fields import check_number, check_single, is_concrete, require
+from jaxmem.printed import Printed
 from jaxmem.programs import program
 from jaxmem.results import RESULTS
 from jaxmem.stability.cycles.collocation import phases, solve_for, stage_residual, weights
@@ -25,7 +26,7 @@ from jaxmem.stability.equilibria.hopf import HopfPoints, hopf_points
 RTOL = 1e-6
 
 
-class LimitCycle(eqx.Module):
+class LimitCycle(Printed):
     """A periodic orbit.
 
     - `t` [s], `u` [V], `x` over one period (4 N + 1 instants, the end included).

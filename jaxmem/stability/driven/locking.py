@@ -1,6 +1,5 @@
 """What a periodically driven circuit settles to: locked after n periods of its drive, or not."""
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
@@ -10,6 +9,7 @@ from jaxmem.circuits import Circuit
 from jaxmem.circuits.drive import LETTER
 from jaxmem.devices.branch import Scalar
 from jaxmem.fields import is_concrete, require
+from jaxmem.printed import Printed
 from jaxmem.programs import program
 from jaxmem.responses import operating_point
 from jaxmem.responses.period_map import PeriodMap, first_edge
@@ -22,7 +22,7 @@ NEAR, CLOSED = 1e-2, 1e-7
 STILL, ITERATIONS = 1e-9, 20
 
 
-class Entrainment(eqx.Module):
+class Entrainment(Printed):
     """The settled answer to a periodic drive; `w` and `s` are periods kept and samples.
 
     - `periods`: n, after how many periods of the drive the state returns (2 after a doubling).

@@ -1,12 +1,12 @@
 """How a small kick shifts an oscillation in time: the phase response curve, by the adjoint."""
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxmem.circuits import Circuit
 from jaxmem.devices.branch import Scalar
+from jaxmem.printed import Printed
 from jaxmem.programs import program
 from jaxmem.responses.characteristic import solve_columns
 from jaxmem.results import RESULTS
@@ -14,7 +14,7 @@ from jaxmem.stability.cycles.cycle import RTOL, with_search
 from jaxmem.stability.cycles.search import MESHES
 
 
-class PhaseResponse(eqx.Module):
+class PhaseResponse(Printed):
     """The infinitesimal phase response at m instants of a limit cycle, one period.
 
     - `t` [s] from the same instant as `limit_cycle`'s, `u` [V], `period` [s].

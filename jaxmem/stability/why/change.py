@@ -14,6 +14,7 @@ from jaxmem.devices.branch import Scalar
 from jaxmem.devices.device import check_device
 from jaxmem.fields import is_concrete
 from jaxmem.lens import Lens, describe, get, lenses, locate, path
+from jaxmem.printed import Printed
 from jaxmem.responses.linear import circuit_matrix
 from jaxmem.responses.search import check_range, unseen
 from jaxmem.results import RESULTS
@@ -30,7 +31,7 @@ ITERATIONS, LONGEST, SHORTEST, CLOSE = 200, 3.0, 0.05, 1e-6
 DRAWN, SHARP = 9, 1e-14
 
 
-class Change(eqx.Module):
+class Change(Printed):
     """Where the boundary between rest and oscillation is, seen from a device.
 
     - `names`, `units` of the p parameters, `values` that they have now.
