@@ -91,7 +91,7 @@ def test_descent_finds_the_same_optimum(single, inductor):
 def together(tmp_path_factory):
     """One device fitted to the bundled spectra at three biases."""
     out = tmp_path_factory.mktemp("together") / "fit"
-    ran = run("fit", THREE, "--device", "3d", "--together", "--out", out)
+    ran = run("fit", THREE, "--device", "3d", "--together", "--starts", 24, "--out", out)
     assert ran.exit_code == 0, ran.output
     return ran, out
 

@@ -62,7 +62,6 @@ def test_of_a_device_and_a_prior(device, tmp_path):
     assert run(*asked).exit_code == 2
 
 
-@pytest.mark.quick
 def test_a_fits_folder_is_what_the_fit_knows(folder):
     path, found = folder
     known, files = read_knowledge(path, None)

@@ -60,7 +60,6 @@ def compare(goals, device, rtol, **how):
     return dict(zip((goal.called for goal in goals), values, strict=True))
 
 
-@pytest.mark.quick
 def test_at_a_bias(device):
     """Equations 5, 13 and 14 in NumPy, and the zero of C_m - (tau_d + f tau_k)/R_a."""
     found = compare(AT_A_BIAS, device, 1e-5)

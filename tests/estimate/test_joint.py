@@ -117,7 +117,7 @@ def searched():
     """A study, its starts, and the fit from these."""
     rng = np.random.default_rng([SEED, 3])
     terms, device = draw_study(rng)
-    starts = starts_around(rng, device)
+    starts = starts_around(rng, device, n=16)
     return terms, device, starts, fit(terms, device, SPACE, starts=starts, seed=5)
 
 

@@ -32,7 +32,6 @@ def offered():
     return [e for e in possible_experiments(DEVICE, told, ["spectrum"]) if e.V > 0.55]
 
 
-@pytest.mark.quick
 def test_the_plan_keeps_its_time_and_its_word(known, offered):
     plan = next_experiment(known, 100.0, experiments=offered)
     assert plan.time == pytest.approx(sum(m.time for m in plan.measures)) and plan.time <= 100.0
@@ -49,7 +48,6 @@ def test_the_plan_keeps_its_time_and_its_word(known, offered):
     np.testing.assert_allclose(none.after, none.before)
 
 
-@pytest.mark.quick
 def test_what_is_wanted_decides(known, offered):
     plans = {n: next_experiment(known, 60.0, wanted=[n], criterion="c", experiments=offered)
              for n in ("V_m", "C_m")}  # fmt: skip

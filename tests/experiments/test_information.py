@@ -26,7 +26,6 @@ def impedance(z, names, V, freq):
     return p["R_s"] + 1 / (p["C_m"] * s + 1 / p["R_b"] + 1 / Z_c)
 
 
-@pytest.mark.quick
 def test_of_spectra_it_is_that_of_the_papers_impedance():
     known = from_prior(DEVICE, 0.2)
     told = Instrument(V=(0.5, 0.95), freq=(1.0, 1e5), impedance=0.02)
@@ -48,7 +47,6 @@ def test_of_spectra_it_is_that_of_the_papers_impedance():
             assert np.abs((found[k, c] - M) / size).max() <= 1e-4
 
 
-@pytest.mark.quick
 def test_an_unstable_bias_tells_nothing():
     device = jm.si_device(R_s=2e4)
     V = np.asarray(jm.hopf_points(device, drive="voltage").V)[:2]
@@ -61,7 +59,6 @@ def test_an_unstable_bias_tells_nothing():
     assert M[0, 0].any() and not M[0, 1].any()
 
 
-@pytest.mark.quick
 def test_a_trace_tells_nothing_by_its_rounding():
     """R_s of 10 nanoohm changes a current by 1e-11 of itself; (V - u)/R_s has four digits."""
     device = jm.si_device(R_s=1e-8)

@@ -121,7 +121,6 @@ def test_action_potentials_of_the_paper(tau_m, tau_d, peak, low):
     assert 0 < float(shape.latency) < float(shape.rise) < 10
 
 
-@pytest.mark.quick
 def test_shape_of_a_known_curve():
     # exp(-x^2/2 s^2): half height at s sqrt(2 ln 2) to each side, 10 and 90 % likewise.
     s, t = 0.3, np.linspace(-1, 5, 2401)

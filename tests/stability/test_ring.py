@@ -41,7 +41,6 @@ def test_it_finds_what_the_search_finds(drive):
         assert np.isnan(one[~found]).all()
 
 
-@pytest.mark.quick
 def test_its_points_are_roots_of_the_cubic():
     rows = devices(40, 3)
     ring = jax.vmap(lambda row: ring_window(make(row)))(rows)

@@ -24,7 +24,6 @@ def admittances(d):
     return {"Y": jnp.stack([Y.real, Y.imag]), "tau_m": d.tau_m, "sure": d.tau_d > 1e-3}
 
 
-@pytest.mark.quick
 @pytest.mark.parametrize(
     "batch, lanes",
     [(None, None), (4, 2),
