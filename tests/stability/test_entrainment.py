@@ -32,7 +32,11 @@ def start(found):
 @pytest.mark.parametrize(
     ("amplitude", "ratio", "periods", "spikes"),
     [
-        (1.0, 1.0, 1, 1), (0.3, 2.0, 2, 1), (0.3, 1.5, 3, 2), (0.3, 3.0, 3, 1), (6.0, 2.0, 2, 2),
+        (1.0, 1.0, 1, 1),
+        (0.3, 2.0, 2, 1),
+        (0.3, 1.5, 3, 2),
+        (0.3, 3.0, 3, 1),
+        (6.0, 2.0, 2, 2),
     ],
 )
 def test_locking_is_what_scipy_sees(amplitude, ratio, periods, spikes):

@@ -46,7 +46,8 @@ def files(tmp_path_factory):
 def fitted(files):
     """The folder that one command wrote."""
     out = files.folder / "out"
-    options = ["--device", "3d", "--starts", "16", "--without", "lead", "--fix", f"R_s={float(files.device.R_s)}"]
+    known = f"R_s={float(files.device.R_s)}"
+    options = ["--device", "3d", "--starts", "16", "--without", "lead", "--fix", known]
     done = runner.invoke(app, ["fit", *files.paths, *options, "--out", str(out)])
     assert done.exit_code == 0, done.output
     return out
