@@ -10,6 +10,7 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
 from jaxmem.lens import put_leaves
+from jaxmem.programs import program
 
 # Points side by side, and how many such groups make a chunk. A CPU is fastest while what a group
 # needs in between stays in its cache; a GPU wants many. Handing a chunk to the device costs half
@@ -17,6 +18,9 @@ from jaxmem.lens import put_leaves
 # on 2 cores 256 transients of 239 to 1,991 steps took 0.31, 0.12, 0.21 s with lanes = 1, 16, 256,
 # and as many calls of `hopf_points` 0.13, 0.18, 0.38 s.
 LANES, GROUPS = {"cpu": 256, "gpu": 16_384}, 16
+# One by one, as slow functions are computed, a call takes up to so many rows of each device. How
+# many there are is not compiled in, so that one program serves maps of any size.
+ROWS = 64
 # Of very many points that are kept nowhere a chunk takes more groups, so that there are about so
 # many chunks: between them progress is told and a sweep can be interrupted.
 CHUNKS, MOST_GROUPS = 64, 64
@@ -47,19 +51,26 @@ class Program(NamedTuple):
     def __call__(self, rows: tuple[np.ndarray, ...]) -> list[np.ndarray]:
         """The leaves of what `fn` returns for each row, each of shape `(rows, ...)`."""
         total, devices = rows[0].size, len(jax.local_devices())
+        compiled = _chunk if self.lanes > 1 else _slow_chunk
         found, start = [], 0
         while start < total:
             # Few rows are not filled up to a whole call, but to a group for each device.
-            groups = self.groups if total - start > self.lanes * devices else 1
-            groups = -(-groups // devices) * devices
-            stop = min(start + self.lanes * groups, total)
-            taken = np.minimum(np.arange(start, start + self.lanes * groups), total - 1)
-            part = tuple(jnp.asarray(r[taken], dtype=jnp.result_type(float)) for r in rows)
+            groups = -(-self.groups // devices) if total - start > self.lanes * devices else 1
+            room = self.lanes * groups if self.lanes > 1 else ROWS
+            part = [row[start : start + room * devices] for row in rows]
+            # Shared out evenly; places that are left get the first row.
+            share = -(-part[0].size // devices)
+            place = np.arange(part[0].size) // share * room + np.arange(part[0].size) % share
+            counts = np.clip(part[0].size - share * np.arange(devices), 0, share)
+            filled = [np.full(room * devices, row[0], float) for row in part]
+            for all_of_it, row in zip(filled, part, strict=True):
+                all_of_it[place] = row
+            given = tuple(jnp.asarray(f, jnp.result_type(float)) for f in filled)
             out = jax.device_get(
-                _chunk(self.fn, self.model, self.positions, part, self.lanes, devices)
+                compiled(self.fn, self.model, self.positions, given, counts, self.lanes, devices)
             )
-            found.append([leaf[: stop - start] for leaf in jax.tree.leaves(out)])
-            start = stop
+            found.append([leaf[place] for leaf in jax.tree.leaves(out)])
+            start += part[0].size
         return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
 
@@ -83,26 +94,37 @@ def usual_lanes(lanes: int | None) -> int:
     return lanes or LANES.get(jax.default_backend(), LANES["gpu"])
 
 
-@eqx.filter_jit
-def _chunk(fn, model, positions, rows, lanes, devices):
+def _each_device(fn, model, positions, rows, counts, lanes, devices):
     if devices == 1:
-        return _side_by_side(fn, model, positions, rows, lanes)
+        return _computed(fn, model, positions, rows, counts, lanes)
     arrays, rest = eqx.partition(model, eqx.is_array)
-    each = lambda arrays, rows: _side_by_side(fn, eqx.combine(arrays, rest), positions, rows, lanes)
+
+    def each(arrays, rows, counts):
+        return _computed(fn, eqx.combine(arrays, rest), positions, rows, counts, lanes)
+
     mesh = Mesh(np.array(jax.local_devices()), ("devices",))
     share, all_of_it = PartitionSpec("devices"), PartitionSpec()
     # The devices do not talk to each other: there is nothing to check between them.
     return jax.shard_map(
-        each, mesh=mesh, in_specs=(all_of_it, share), out_specs=share, check_vma=False
-    )(arrays, rows)
+        each, mesh=mesh, in_specs=(all_of_it, share, share), out_specs=share, check_vma=False
+    )(arrays, rows, counts)
 
 
-def _side_by_side(fn, model, positions, rows, lanes):
+_chunk, _slow_chunk = eqx.filter_jit(_each_device), program(_each_device)
+
+
+def _computed(fn, model, positions, rows, counts, lanes):
+    """The rows of one device: all side by side, group after group, or the first `counts[0]` one
+    by one."""
     one = lambda row: fn(_put(model, positions, row))
-    if lanes == rows[0].shape[0]:
-        return jax.vmap(one)(rows)
+    if lanes > 1:
+        whole = lanes == rows[0].size
+        return jax.vmap(one)(rows) if whole else jax.lax.map(one, rows, batch_size=lanes)
     # Not in groups of one: those would still be batched, and every branch of a `cond` computed.
-    return jax.lax.map(one, rows, batch_size=None if lanes == 1 else lanes)
+    at = lambda k: one(tuple(row[k] for row in rows))
+    place = lambda leaf: jnp.zeros((rows[0].size, *leaf.shape), leaf.dtype)
+    step = lambda k, found: jax.tree.map(lambda all, new: all.at[k].set(new), found, at(k))
+    return jax.lax.fori_loop(0, counts[0], step, jax.tree.map(place, jax.eval_shape(at, 0)))
 
 
 def _put(model, positions, row):
