@@ -118,6 +118,23 @@ def test_one_program_serves_all_chunks_and_later_calls():
     assert len(traced) == once + 1 and once == 2
 
 
+def test_one_by_one_a_program_serves_maps_of_any_size():
+    traced = []
+
+    def fn(d):
+        traced.append(1)
+        return d.tau_m * d.tau_d
+
+    counts = (1, 7, 64, 65, 200)
+    for count in counts:
+        axis = Axis(TAU_D, np.linspace(1e-3, 2e-3, count))
+        found = sweep(fn, jm.si_device(), axis, lanes=1, batch=150)
+        want = jm.si_device().tau_m * axis.values
+        np.testing.assert_allclose(found["value"], want, rtol=1e-14)
+    once = len(traced) - len(counts)
+    assert once <= 2, "each call looks at the shapes, and the first one compiles"
+
+
 def test_points_one_after_the_other_compute_one_branch_of_a_condition():
     """Side by side both are computed: why `lanes=1` is there."""
     slow = []
