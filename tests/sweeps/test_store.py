@@ -195,17 +195,18 @@ import jaxmem as jm
 from jaxmem.sweeps import Axis, sweep
 assert len(jax.local_devices()) == {devices}
 axes = Axis.log(lambda d: d.C_m, 1e-9, 1e-5, 25), Axis.log(lambda d: d.i_c0, 1e-4, 1e-2, 21)
-found = sweep(jm.least_margin, jm.si_device(), *axes, lanes=32, where=lambda d: d.C_m > 1e-8)
+found = sweep(jm.least_margin, jm.si_device(), *axes, lanes={lanes}, where=lambda d: d.C_m > 1e-8)
 np.save({out!r}, np.stack([found.margin.values, found.u.values]))
 """
 
 
 @pytest.mark.slow
-def test_two_devices_give_the_bits_of_one(tmp_path):
+@pytest.mark.parametrize("lanes", [32, 1])
+def test_two_devices_give_the_bits_of_one(tmp_path, lanes):
     flags = os.environ.get("XLA_FLAGS", "")
     for n in (1, 2):
         env = os.environ | {"XLA_FLAGS": f"{flags} --xla_force_host_platform_device_count={n}"}
-        script = TWO.format(devices=n, out=str(tmp_path / f"{n}.npy"))
+        script = TWO.format(devices=n, lanes=lanes, out=str(tmp_path / f"{n}.npy"))
         subprocess.run([sys.executable, "-c", script], env=env, check=True)
     one, two = (np.load(tmp_path / f"{n}.npy") for n in (1, 2))
     np.testing.assert_array_equal(one, two)
