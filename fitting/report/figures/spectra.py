@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 from jaxtyping import Bool, Complex, Float
 
+from fitting.diagnosis.verdict import OF_WRONG
 from fitting.estimate.abscissa import abscissa_of
 from fitting.estimate.result import Fit
 from fitting.terms.spectrum import Spectrum
@@ -115,7 +117,7 @@ def series_figure(
     ]
     place, along = _places(spectra)
     residual = np.array([100 * f.relative_rms_residual for f in fits])
-    fine = np.ones(len(fits), bool)
+    fine, left_out = np.ones(len(fits), bool), []
     panels = [
         plots.Panel([plots.Rule("y", 0.0), *lines], title="Nyquist", **plots.nyquist_axes()),
         plots.Panel(
@@ -129,11 +131,18 @@ def series_figure(
         )
         fine = np.array([row["identifiable"] for row in rows])
         wide = fine.any() and np.all(value[fine] > 0) and np.ptp(np.log10(value[fine])) > 1
+        if not (fine & np.isfinite(value)).any():
+            left_out.append(rows[0]["name"])
+            continue
         marks = _trend(place, value, (low, high), outlier, fine, group)
-        axes = along, plots.PlotAxis("", rows[0]["unit"], "log" if wide else "linear")
-        if not fine.any():
-            axes = plots.PlotAxis(numbers=False), plots.PlotAxis(numbers=False)
-        panels.append(plots.Panel(marks, axes[0], axes[1], rows[0]["name"]))
+        axis = plots.PlotAxis("", rows[0]["unit"], "log" if wide else "linear")
+        panels.append(plots.Panel(marks, along, axis, rows[0]["name"]))
+    if left_out:
+        wrong = all(f.describes == "no" for f in fits)
+        why = f"values {OF_WRONG}" if wrong else "not identifiable in any of the spectra"
+        words = plots.Note(fill(f"{', '.join(left_out)}: {why}", 28), colour=plots.GREY)
+        bare = plots.PlotAxis(numbers=False)
+        panels.append(plots.Panel([words], bare, bare, "Not drawn"))
     rows = plots.grid(panels, 4)
     return plots.Figure(rows, (13, 2.7 * len(rows)))
 
@@ -142,7 +151,7 @@ def _trend(place, value, ends, outlier, fine, group) -> list[plots.AbstractMark]
     """Dots where identifiable, crosses where not, a ring round an outlier."""
     good = fine & np.isfinite(value)
     if not good.any():
-        return [plots.Note("not identifiable", colour=plots.GREY)]
+        return [plots.Note("not known", colour=plots.GREY)]
     marks: list[plots.AbstractMark] = []
     if ends is not None:
         bars = [np.where(np.isfinite(end), end, value)[good] for end in ends]
