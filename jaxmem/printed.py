@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmem.fields import is_concrete
-from jaxmem.results import RESULTS, name_of
+from jaxmem.results import RESULTS, item_name
 
 # Longer arrays, and all of two dimensions, are printed as their type and shape.
 LONGEST = 8
@@ -39,7 +39,7 @@ def _readable(leaf: Any) -> Any:
     if not is_concrete(leaf):
         return leaf
     if _is_result(leaf):
-        return leaf if leaf._value.ndim else _Text(f"RESULTS.{name_of(leaf)}")
+        return leaf if leaf._value.ndim else _Text(f"RESULTS.{item_name(leaf)}")
     if not eqx.is_array(leaf) or leaf.ndim > 1 or leaf.size > LONGEST:
         return leaf
     inexact = jnp.issubdtype(leaf.dtype, jnp.inexact)

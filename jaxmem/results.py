@@ -90,7 +90,7 @@ def messages(item: Any) -> tuple[str, ...]:
     return tuple(known[k] for k in np.ravel(np.asarray(item._value)))
 
 
-def name_of(item: Any) -> str:
+def item_name(item: Any) -> str:
     """The name of one item of an enumeration, `"successful"`."""
     known = item._enumeration._name_to_item.items()
     return next(name for name, other in known if int(other._value) == int(item._value))

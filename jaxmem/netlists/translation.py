@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from jaxmem.netlists.formulas import Formula, Formulas
-from jaxmem.responses.ensemble.scalars import (
+from jaxmem.responses.lanes.scalars import (
     CALLS,
     OWN_RULES,
     Algebra,

@@ -4,7 +4,6 @@ import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
 from jaxmem.circuits.drive import choose
@@ -31,47 +30,6 @@ class Ending(eqx.Module):
     t: Float[Array, ""]
     u: Float[Array, ""]
     end: Float[Array, ""]
-
-
-@eqx.filter_jit
-def integrate_forward(primal, settings):
-    """`integrate` with all derivatives in forward mode."""
-    return _columns(primal, settings)
-
-
-@eqx.filter_custom_jvp
-def _columns(primal, settings):
-    return integrate(primal, settings, diffrax.ForwardMode())
-
-
-@_columns.def_jvp
-def _columns_jvp(primals, tangents):
-    """All columns of the derivative in forward mode, then the combination asked for.
-
-    The combination is linear and can be transposed, so that `grad` works as well, at a cost
-    that grows with the number of perturbed numbers.
-    """
-    primal, settings = primals
-    tangent, _ = tangents
-    moved = jax.tree.map(lambda _: True, tangent)
-    moved = jax.tree.map(
-        lambda p, v: v is not None, primal, tangent, is_leaf=lambda leaf: leaf is None
-    )
-    active, rest = eqx.partition(primal, moved)
-    flat, unravel = ravel_pytree(active)
-
-    def outputs(vector):
-        result = integrate(eqx.combine(unravel(vector), rest), settings, diffrax.ForwardMode())
-        return result[0], result
-
-    direction, _ = ravel_pytree(tangent)
-    if flat.size > MOST_COLUMNS:
-        _, change, result = jax.jvp(outputs, (flat,), (direction,), has_aux=True)
-    else:
-        jacobian, result = jax.jacfwd(outputs, has_aux=True)(flat)
-        change = jax.tree.map(lambda J: J @ direction, jacobian)
-    empty = jax.tree.map(lambda _: None, result[1:])
-    return result, (change, *empty)
 
 
 @eqx.filter_jit
@@ -179,10 +137,7 @@ def integrate(primal, settings, adjoint):
 
     # A device whose values are not allowed is not integrated, and neither is a call that is none.
     allowed = circuit.device.allowed()
-    both = jnp.stack([rtol, atol])
-    called = jnp.all(jnp.isfinite(both) & (both > 0)) & jnp.all(jnp.isfinite(t))
-    # The last sample and the end of a period may stand the other way round by rounding.
-    called = called & jnp.all(jnp.diff(t) >= -_rounding(t))
+    called = is_call(t, rtol, atol)
     fine = allowed & called
     carry = (y, V_old, ~fine)
     _, out = jax.lax.scan(segment, carry, (starts, bounds[1:], firsts))
@@ -201,6 +156,14 @@ def integrate(primal, settings, adjoint):
     result = RESULTS.where(called, result, RESULTS.call_not_allowed)
     result = RESULTS.where(allowed, result, RESULTS.value_not_allowed)
     return out, jnp.sum(steps), result, ending
+
+
+def is_call(t, rtol, atol):
+    """Whether times and tolerances are those of an integration."""
+    both = jnp.stack([rtol, atol])
+    called = jnp.all(jnp.isfinite(both) & (both > 0)) & jnp.all(jnp.isfinite(t))
+    # The last sample and the end of a period may stand the other way round by rounding.
+    return called & jnp.all(jnp.diff(t) >= -_rounding(t))
 
 
 @eqx.filter_jit

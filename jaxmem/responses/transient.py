@@ -13,7 +13,8 @@ from jaxmem.circuits.circuit import Circuit
 from jaxmem.fields import check_single, is_complex, is_concrete
 from jaxmem.printed import Printed
 from jaxmem.responses.failure import cause, check_call
-from jaxmem.responses.integration import integrate, integrate_forward
+from jaxmem.responses.forward import integrate_forward
+from jaxmem.responses.integration import integrate
 from jaxmem.responses.rosenbrock import tolerances
 from jaxmem.responses.start import about_rest, at_rest, given
 from jaxmem.responses.steady import OperatingPoint
@@ -97,6 +98,8 @@ def solve(
     at no equilibrium or at one of several; `RuntimeError` if the integration fails, or if under
     a drive that moves it has followed an equilibrium that is unstable (`unstable_followed`; looked
     at where all values are known). Under `jit` or `vmap` failures are NaN, and `result` says why.
+
+    Under `vmap` over circuits, and without derivatives, it is `solve_ensemble`.
     """
     if not isinstance(circuit, Circuit):
         raise ValueError(f"solve: wants a Circuit first, got {type(circuit).__name__}")

@@ -10,8 +10,8 @@ import pytest
 import jaxmem as jm
 from benchmarks.oracles.trajectories import deviation, reference
 from benchmarks.problems.drawn_ensembles import differences, draw_batch
-from jaxmem.responses.ensemble.notes import unstable_counts
-from jaxmem.responses.ensemble.scalars import apply_program, dependence, filled, in_lanes_by_number
+from jaxmem.responses.ensemble_notes import unstable_counts
+from jaxmem.responses.lanes.scalars import apply_program, dependence, filled, in_lanes_by_number
 from jaxmem.responses.linear import unstable_roots
 
 TIMES = jnp.linspace(0.0, 6.0, 41)

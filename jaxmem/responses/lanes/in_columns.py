@@ -13,11 +13,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmem.responses.ensemble.batch import cut_blocks, joined
-from jaxmem.responses.ensemble.lane import in_lanes, prepare
-from jaxmem.responses.ensemble.resting import at_rest_in_lanes
-from jaxmem.responses.ensemble.segments import march
 from jaxmem.responses.integration import MOST_COLUMNS
+from jaxmem.responses.lanes.batch import cut_blocks, joined
+from jaxmem.responses.lanes.lane import in_lanes, prepare
+from jaxmem.responses.lanes.resting import at_rest_in_lanes
+from jaxmem.responses.lanes.segments import march
+
+# Circuits side by side. On a CPU more are no faster once their numbers fill the nearest cache, and
+# each waits for the slowest of its block; a GPU has nothing to do with few.
+LANES = {"cpu": 64, "gpu": 16_384}
+
+
+def lanes_of(count: int, lanes: int | None = None) -> int:
+    """Circuits in a block, of so many; `lanes` if the caller says how many."""
+    usual = LANES.get(jax.default_backend(), LANES["gpu"])
+    return min(usual if lanes is None else lanes, count)
 
 
 @eqx.filter_jit

@@ -13,10 +13,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jaxmem.circuits.circuit import Circuit
-from jaxmem.responses.ensemble.lane import LaneField, Ready, in_lanes
-from jaxmem.responses.ensemble.log import STEPS, Log, put_samples, room_for, without_room
-from jaxmem.responses.ensemble.rodas import Slopes, slopes_at, step
 from jaxmem.responses.integration import _bend_time, _first_step, _inside
+from jaxmem.responses.lanes.lane import LaneField, Ready, in_lanes
+from jaxmem.responses.lanes.log import STEPS, Log, put_samples, room_for, without_room
+from jaxmem.responses.lanes.rodas import Slopes, slopes_at, step
 from jaxmem.results import RESULTS
 
 # Of a step: the safety factor, and by how much the next one may be shorter or longer (as diffrax).
@@ -29,6 +29,15 @@ NUMBER = {
         "dt_min_reached",
     )
 }  # fmt: skip
+
+
+def result_of(code: Int[Array, ""]) -> RESULTS:
+    """How a lane ended, of its number."""
+    result = RESULTS.successful
+    for number in NUMBER:
+        kind = getattr(RESULTS, number)
+        result = RESULTS.where(code == NUMBER[number], kind, result)
+    return result
 
 
 class Abreast(NamedTuple):

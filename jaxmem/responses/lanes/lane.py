@@ -10,8 +10,8 @@ from jaxtyping import Array, Bool, Float
 
 from jaxmem.circuits.circuit import Circuit
 from jaxmem.devices.branch import Scalar
-from jaxmem.responses.ensemble.scalars import apply_program, dependence, filled, in_lanes_by_number
 from jaxmem.responses.integration import LEAST_STEP, _amplitude, _bounds, _initial
+from jaxmem.responses.lanes.scalars import apply_program, dependence, filled, in_lanes_by_number
 from jaxmem.responses.start import Beginning
 
 LAST = eqx.if_array(-1)

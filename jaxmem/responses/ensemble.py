@@ -13,19 +13,16 @@ from jaxtyping import Real
 
 from jaxmem.circuits.circuit import Circuit
 from jaxmem.fields import is_concrete
-from jaxmem.responses.ensemble.batch import spread
-from jaxmem.responses.ensemble.in_columns import integrate_lanes
-from jaxmem.responses.ensemble.notes import about_batch, about_rests
+from jaxmem.responses.ensemble_notes import about_batch, about_rests
 from jaxmem.responses.failure import check_times
+from jaxmem.responses.lanes.batch import spread
+from jaxmem.responses.lanes.in_columns import integrate_lanes, lanes_of
+from jaxmem.responses.lanes.segments import result_of
 from jaxmem.responses.rosenbrock import tolerances
 from jaxmem.responses.start import given
 from jaxmem.responses.steady import OperatingPoint
 from jaxmem.responses.transient import Transient, solve
 from jaxmem.results import RESULTS
-
-# Circuits side by side. On a CPU more are no faster once their numbers fill the nearest cache, and
-# each waits for the slowest of its block; a GPU has nothing to do with few.
-LANES = {"cpu": 64, "gpu": 16_384}
 
 
 def solve_ensemble(
@@ -84,8 +81,7 @@ def solve_ensemble(
     atol = default_a if atol is None else atol
     check_times("solve_ensemble", t, rtol, atol)
     notes = about_batch(circuits, t)
-    usual = LANES.get(jax.default_backend(), LANES["gpu"])
-    lanes = min(usual if lanes is None else lanes, count)
+    lanes = lanes_of(count, lanes)
     if lanes < 1:
         raise ValueError(f"solve_ensemble: lanes must be at least 1, got {lanes}")
     inner = _in_time(circuits)
@@ -118,16 +114,9 @@ def _with_notes(found, notes) -> Transient:
 @eqx.filter_jit
 def _transients(circuits, t, out, steps, code) -> Transient:
     names, units = circuits.device.state_names, circuits.device.state_units
-    kinds = (
-        RESULTS.value_not_allowed, RESULTS.rates_not_finite, RESULTS.max_steps_reached,
-        RESULTS.dt_min_reached,
-    )  # fmt: skip
 
     def one(t, u, I, V, x, steps, code):
-        result = RESULTS.successful
-        for kind in kinds:
-            result = RESULTS.where(code == kind._value, kind, result)  # pyright: ignore
-        return Transient(t, u, x, I, V, steps, result, names, units, ())
+        return Transient(t, u, x, I, V, steps, result_of(code), names, units, ())
 
     u, I, V, x = out
     return jax.vmap(one, in_axes=(None, 0, 0, 0, 0, 0, 0))(t, u, I, V, x, steps, code)

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxmem.responses.ensemble.lane import in_lanes
+from jaxmem.responses.lanes.lane import in_lanes
 
 # So many steps are logged before samples are read; and so many samples are read at once.
 STEPS, WINDOW = 64, 16

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
 from jaxmem.circuits.circuit import Circuit
-from jaxmem.responses.ensemble.lane import in_lanes
+from jaxmem.responses.lanes.lane import in_lanes
 from jaxmem.responses.search import unseen
 from jaxmem.responses.start import Beginning, at_rest
 from jaxmem.responses.steady.roots import find_if_rising, rising
