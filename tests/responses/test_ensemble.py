@@ -161,7 +161,8 @@ def test_any_device_works():
 
 def _numbers(p):
     batch = jax.vmap(make)(jnp.array([1.0, 1.3]) * p[0], 6.4 * p[1:2].repeat(2), p[2:3].repeat(2))
-    return jm.solve_ensemble(batch, TIMES)
+    # None of the times is that of the edge, where a derivative has two sides.
+    return jm.solve_ensemble(batch, jnp.linspace(0.0, 5.9, 41))
 
 
 @pytest.mark.slow
