@@ -20,6 +20,7 @@ from benchmarks.harness import Clock, interleaved
 from benchmarks.oracles.cvode import CvodeLoop, NoCvode
 from benchmarks.problems.drawn_ensembles import differences, draw_batch
 from benchmarks.table import Row
+from jaxmem.responses.rosenbrock import Rodas5P
 
 COUNTS = {
     "devices": (1024, "in each ensemble"),
@@ -141,6 +142,32 @@ def in_turns(own, mine, loop, theirs):
     """Both answers and their times."""
     runs = [("own", lambda: own(mine).u), ("cvode", lambda: loop(theirs)[0])]
     return interleaved(runs, REPEATS)
+
+
+def under_vmap(seed, count):
+    """`vmap` of `solve`, which runs in lanes, against `vmap` of the loop of one, at the default
+    tolerances; it is the latter where a solver is named, here the same one."""
+    letters, t = {k: jnp.asarray(v) for k, v in scattered(seed, count).items()}, jnp.asarray(T)
+
+    def mapped(**solver):
+        own = jax.jit(jax.vmap(lambda p: jm.solve(three(p), t, throw=False, **solver).u))
+        return lambda: own(letters)
+
+    runs = [("own", mapped()), ("loop", mapped(solver=Rodas5P(middle_check=1.0)))]
+    first = {}
+    for name, each in runs:
+        with Clock() as spent:
+            each()
+        first[name] = spent.cpu
+    answers, times = interleaved(runs, 3)
+    each = {k: 1e6 * min(v.cpu) / count for k, v in times.items()}
+    off = np.abs(np.asarray(answers["own"]) - np.asarray(answers["loop"]))
+    span = np.ptp(np.asarray(answers["loop"]), axis=1, keepdims=True)
+    return {
+        "us_each": each["own"], "loop_us_each": each["loop"],
+        "times_faster": each["loop"] / each["own"], "largest_difference": float(np.max(off / span)),
+        "first_call_cpu_s": first["own"], "loop_first_call_cpu_s": first["loop"],
+    }  # fmt: skip
 
 
 def gradients(seed, count):
@@ -270,6 +297,7 @@ def run(options):
 
     return {
         "transients": lambda: with_peer(transients),
+        "under_vmap": lambda: under_vmap(options.seed, options.devices),
         "gradients": lambda: with_peer(gradients),
         "operating": lambda: operating(options.seed, options.points),
         "margins": lambda: margins(options.seed, options.points),
