@@ -57,7 +57,7 @@ def _columns(primal, settings):
         fold = lambda a: a.reshape(outer, inner, *a.shape[1:])
         return jax.tree.map(fold, in_lanes(flat, shared))
 
-    if solver is not None or circuit.is_voltage not in (True, False):
+    if solver is not None or not isinstance(circuit.is_voltage, bool):
         return one(arrays, (t, rtol, atol))
     in_lanes = _under_vmap(many, nested)
     return _under_vmap(one, in_lanes)(arrays, (t, rtol, atol))
