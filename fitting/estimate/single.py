@@ -29,8 +29,9 @@ from jaxmem.output.reporter import Reporter, Silent
 
 # Samples of a trace that a search uses, unless it is told otherwise.
 THIN = 250
-# How often the scales of the noise are estimated anew.
-NOISE_ROUNDS = 4
+# How often the scales of the noise are estimated anew, with all starts; and at most, from the best
+# end until they stay.
+NOISE_ROUNDS, MOST_NOISE_ROUNDS = 4, 12
 
 
 def fit(
@@ -230,7 +231,7 @@ def _looked_at(problem, z) -> HostSearch:
 
 def _noise_rounds(problem, ends, x_scale, polish, say, cut):
     """The noise that the best end leaves, and the ends that follow it; whether it was cut short."""
-    for turn in range(0 if cut or not np.isfinite(ends[0].chi2) else NOISE_ROUNDS):
+    for turn in range(0 if cut or not np.isfinite(ends[0].chi2) else MOST_NOISE_ROUNDS):
         try:
             better, follow = _next_noise(problem, ends, x_scale, polish)
         except KeyboardInterrupt:
