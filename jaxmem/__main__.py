@@ -9,7 +9,7 @@ def enter() -> None:
     # While modules are imported Ctrl-C ends the process without a word; then the command hears it.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     # To import JAX and to trace programs makes millions of objects that stay: to look through them
-    # for cycles after each 700 takes a tenth of a short command.
+    # for cycles after each 700 is a noticeable part of a short command.
     gc.set_threshold(100_000)
     from jaxmem.apps.cli import main as run
 

@@ -332,5 +332,7 @@ def _in_words(row: dict[str, Any]) -> str:
     """The value and the interval of a row of `Fit.rows`."""
     number = lambda key: engineering(math.nan if row[key] is None else row[key], row["unit"])
     if row["low"] is None:
-        return f"{number('value')}  not identifiable"
+        return (
+            f"{number('value')}  {OF_WRONG if OF_WRONG in row['reasons'] else 'not identifiable'}"
+        )
     return f"{number('value')}  ({number('low')} to {number('high')})"

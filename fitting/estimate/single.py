@@ -231,7 +231,9 @@ def _looked_at(problem, z) -> HostSearch:
 
 def _noise_rounds(problem, ends, x_scale, polish, say, cut):
     """The noise that the best end leaves, and the ends that follow it; whether it was cut short."""
-    for turn in range(0 if cut or not np.isfinite(ends[0].chi2) else MOST_NOISE_ROUNDS):
+    if cut or not np.isfinite(ends[0].chi2):
+        return problem, ends, cut
+    for turn in range(MOST_NOISE_ROUNDS):
         try:
             better, follow = _next_noise(problem, ends, x_scale, polish)
         except KeyboardInterrupt:
@@ -239,7 +241,8 @@ def _noise_rounds(problem, ends, x_scale, polish, say, cut):
         before, problem, ends = problem.scales, better, follow
         say(f"noise, round {turn + 1}: chi2 {ends[0].chi2:.6g}")
         if np.abs(np.log(problem.scales / before)).max() < 0.01:
-            break
+            return problem, ends, cut
+    say(f"the noise still changes after {MOST_NOISE_ROUNDS} rounds: intervals are of the last")
     return problem, ends, cut
 
 

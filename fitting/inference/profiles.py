@@ -231,7 +231,7 @@ class _Walk:
             if a < s[-1] - 1e-9 and abs(b - h[-1]) > 0:
                 s.append(a)
                 h.append(b)
-        # Here, because it imports scipy.optimize, which takes longer than a spectrum to fit.
+        # Here, because to import it (and scipy.optimize) takes longer than to fit a spectrum.
         from scipy.interpolate import PchipInterpolator
 
         return float(PchipInterpolator(s[::-1], h[::-1])(self.top))

@@ -19,7 +19,6 @@ Scalar = Float[Array, ""]
 # The times [s] and values of a polyline's corners, as numbers that are known.
 Corners = tuple[Float[np.ndarray, "k"], Float[np.ndarray, "k"]]
 
-
 # So many pulses or cycles take a solve on two cores two minutes and a gigabyte.
 MOST_REPEATS = 20_000
 

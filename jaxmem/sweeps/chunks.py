@@ -62,16 +62,20 @@ class Program(NamedTuple):
             share = -(-part[0].size // devices)
             place = np.arange(part[0].size) // share * room + np.arange(part[0].size) % share
             counts = np.clip(part[0].size - share * np.arange(devices), 0, share)
-            filled = [np.full(room * devices, row[0], float) for row in part]
-            for all_of_it, row in zip(filled, part, strict=True):
-                all_of_it[place] = row
-            given = tuple(jnp.asarray(f, jnp.result_type(float)) for f in filled)
+            given = tuple(_placed(row, place, room * devices) for row in part)
             out = jax.device_get(
                 compiled(self.fn, self.model, self.positions, given, counts, self.lanes, devices)
             )
             found.append([leaf[place] for leaf in jax.tree.leaves(out)])
             start += part[0].size
         return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+
+
+def _placed(row: np.ndarray, place: np.ndarray, size: int) -> jax.Array:
+    """The values of a row at their places, and its first one at all others."""
+    whole = np.full(size, row[0], float)
+    whole[place] = row
+    return jnp.asarray(whole, jnp.result_type(float))
 
 
 def groups_of(total: int, lanes: int | None, batch: int | None) -> tuple[int, int]:
@@ -110,6 +114,7 @@ def _each_device(fn, model, positions, rows, counts, lanes, devices):
     )(arrays, rows, counts)
 
 
+# What is slow enough to be computed one by one is large, and is compiled in less time.
 _chunk, _slow_chunk = eqx.filter_jit(_each_device), program(_each_device)
 
 

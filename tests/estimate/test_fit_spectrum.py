@@ -203,6 +203,19 @@ def test_the_default_multi_start_always_reaches_it_and_intervals_cover(truth):
         assert 0.50 <= count / draws <= 0.86, (name, count)
 
 
+def test_a_fit_prints_values_of_a_wrong_model_as_such():
+    truth = (1e-7, 1e4, 1e3, 1.0)
+    s = noisy(truth, np.random.default_rng(SEED))
+    # A second arc, which the model has no place for.
+    off = Spectrum(s.freq, s.Z + 3e3 / (1 + 2j * np.pi * s.freq * 1e-2))
+    model, space, box = elements_of(off)
+    result = fit(off, model, space, starts=MultiStart(box=box))
+    said = repr(result)
+    assert result.describes == "no" and "does not describe" in said.splitlines()[0]
+    assert said.count("of a model that does not describe the data") == len(result.rows())
+    assert "identifiable" not in said
+
+
 def test_a_known_sigma_gives_chi2_in_standard_deviations():
     rng = np.random.default_rng([SEED, 4])
     s = noisy(TRUTHS[0], rng, sigma=proportional(NOISE))

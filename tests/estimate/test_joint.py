@@ -1,5 +1,7 @@
 """Joint fits: known truths found again, noise found, interrupted searches resumed."""
 
+from types import SimpleNamespace
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -147,6 +149,19 @@ def test_an_interrupted_search_on_few_samples_does_not_go_on_with_all(searched, 
     _, found = single._joint(*given)
     assert found.at(0).result == RESULTS.interrupted
     np.testing.assert_array_equal(found.z, whole.z[None])
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("needed, rounds, stays", [(1, 2, True), (7, 8, True), (30, 12, False)])
+def test_the_noise_is_estimated_until_it_stays(monkeypatch, needed, rounds, stays):
+    """Of made-up scales, which go on moving by more than a hundredth, and then stay."""
+    guess = lambda k: SimpleNamespace(scales=np.array([1.0 + 0.5 * (k < needed) * 0.9**k]))
+    end, said, turn = SimpleNamespace(chi2=1.0), [], iter(range(1, 99))
+    monkeypatch.setattr(single, "_next_noise", lambda *given: (guess(next(turn)), [end]))
+    found = single._noise_rounds(guess(0), [end], None, None, said.append, False)
+    assert found[1:] == ([end], False)
+    assert sum("round" in line and "chi2" in line for line in said) == rounds
+    assert ("still changes" in said[-1]) is not stays
 
 
 def test_the_same_seed_gives_the_same_bits(searched):

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import jaxmem as jm
+from jaxmem.responses import forward
+from jaxmem.responses.rosenbrock import Rodas5P
 
 TIMES = jnp.linspace(0.0, 6.0, 41)
 TAU = jnp.array([1.0, 2.0, 0.05, 1.5, 0.8, 3.0])
@@ -38,6 +40,19 @@ def test_each_is_what_it_is_alone(many, one_by_one):
         )
     assert np.max(np.abs(many.steps - one_by_one.steps)) <= 2
     assert many.steps.dtype == one_by_one.steps.dtype
+
+
+def test_it_runs_in_lanes_where_no_derivative_and_no_solver_is_asked_for(monkeypatch):
+    """Else it is as right, and as slow as the slowest: only by looking can one tell."""
+    seen, lanes = [], forward.integrate_lanes
+    monkeypatch.setattr(forward, "integrate_lanes", lambda *given: seen.append(1) or lanes(*given))
+    # So many samples have no other tests, whose programs would be taken.
+    t = jnp.linspace(0.0, 6.0, 7)
+    last = lambda tau, **options: run(tau, 6.4, t, **options).u[-1]
+    traced = lambda fn: seen.clear() or (jax.eval_shape(fn, TAU[:2]) and len(seen))
+    assert traced(jax.vmap(last)) == 1
+    assert traced(jax.vmap(lambda tau: last(tau, solver=Rodas5P()))) == 0
+    assert traced(jax.vmap(jax.grad(last))) == 0
 
 
 def test_a_map_over_maps_is_one_over_all(many):
