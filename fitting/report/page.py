@@ -1,5 +1,6 @@
 """The report of a fit: a page that stands by itself, its figures, its numbers."""
 
+import contextlib
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -83,6 +84,18 @@ def write_fit(
     )  # fmt: skip
     (folder / "report.html").write_text(page, encoding="utf-8")
     return problems, cut
+
+
+def draw_ahead(fit: Fit, checked: Sequence[Checked]) -> None:
+    """Begin to draw what `write_fit` will show, where a second process draws.
+
+    A figure that cannot be made is left to `write_fit`, which says so.
+    """
+    makes = _figures(fit, signals_of(fit, checked))
+    makes |= {s.key: lambda s=s: s.figure for s in origins_section(fit)}
+    for make in makes.values():
+        with contextlib.suppress(Exception):
+            plots.draw_ahead(make())
 
 
 def write_numbers(

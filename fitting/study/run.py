@@ -17,7 +17,7 @@ from fitting.problem.space import MultiStart
 from fitting.report.along import write_along, write_per_area
 from fitting.report.areas import per_area_section
 from fitting.report.network import network_section
-from fitting.report.page import flags_of, signals_of, write_fit, write_numbers
+from fitting.report.page import draw_ahead, flags_of, signals_of, write_fit, write_numbers
 from fitting.report.series_page import (
     series_signals,
     summary_rows,
@@ -159,6 +159,7 @@ def _one_device(spec: Spec, loaded: Loaded, out: Path, origin, force, resume, re
             write_tables_xlsx(results.path, signals_of(found, loaded.measured), found.rows())
         try:
             results.publish()
+            draw_ahead(found, loaded.measured)
             if compared:
                 report.step("fitting", 1, 2)
                 rival = setup_of(replace(spec, device=OTHER[spec.device]), loaded, lenient=True)

@@ -34,6 +34,7 @@ from jaxmem.apps.shared_options import (
 )
 from jaxmem.apps.stopping import stoppable
 from jaxmem.apps.terminal import FAILED, INTERRUPTED, bars, guard, say
+from jaxmem.plots.apart import begin_drawing, drawing_apart
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 app.callback()(root_command)
@@ -58,6 +59,7 @@ def simulate_command(
     """
     with guard(out, what_is_kept):
         check_cheaply(out, force, device)
+        begin_drawing()
         from jaxmem.apps.simulation import simulate
         from jaxmem.output.numbers import engineering
         from jaxmem.output.provenance import command_line
@@ -98,6 +100,7 @@ def spike_command(
     """
     with guard(out, what_is_kept):
         check_cheaply(out, force, file)
+        begin_drawing()
         from jaxmem.apps.spike import write_report
         from jaxmem.output.provenance import command_line
 
@@ -157,6 +160,7 @@ def sweep_command(
     spread_over_cores()
     with guard(out, what_a_sweep_keeps):
         check_cheaply(out, force or resume or shard is not None, file)
+        begin_drawing()
         from jaxmem.apps.oscillations import cluster, folder
         from jaxmem.output.provenance import command_line
 
@@ -310,6 +314,7 @@ def fit_command(
         }
         given_files = [file_and_own(f)[0] for f in files or []]
         check_cheaply(out, force or resume, *given_files, *(curve or []))
+        begin_drawing()
         from fitting.study.run import run_study
         from jaxmem.output.provenance import command_line
 
@@ -339,7 +344,7 @@ app.command("app")(app_command)
 def main() -> None:
     """The entry point of the console script."""
     set_environment()
-    with stoppable() as stopper:
+    with stoppable() as stopper, drawing_apart():
         code = 0
         try:
             app(json_first(sys.argv[1:]))

@@ -2,5 +2,5 @@
 
 import lazy_loader
 
-# Names stand in __init__.pyi. `draw`, `draw_panel` and `save` import matplotlib when they are used.
+# Names stand in __init__.pyi. What draws imports matplotlib when it is used.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

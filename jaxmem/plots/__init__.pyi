@@ -1,9 +1,7 @@
 # What `from jaxmem import plots` offers; each name is imported when it is first used.
+from .apart import draw_ahead as draw_ahead
 from .drawing import draw as draw
 from .drawing import draw_panel as draw_panel
-from .drawing import save as save
-from .drawing import save_all as save_all
-from .drawing import save_if_possible as save_if_possible
 from .figure import ANSWER as ANSWER
 from .figure import BLACK as BLACK
 from .figure import COLOURS as COLOURS
@@ -31,3 +29,6 @@ from .figure import Rule as Rule
 from .figure import grid as grid
 from .figure import nyquist_axes as nyquist_axes
 from .figure import overlay as overlay
+from .saving import save as save
+from .saving import save_all as save_all
+from .saving import save_if_possible as save_if_possible

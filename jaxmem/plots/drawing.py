@@ -48,6 +48,9 @@ ROLES: dict[str, dict[str, Any]] = {
 # Room in inches at the figure's edges, and between panels with and without numbers there. A layout
 # that matplotlib finds itself draws every text twice.
 LEFT, RIGHT, BOTTOM, TOP, BETWEEN, CLOSE = 0.9, 0.3, 0.55, 0.36, 0.95, 0.12
+# Over more decades than this the marks between them are a grey line, and most of the time it takes
+# to draw.
+DECADES = 4.0
 
 
 def draw(figure: plots.Figure) -> matplotlib.figure.Figure:
@@ -154,6 +157,8 @@ def label_axis(axis: Any, label: str, unit: str = "", ticks: int = 5) -> None:
         fits = [s for s in ((1, 2, 3, 5, 7), (1, 2, 5), (1, 3)) if decades * len(s) < ticks + 1]
         subs = fits[0] if fits else (1,)
         axis.set_major_locator(LogLocator(subs=subs, numticks=max(4, ticks)))
+        if decades > DECADES:
+            axis.set_minor_locator(NullLocator())
 
 
 def _plain(text: str) -> str:
@@ -247,79 +252,15 @@ def _(mark: plots.NetworkDiagram, ax, colour):
     draw_network(ax, mark.layout, mark.labels)
 
 
-def save(
-    figure: plots.Figure, folder: Path, name: str, formats: Sequence[str] = ("png", "svg")
-) -> str:
-    """Write a figure as `name.png`, ...
-
-    **Arguments:**
-
-    - `figure`, `folder`: what is written, and where to.
-    - `name`: of the files, without an ending; `formats`: their endings, if any are to be written.
-
-    **Returns:** the figure as SVG for a page, without the XML prologue that HTML has no place for.
-    """
+def pictures(figure: plots.Figure, formats: Sequence[str] = ("png", "svg")) -> dict[str, bytes]:
+    """What the files of a figure hold, by their endings; `"svg"` is always among them."""
     made = draw(figure)
-    text = io.StringIO()
+    files = {ending: io.BytesIO() for ending in dict.fromkeys(("svg", *formats))}
     with warnings.catch_warnings():
         # A name in letters that the font has not is drawn as boxes, and is no news.
         warnings.filterwarnings("ignore", "Glyph .* missing from")
-        made.savefig(text, format="svg")
-        # Where all stands is known now; to find it out takes half as long as to draw.
-        made.set_layout_engine("none")
-        for ending in formats:
-            if ending == "svg":
-                (folder / f"{name}.svg").write_text(text.getvalue(), encoding="utf-8")
-            else:
-                made.savefig(folder / f"{name}.{ending}", dpi=130)
-    return text.getvalue()[text.getvalue().index("<svg") :]
-
-
-class Saved(NamedTuple):
-    """What became of figures that were to be saved.
-
-    - `drawn`: the SVG of each, by name; empty where it could not be drawn.
-    - `problems`: why, in words.
-    - `cut`: whether Ctrl-C ended it; those that were left are not drawn.
-    """
-
-    drawn: dict[str, str]
-    problems: list[str]
-    cut: bool
-
-
-def save_all(
-    makes: Mapping[str, Callable[[], plots.Figure]],
-    folder: Path,
-    formats: Sequence[str] = ("png", "svg"),
-) -> Saved:
-    """As `save`, of the figures that functions make; a figure must not cost the numbers.
-
-    **Arguments:**
-
-    - `makes`: what makes each figure, by its name. `folder`, `formats`: see `save`.
-    """
-    drawn, problems = dict.fromkeys(makes, ""), []
-    for k, (name, make) in enumerate(makes.items()):
-        try:
-            drawn[name] = save(make(), folder, name, formats)
-        except Exception as error:
-            what = f"{type(error).__name__}: {error}"
-            problems.append(f"The figure {name} could not be drawn ({what}).")
-        except KeyboardInterrupt:
-            left = len(makes) - k - 1
-            more = f", and {left} more not drawn" if left else ""
-            problems.append(f"The figure {name} was interrupted{more}.")
-            return Saved(drawn, problems, True)
-    return Saved(drawn, problems, False)
-
-
-def save_if_possible(
-    make: Callable[[], plots.Figure],
-    folder: Path,
-    name: str,
-    formats: Sequence[str] = ("png", "svg"),
-) -> tuple[str, str]:
-    """As `save_all`, of one figure: its SVG and an empty text, or an empty one and why."""
-    saved = save_all({name: make}, folder, formats)
-    return saved.drawn[name], "".join(saved.problems)
+        for ending, file in files.items():
+            made.savefig(file, format=ending, dpi=130)
+            # Where all stands is known now; to find it out takes half as long as to draw.
+            made.set_layout_engine("none")
+    return {ending: file.getvalue() for ending, file in files.items()}

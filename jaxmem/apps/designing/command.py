@@ -9,6 +9,7 @@ from fitting.study.kept import what_is_kept
 from jaxmem.apps.answering import reply
 from jaxmem.apps.shared_options import AllowImport, Force, Out, check_cheaply
 from jaxmem.apps.terminal import FAILED, bars, guard, say
+from jaxmem.plots.apart import begin_drawing
 
 
 def design_command(
@@ -85,6 +86,7 @@ def design_command(
     """
     with guard(out, what_is_kept):
         check_cheaply(out, force, file)
+        begin_drawing()
         from jaxmem.apps.designing.report import write_design
         from jaxmem.output.provenance import command_line
 

@@ -1,0 +1,86 @@
+"""A second process that draws makes the pictures that this one would, and is never missed."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from jaxmem import plots
+from jaxmem.plots.apart import DrawingProcess, begin_drawing, drawing_apart
+from jaxmem.plots.drawing import pictures
+
+X = np.linspace(1.0, 9.0, 40)
+
+
+def figure(power=2.0, colour=None):
+    panel = plots.Panel([plots.Curve(X, X**power, colour=colour)], plots.PlotAxis("x"))
+    return plots.Figure([[panel]], (3.0, 2.0))
+
+
+@pytest.fixture
+def process():
+    made = DrawingProcess()
+    made.start()
+    yield made
+    made.close()
+
+
+def test_it_draws_what_this_process_draws(process):
+    for power in (2.0, 3.0):
+        question = process.ask(figure(power), ("png",))
+        apart, here = process.take(question), pictures(figure(power), ("png",))
+        assert apart.keys() == here.keys() == {"svg", "png"}
+        assert apart["png"] == here["png"]
+
+
+def test_what_is_drawn_ahead_is_not_drawn_again(tmp_path):
+    with drawing_apart():
+        begin_drawing()
+        plots.draw_ahead(figure())
+        from jaxmem.plots.apart import _current
+
+        (ahead,) = _current[0]._asked.values()
+        ahead.result()
+        assert plots.save(figure(), tmp_path, "power").startswith("<svg")
+        assert not _current[0]._asked
+    assert {f.name for f in tmp_path.iterdir()} == {"power.png", "power.svg"}
+    assert not _current
+
+
+def test_a_figure_that_it_cannot_draw_is_left_to_this_process(process, tmp_path):
+    assert process.take(process.ask(figure(colour="no such colour"), ("png",))) is None
+    # It draws the next one all the same.
+    assert process.take(process.ask(figure(), ("png",))) is not None
+    with drawing_apart():
+        begin_drawing()
+        saved = plots.save_all({"odd": lambda: figure(colour="no such colour")}, tmp_path)
+    assert "could not be drawn (ValueError" in saved.problems[0]
+
+
+def test_if_it_is_killed_the_figure_is_drawn_here(tmp_path):
+    with drawing_apart():
+        begin_drawing()
+        from jaxmem.plots.apart import _current
+
+        _current[0]._process.kill()
+        assert plots.save(figure(), tmp_path, "power").startswith("<svg")
+
+
+def test_it_does_not_import_jax():
+    code = (
+        "import io, pickle, sys\n"
+        f"sys.path[:] = {sys.path!r}\n"
+        "from jaxmem.plots import apart\n"
+        "assert 'numpy' not in sys.modules, 'the command line imports this module'\n"
+        "import numpy as np\n"
+        "from jaxmem import plots\n"
+        "panel = plots.Panel([plots.Curve(np.arange(3.0), np.arange(3.0))], plots.PlotAxis('x'))\n"
+        "asked = pickle.dumps((plots.Figure([[panel]], (3.0, 2.0)), ('png',)))\n"
+        "out = io.TextIOWrapper(io.BytesIO())\n"
+        "sys.stdin, sys.stdout = io.TextIOWrapper(io.BytesIO(asked)), out\n"
+        "apart.serve()\n"
+        "assert pickle.loads(out.buffer.getvalue())['png'].startswith(b'\\x89PNG')\n"
+        "assert 'jax' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-P", "-c", code], check=True, timeout=120)
