@@ -6,6 +6,7 @@ before it imports JAX. What that process cannot do is drawn here.
 """
 
 import contextlib
+import io
 import os
 import pickle
 import signal
@@ -13,13 +14,32 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     # A command imports this module before it knows whether anything will be drawn.
     from jaxmem.plots.figure import Figure
 
 Files = dict[str, bytes]
+
+
+class Plain(pickle.Pickler):
+    """Arrays of JAX, which the second process does not import, become those of NumPy."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        jax = sys.modules.get("jax")
+        if jax is None or not isinstance(obj, jax.Array):
+            return NotImplemented
+        import numpy as np
+
+        return np.asarray, (np.asarray(obj),)
+
+
+def pickled(what: Any) -> bytes:
+    """What the second process is told, without anything of JAX in it."""
+    file = io.BytesIO()
+    Plain(file).dump(what)
+    return file.getvalue()
 
 
 class DrawingProcess:
@@ -44,7 +64,7 @@ class DrawingProcess:
         """Have a figure drawn: the question, under which its answer is kept until it is taken."""
         if self._process is None:
             return None
-        question = pickle.dumps((figure, tuple(formats)))
+        question = pickled((figure, tuple(formats)))
         if question not in self._asked:
             self._asked[question] = self._thread.submit(self._answer, self._process, question)
         return question

@@ -1,13 +1,15 @@
 """A second process that draws makes the pictures that this one would, and is never missed."""
 
+import pickle
 import subprocess
 import sys
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxmem import plots
-from jaxmem.plots.apart import DrawingProcess, begin_drawing, drawing_apart
+from jaxmem.plots.apart import DrawingProcess, begin_drawing, drawing_apart, pickled
 from jaxmem.plots.drawing import pictures
 
 X = np.linspace(1.0, 9.0, 40)
@@ -65,6 +67,15 @@ def test_if_it_is_killed_the_figure_is_drawn_here(tmp_path):
 
         _current[0]._process.kill()
         assert plots.save(figure(), tmp_path, "power").startswith("<svg")
+
+
+def test_arrays_of_jax_are_told_as_arrays_of_numpy():
+    X_jax = jnp.linspace(1.0, 9.0, 40)
+    told = pickled({"x": X_jax, "again": [X_jax, "jax"]})
+    assert b"jaxlib" not in told
+    found = pickle.loads(told)
+    assert type(found["x"]) is np.ndarray and found["again"][1] == "jax"
+    np.testing.assert_array_equal(found["again"][0], X)
 
 
 def test_it_does_not_import_jax():
