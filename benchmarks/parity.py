@@ -2,11 +2,14 @@
 
     python -m benchmarks.parity counts THEIRS.json OURS.json [--within 2]
     python -m benchmarks.parity speed CHECKOUT NAME [--rounds 5] [options of the benchmark]
+    python -m benchmarks.parity commands CHECKOUT [--rounds 5] fit /PATH/FILE [options of jaxmem]
 
 `counts` lists whole numbers that differ by more than `--within`, and other numbers (no times) that
 differ by more than 1 %. `speed` runs the benchmark of both checkouts in turns, each in processes of
 its own, and prints the medians of all times in what they print. For all of them a second is one of
 the processor: what `time.perf_counter` says is replaced, so that a busy machine does not matter.
+`commands` runs a command of `jaxmem` in turns, after a first time that compiles its programs, and
+prints the medians of the wall and of the processor; give `--theirs` what the other one calls it.
 """
 
 import argparse
@@ -25,6 +28,13 @@ TIME = re.compile(r"seconds|(^|_)(ms|s|MB)($|_)|times_ours|times ours|load_avera
 # What says where and when numbers were made, and no number of theirs.
 ABOUT = {"provenance", "command", "machine", "device", "versions", "platform", "python", "jax"}
 PROCESSOR = "import time\ntime.perf_counter = time.process_time\n"
+JAXMEM = """
+try:
+    from jaxmem.__main__ import enter
+except ImportError:
+    from jaxmem.cli import main as enter
+enter()
+"""
 WHOLE = "the whole process, seconds of the processor"
 
 
@@ -117,6 +127,25 @@ def speed(checkout, name, options, theirs, rounds):
             yield f"{old:12.4g} {new:12.4g} {ratio:8.3f}   {' / '.join(path)}"
 
 
+def commands(checkout, ours, theirs, rounds):
+    """A line for the wall and one for the processor: theirs, ours, and the ratio."""
+    spent = {"theirs": [], "ours": []}
+    for k in range(rounds + 1):
+        for side, place, said in (("theirs", checkout, theirs), ("ours", ROOT, ours)):
+            with TemporaryDirectory() as out, Clock() as clock:
+                subprocess.run(
+                    [sys.executable, "-c", JAXMEM, *said, "--out", str(Path(out) / "made")],
+                    cwd=place, env=os.environ | {"PYTHONPATH": str(place)}, check=True,
+                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                )  # fmt: skip
+            if k:
+                spent[side].append((clock.wall, clock.called))
+        print(f"round {k} of {rounds}", file=sys.stderr, flush=True)
+    for name, column in ("seconds of the wall", 0), ("seconds of the processor", 1):
+        old, new = (median(row[column] for row in spent[side]) for side in ("theirs", "ours"))
+        yield f"{old:12.4g} {new:12.4g} {new / old:8.3f}   {name}"
+
+
 def main(arguments=None) -> int:
     parser = argparse.ArgumentParser("python -m benchmarks.parity", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -130,6 +159,10 @@ def main(arguments=None) -> int:
     times.add_argument("name")
     times.add_argument("--rounds", type=int, default=5)
     times.add_argument("--theirs", help="their options, where they are not the same as ours")
+    said = which.add_parser("commands")
+    said.add_argument("checkout", type=Path)
+    said.add_argument("--rounds", type=int, default=5)
+    said.add_argument("--theirs", help="what they are told, where it is not the same")
     options, rest = parser.parse_known_args(arguments)
     if options.which == "counts":
         both = (json.loads(path.read_text()) for path in (options.theirs, options.ours))
@@ -139,7 +172,11 @@ def main(arguments=None) -> int:
     theirs = rest if options.theirs is None else options.theirs.split()
     print(f"{'theirs':>12s} {'ours':>12s} {'ratio':>8s}")
     where = options.checkout.resolve()
-    for line in speed(where, options.name, rest, theirs, options.rounds):
+    if options.which == "commands":
+        lines = commands(where, rest, theirs, options.rounds)
+    else:
+        lines = speed(where, options.name, rest, theirs, options.rounds)
+    for line in lines:
         print(line, flush=True)
     return 0
 

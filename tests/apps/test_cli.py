@@ -280,3 +280,18 @@ def test_the_wheel_holds_templates_and_example(tmp_path):
         "fitting/examples/three_biases.csv",
     ):  # fmt: skip
         assert needed in names
+
+
+@pytest.mark.slow
+def test_a_command_leaves_drawing_to_a_second_process(tmp_path):
+    code = (
+        f"import sys; sys.argv = ['jaxmem', 'fit', {str(FOLDER / 'three_biases.csv')!r}, '--alone',"
+        f" '--device', '2d', '--together', '--out', {str(tmp_path / 'fit')!r}]\n"
+        "from jaxmem.apps.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: print(end.code, 'matplotlib' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600)
+    assert ran.stdout.rstrip().endswith("0 False"), ran.stdout + ran.stderr
+    for name in ("spectra.png", "spectra.svg", "origins.png"):
+        assert (tmp_path / "fit" / name).stat().st_size > 10_000
