@@ -14,11 +14,14 @@ from fitting.problem.noise import leverages
 from fitting.problem.problem import Problem
 from fitting.terms.measurement import measurement_of
 from fitting.terms.term import unwrap
+from jaxmem.output.numbers import engineering
 
 # So many standard deviations of a term of few numbers are no chance.
 FAR_OFF = 4.0
 # Runs of one sign this unlikely are structure.
 UNLIKELY = 1e-3
+# A residual that determines its own prediction to this share says nothing of the others.
+ALONE = 0.95
 
 
 class _Residuals(NamedTuple):
@@ -47,6 +50,8 @@ class TermReport:
       for fewer than 10. `tells_structure`: whether it is said in words.
     - `description`: whether the model describes it; None of what is no measurement. Found when it
       is first asked for: the noise of a spectrum takes a Kramers-Kronig fit.
+    - `alone`: of what integrates in time the places, in words, of samples that the model meets
+      whatever they are (their leverage is one), as where it switches between two of them.
     """
 
     kind: str
@@ -61,6 +66,7 @@ class TermReport:
     runs_p: float
     tells_structure: bool
     residuals: _Residuals | None = field(default=None, repr=False, compare=False)
+    alone: tuple[str, ...] = ()
 
     @cached_property
     def description(self) -> Description | None:
@@ -84,6 +90,20 @@ class TermReport:
 
     def statements(self) -> list[str]:
         """What a reader must know of this term, in words; nothing if it is met."""
+        return self._how_it_is_met() + self._who_decides()
+
+    def _who_decides(self) -> list[str]:
+        if not self.alone:
+            return []
+        one = len(self.alone) == 1
+        return [
+            f"{self.name}: the sample{'' if one else 's'} at {', '.join(self.alone)} alone "
+            f"decide{'s' if one else ''} a parameter, as where a model switches between two "
+            "samples. There may be an optimum for each pair of samples, so that other starts end "
+            "elsewhere: sample more finely there."
+        ]
+
+    def _how_it_is_met(self) -> list[str]:
         if self.description is not None and self.description.grade == "yes":
             if not (self.tells_structure and self.structured):
                 return []
@@ -125,12 +145,13 @@ def term_reports(problem: Problem, r, J, noise: float) -> tuple[TermReport, ...]
         count = int(rows.sum())
         scale = float(problem.scales[group]) * noise if problem.estimated[group] else 1.0
         if inner is None:
-            name, runs_p, told, about = kind, math.nan, True, None
+            name, runs_p, told, about, alone = kind, math.nan, True, None, ()
             rms, unit = float(np.sqrt(np.mean(r[rows] ** 2))), "standard deviations"
         else:
             name, told = inner.name, inner.tells_structure
             runs_p = runs_probability(inner.sequences(own))
             rms, unit = inner.misfit(problem.differences(k, r))
+            alone = _alone(inner, share[rows]) if inner.integrates else ()
             freedom = float(count - share[rows].sum())
             about = _Residuals(
                 inner, r[rows], J[rows], freedom, problem.row_scale[rows], whole, LEVEL / measured
@@ -138,10 +159,17 @@ def term_reports(problem: Problem, r, J, noise: float) -> tuple[TermReport, ...]
         reports.append(
             TermReport(
                 kind, name, count, float(own @ own), float(count - share[rows].sum()), scale,
-                problem.estimated[group], rms, unit, runs_p, told, about,
+                problem.estimated[group], rms, unit, runs_p, told, about, alone,
             )
         )  # fmt: skip
     return tuple(reports)
+
+
+def _alone(measurement: Any, share: np.ndarray) -> tuple[str, ...]:
+    """Where samples stand that determine their own prediction, in words."""
+    unit = measurement.abscissa[1]
+    places = np.asarray(measurement.places)[share > ALONE]
+    return tuple(engineering(float(x), unit, 3) for x in np.unique(places))
 
 
 def relative_rms(reports: Sequence[TermReport]) -> float:

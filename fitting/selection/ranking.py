@@ -172,6 +172,15 @@ class Comparison:
                 lines.append(f"{e.rival.name} could not be fitted: {e.failure}.")
             elif e.fit is not None and not e.fit.ok:
                 lines.append(f"{e.rival.name} did not converge: {e.fit.outcome}.")
+        hanging = [
+            e.rival.name for e in self.entries if e.fit and any(t.alone for t in e.fit.terms)
+        ]
+        if hanging:
+            lines.append(
+                f"Single samples decide parameters of {', '.join(hanging)}: a model that switches "
+                "between two samples may have an optimum for each pair of them, and a lower BIC "
+                "from other starts."
+            )
         structured = [t.name for t in top.fit.terms if t.structured] if top.fit else []
         if structured:
             lines.append(
