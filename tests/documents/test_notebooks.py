@@ -7,19 +7,14 @@ from pathlib import Path
 import pytest
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9]*.py"))
-# Branches of limit cycles, and one in a fit, take a minute to compile; transients half of it.
-LONG = ("01", "03", "04", "05", "06", "07", "08")
 
 
 def test_there_are_eight():
     assert [n.stem[:2] for n in NOTEBOOKS] == [f"0{k}" for k in range(1, 9)]
 
 
-@pytest.mark.parametrize(
-    "notebook",
-    [pytest.param(n, marks=pytest.mark.slow) if n.stem[:2] in LONG else n for n in NOTEBOOKS],
-    ids=lambda n: n.stem,
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda n: n.stem)
 def test_notebook_runs(notebook, tmp_path):
     done = subprocess.run(
         [sys.executable, str(notebook)], cwd=tmp_path, capture_output=True, text=True, timeout=400

@@ -83,9 +83,10 @@ def test_there_are_seven():
     assert len(EXAMPLES) == 7
 
 
-# The last one, a joint fit, takes as long as all others.
+# A branch of cycles and a joint fit take as long as all others.
 @pytest.mark.parametrize(
-    "code", [*EXAMPLES[:-1], pytest.param(EXAMPLES[-1], marks=pytest.mark.slow)]
+    "code",
+    [pytest.param(e, marks=[pytest.mark.slow] * (k in (2, 6))) for k, e in enumerate(EXAMPLES)],
 )
 def test_example_runs(code, capsys):
     exec(compile(code, "seven-examples.md", "exec"), {})

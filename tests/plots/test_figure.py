@@ -55,6 +55,7 @@ print(before, "matplotlib" in sys.modules)
 """
 
 
+@pytest.mark.slow
 def test_matplotlib_is_imported_when_something_is_drawn():
     ran = subprocess.run([sys.executable, "-c", FIT], capture_output=True, text=True, timeout=400)
     assert ran.stdout.split() == ["False", "True"], ran.stdout + ran.stderr

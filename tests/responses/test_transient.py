@@ -46,7 +46,7 @@ def after(start, length, n=1500, least=1e-6):
     [
         pytest.param(True, 10, dict(waves=("pulse", "triangle")), marks=pytest.mark.slow),
         pytest.param(False, 16, dict(waves=("pulse",)), marks=pytest.mark.slow),
-        (True, 4, STEEP),
+        pytest.param(True, 4, STEEP, marks=pytest.mark.slow),
         (False, 8, STEEP),
         pytest.param(True, 60, {}, marks=pytest.mark.slow),
         pytest.param(False, 60, {}, marks=pytest.mark.slow),
