@@ -13,6 +13,7 @@ from fitting.readers.instruments.gamry import DTA_MARKS, read_dta
 from fitting.readers.instruments.ivium import refuse_ivium
 from fitting.readers.instruments.npz import read_npz
 from fitting.readers.instruments.palmsens import is_session, read_session
+from fitting.readers.instruments.touchstone import refuse_touchstone
 from fitting.readers.instruments.versastudio import is_versastudio, read_par
 from fitting.readers.source import NotASpectrum, Source
 from fitting.readers.tables.blocks import side_by_side
@@ -85,6 +86,7 @@ def _spectra(source: Source, data: bytes) -> list[Spectrum]:
     refuse_ivium(source, data)
     refuse_binary_raw(source, data)
     text = decode(source, data)
+    refuse_touchstone(source, text)
     if text.lstrip().startswith(MPT_MARKS):
         return read_mpt(source, text)
     if text.lstrip().startswith(DTA_MARKS):

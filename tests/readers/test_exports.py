@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.problems import exports as known
-from fitting.readers import ReadError, read_recordings
+from fitting.readers import ReadError, read_recordings, read_spectra
 from fitting.readers.detect import sniff
 
 pytestmark = pytest.mark.quick
@@ -88,6 +88,25 @@ def test_what_ngspice_writes(tmp_path):
         assert np.trapezoid(r.V * r.I, r.t) > 0
     # Without names the energy that comes out says that the current is that of a source.
     np.testing.assert_allclose(found[3].I, found[2].I, rtol=1e-6, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("cell.s1p", "# Hz S RI R 50"), ("cell.txt", "# MHz Z MA R 50"), ("cell.dat", "#ghz y db")],
+)
+def test_touchstone_is_refused_by_name(put, name, options):
+    """Its columns would pass for frequency, Re Z and Im Z, fifty times too small."""
+    body = "".join(f"{10.0**k:g} {1 / (k + 1):.6f} -{0.1 * k:.6f}\n" for k in range(9))
+    with pytest.raises(ReadError, match="Touchstone file of a network analyser") as refused:
+        read_spectra(put(name, f"! made by hand\n{options}\n{body}"))
+    assert options in str(refused.value) and "Re_Z_ohm" in str(refused.value)
+
+
+def test_a_line_of_remarks_is_no_touchstone_file(put):
+    body = "".join(f"{10.0**k:g},{1 / (k + 1):.6f},-{0.1 * k:.6f}\n" for k in range(9))
+    remarks = "# Hz, as measured\n# Z in ohm\n# data of sample S 3\n"
+    (found,) = read_spectra(put("a.csv", f"{remarks}freq_Hz,Re_Z_ohm,Im_Z_ohm\n{body}"))
+    assert len(found.freq) == 9
 
 
 @pytest.mark.parametrize("name", ["a.idf", "a.ids"])
