@@ -4,7 +4,8 @@
 the first run compiles, later ones find their programs. Beside it the same points through
 `hopf_points`, which knows no formula, on a sample, scaled up. `devices`: `least_margin` of any
 device over as many points, on one core, and on a forced device of each of two (one device alone
-uses the threads of all cores, as far as its loops go). `killed`: a sweep in a
+uses the threads of all cores, as far as its loops go); beside it two processes that share nothing,
+which is what the cores of the machine can give. `killed`: a sweep in a
 process that is killed at random moments and started again, compared bit by bit with one that was
 not; memory is its peak.
 """
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -39,8 +41,11 @@ ROW = Row(
     error=lambda r: "bits are compared",
     time=lambda r: "{warm_s:.1f} s for {points:,} points".format(**r["command"]),
     peer=lambda r: (
-        "`hopf_points` {:.0f} times as long; one core {:.2f} times two devices on two".format(
-            r["command"]["searched_scaled_s"] / r["command"]["warm_s"], r["devices"]["ratio"]
+        "`hopf_points` {:.0f} times as long; one core {:.2f} times two devices on two, whose cores "
+        "give {:.2f} times one to two processes".format(
+            r["command"]["searched_scaled_s"] / r["command"]["warm_s"],
+            r["devices"]["ratio"],
+            r["devices"].get("machine", float("nan")),
         )
     ),
 )
@@ -91,10 +96,10 @@ def command(n):
     }  # fmt: skip
 
 
-def margins(n, cores):
-    """Seconds of the least of three maps of margins, once compiled, on so many cores; run in a
-    process of its own."""
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
+def margins(n, cores, first=0):
+    """Seconds of the least of three maps of margins, once compiled, on so many cores from the first
+    one on; run in a process of its own."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[first : first + cores])
     import jax
 
     jax.config.update("jax_enable_x64", True)
@@ -103,15 +108,25 @@ def margins(n, cores):
 
 
 def devices(n):
-    """One core against a device on each of two, and one device on both, in turns."""
+    """One core against a device on each of two, and one device on both, in turns.
+
+    `machine`: the same for two processes, each on a core of its own, which share nothing: cores
+    that share their units and their memory give no more than this.
+    """
     ways = {"one_core_s": (1, 1), "two_devices_s": (2, 2), "one_device_on_two_s": (1, 2)}
-    seconds = {name: [] for name in ways}
+    seconds = {name: [] for name in (*ways, "two_processes_s")}
+    alone = lambda core: in_new_process(margins, n, 1, core, XLA_FLAGS=FORCED.format(1))
     for _ in range(3):
         for name, (count, cores) in ways.items():
             found = in_new_process(margins, n, cores, XLA_FLAGS=FORCED.format(count))
             seconds[name].append(found)
+        with ThreadPoolExecutor(2) as both:
+            seconds["two_processes_s"].append(max(both.map(alone, (0, 1))))
     least = {name: min(found) for name, found in seconds.items()}
-    return least | {"ratio": least["one_core_s"] / least["two_devices_s"]}
+    one = least["one_core_s"]
+    return least | {
+        "ratio": one / least["two_devices_s"], "machine": 2 * one / least["two_processes_s"]
+    }  # fmt: skip
 
 
 def kept(store, n):
