@@ -165,8 +165,8 @@ def main(arguments=None) -> int:
     said.add_argument("--theirs", help="what they are told, where it is not the same")
     options, rest = parser.parse_known_args(arguments)
     if options.which == "counts":
-        both = (json.loads(path.read_text()) for path in (options.theirs, options.ours))
-        off, other = differences(*both, options.within)
+        old, new = (json.loads(path.read_text()) for path in (options.theirs, options.ours))
+        off, other = differences(old, new, options.within)
         print("\n".join([*off, *other, f"{len(off)} counts differ by more than {options.within}"]))
         return int(bool(off))
     theirs = rest if options.theirs is None else options.theirs.split()
