@@ -1,5 +1,6 @@
 """Functions that are compiled as a whole, in less time where they are called by themselves."""
 
+import os
 from collections.abc import Callable, Mapping
 from functools import cache, wraps
 from types import MappingProxyType
@@ -11,11 +12,15 @@ import jax.numpy as jnp
 
 from jaxmem.fields import is_concrete
 
-# On a CPU the newer emitters of loops take longer to compile (docs/decisions/0019).
-QUICK = {"xla_cpu_use_fusion_emitters": False}
+# On a CPU the newer emitters of loops and the last passes of LLVM take half of the time in which a
+# search for a cycle is compiled, and make it no faster that would show (docs/decisions/0047).
+PASSES = "xla_backend_optimization_level"
+QUICK: dict[str, Any] = {"xla_cpu_use_fusion_emitters": False}
+if PASSES not in os.environ.get("XLA_FLAGS", ""):
+    QUICK |= {PASSES: 1}
 # LLVM's passes take more than half of the time to compile a search for a cycle, and make it a
 # quarter faster: what runs a few hundred times in all does without.
-UNOPTIMISED = QUICK | {"xla_backend_optimization_level": 0}
+UNOPTIMISED = QUICK | {PASSES: 0}
 
 
 def program(

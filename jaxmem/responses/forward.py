@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 from jax.flatten_util import ravel_pytree
 
+from jaxmem.programs import program
 from jaxmem.responses.integration import MOST_COLUMNS, Ending, integrate, is_call
 from jaxmem.responses.lanes.in_columns import integrate_lanes, lanes_of
 from jaxmem.responses.lanes.segments import result_of
@@ -23,7 +24,7 @@ from jaxmem.results import RESULTS
 FORWARD = diffrax.ForwardMode()
 
 
-@eqx.filter_jit
+@program
 def integrate_forward(primal, settings):
     """`integrate` with all derivatives in forward mode, and many circuits in lanes under `vmap`."""
     return _columns(primal, settings)

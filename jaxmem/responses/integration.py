@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxmem.circuits.drive import choose
+from jaxmem.programs import program
 from jaxmem.responses.rosenbrock import Rodas5P
 from jaxmem.responses.start import at_rest
 from jaxmem.results import RESULTS
@@ -32,7 +33,7 @@ class Ending(eqx.Module):
     end: Float[Array, ""]
 
 
-@eqx.filter_jit
+@program
 def integrate(primal, settings, adjoint):
     """Scan over the segments between edges; each is one `diffeqsolve`.
 

@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Complex, Float, Real
 from jaxmem.circuits.circuit import Circuit
 from jaxmem.fields import check_single, is_concrete, require
 from jaxmem.printed import Printed
+from jaxmem.programs import program
 from jaxmem.responses.period_map import PeriodMap, first_edge
 from jaxmem.responses.steady import rest_at
 from jaxmem.responses.transient import Transient, approximations
@@ -110,7 +111,7 @@ def periodic_state(
     return found
 
 
-@eqx.filter_jit
+@program
 def _closed(circuit, t, period, multipliers, limits, options, notes) -> PeriodicState:
     tol, most = limits
     # The end of the period becomes a sample.

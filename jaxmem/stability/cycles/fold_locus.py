@@ -13,6 +13,7 @@ from jaxmem.devices.device import check_device
 from jaxmem.fields import is_concrete
 from jaxmem.lens import Lens, Parameter, get
 from jaxmem.lens import parameter as named
+from jaxmem.programs import program
 from jaxmem.results import RESULTS
 from jaxmem.stability.cycles import continuation, fold_walk
 from jaxmem.stability.cycles import mesh as meshes
@@ -158,7 +159,7 @@ class _Plane(NamedTuple):
         )  # fmt: skip
 
 
-@eqx.filter_jit
+@program
 def _first(plane: _Plane, walk, there, start, kind) -> tuple[Fold, Any]:
     """The fold number `start` of a branch as one of two parameters, and whether it is one."""
     device, brackets = plane.device.in_time(), walk.brackets
@@ -201,7 +202,7 @@ def _first(plane: _Plane, walk, there, start, kind) -> tuple[Fold, Any]:
     return fold_walk.remeshed(fold), there & good
 
 
-@eqx.filter_jit
+@program
 def _both(plane: _Plane, fold: Fold, there, reach, kind) -> FoldWalk:
     follow = lambda sign: follow_folds(
         plane.field(kind), fold, sign, there, most=reach,
@@ -211,7 +212,7 @@ def _both(plane: _Plane, fold: Fold, there, reach, kind) -> FoldWalk:
     return jax.lax.map(follow, jnp.array([-1.0, 1.0]))
 
 
-@eqx.filter_jit
+@program
 def _cusps(plane: _Plane, both: FoldWalk, kind) -> FoldRow:
     """The cusps, (2, 8) of them: folds at which the parameters turn back."""
     field = plane.field(kind)
@@ -251,7 +252,7 @@ def _cusps(plane: _Plane, both: FoldWalk, kind) -> FoldRow:
     return jax.tree.map(lambda a: a.reshape(2, -1, *a.shape[1:]), found)
 
 
-@eqx.filter_jit
+@program
 def _described(plane: _Plane, fold: Fold, both: FoldWalk, there, cusps) -> dict[str, Any]:
     own = fold_walk.row_of(fold)
 

@@ -14,6 +14,7 @@ from jaxmem.devices.branch import Scalar
 from jaxmem.fields import check_single, require
 from jaxmem.lens import Lens, Parameter, get, locate, put_leaves
 from jaxmem.lens import parameter as named
+from jaxmem.programs import program
 from jaxmem.responses.period_map import PeriodMap, first_edge
 from jaxmem.responses.periodic import PeriodicState
 from jaxmem.results import RESULTS
@@ -155,7 +156,7 @@ def _length(circuit, length, known):
     return circuit.drive.wave.period if known is None else known
 
 
-@eqx.filter_jit
+@program
 def _follow(circuit, value, n, u, x, why, settings, limits) -> dict[str, Any]:
     positions, length, samples = settings
     span, largest, rtol, known = limits

@@ -15,6 +15,7 @@ from jaxmem.circuits import Circuit, Constant, DriveKind, PulseTrain, drive_of_k
 from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
 from jaxmem.fields import is_concrete
+from jaxmem.programs import program
 from jaxmem.responses import solve
 from jaxmem.results import RESULTS
 from jaxmem.stability.cycles.cycle import limit_cycle
@@ -78,7 +79,7 @@ def fi_curve(
     return FICurve(drives, frequency, ~rests.at(drives), result)
 
 
-@eqx.filter_jit
+@program
 def _frequencies(device, drives, kind, u_range):
     """One program: without it each call would trace all of the search again."""
 

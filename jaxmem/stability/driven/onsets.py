@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -11,6 +10,7 @@ from jaxmem.circuits import Circuit, Constant, DriveKind, drive_of_kind
 from jaxmem.devices import AbstractDevice, Memristor2D, Memristor3D
 from jaxmem.devices.branch import Scalar
 from jaxmem.fields import is_concrete
+from jaxmem.programs import program
 from jaxmem.stability.cycles.branch import CycleBranch, cycle_branch
 from jaxmem.stability.cycles.cycle import limit_cycle
 from jaxmem.stability.driven.eager import eager_cond, eager_map, eager_while
@@ -171,7 +171,7 @@ def _from_all(follow, hopf) -> CycleBranch:
     return jax.tree.map(lambda *a: jnp.stack(a), *branches)
 
 
-@eqx.filter_jit
+@program
 def _period_on(branches: CycleBranch, value: Scalar) -> Scalar:
     """The longest period of a stable cycle of the branches at a drive, or infinity.
 
@@ -186,7 +186,7 @@ def _period_on(branches: CycleBranch, value: Scalar) -> Scalar:
     return jnp.where(jnp.any(between), jnp.min(jnp.where(between, there, jnp.inf)), 0.0) ** -0.5
 
 
-@eqx.filter_jit
+@program
 def _spacing(device, hopf, folds, u_range):
     """Of each Hopf point and fold, what the drive changes over the way to the next of them.
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from jaxmem.devices.branch import Scalar
+from jaxmem.programs import program
 from jaxmem.responses.linear import circuit_matrix
 from jaxmem.stability.cycles.branch import CycleBranch
 from jaxmem.stability.driven.eager import eager_cond, eager_map
@@ -27,7 +27,7 @@ LEAST_STEP = 1e-4
 NEARER = (0.1, 0.01)
 
 
-@eqx.filter_jit
+@program
 def saddle_rates(device, kind, u_range, value) -> Float[Array, "8"]:
     """Of each saddle at a drive, the slower of its ways in and out along the leading directions.
 
@@ -64,7 +64,7 @@ class _Ends(NamedTuple):
     finite: Bool[Array, ""]
 
 
-@eqx.filter_jit
+@program
 def _downwards(branches: CycleBranch, rest: Scalar, hopf: Float[Array, "k"]) -> _Ends:
     """`hopf`: the drives of the Hopf points at which the branches begin."""
     p, T, ok = branches.drive, branches.period, branches.stable

@@ -11,6 +11,7 @@ from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
 from jaxmem.lens import Lens, Parameter, get
 from jaxmem.lens import parameter as named
+from jaxmem.programs import program
 from jaxmem.responses.characteristic import EXPANDED, coefficients
 from jaxmem.responses.linear import circuit_matrix
 from jaxmem.results import RESULTS
@@ -106,7 +107,7 @@ def fold_curve(
     return FoldCurve(**found, over=over, kind=drive)
 
 
-@eqx.filter_jit
+@program
 def _follow(device, p0, moved, factor, places, start, u_range, kind) -> dict[str, Any]:
     at, origin, reach = plane_through(device, moved, factor, places, start, u_range)
 

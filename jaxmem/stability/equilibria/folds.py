@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
@@ -13,6 +12,7 @@ from jaxmem.devices import AbstractDevice
 from jaxmem.devices.branch import Scalar
 from jaxmem.devices.device import check_device
 from jaxmem.output.tabular import Tabular
+from jaxmem.programs import program
 from jaxmem.responses.characteristic import EXPANDED, coefficients, small_solve
 from jaxmem.responses.linear import circuit_matrix
 from jaxmem.responses.search import check_range
@@ -116,7 +116,7 @@ def low_capacitance(device: AbstractDevice, place: Scalar) -> Scalar:
     return device.C_m + by_state @ small_solve(J, moved) / rise
 
 
-@eqx.filter_jit
+@program
 def _fold_points(device, kind, u_range):
     device = device.in_time()
     fixed = jax.lax.stop_gradient(device)

@@ -2,13 +2,13 @@
 
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Real
 
 from jaxmem.circuits import DriveKind
 from jaxmem.devices import AbstractDevice
+from jaxmem.programs import program
 from jaxmem.stability.equilibria.folds import FoldPoints, drive_at
 from jaxmem.stability.equilibria.hopf import HopfPoints, scan
 from jaxmem.stability.equilibria.polynomial import unstable_count
@@ -36,7 +36,7 @@ class StableRests(NamedTuple):
         return jnp.vectorize(inside)(jnp.asarray(drive))
 
 
-@eqx.filter_jit
+@program
 def stable_rests(
     device: AbstractDevice,
     kind: DriveKind,

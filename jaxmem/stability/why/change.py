@@ -15,6 +15,7 @@ from jaxmem.devices.device import check_device
 from jaxmem.fields import is_concrete
 from jaxmem.lens import Lens, describe, get, lenses, locate, path
 from jaxmem.printed import Printed
+from jaxmem.programs import program
 from jaxmem.responses.linear import circuit_matrix
 from jaxmem.responses.search import check_range, unseen
 from jaxmem.results import RESULTS
@@ -131,7 +132,7 @@ def scalable(device: AbstractDevice) -> dict[str, Lens]:
     return found
 
 
-@eqx.filter_jit
+@program
 def _search(device, moved, drive, u_range):
     leaves, structure = jax.tree.flatten(device)
 

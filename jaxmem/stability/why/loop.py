@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.nn import sigmoid
@@ -13,6 +12,7 @@ from jaxmem.circuits import DriveKind
 from jaxmem.devices import Memristor2D, Memristor3D
 from jaxmem.devices.branch import Scalar
 from jaxmem.lens import put
+from jaxmem.programs import program
 from jaxmem.stability.equilibria.map import check_drive, least_margin, ring_resistance
 from jaxmem.stability.why.change import FARTHEST, smallest_change
 
@@ -107,7 +107,7 @@ def _tau_k(device):
     return device.tau_k
 
 
-@eqx.filter_jit
+@program
 def _best(three: Memristor3D, drive: DriveKind) -> Scalar:
     tau_k = three.tau_k * jnp.geomspace(1 / FARTHEST, FARTHEST, 241)
     margin = jax.vmap(lambda t: least_margin(put(_tau_k, three, t), drive).margin)(tau_k)
