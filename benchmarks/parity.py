@@ -133,11 +133,13 @@ def commands(checkout, ours, theirs, rounds):
     for k in range(rounds + 1):
         for side, place, said in (("theirs", checkout, theirs), ("ours", ROOT, ours)):
             with TemporaryDirectory() as out, Clock() as clock:
-                subprocess.run(
+                ran = subprocess.run(
                     [sys.executable, "-c", JAXMEM, *said, "--out", str(Path(out) / "made")],
-                    cwd=place, env=os.environ | {"PYTHONPATH": str(place)}, check=True,
-                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                    cwd=place, env=os.environ | {"PYTHONPATH": str(place)},
+                    capture_output=True, text=True,
                 )  # fmt: skip
+            if ran.returncode:
+                sys.exit(f"{side}: {ran.stderr}")
             if k:
                 spent[side].append((clock.wall, clock.called))
         print(f"round {k} of {rounds}", file=sys.stderr, flush=True)

@@ -14,10 +14,10 @@ from jaxmem.fields import is_concrete
 
 # On a CPU the newer emitters of loops and the last passes of LLVM take half of the time in which a
 # search for a cycle is compiled, and make it no faster that would show (docs/decisions/0047).
-PASSES = "xla_backend_optimization_level"
-QUICK: dict[str, Any] = {"xla_cpu_use_fusion_emitters": False}
-if PASSES not in os.environ.get("XLA_FLAGS", ""):
-    QUICK |= {PASSES: 1}
+# What the environment says of them stands.
+LOOPS, PASSES = "xla_cpu_use_fusion_emitters", "xla_backend_optimization_level"
+SAID = os.environ.get("XLA_FLAGS", "")
+QUICK: dict[str, Any] = {k: v for k, v in {LOOPS: False, PASSES: 1}.items() if k not in SAID}
 # LLVM's passes take more than half of the time to compile a search for a cycle, and make it a
 # quarter faster: what runs a few hundred times in all does without.
 UNOPTIMISED = QUICK | {PASSES: 0}
@@ -41,6 +41,8 @@ def program(
         alone = is_concrete(args, named) and is_concrete(-_zero()) and _known()
         return (quick if alone else plain)(*args, **named)
 
+    # What was compiled, for those who want to look: `call.programs[True]` where it was by itself.
+    call.programs = {True: quick, False: plain}  # pyright: ignore[reportFunctionMemberAccess]
     return call
 
 

@@ -20,7 +20,7 @@ from jaxmem.output.numbers import engineering
 FAR_OFF = 4.0
 # Runs of one sign this unlikely are structure.
 UNLIKELY = 1e-3
-# A residual that determines its own prediction to this share says nothing of the others.
+# The leverage above which a sample is met by the model whatever it is.
 ALONE = 0.95
 
 
@@ -50,8 +50,8 @@ class TermReport:
       for fewer than 10. `tells_structure`: whether it is said in words.
     - `description`: whether the model describes it; None of what is no measurement. Found when it
       is first asked for: the noise of a spectrum takes a Kramers-Kronig fit.
-    - `alone`: of what integrates in time the places, in words, of samples that the model meets
-      whatever they are (their leverage is one), as where it switches between two of them.
+    - `alone`: of a trace the times, in words, of samples that the model meets whatever they are
+      (their leverage is nearly one), as where it switches between two of them.
     """
 
     kind: str
@@ -151,7 +151,9 @@ def term_reports(problem: Problem, r, J, noise: float) -> tuple[TermReport, ...]
             name, told = inner.name, inner.tells_structure
             runs_p = runs_probability(inner.sequences(own))
             rms, unit = inner.misfit(problem.differences(k, r))
-            alone = _alone(inner, share[rows]) if inner.integrates else ()
+            # A loop or a pulse has samples along time; a rate of spikes is one number by nature.
+            sampled = inner.integrates and inner.abscissa[1] == "s"
+            alone = _alone(inner, share[rows]) if sampled else ()
             freedom = float(count - share[rows].sum())
             about = _Residuals(
                 inner, r[rows], J[rows], freedom, problem.row_scale[rows], whole, LEVEL / measured

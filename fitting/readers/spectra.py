@@ -86,7 +86,6 @@ def _spectra(source: Source, data: bytes) -> list[Spectrum]:
     refuse_ivium(source, data)
     refuse_binary_raw(source, data)
     text = decode(source, data)
-    refuse_touchstone(source, text)
     if text.lstrip().startswith(MPT_MARKS):
         return read_mpt(source, text)
     if text.lstrip().startswith(DTA_MARKS):
@@ -97,6 +96,7 @@ def _spectra(source: Source, data: bytes) -> list[Spectrum]:
         raise source.error("this is a trace of SPICE; read it with read_trace", kind=NotASpectrum)
     if is_versastudio(text):
         return read_par(source, text)
+    refuse_touchstone(source, text)
     table = read_delimited(source, text)
     blocks = side_by_side(table, lambda names: complete(roles(columns(names))))
     return [s for block in blocks for s in _numbered(source, block, blocks)]

@@ -91,6 +91,8 @@ def draw_ahead(fit: Fit, checked: Sequence[Checked]) -> None:
 
     A figure that cannot be made is left to `write_fit`, which says so.
     """
+    if not plots.draws_apart():
+        return
     makes = _figures(fit, signals_of(fit, checked))
     makes |= {s.key: lambda s=s: s.figure for s in origins_section(fit)}
     for make in makes.values():

@@ -160,7 +160,8 @@ def sweep_command(
     spread_over_cores()
     with guard(out, what_a_sweep_keeps):
         check_cheaply(out, force or resume or shard is not None, file)
-        begin_drawing()
+        if shard is None:
+            begin_drawing()
         from jaxmem.apps.oscillations import cluster, folder
         from jaxmem.output.provenance import command_line
 

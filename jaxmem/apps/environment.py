@@ -27,6 +27,9 @@ def set_environment() -> None:
 
 def _flags(given: str) -> str:
     """The user's flags of XLA, and those for a quick compiler that they leave open."""
+    if given and not given.startswith("-"):
+        # The name of a file with flags.
+        return given
     # XLA ends a process that names a flag which its version has not.
     wanted = [LOOPS] if version("jaxlib").startswith("0.10.") else []
     # The second one is that of programs for a GPU, too, which must be fast.

@@ -1,5 +1,6 @@
 # What `from jaxmem import plots` offers; each name is imported when it is first used.
 from .apart import draw_ahead as draw_ahead
+from .apart import draws_apart as draws_apart
 from .drawing import draw as draw
 from .drawing import draw_panel as draw_panel
 from .figure import ANSWER as ANSWER

@@ -54,17 +54,25 @@ class DrawingProcess:
     def start(self) -> None:
         """Start it, if it has not been started."""
         if self._process is None:
-            # It finds this package where this process does, and nothing in the working directory.
+            # It finds this package where this process does.
             where = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
             call = [sys.executable, "-P", "-c", "from jaxmem.plots.apart import serve; serve()"]
             pipe, none = subprocess.PIPE, subprocess.DEVNULL
-            self._process = subprocess.Popen(call, stdin=pipe, stdout=pipe, stderr=none, env=where)
+            # Where the system has no room for another process, this one draws.
+            with contextlib.suppress(OSError):
+                self._process = subprocess.Popen(
+                    call, stdin=pipe, stdout=pipe, stderr=none, env=where
+                )
 
     def ask(self, figure: "Figure", formats: Sequence[str]) -> bytes | None:
         """Have a figure drawn: the question, under which its answer is kept until it is taken."""
         if self._process is None:
             return None
-        question = pickled((figure, tuple(formats)))
+        try:
+            question = pickled((figure, tuple(formats)))
+        except Exception:
+            # What cannot be told is drawn here.
+            return None
         if question not in self._asked:
             self._asked[question] = self._thread.submit(self._answer, self._process, question)
         return question
@@ -72,6 +80,11 @@ class DrawingProcess:
     def take(self, question: bytes) -> Files | None:
         """Wait for an answer."""
         return self._asked.pop(question).result()
+
+    @property
+    def started(self) -> bool:
+        """Whether there is a second process."""
+        return self._process is not None
 
     @staticmethod
     def _answer(process: subprocess.Popen, question: bytes) -> Files | None:
@@ -81,7 +94,8 @@ class DrawingProcess:
             process.stdin.write(question)
             process.stdin.flush()
             return pickle.load(process.stdout)
-        except (OSError, ValueError, EOFError, pickle.UnpicklingError):
+        except Exception:
+            # It was killed, or what came is no answer; of which class that is depends on the bytes.
             return None
 
     def close(self) -> None:
@@ -116,6 +130,11 @@ def begin_drawing() -> None:
         process.start()
 
 
+def draws_apart() -> bool:
+    """Whether a second process draws, so that it is worth while to draw ahead."""
+    return any(process.started for process in _current)
+
+
 def draw_ahead(figure: "Figure", formats: Sequence[str] = ("png", "svg")) -> None:
     """Begin to draw a figure that will be saved in these formats, where a second process draws."""
     for process in _current:
@@ -134,11 +153,11 @@ def serve() -> None:
     """The second process: draw what comes by standard input until it ends."""
     # Ctrl-C is sent to both; the first process decides what becomes of the work.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    from jaxmem.plots.drawing import pictures
-
     asked, answers = sys.stdin.buffer, sys.stdout.buffer
     # What a library prints must not come between the answers.
     sys.stdout = sys.stderr
+    from jaxmem.plots.drawing import pictures
+
     with contextlib.suppress(EOFError):
         while True:
             figure, formats = pickle.load(asked)

@@ -15,9 +15,7 @@ def flags(monkeypatch):
     """The flags after those that were given, for a version of jaxlib, with or without a plugin."""
 
     def made(given="", version="0.10.2", plugin=False):
-        for name in list(os.environ):
-            monkeypatch.setenv(name, os.environ[name])
-        monkeypatch.setenv("XLA_FLAGS", given)
+        monkeypatch.setattr(os, "environ", dict(os.environ, XLA_FLAGS=given))
         monkeypatch.setattr(environment, "version", lambda name: version)
         monkeypatch.setattr(environment, "find_spec", lambda name: object() if plugin else None)
         environment.set_environment()
@@ -31,6 +29,7 @@ def test_what_the_user_said_stands(flags):
     own = "--xla_backend_optimization_level=3"
     assert flags() == [LOOPS, PASSES]
     assert flags(own) == [own, LOOPS]
+    assert flags("file-of-flags") == ["file-of-flags"]
     assert flags(f"--xla_cpu_use_fusion_emitters=true {own}") == [
         "--xla_cpu_use_fusion_emitters=true", own
     ]  # fmt: skip

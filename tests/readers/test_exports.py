@@ -102,10 +102,14 @@ def test_touchstone_is_refused_by_name(put, name, options):
     assert options in str(refused.value) and "Re_Z_ohm" in str(refused.value)
 
 
-def test_a_line_of_remarks_is_no_touchstone_file(put):
+@pytest.mark.parametrize(
+    "remark",
+    ["Hz, as measured", "Z in ohm", "sample S 3", "Z (ohm), amplitude 10 mA", "mA cm-2", "mA",
+     "G = 1 mA/V", "Hz Z' Z'' at 5 mA", "MA-based perovskite, bias 0.7 V", "S 3, MA lead iodide"],
+)  # fmt: skip
+def test_a_line_of_remarks_is_no_touchstone_file(put, remark):
     body = "".join(f"{10.0**k:g},{1 / (k + 1):.6f},-{0.1 * k:.6f}\n" for k in range(9))
-    remarks = "# Hz, as measured\n# Z in ohm\n# data of sample S 3\n"
-    (found,) = read_spectra(put("a.csv", f"{remarks}freq_Hz,Re_Z_ohm,Im_Z_ohm\n{body}"))
+    (found,) = read_spectra(put("a.csv", f"# {remark}\nfreq_Hz,Re_Z_ohm,Im_Z_ohm\n{body}"))
     assert len(found.freq) == 9
 
 
