@@ -9,7 +9,7 @@ import pytest
 
 import jaxmem as jm
 from benchmarks.problems.drawn_devices import draw_device
-from jaxmem.responses import forward
+from jaxmem.responses.forward import integrate_forward
 
 NAMES = ("R_b", "C_m", "i_c0", "V_T", "V_m", "tau_d", "tau_k")
 TRAP = dict(R_b=1.0, C_m=1.0, i_c0=20.0, V_T=1.0, V_m=0.01, tau_d=1.0, tau_k=0.2)
@@ -176,7 +176,7 @@ def test_plain_calls_share_the_program_too():
     """Without jit, trains of any length are one program for one set of times."""
     device = jm.paper_device(1.0, 1.0, 1.0)
     times = np.linspace(0.0, 70.0, 201)
-    programs = [p._cached for p in forward.integrate_forward.programs.values()]
+    programs = [p._cached for p in integrate_forward.programs.values()]
     before = None
     for count in (1, 5, 64):
         wave = jm.PulseTrain(6.4, 0.5, 1.0, count=count)
