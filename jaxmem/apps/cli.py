@@ -34,7 +34,7 @@ from jaxmem.apps.shared_options import (
 )
 from jaxmem.apps.stopping import stoppable
 from jaxmem.apps.terminal import FAILED, INTERRUPTED, bars, guard, say
-from jaxmem.plots.apart import begin_drawing, drawing_apart
+from jaxmem.plots.drawing_process import begin_drawing, drawing_apart
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 app.callback()(root_command)

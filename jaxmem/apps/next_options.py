@@ -11,7 +11,7 @@ from jaxmem.apps.answering import reply
 from jaxmem.apps.arguments import ends_of, listed
 from jaxmem.apps.shared_options import DEVICE, AllowImport, Force, Out, check_cheaply
 from jaxmem.apps.terminal import bars, guard, say
-from jaxmem.plots.apart import begin_drawing
+from jaxmem.plots.drawing_process import begin_drawing
 
 UNITS = {"": 1.0, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 TIME = re.compile(r"\s*([0-9.]+(?:[eE][+-]?[0-9]+)?)\s*(s|min|h|d|)\s*")

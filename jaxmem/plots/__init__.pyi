@@ -1,8 +1,8 @@
 # What `from jaxmem import plots` offers; each name is imported when it is first used.
-from .apart import draw_ahead as draw_ahead
-from .apart import draws_apart as draws_apart
 from .drawing import draw as draw
 from .drawing import draw_panel as draw_panel
+from .drawing_process import draw_ahead as draw_ahead
+from .drawing_process import draws_apart as draws_apart
 from .figure import ANSWER as ANSWER
 from .figure import BLACK as BLACK
 from .figure import COLOURS as COLOURS
@@ -30,6 +30,6 @@ from .figure import Rule as Rule
 from .figure import grid as grid
 from .figure import nyquist_axes as nyquist_axes
 from .figure import overlay as overlay
-from .saving import save as save
-from .saving import save_all as save_all
-from .saving import save_if_possible as save_if_possible
+from .figure_files import save as save
+from .figure_files import save_all as save_all
+from .figure_files import save_if_possible as save_if_possible

@@ -251,7 +251,7 @@ def _(mark: plots.NetworkDiagram, ax, colour):
     draw_network(ax, mark.layout, mark.labels)
 
 
-def pictures(figure: plots.Figure, formats: Sequence[str] = ("png", "svg")) -> dict[str, bytes]:
+def drawn_files(figure: plots.Figure, formats: Sequence[str] = ("png", "svg")) -> dict[str, bytes]:
     """What the files of a figure hold, by their endings; `"svg"` is always among them."""
     made = draw(figure)
     files = {ending: io.BytesIO() for ending in dict.fromkeys(("svg", *formats))}

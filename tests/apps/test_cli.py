@@ -227,7 +227,7 @@ def test_numbers_are_there_whatever_becomes_of_the_figures(inductor, tmp_path, m
         assert (tmp_path / "out/fit.json").is_file() and (tmp_path / "out/data.csv").is_file()
         raise error
 
-    monkeypatch.setattr("jaxmem.plots.saving.save", broken)
+    monkeypatch.setattr("jaxmem.plots.figure_files.save", broken)
     ran = run("fit", inductor, "--device", "rc", "--out", tmp_path / "out")
     words = "was interrupted" if error is KeyboardInterrupt else "could not be drawn"
     assert ran.exit_code == 0 and words in ran.output, ran.output

@@ -9,7 +9,7 @@ from fitting.study.kept import what_is_kept
 from jaxmem.apps.answering import reply
 from jaxmem.apps.shared_options import AllowImport, Force, Out, check_cheaply
 from jaxmem.apps.terminal import FAILED, bars, guard, say
-from jaxmem.plots.apart import begin_drawing
+from jaxmem.plots.drawing_process import begin_drawing
 
 
 def design_command(

@@ -56,7 +56,8 @@ class DrawingProcess:
         if self._process is None:
             # It finds this package where this process does.
             where = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-            call = [sys.executable, "-P", "-c", "from jaxmem.plots.apart import serve; serve()"]
+            task = "from jaxmem.plots.drawing_process import draw_what_comes as run; run()"
+            call = [sys.executable, "-P", "-c", task]
             pipe, none = subprocess.PIPE, subprocess.DEVNULL
             # Where the system has no room for another process, this one draws.
             with contextlib.suppress(OSError):
@@ -142,27 +143,27 @@ def draw_ahead(figure: "Figure", formats: Sequence[str] = ("png", "svg")) -> Non
 
 
 def drawn_apart(figure: "Figure", formats: Sequence[str]) -> Files | None:
-    """What a second process drew, as `pictures`; None if there is none, or if it could not."""
+    """What a second process drew, as `drawn_files`; None if there is none, or if it could not."""
     for process in _current:
         if question := process.ask(figure, formats):
             return process.take(question)
     return None
 
 
-def serve() -> None:
+def draw_what_comes() -> None:
     """The second process: draw what comes by standard input until it ends."""
     # Ctrl-C is sent to both; the first process decides what becomes of the work.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     asked, answers = sys.stdin.buffer, sys.stdout.buffer
     # What a library prints must not come between the answers.
     sys.stdout = sys.stderr
-    from jaxmem.plots.drawing import pictures
+    from jaxmem.plots.drawing import drawn_files
 
     with contextlib.suppress(EOFError):
         while True:
             figure, formats = pickle.load(asked)
             try:
-                files = pictures(figure, formats)
+                files = drawn_files(figure, formats)
             except Exception:
                 # The first process tries it itself, and says what is wrong.
                 files = None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxmem.plots.apart import drawn_apart
+from jaxmem.plots.drawing_process import drawn_apart
 from jaxmem.plots.figure import Figure
 
 
@@ -21,9 +21,9 @@ def save(figure: Figure, folder: Path, name: str, formats: Sequence[str] = ("png
     files = drawn_apart(figure, formats)
     if files is None:
         # matplotlib is imported when something is drawn.
-        from jaxmem.plots.drawing import pictures
+        from jaxmem.plots.drawing import drawn_files
 
-        files = pictures(figure, formats)
+        files = drawn_files(figure, formats)
     for ending in formats:
         (folder / f"{name}.{ending}").write_bytes(files[ending])
     text = files["svg"].decode()

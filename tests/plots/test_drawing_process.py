@@ -12,8 +12,8 @@ from fitting import Spectrum, write_spectra_csv
 from fitting.study.run import run_study
 from fitting.study.spec import Entry, Spec
 from jaxmem import plots
-from jaxmem.plots.apart import DrawingProcess, begin_drawing, drawing_apart, pickled
-from jaxmem.plots.drawing import pictures
+from jaxmem.plots.drawing import drawn_files
+from jaxmem.plots.drawing_process import DrawingProcess, begin_drawing, drawing_apart, pickled
 
 X = np.linspace(1.0, 9.0, 40)
 
@@ -34,7 +34,7 @@ def process():
 def test_it_draws_what_this_process_draws(process):
     for power in (2.0, 3.0):
         question = process.ask(figure(power), ("png",))
-        apart, here = process.take(question), pictures(figure(power), ("png",))
+        apart, here = process.take(question), drawn_files(figure(power), ("png",))
         assert apart.keys() == here.keys() == {"svg", "png"}
         assert apart["png"] == here["png"]
 
@@ -43,7 +43,7 @@ def test_what_is_drawn_ahead_is_not_drawn_again(tmp_path):
     with drawing_apart():
         begin_drawing()
         plots.draw_ahead(figure())
-        from jaxmem.plots.apart import _current
+        from jaxmem.plots.drawing_process import _current
 
         (ahead,) = _current[0]._asked.values()
         ahead.result()
@@ -60,7 +60,7 @@ def test_a_fit_asks_for_each_of_its_figures_once(tmp_path, monkeypatch):
     def answer(process, question):
         asked.append(question)
         figure, formats = pickle.loads(question)
-        return pictures(figure, formats)
+        return drawn_files(figure, formats)
 
     monkeypatch.setattr(DrawingProcess, "_answer", staticmethod(answer))
     freq = np.geomspace(1.0, 1e5, 30)
@@ -87,7 +87,7 @@ def test_a_figure_that_it_cannot_draw_is_left_to_this_process(process, tmp_path)
 def test_if_it_is_killed_the_figure_is_drawn_here(tmp_path):
     with drawing_apart():
         begin_drawing()
-        from jaxmem.plots.apart import _current
+        from jaxmem.plots.drawing_process import _current
 
         _current[0]._process.kill()
         assert plots.save(figure(), tmp_path, "power").startswith("<svg")
@@ -106,7 +106,7 @@ def test_it_does_not_import_jax():
     code = (
         "import io, pickle, sys\n"
         f"sys.path[:] = {sys.path!r}\n"
-        "from jaxmem.plots import apart\n"
+        "from jaxmem.plots import drawing_process\n"
         "assert 'numpy' not in sys.modules, 'the command line imports this module'\n"
         "import numpy as np\n"
         "from jaxmem import plots\n"
@@ -114,7 +114,7 @@ def test_it_does_not_import_jax():
         "asked = pickle.dumps((plots.Figure([[panel]], (3.0, 2.0)), ('png',)))\n"
         "out = io.TextIOWrapper(io.BytesIO())\n"
         "sys.stdin, sys.stdout = io.TextIOWrapper(io.BytesIO(asked)), out\n"
-        "apart.serve()\n"
+        "drawing_process.draw_what_comes()\n"
         "assert pickle.loads(out.buffer.getvalue())['png'].startswith(b'\\x89PNG')\n"
         "assert 'jax' not in sys.modules\n"
     )
