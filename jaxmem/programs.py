@@ -42,7 +42,7 @@ def program(
         return (quick if alone else plain)(*args, **named)
 
     # What was compiled, for those who want to look: `call.programs[True]` where it was by itself.
-    call.programs = {True: quick, False: plain}  # pyright: ignore[reportFunctionMemberAccess]
+    call.programs = {True: quick, False: plain}  # pyright: ignore[reportAttributeAccessIssue]
     return call
 
 
