@@ -12,8 +12,8 @@ import jax.numpy as jnp
 
 from jaxmem.fields import is_concrete
 
-# On a CPU the newer emitters of loops and the last passes of LLVM take half of the time in which a
-# search for a cycle is compiled, and make it no faster that would show (docs/decisions/0047).
+# On a CPU the newer emitters of loops and the last passes of LLVM take about half of the time that
+# it takes to compile a search for a cycle, and make it some per cent faster (docs/decisions/0047).
 # What the environment says of them stands.
 LOOPS, PASSES = "xla_cpu_use_fusion_emitters", "xla_backend_optimization_level"
 SAID = os.environ.get("XLA_FLAGS", "")

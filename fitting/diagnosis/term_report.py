@@ -21,7 +21,7 @@ FAR_OFF = 4.0
 # Runs of one sign this unlikely are structure.
 UNLIKELY = 1e-3
 # The leverage above which a sample is met by the model whatever it is.
-ALONE = 0.95
+HIGH_LEVERAGE = 0.95
 
 
 class _Residuals(NamedTuple):
@@ -50,8 +50,8 @@ class TermReport:
       for fewer than 10. `tells_structure`: whether it is said in words.
     - `description`: whether the model describes it; None of what is no measurement. Found when it
       is first asked for: the noise of a spectrum takes a Kramers-Kronig fit.
-    - `alone`: of a trace the times, in words, of samples that the model meets whatever they are
-      (their leverage is nearly one), as where it switches between two of them.
+    - `high_leverage`: of a trace the times, in words, of samples that the model meets whatever they
+      are (their leverage is nearly one), as where it switches between two of them.
     """
 
     kind: str
@@ -66,7 +66,7 @@ class TermReport:
     runs_p: float
     tells_structure: bool
     residuals: _Residuals | None = field(default=None, repr=False, compare=False)
-    alone: tuple[str, ...] = ()
+    high_leverage: tuple[str, ...] = ()
 
     @cached_property
     def description(self) -> Description | None:
@@ -90,17 +90,17 @@ class TermReport:
 
     def statements(self) -> list[str]:
         """What a reader must know of this term, in words; nothing if it is met."""
-        return self._how_it_is_met() + self._who_decides()
+        return self._how_it_is_met() + self._what_hangs_on_one_sample()
 
-    def _who_decides(self) -> list[str]:
-        if not self.alone:
+    def _what_hangs_on_one_sample(self) -> list[str]:
+        if not self.high_leverage:
             return []
-        one = len(self.alone) == 1
+        one = len(self.high_leverage) == 1
         return [
-            f"{self.name}: the sample{'' if one else 's'} at {', '.join(self.alone)} alone "
-            f"decide{'s' if one else ''} a parameter, as where a model switches between two "
-            "samples. There may be an optimum for each pair of samples, so that other starts end "
-            "elsewhere: sample more finely there."
+            f"{self.name}: the sample{'' if one else 's'} at {', '.join(self.high_leverage)} alone "
+            f"decide{'s' if one else ''} a parameter or a combination of them, as where a model "
+            "switches between two samples. There may be an optimum for each pair of samples, so "
+            "that other starts may end elsewhere: sample more finely there."
         ]
 
     def _how_it_is_met(self) -> list[str]:
@@ -145,7 +145,7 @@ def term_reports(problem: Problem, r, J, noise: float) -> tuple[TermReport, ...]
         count = int(rows.sum())
         scale = float(problem.scales[group]) * noise if problem.estimated[group] else 1.0
         if inner is None:
-            name, runs_p, told, about, alone = kind, math.nan, True, None, ()
+            name, runs_p, told, about, lone = kind, math.nan, True, None, ()
             rms, unit = float(np.sqrt(np.mean(r[rows] ** 2))), "standard deviations"
         else:
             name, told = inner.name, inner.tells_structure
@@ -153,7 +153,7 @@ def term_reports(problem: Problem, r, J, noise: float) -> tuple[TermReport, ...]
             rms, unit = inner.misfit(problem.differences(k, r))
             # A loop or a pulse has samples along time; a rate of spikes is one number by nature.
             sampled = inner.integrates and inner.abscissa[1] == "s"
-            alone = _alone(inner, share[rows]) if sampled else ()
+            lone = _high_leverage(inner, share[rows]) if sampled else ()
             freedom = float(count - share[rows].sum())
             about = _Residuals(
                 inner, r[rows], J[rows], freedom, problem.row_scale[rows], whole, LEVEL / measured
@@ -161,16 +161,16 @@ def term_reports(problem: Problem, r, J, noise: float) -> tuple[TermReport, ...]
         reports.append(
             TermReport(
                 kind, name, count, float(own @ own), float(count - share[rows].sum()), scale,
-                problem.estimated[group], rms, unit, runs_p, told, about, alone,
+                problem.estimated[group], rms, unit, runs_p, told, about, lone,
             )
         )  # fmt: skip
     return tuple(reports)
 
 
-def _alone(measurement: Any, share: np.ndarray) -> tuple[str, ...]:
+def _high_leverage(measurement: Any, share: np.ndarray) -> tuple[str, ...]:
     """Where samples stand that determine their own prediction, in words."""
     unit = measurement.abscissa[1]
-    places = np.asarray(measurement.places)[share > ALONE]
+    places = np.asarray(measurement.places)[share > HIGH_LEVERAGE]
     return tuple(engineering(float(x), unit, 3) for x in np.unique(places))
 
 

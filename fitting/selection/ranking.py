@@ -172,9 +172,8 @@ class Comparison:
                 lines.append(f"{e.rival.name} could not be fitted: {e.failure}.")
             elif e.fit is not None and not e.fit.ok:
                 lines.append(f"{e.rival.name} did not converge: {e.fit.outcome}.")
-        hanging = [
-            e.rival.name for e in self.entries if e.fit and any(t.alone for t in e.fit.terms)
-        ]
+        lone = lambda fit: fit is not None and any(t.high_leverage for t in fit.terms)
+        hanging = [e.rival.name for e in self.entries if lone(e.fit)]
         if hanging:
             lines.append(
                 f"Single samples decide parameters of {', '.join(hanging)}: a model that switches "

@@ -6,8 +6,8 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-# What a first run waits for is the compiler: with these it takes half of the time, and programs are
-# as fast (docs/decisions/0047).
+# What a first run waits for is the compiler: with these it takes about half of the time, and
+# programs are nearly as fast (docs/decisions/0047).
 LOOPS, PASSES = "--xla_cpu_use_fusion_emitters=false", "--xla_backend_optimization_level=1"
 
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from fitting import Spectrum, write_spectra_csv
-from fitting.study.run import run_study
+from fitting.study import run
 from fitting.study.spec import Entry, Spec
 from jaxmem import plots
+from jaxmem.plots import drawing_process
 from jaxmem.plots.drawing import drawn_files
 from jaxmem.plots.drawing_process import DrawingProcess, begin_drawing, drawing_apart, pickled
 
@@ -43,14 +44,12 @@ def test_what_is_drawn_ahead_is_not_drawn_again(tmp_path):
     with drawing_apart():
         begin_drawing()
         plots.draw_ahead(figure())
-        from jaxmem.plots.drawing_process import _current
-
-        (ahead,) = _current[0]._asked.values()
+        (ahead,) = drawing_process._current[0]._asked.values()
         ahead.result()
         assert plots.save(figure(), tmp_path, "power").startswith("<svg")
-        assert not _current[0]._asked
+        assert not drawing_process._current[0]._asked
     assert {f.name for f in tmp_path.iterdir()} == {"power.png", "power.svg"}
-    assert not _current
+    assert not drawing_process._current
 
 
 def test_a_fit_asks_for_each_of_its_figures_once(tmp_path, monkeypatch):
@@ -63,6 +62,13 @@ def test_a_fit_asks_for_each_of_its_figures_once(tmp_path, monkeypatch):
         return drawn_files(figure, formats)
 
     monkeypatch.setattr(DrawingProcess, "_answer", staticmethod(answer))
+    ahead, write = [], run.write_fit
+
+    def count_and_write(*given, **more):
+        ahead.append(len(drawing_process._current[0]._asked))
+        return write(*given, **more)
+
+    monkeypatch.setattr(run, "write_fit", count_and_write)
     freq = np.geomspace(1.0, 1e5, 30)
     Z = 10 + 1 / (1e-3 + 2j * np.pi * freq * 1e-6)
     Z *= 1 + 1e-3 * np.random.default_rng(0).normal(size=(2, 30)).T @ [1, 1j]
@@ -70,8 +76,10 @@ def test_a_fit_asks_for_each_of_its_figures_once(tmp_path, monkeypatch):
     spec = Spec(entries=(Entry("spectra", tmp_path / "a.csv", {}),), device="rc", starts=4)
     with drawing_apart():
         begin_drawing()
-        outcome = run_study(spec, tmp_path / "fit")
-    assert outcome.ok and len(asked) == len(list((tmp_path / "fit").glob("*.svg"))) > 1
+        outcome = run.run_study(spec, tmp_path / "fit")
+    drawn = len(list((tmp_path / "fit").glob("*.svg")))
+    assert outcome.ok and drawn > 1
+    assert ahead == [drawn] and len(asked) == drawn
 
 
 def test_a_figure_that_it_cannot_draw_is_left_to_this_process(process, tmp_path):
@@ -87,9 +95,7 @@ def test_a_figure_that_it_cannot_draw_is_left_to_this_process(process, tmp_path)
 def test_if_it_is_killed_the_figure_is_drawn_here(tmp_path):
     with drawing_apart():
         begin_drawing()
-        from jaxmem.plots.drawing_process import _current
-
-        _current[0]._process.kill()
+        drawing_process._current[0]._process.kill()
         assert plots.save(figure(), tmp_path, "power").startswith("<svg")
 
 

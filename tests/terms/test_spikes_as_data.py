@@ -59,7 +59,7 @@ def test_lags_are_found_from_the_spikes_that_scipy_integrates():
     space = Space(*(Free(lambda d, n=n: getattr(d, n), name=n) for n in ("tau_d", "tau_k")))
     result = fit(term, off, space, starts=MultiStart(0))
     # A rate alone decides a parameter by its nature, and is no sample between others.
-    assert not any(report.alone for report in result.terms)
+    assert not any(report.high_leverage for report in result.terms)
     np.testing.assert_allclose(result.values, [1.0, 1.0], rtol=2e-3)
     assert [r.kind for r in result.terms] == ["Spikes"] and result.terms[0].points == 2
 
